@@ -1,0 +1,15 @@
+"""Train short, run long: transformers that hold beyond the sequence length they were trained on."""
+
+from lengthwise.attention import Attention, ThresholdRelativeAttention
+from lengthwise.models import Decoder, DecoderConfig
+from lengthwise.ops import threshold_relative_attention
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attention",
+    "Decoder",
+    "DecoderConfig",
+    "ThresholdRelativeAttention",
+    "threshold_relative_attention",
+]

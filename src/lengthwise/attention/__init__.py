@@ -1,0 +1,7 @@
+"""Attention modules: one multi-head module, and mechanisms made of a position, a weights and an output part."""
+
+from lengthwise.attention.cache import KeyValueCache
+from lengthwise.attention.mechanism import Mechanism
+from lengthwise.attention.multi_head import Attention, ThresholdRelativeAttention
+
+__all__ = ["Attention", "KeyValueCache", "Mechanism", "ThresholdRelativeAttention"]

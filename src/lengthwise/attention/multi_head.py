@@ -1,0 +1,117 @@
+"""The one multi-head attention module: projections, cache, and three exchangeable parts."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from lengthwise.attention.cache import LayerCache
+from lengthwise.attention.mechanism import Mechanism
+from lengthwise.attention.parts import Layout, Sizes
+from lengthwise.errors import InputError
+
+
+class Attention(nn.Module):
+    """Causal multi-head self-attention by any mechanism.
+
+    A mechanism is named by its parts, joined with ``+``: weights, then position and output where they are not plain,
+    as in ``"threshold-relative"``, ``"softmax+rope"``, ``"softmax+alibi+layer-norm"``. ``lengthwise list`` shows them.
+
+    Args:
+        dim: width of the tokens in and out.
+        heads: number of query heads; it divides ``dim``, and ``head_dim = dim / heads``.
+        kv_heads: number of key and value heads; it divides ``heads``, which it is by default.
+        mechanism: the name, or a :class:`~lengthwise.attention.Mechanism`.
+        backend: ``"auto"`` takes the fastest routine that fits; ``"reference"`` the one that defines the result. The
+            operators' own backends can be named too.
+        dropout: probability of dropping a weight (of threshold relative attention: a logit) in training.
+
+    Raises:
+        InputError: for widths that do not divide, and for names that do not exist.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        kv_heads: int | None = None,
+        mechanism: str | Mechanism = "softmax+rope",
+        *,
+        backend: str = "auto",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        kv_heads = heads if kv_heads is None else kv_heads
+        if dim < 1 or heads < 1 or dim % heads:
+            raise InputError(f"dim must be a positive multiple of heads; got dim {dim} and heads {heads}.")
+        if kv_heads < 1 or heads % kv_heads:
+            raise InputError(f"heads must be a multiple of kv_heads; got heads {heads} and kv_heads {kv_heads}.")
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout is a probability below 1; got {dropout}.")
+        self.sizes = Sizes(dim, heads, kv_heads, dim // heads)
+        self.mechanism = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(mechanism)
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
+        self.value = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
+        self.project = nn.Linear(dim, dim, bias=False)
+        self.position, self.weights, self.output = self.mechanism.build(self.sizes, backend=backend, dropout=dropout)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch tokens dim"],
+        *,
+        document_ids: Int[Tensor, "batch tokens"] | None = None,
+        cache: LayerCache | None = None,
+    ) -> Float[Tensor, "batch tokens dim"]:
+        """Attend from every token to itself and the tokens before it.
+
+        Args:
+            hidden: the tokens; with a cache, the ones that follow those in it.
+            document_ids: contiguous runs of equal ids keep packed documents apart; padding is a document of its own.
+                With a cache, give it with every call or with none.
+            cache: keys and values of earlier tokens, to which these are added. Inference only.
+        """
+        self._check(hidden, document_ids, cache)
+        query, key, value = (
+            projection(hidden).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
+            for projection in (self.query, self.key, self.value)
+        )
+        tokens = keys = hidden.shape[1]
+        if cache is not None:
+            keys += cache.tokens
+            document_ids = cache.documents(document_ids)
+        layout = Layout.of(tokens, keys, document_ids, hidden.device)
+        query, key = self.weights.prepare(query, key)
+        query, key = (self.position.turn(vectors, layout.query_positions) for vectors in (query, key))
+        if cache is not None:
+            key, value = cache.append(key, value)
+        attended = self.weights(hidden, query, key, value, layout, self.position)
+        return self.project(self.output(attended.transpose(1, 2).flatten(2)))
+
+    def _check(self, hidden: Tensor, document_ids: Tensor | None, cache: LayerCache | None) -> None:
+        if hidden.ndim != 3 or hidden.shape[-1] != self.sizes.dim:
+            raise InputError(
+                f"Attention takes (batch, tokens, dim) with dim {self.sizes.dim}; got {tuple(hidden.shape)}."
+            )
+        if document_ids is not None and document_ids.shape != hidden.shape[:2]:
+            raise InputError(
+                f"document_ids must be (batch, tokens), {tuple(hidden.shape[:2])}; got {tuple(document_ids.shape)}."
+            )
+        if cache is not None and torch.is_grad_enabled():
+            raise InputError("A cache serves inference; call the model under torch.no_grad() or without the cache.")
+
+    def extra_repr(self) -> str:
+        """The mechanism and the widths, for ``print``."""
+        return f"{self.mechanism}, {self.sizes}"
+
+
+class ThresholdRelativeAttention(Attention):
+    """Multi-head threshold relative attention (arXiv 2503.23174), ready to take the place of another attention layer.
+
+    ``ThresholdRelativeAttention(dim, heads)`` is ``Attention(dim, heads, mechanism="threshold-relative")``: it
+    normalises queries and keys, computes the forget gates from its input, and needs no position encoding.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, kv_heads: int | None = None, *, backend: str = "auto", dropout: float = 0.0
+    ) -> None:
+        super().__init__(dim, heads, kv_heads, "threshold-relative", backend=backend, dropout=dropout)

@@ -1,0 +1,12 @@
+"""Output parts: what is done to the attended values. One file each; a new one is one more line here."""
+
+from lengthwise.attention.parts import Output
+from lengthwise.registry import Registry
+
+OUTPUTS: Registry[type[Output]] = Registry(
+    "output part",
+    {
+        "none": "lengthwise.attention.parts:Output",
+        "layer-norm": "lengthwise.attention.outputs.layer_norm:LayerNorm",
+    },
+)

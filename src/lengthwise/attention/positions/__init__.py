@@ -1,0 +1,13 @@
+"""Position parts: how a mechanism knows where tokens stand. One file each; a new one is one more line here."""
+
+from lengthwise.attention.parts import Position
+from lengthwise.registry import Registry
+
+POSITIONS: Registry[type[Position]] = Registry(
+    "position part",
+    {
+        "nope": "lengthwise.attention.parts:Position",
+        "rope": "lengthwise.attention.positions.rope:Rotary",
+        "alibi": "lengthwise.attention.positions.alibi:Alibi",
+    },
+)

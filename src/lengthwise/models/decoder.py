@@ -1,0 +1,151 @@
+"""A small decoder-only transformer: embeddings, pre-norm blocks of any attention mechanism and SwiGLU, a head."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from lengthwise.attention import Attention, KeyValueCache, Mechanism
+from lengthwise.attention.cache import LayerCache
+from lengthwise.errors import InputError
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of a :class:`Decoder`; ``Decoder(config)`` builds it.
+
+    Raises:
+        InputError: for sizes that are not positive or do not divide, and for names that do not exist.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
+
+    vocab_size: int
+    """Number of different tokens."""
+    layers: int = 2
+    """Number of blocks."""
+    dim: int = 64
+    """Width of the residual stream."""
+    heads: int = 2
+    """Query heads per layer; divides dim."""
+    kv_heads: int | None = None
+    """Key and value heads per layer; divides heads, which it is by default."""
+    mechanism: str = "threshold-relative"
+    """Attention mechanism: weights, position and output joined with '+'."""
+    feed_forward_dim: int | None = None
+    """Inner width of the SwiGLU; 8/3 of dim, rounded up to a multiple of 32, by default (paper-faithful: twice dim)."""
+    tied_head: bool = False
+    """Whether the head shares its matrix with the embedding."""
+    dropout: float | None = None
+    """Dropout on attention weights (threshold-relative: logits); 0 by default (paper-faithful: 0.01)."""
+    paper_faithful: bool = False
+    """Build the model of the code of arXiv 2503.23174: residuals add to the normalised stream, its initialisation."""
+    backend: str = "auto"
+    """Which implementation of the attention runs: 'auto', or a backend by name."""
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "layers", "dim", "heads", "kv_heads", "feed_forward_dim"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1; got {value}.")
+        if self.dim % self.heads:
+            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        if self.heads % (self.kv_heads or self.heads):
+            raise InputError(
+                f"heads must be a multiple of kv_heads; got heads {self.heads} and kv_heads {self.kv_heads}."
+            )
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"dropout is a probability below 1; got {self.dropout}.")
+        Mechanism.parse(self.mechanism)
+
+
+class Decoder(nn.Module):
+    """Tokens in, logits of the next token out."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.dim)
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+        nn.init.normal_(self.head.weight, std=0.02)
+        if config.paper_faithful:
+            nn.init.uniform_(self.embedding.weight, -0.01, 0.01)
+        else:
+            nn.init.normal_(self.embedding.weight, std=0.02)
+        if config.tied_head:
+            self.head.weight = self.embedding.weight
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch tokens"],
+        *,
+        document_ids: Int[Tensor, "batch tokens"] | None = None,
+        cache: KeyValueCache | None = None,
+        select: Bool[Tensor, "batch tokens"] | None = None,
+    ) -> Float[Tensor, "batch tokens vocab"] | Float[Tensor, "selected vocab"]:
+        """Logits of the token that follows each token.
+
+        Args:
+            tokens: ids from 0 to ``vocab_size - 1``; with a cache, those that follow the ones in it.
+            document_ids: contiguous runs of equal ids keep packed documents apart; padding is a document of its own.
+            cache: makes decoding and chunked reading possible; inference only.
+            select: the tokens whose logits are wanted; they come back one after the other, and no memory goes to the
+                others' logits.
+        """
+        if tokens.ndim != 2 or tokens.is_floating_point():
+            raise InputError(
+                f"tokens must be (batch, tokens) integers; got {tokens.dtype} of shape {tuple(tokens.shape)}."
+            )
+        if tokens.device.type == "cpu" and tokens.numel() and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size:
+            raise InputError(
+                f"Token ids must be within the vocabulary of {self.config.vocab_size}; got {tokens.min()} to {tokens.max()}."
+            )
+        stream = self.embedding(tokens)
+        for index, block in enumerate(self.blocks):
+            stream = block(stream, document_ids, None if cache is None else cache[index])
+        stream = self.norm(stream)
+        return self.head(stream if select is None else stream[select])
+
+
+class _Block(nn.Module):
+    """Attention and SwiGLU, each on the normalised stream and added to it."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        default_dropout = 0.01 if config.paper_faithful else 0.0
+        default_width = 2 * config.dim if config.paper_faithful else -(-8 * config.dim // 96) * 32
+        self.add_to_normalised = config.paper_faithful
+        self.attention_norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.attention = Attention(
+            config.dim,
+            config.heads,
+            config.kv_heads,
+            config.mechanism,
+            backend=config.backend,
+            dropout=default_dropout if config.dropout is None else config.dropout,
+        )
+        self.feed_forward_norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.feed_forward = _SwiGLU(config.dim, config.feed_forward_dim or default_width)
+
+    def forward(self, stream: Tensor, document_ids: Tensor | None, cache: LayerCache | None) -> Tensor:
+        normalised = self.attention_norm(stream)
+        attended = self.attention(normalised, document_ids=document_ids, cache=cache)
+        stream = (normalised if self.add_to_normalised else stream) + attended
+        normalised = self.feed_forward_norm(stream)
+        return (normalised if self.add_to_normalised else stream) + self.feed_forward(normalised)
+
+
+class _SwiGLU(nn.Module):
+    """``down(silu(gate) * up)``, gate and up from one product (arXiv 2002.05202)."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.gate_and_up = nn.Linear(dim, 2 * width, bias=False)
+        self.down = nn.Linear(width, dim, bias=False)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        gate, up = self.gate_and_up(stream).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * up)

@@ -1,0 +1,70 @@
+"""Threshold relative attention, materialised: short, differentiable by autograd, on any device. It defines the result.
+
+The four steps are the paper's, in the paper's order (arXiv 2503.23174): threshold, count, add, softmax.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def attend(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    value: Float[Tensor, "batch kv_heads keys head_dim"],
+    log_forget: Float[Tensor, "batch heads queries"],
+    limit: float,
+    scale: float,
+    document_ids: Int[Tensor, "batch keys"] | None,
+    skip_tolerance: float = 0.0,  # there is nothing to skip here: every key is visited
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    """The attended values; arguments as in the public function, checked there, but ``limit = threshold / scale``."""
+    compute = torch.float64 if query.dtype == torch.float64 else torch.float32
+    group = query.shape[1] // key.shape[1]
+    key, value = (tensor.to(compute).repeat_interleave(group, dim=1) for tensor in (key, value))
+    logits, kept = logits_and_kept(query.to(compute), key, log_forget.to(compute), limit, scale, document_ids)
+    return (weights(logits, kept) @ value).to(query.dtype)
+
+
+def logits_and_kept(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch heads keys head_dim"],
+    log_forget: Float[Tensor, "batch heads queries"],
+    limit: float,
+    scale: float,
+    document_ids: Int[Tensor, "batch keys"] | None = None,
+) -> tuple[Float[Tensor, "batch heads queries keys"], Bool[Tensor, "batch heads queries keys"]]:
+    """The logits ``s + log_forget * (c - 1)`` and which of them are kept; those of dropped keys mean nothing.
+
+    A key is kept when its product with the query is greater than ``limit``, the threshold divided by ``scale``. The
+    count ``c`` enters less 1: the softmax does not see the shift, and the newest kept key keeps its score unrounded.
+    """
+    log_forget = log_forget.clamp(min=torch.finfo(log_forget.dtype).min)[..., None]  # -inf * 0 would be NaN
+    products = query @ key.transpose(-1, -2)
+    # NaN, also that of a gate, is no reason to drop a key: it has to show.
+    kept = ~(products <= limit + 0 * log_forget) & visible(query.shape[2], key.shape[2], document_ids, query.device)
+    newer = kept.flip(-1).cumsum(-1).flip(-1) - kept.long()  # kept keys after this one, the query's own included
+    return products * scale + log_forget * newer, kept
+
+
+def visible(
+    queries: int, keys: int, document_ids: Int[Tensor, "batch keys"] | None, device: torch.device
+) -> Bool[Tensor, "#batch 1 queries keys"]:
+    """Which keys each of the last ``queries`` positions may look at: earlier ones and itself, of its own document."""
+    position = torch.arange(keys, device=device)
+    causal = position[keys - queries :, None] >= position
+    if document_ids is None:
+        return causal[None, None]
+    same = document_ids[:, keys - queries :, None] == document_ids[:, None, :]
+    return (causal & same)[:, None]
+
+
+def weights(
+    logits: Float[Tensor, "*batch queries keys"], kept: Bool[Tensor, "*batch queries keys"]
+) -> Float[Tensor, "*batch queries keys"]:
+    """Softmax over the kept keys; a row that keeps none is all zeros."""
+    logits = logits.masked_fill(~kept, -torch.inf)
+    largest = logits.detach().amax(-1, keepdim=True)
+    exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
+    total = exponentials.sum(-1, keepdim=True)
+    return exponentials / total.masked_fill(total == 0, 1)

@@ -1,0 +1,44 @@
+"""Tables from a name to the class behind it, imported only when asked for."""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+from lengthwise.errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """A named table of lazily imported targets.
+
+    ``targets`` maps a public name to ``"module:attribute"``. Looking up a name that is not there raises
+    :class:`~lengthwise.errors.InputError` with the nearest names that are.
+    """
+
+    def __init__(self, kind: str, targets: dict[str, str]) -> None:
+        self.kind = kind
+        self._targets = dict(targets)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def load(self, name: str) -> T:
+        """Import and return the target called ``name``."""
+        if name not in self._targets:
+            raise InputError(unknown(self.kind, name, self._targets))
+        module, attribute = self._targets[name].split(":")
+        target: T = getattr(importlib.import_module(module), attribute)
+        return target
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist: the nearest known names first, else all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(known)}."
+    return f"There is no {kind} called {name!r}; {hint}"

@@ -1,0 +1,139 @@
+"""What every causal mechanism promises, whatever it is made of."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from lengthwise import Attention
+from lengthwise.attention.cache import LayerCache
+from lengthwise.errors import InputError
+
+MECHANISMS = [
+    "softmax",
+    "softmax+rope",
+    "softmax+alibi",
+    "softmax+rope+layer-norm",
+    "threshold-relative",
+    "threshold-relative+rope",
+    "threshold-relative+layer-norm",
+]
+BATCH, TOKENS, DIM = 3, 150, 32
+
+
+@pytest.fixture(params=MECHANISMS)
+def attention(request: pytest.FixtureRequest) -> Attention:
+    torch.manual_seed(0)
+    return Attention(DIM, heads=4, kv_heads=2, mechanism=request.param).eval()
+
+
+@pytest.fixture
+def hidden() -> Tensor:
+    return torch.randn(BATCH, TOKENS, DIM, generator=torch.Generator().manual_seed(1))
+
+
+def assert_close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_later_tokens_change_nothing_earlier(attention: Attention, hidden: Tensor) -> None:
+    changed = hidden.clone()
+    changed[:, 100:] = torch.randn_like(changed[:, 100:])
+    torch.testing.assert_close(attention(changed)[:, :100], attention(hidden)[:, :100], rtol=0, atol=0)
+
+
+def test_no_gradient_reaches_later_tokens(attention: Attention, hidden: Tensor) -> None:
+    hidden.requires_grad_()
+    attention(hidden)[:, :100].square().sum().backward()
+    assert hidden.grad is not None
+    assert hidden.grad[:, 100:].abs().max() == 0
+    assert hidden.grad[:, :100].abs().amax((0, 2)).min() > 0
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 100])
+def test_cache_is_no_cache(attention: Attention, hidden: Tensor, chunk: int) -> None:
+    cache = LayerCache()
+    with torch.no_grad():
+        parts = [attention(part, cache=cache) for part in hidden.split(chunk, dim=1)]
+        assert_close(torch.cat(parts, dim=1), attention(hidden))
+    assert cache.tokens == TOKENS
+
+
+def test_packed_documents_are_separate_documents(attention: Attention, hidden: Tensor) -> None:
+    lengths = [40, 1, 70, 39]
+    ids = torch.repeat_interleave(torch.tensor([5, 3, 9, 2]), torch.tensor(lengths)).expand(BATCH, -1)
+    packed = attention(hidden, document_ids=ids)
+    separate = torch.cat([attention(part) for part in hidden.split(lengths, dim=1)], dim=1)
+    assert_close(packed, separate)
+
+
+def test_packed_documents_through_the_cache(attention: Attention, hidden: Tensor) -> None:
+    ids = torch.repeat_interleave(torch.arange(3), TOKENS // 3).expand(BATCH, -1)
+    cache = LayerCache()
+    with torch.no_grad():
+        parts = [
+            attention(part, document_ids=part_ids, cache=cache)
+            for part, part_ids in zip(hidden.split(37, 1), ids.split(37, 1), strict=True)
+        ]
+        assert_close(torch.cat(parts, dim=1), attention(hidden, document_ids=ids))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_changes_nothing(attention: Attention, hidden: Tensor, side: str) -> None:
+    padding = torch.randn(BATCH, 21, DIM)
+    real, pad = torch.zeros(BATCH, TOKENS, dtype=torch.long), torch.full((BATCH, 21), -1)
+    parts, ids = ([padding, hidden], [pad, real]) if side == "left" else ([hidden, padding], [real, pad])
+    padded = attention(torch.cat(parts, 1), document_ids=torch.cat(ids, 1))
+    assert_close(padded[:, 21:] if side == "left" else padded[:, :TOKENS], attention(hidden))
+
+
+def test_batch_is_one_by_one(attention: Attention, hidden: Tensor) -> None:
+    assert_close(attention(hidden), torch.cat([attention(one[None]) for one in hidden]))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's own, where it breaks the graph
+def test_compiled_is_eager(attention: Attention, hidden: Tensor) -> None:
+    compiled = torch.compile(attention, backend="aot_eager")
+    assert_close(compiled(hidden), attention(hidden))
+
+
+def test_saved_is_loaded(attention: Attention, hidden: Tensor) -> None:
+    torch.manual_seed(7)
+    twin = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism)
+    twin.load_state_dict(attention.state_dict())
+    assert torch.equal(twin(hidden), attention(hidden))
+
+
+def test_fast_is_reference(attention: Attention, hidden: Tensor) -> None:
+    reference = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism, backend="reference")
+    reference.load_state_dict(attention.state_dict())
+    assert_close(attention(hidden), reference(hidden))
+    ids = torch.repeat_interleave(torch.arange(3), TOKENS // 3).expand(BATCH, -1)
+    assert_close(attention(hidden, document_ids=ids), reference(hidden, document_ids=ids))
+
+
+def test_bfloat16_stays_near(attention: Attention, hidden: Tensor) -> None:
+    if "threshold-relative" in str(attention.mechanism):
+        # Rounding moves scores across the threshold, which changes rows by more than rounding: only the kind of the
+        # result is checked here, and its error on inputs clear of the threshold by the operator's own tests.
+        output = attention.bfloat16()(hidden.bfloat16())
+        assert output.dtype == torch.bfloat16
+        assert output.isfinite().all()
+        return
+    expected = attention(hidden)
+    torch.testing.assert_close(attention.bfloat16()(hidden.bfloat16()).float(), expected, rtol=0.05, atol=0.05)
+
+
+def test_cache_refuses_what_it_cannot_hold(attention: Attention, hidden: Tensor) -> None:
+    cache = LayerCache()
+    with pytest.raises(InputError, match="inference"):
+        attention(hidden, cache=cache)
+    with torch.no_grad():
+        attention(hidden, cache=cache)
+        with pytest.raises(InputError, match="3 sequences"):
+            attention(hidden[:1], cache=cache)
+        with pytest.raises(InputError, match="every call or with none"):
+            attention(hidden, cache=cache, document_ids=torch.zeros(BATCH, TOKENS, dtype=torch.long))
+    with pytest.raises(InputError, match="dim 32"):
+        attention(hidden[..., :-1])
+    with pytest.raises(InputError, match="document_ids"):
+        attention(hidden, document_ids=torch.zeros(BATCH, TOKENS - 1, dtype=torch.long))

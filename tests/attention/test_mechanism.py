@@ -1,0 +1,67 @@
+"""Names of mechanisms, and what is said of wrong ones."""
+
+import pytest
+
+from lengthwise import Attention
+from lengthwise.attention import Mechanism
+from lengthwise.attention.positions.alibi import slopes
+from lengthwise.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("softmax", ("softmax", "nope", "none")),
+        ("softmax+rope", ("softmax", "rope", "none")),
+        ("rope+softmax", ("softmax", "rope", "none")),
+        ("softmax+alibi+layer-norm", ("softmax", "alibi", "layer-norm")),
+        ("threshold-relative+layer-norm", ("threshold-relative", "nope", "layer-norm")),
+    ],
+)
+def test_name_is_taken_apart(name: str, parts: tuple[str, str, str]) -> None:
+    assert Mechanism.parse(name) == Mechanism(*parts)
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmax+rope", "threshold-relative", "softmax+alibi+layer-norm"])
+def test_name_comes_back(name: str) -> None:
+    assert str(Mechanism.parse(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment"),
+    [
+        ("softmax+ropes", "did you mean 'rope'"),
+        ("treshold-relative", "did you mean 'threshold-relative'"),
+        ("qqqq", "known: alibi, layer-norm"),
+        ("softmax+rope+alibi", "two position parts"),
+        ("rope", "'softmax+rope'"),
+        ("threshold-relative+alibi", "cannot take the bias"),
+        ("", "There is no attention mechanism"),
+    ],
+)
+def test_wrong_name_is_answered(name: str, fragment: str) -> None:
+    with pytest.raises(InputError, match="^[A-Z'].*[.?]$") as refusal:
+        Mechanism.parse(name)
+    assert fragment in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ({"dim": 10, "heads": 3}, "multiple of heads"),
+        ({"dim": 12, "heads": 4, "kv_heads": 3}, "multiple of kv_heads"),
+        ({"dim": 6, "heads": 2, "mechanism": "softmax+rope"}, "head_dim must be even"),
+        ({"dim": 8, "heads": 2, "dropout": 1.0}, "probability below 1"),
+        ({"dim": 8, "heads": 2, "backend": "blokwise"}, "backend"),
+        ({"dim": 8, "heads": 2, "mechanism": "threshold-relative", "backend": "blokwise"}, "did you mean 'blockwise'"),
+    ],
+)
+def test_wrong_sizes_are_answered(arguments: dict[str, object], fragment: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        Attention(**arguments)
+    assert fragment in str(refusal.value)
+
+
+def test_slopes_of_alibi() -> None:
+    assert slopes(8) == [2.0**-h for h in range(1, 9)]
+    assert slopes(3) == [2.0**-4, 2.0**-8, 2.0**-2]  # two of H = 2, then the first of H = 4

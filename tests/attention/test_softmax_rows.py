@@ -1,0 +1,24 @@
+"""Softmax attention in blocks of rows: the same result, and memory that does not grow with the square of the length."""
+
+import pytest
+import torch
+
+from lengthwise import Attention
+from lengthwise.attention.weights import softmax
+
+
+@pytest.mark.parametrize("mechanism", ["softmax+alibi", "softmax+rope"])
+def test_blocks_are_the_whole(mechanism: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    attention = Attention(16, heads=2, mechanism=mechanism)
+    hidden = torch.randn(2, 90, 16, requires_grad=True)
+    ids = torch.repeat_interleave(torch.arange(2), 45).expand(2, -1)
+
+    def results() -> list[torch.Tensor]:
+        output = attention(hidden, document_ids=ids)
+        return [output, *torch.autograd.grad(output.square().sum(), [hidden, *attention.parameters()])]
+
+    whole = results()
+    monkeypatch.setattr(softmax, "SCORES_AT_ONCE", 4_000)  # blocks of 16 rows
+    for blocked, expected in zip(results(), whole, strict=True):
+        torch.testing.assert_close(blocked, expected, rtol=1e-5, atol=1e-5)

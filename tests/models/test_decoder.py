@@ -1,0 +1,90 @@
+"""The decoder: shapes, the paper-faithful switch, tied weights, selection, cache."""
+
+import pytest
+import torch
+
+from lengthwise import Decoder, DecoderConfig
+from lengthwise.attention import KeyValueCache
+from lengthwise.errors import InputError
+
+
+@pytest.fixture
+def tokens() -> torch.Tensor:
+    return torch.randint(7, (2, 50), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+rope", "softmax+alibi"])
+def test_cache_is_no_cache(mechanism: str, tokens: torch.Tensor) -> None:
+    model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, kv_heads=1, mechanism=mechanism)).eval()
+    cache = KeyValueCache()
+    with torch.no_grad():
+        parts = [model(part, cache=cache) for part in tokens.split(13, dim=1)]
+        torch.testing.assert_close(torch.cat(parts, 1), model(tokens), rtol=1e-4, atol=1e-5)
+    assert cache.tokens == 50
+
+
+def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
+    model = Decoder(DecoderConfig(vocab_size=7))
+    select = tokens == 3
+    torch.testing.assert_close(model(tokens, select=select), model(tokens)[select])
+
+
+def test_tied_head_shares_the_embedding() -> None:
+    model = Decoder(DecoderConfig(vocab_size=7, tied_head=True))
+    assert model.head.weight is model.embedding.weight
+
+
+def test_paper_faithful_model(tokens: torch.Tensor) -> None:
+    """Residuals add to the normalised stream, logits are dropped out, SwiGLU is 4 dim split in two (arXiv 2503.23174)."""
+    torch.manual_seed(0)
+    model = Decoder(DecoderConfig(vocab_size=7, layers=1, dim=16, heads=2, paper_faithful=True))
+    block = model.blocks[0]
+    assert model.embedding.weight.abs().max() <= 0.01
+    assert block.feed_forward.gate_and_up.out_features == 4 * 16
+    assert block.attention.weights.dropout == 0.01
+
+    model.eval()
+    stream = torch.nn.functional.rms_norm(model.embedding(tokens), (16,), eps=1e-6)
+    stream = stream + block.attention(stream)
+    stream = torch.nn.functional.rms_norm(stream, (16,), eps=1e-6)
+    stream = stream + block.feed_forward(stream)
+    expected = model.head(torch.nn.functional.rms_norm(stream, (16,), eps=1e-6))
+    torch.testing.assert_close(model(tokens), expected)
+
+
+def test_dropped_logits_are_zero_not_absent() -> None:
+    model = Decoder(DecoderConfig(vocab_size=7, layers=1, dim=16, heads=2, paper_faithful=True, dropout=0.999999))
+    attention = model.blocks[0].attention.train()
+    hidden = torch.randn(1, 20, 16)
+    # With (almost) every logit 0, each kept key has the same weight, whatever its score and its distance.
+    query, key, value = (
+        layer(hidden).unflatten(-1, (2, 8)).transpose(1, 2)
+        for layer in (attention.query, attention.key, attention.value)
+    )
+    kept = (query @ key.transpose(-1, -2) > 0) & torch.ones(20, 20, dtype=torch.bool).tril()
+    mean = kept.float() / kept.sum(-1, keepdim=True).clamp(min=1) @ value
+    torch.testing.assert_close(attention(hidden), attention.project(mean.transpose(1, 2).flatten(2)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fragment"),
+    [
+        ({"vocab_size": 0}, "vocab_size must be at least 1"),
+        ({"vocab_size": 7, "dim": 10, "heads": 3}, "multiple of heads"),
+        ({"vocab_size": 7, "heads": 4, "kv_heads": 3}, "multiple of kv_heads"),
+        ({"vocab_size": 7, "dropout": -0.1}, "probability"),
+        ({"vocab_size": 7, "mechanism": "softmaxx"}, "did you mean 'softmax'"),
+    ],
+)
+def test_wrong_sizes_are_answered(sizes: dict[str, object], fragment: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        DecoderConfig(**sizes)
+    assert fragment in str(refusal.value)
+
+
+def test_wrong_tokens_are_answered() -> None:
+    model = Decoder(DecoderConfig(vocab_size=7))
+    with pytest.raises(InputError, match="integers"):
+        model(torch.randn(2, 5))
+    with pytest.raises(InputError, match="vocabulary of 7"):
+        model(torch.full((1, 3), 7))
