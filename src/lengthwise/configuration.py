@@ -1,0 +1,96 @@
+"""Configuration that comes from people: frozen, checked, and refused in one sentence."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lengthwise.errors import InputError
+from lengthwise.registry import unknown
+
+Tree = dict[str, Any]
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def read(cls, tree: Mapping[str, Any]) -> Self:
+        """Check a tree of plain values; raises :class:`InputError` for the first thing that does not fit."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise InputError(_sentence(error, cls)) from None
+
+
+def merge(*trees: Mapping[str, Any]) -> Tree:
+    """One tree of all; where several hold a value, the last counts."""
+    merged: Tree = {}
+    for tree in trees:
+        for key, value in tree.items():
+            inner = merged.get(key)
+            merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def from_toml(path: Path) -> Tree:
+    """The tree of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the configuration {path}: {error.strerror}; give the path of a TOML file."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}. Lines look like 'steps = 600' under '[train]'.") from None
+
+
+def from_settings(settings: Iterable[str]) -> Tree:
+    """The tree of settings such as ``train.steps=600``; values are TOML, or plain words."""
+    tree: Tree = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"A setting is KEY=VALUE, as in train.steps=600; got {setting!r}.")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        tree = merge(tree, value)
+    return tree
+
+
+def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem pydantic found, said for a person."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = {".".join(key.split(".")[: len(problem["loc"])]) for key in keys(model)}
+        return unknown("setting", place, known)
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"The setting {place} cannot be {problem['input']!r}: {message}."
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
+    """Every dotted key of a configuration, with pydantic's JSON schema of it."""
+    schema = model.model_json_schema()
+    found: dict[str, Any] = {}
+
+    def walk(node: Mapping[str, Any], path: str) -> None:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        if "properties" not in node:
+            found[path] = node
+        for name, inner in node.get("properties", {}).items():
+            walk({**inner}, f"{path}.{name}" if path else name)
+
+    walk(schema, prefix)
+    return found

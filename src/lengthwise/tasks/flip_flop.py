@@ -1,0 +1,48 @@
+"""The flip-flop language: one bit of memory, written, ignored and read (arXiv 2306.00946).
+
+A sequence is pairs of an instruction and a bit. The first instruction writes, the last reads, and each one between is
+*ignore* with a probability that names the split, else *write* or *read* in equal parts. The bit after *write* and
+*ignore* is uniform; the bit after *read* repeats the bit of the last *write*. Only the bits after *read* are scored.
+"""
+
+from typing import ClassVar
+
+import torch
+
+from lengthwise.errors import InputError
+from lengthwise.registry import unknown
+from lengthwise.tasks.task import Batch
+
+ZERO, ONE, WRITE, READ, IGNORE = range(5)
+
+
+class FlipFlop:
+    """One bit of memory: written, ignored and read (arXiv 2306.00946)."""
+
+    vocab_size: ClassVar[int] = 5
+    ignore: ClassVar[dict[str, float]] = {"train": 0.8, "validation": 0.8, "dense": 0.1, "sparse": 0.98}
+    splits: ClassVar[tuple[str, ...]] = tuple(ignore)
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Batch:
+        """Sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.
+
+        Returns:
+            A batch of (batch_size, length - 1) tokens, of which those that follow a *read* are scored.
+        """
+        if length < 4 or length % 2:
+            raise InputError(
+                f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
+            )
+        if split not in self.ignore:
+            raise InputError(unknown("split of flip-flop", split, self.ignore))
+        pairs = length // 2
+        ignored = torch.rand(batch_size, pairs, generator=generator) < self.ignore[split]
+        read = torch.rand(batch_size, pairs, generator=generator) < 0.5
+        instruction = torch.where(ignored, IGNORE, torch.where(read, READ, WRITE))
+        instruction[:, 0], instruction[:, -1] = WRITE, READ
+        bit = torch.randint(2, (batch_size, pairs), generator=generator)
+        last_write = torch.where(instruction == WRITE, torch.arange(pairs), 0).cummax(1).values
+        bit = torch.where(instruction == READ, bit.gather(1, last_write), bit)
+        tokens = torch.stack([instruction, bit], dim=2).flatten(1)
+        inputs, targets = tokens[:, :-1], tokens[:, 1:]
+        return Batch(inputs, targets, scored=inputs == READ)

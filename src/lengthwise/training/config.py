@@ -1,0 +1,50 @@
+"""Settings of a training run."""
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from lengthwise.configuration import Config
+
+
+class TrainConfig(Config):
+    """How a model is trained."""
+
+    length: PositiveInt = 128
+    """Tokens per training sequence."""
+    steps: PositiveInt = 600
+    """Optimiser steps."""
+    batch_size: PositiveInt = 32
+    """Sequences per optimiser step, over all accumulated parts."""
+    accumulate: PositiveInt = 1
+    """Parts that a batch is split into, one after the other, to save memory; divides batch_size."""
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = Field(0, ge=0)
+    """Steps over which the learning rate rises linearly before the cosine decay to 0."""
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
+    """Decoupled weight decay, on matrices only."""
+    clip_norm: float = Field(1.0, gt=0)
+    """Largest norm of the gradient; a larger one is scaled down."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the model trains."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the model; auto is bfloat16 (with float32 weights) on CUDA and float32 elsewhere."""
+    threads: PositiveInt = 1
+    """CPU threads of the process; small models run fastest on one."""
+    log_every: PositiveInt = 10
+    """Steps between two lines of metrics.jsonl."""
+    checkpoint_every: PositiveInt = 100
+    """Steps between two checkpoints."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"train.batch_size must be a multiple of train.accumulate; got {self.batch_size} and {self.accumulate}."
+            )
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"train.warmup_steps must be less than train.steps; got {self.warmup_steps} and {self.steps}."
+            )
+        return self

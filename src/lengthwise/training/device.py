@@ -1,0 +1,22 @@
+"""Device and precision, through Lightning Fabric."""
+
+import torch
+from lightning_fabric import Fabric
+
+from lengthwise.errors import InputError
+from lengthwise.training.config import TrainConfig
+
+
+def fabric(config: TrainConfig) -> Fabric:
+    """Fabric for one device; sets the number of CPU threads of this process."""
+    torch.set_num_threads(config.threads)
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[device]:
+        raise InputError(f"train.device is {device!r}, but torch finds no such device here; use 'auto' or 'cpu'.")
+    precision = config.precision
+    if precision == "auto":
+        precision = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bfloat16" else "32-true")

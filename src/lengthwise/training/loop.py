@@ -1,0 +1,120 @@
+"""The training loop. A step's data is a function of (seed, step), so a resumed run sees what it would have seen."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lengthwise.errors import RunError
+from lengthwise.files import append_line, explained, keep_lines
+from lengthwise.tasks import Batch, Task
+from lengthwise.training import checkpoint
+from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.config import TrainConfig
+from lengthwise.training.device import fabric
+from lengthwise.training.schedule import learning_rate
+from lengthwise.training.seeds import generator
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step that is logged leaves behind, one line of metrics.jsonl."""
+
+    step: int
+    """Optimiser steps done."""
+    loss: float
+    """Mean cross-entropy of the scored tokens of the batch, in nats."""
+    learning_rate: float
+    gradient_norm: float
+    """Before clipping."""
+    tokens_per_second: float
+    """Since training began or resumed."""
+
+
+def train(
+    model: nn.Module,
+    task: Task,
+    config: TrainConfig,
+    *,
+    seed: int,
+    folder: Path,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> float:
+    """Train ``model`` in place, or carry on from the newest checkpoint in ``folder``.
+
+    Writes ``metrics.jsonl`` and ``checkpoint/`` there. Returns the seconds of training, those before an interruption
+    included, up to the checkpoint it resumed from.
+
+    Raises:
+        RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
+    """
+    with explained("create", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    device = fabric(config)
+    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    )
+    wrapped, wrapped_optimizer = device.setup(model, optimizer)
+    wrapped.train()
+
+    done, seconds = 0, 0.0
+    newest = Checkpoint.newest(folder / "checkpoint")
+    if newest is not None:
+        done, seconds = newest.step, newest.load(model, optimizer)["seconds"]
+    metrics = folder / "metrics.jsonl"
+    keep_lines(metrics, lambda line: line["step"] <= done)  # the others will be done again
+
+    began, first = time.perf_counter(), done
+    for step in range(done, config.steps):
+        batches = _batches(task, config, seed, step)
+        scored = sum(int(batch.scored.sum()) for batch in batches)
+        rate = learning_rate(step, config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = torch.zeros((), device=device.device)
+        for batch in batches:
+            inputs, targets, mask = (device.to_device(tensor) for tensor in batch)
+            part = F.cross_entropy(wrapped(inputs, select=mask).float(), targets[mask], reduction="sum") / scored
+            device.backward(part)
+            loss += part.detach()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        wrapped_optimizer.step()
+        wrapped_optimizer.zero_grad()
+
+        done = step + 1
+        last = done == config.steps
+        if last or done % config.log_every == 0:
+            passed = time.perf_counter() - began
+            tokens = (done - first) * config.batch_size * config.length
+            progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
+            append_line(metrics, asdict(progress))
+            on_progress(progress)
+        if last or done % config.checkpoint_every == 0:
+            _finite(loss, done)  # a checkpoint must be worth resuming from
+            passed = time.perf_counter() - began
+            checkpoint.save(folder / "checkpoint", done, model, optimizer, {"seconds": seconds + passed})
+    return seconds + time.perf_counter() - began
+
+
+def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
+    """The batch of a step, in as many parts as are accumulated."""
+    batch = task.sample(generator(seed, "train", step), config.batch_size, config.length, task.splits[0])
+    parts = (tensor.chunk(config.accumulate) for tensor in batch)
+    return [Batch(*part) for part in zip(*parts, strict=True)]
+
+
+def _finite(loss: Tensor, step: int) -> float:
+    value = loss.item()
+    if not math.isfinite(value):
+        raise RunError(
+            f"Training diverged: the loss is {value} at step {step}. Lower train.learning_rate or raise "
+            "train.warmup_steps; the last good checkpoint is kept."
+        )
+    return value

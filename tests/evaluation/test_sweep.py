@@ -1,0 +1,66 @@
+"""Evaluation: the numbers against a plain count, in chunks or not, and in bounded memory."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lengthwise import Decoder, DecoderConfig
+from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.training.seeds import generator
+
+
+@pytest.fixture(params=["threshold-relative", "softmax+rope", "softmax+alibi"])
+def model(request: pytest.FixtureRequest) -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2, mechanism=request.param))
+
+
+def test_against_a_plain_count(model: Decoder) -> None:
+    config = EvaluateConfig(sequences=40, tokens_at_once=10_000)
+    point = evaluate_point(model, FlipFlop(), config, "dense", 32)
+    inputs, targets, scored = FlipFlop().sample(generator("evaluation", "dense", 32, 0), 40, 32, "dense")
+    right = (model.eval()(inputs).argmax(-1) == targets) & scored
+    assert point.sequences == 40
+    assert point.exact == (right.sum(1) == scored.sum(1)).sum()
+    assert (point.correct, point.scored) == (right.sum(), scored.sum())
+    assert point.exact_match == point.exact / 40
+    assert point.token_accuracy == point.correct / point.scored
+    assert point.token_accuracy_interval[0] <= point.token_accuracy <= point.token_accuracy_interval[1]
+
+
+def test_chunks_are_the_whole(model: Decoder) -> None:
+    whole = EvaluateConfig(sequences=30, tokens_at_once=10_000)
+    chunked = EvaluateConfig(sequences=30, tokens_at_once=10_000, chunk=13)
+    points = [evaluate_point(model, FlipFlop(), config, "sparse", 96) for config in (whole, chunked)]
+    assert points[0].loss == pytest.approx(points[1].loss, rel=1e-5)
+    assert replace(points[0], seconds=0, loss=0) == replace(points[1], seconds=0, loss=0)
+
+
+def test_long_points_have_fewer_sequences() -> None:
+    config = EvaluateConfig(sequences=100, tokens=1_000)
+    assert [config.sequences_at(length) for length in (5, 100, 1_000, 9_999)] == [100, 10, 1, 1]
+
+
+MEMORY = """
+import resource, torch
+from lengthwise import Decoder, DecoderConfig
+from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.tasks.flip_flop import FlipFlop
+torch.set_num_threads(1)
+model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=32, heads=2, mechanism="{mechanism}"))
+point = evaluate_point(model, FlipFlop(), EvaluateConfig(sequences=2, tokens=65_536), "validation", 32_768)
+assert point.sequences == 2
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi"])
+def test_32768_tokens_fit_in_4_gb(mechanism: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", MEMORY.format(mechanism=mechanism)], capture_output=True, text=True, check=True
+    )
+    assert int(result.stdout) * 1024 < 4e9

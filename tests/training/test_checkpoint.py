@@ -1,0 +1,69 @@
+"""Checkpoints: whole or not there, and refused in one sentence where damaged."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lengthwise import Decoder, DecoderConfig
+from lengthwise.errors import RunError
+from lengthwise.training import checkpoint
+from lengthwise.training.checkpoint import Checkpoint
+
+
+def trained(tied: bool = False, seed: int = 0) -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(seed)
+    model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied))
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.randint(5, (2, 6))).square().sum().backward()
+    optimizer.step()
+    return model, optimizer
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_everything_comes_back(tmp_path: Path, tied: bool) -> None:
+    model, optimizer = trained(tied)
+    checkpoint.save(tmp_path, 3, model, optimizer, {"seconds": 1.5})
+    expected = torch.rand(4)
+    other, other_optimizer = trained(tied, seed=1)
+    newest = Checkpoint.newest(tmp_path)
+    assert newest is not None
+    assert newest.step == 3
+    assert newest.load(other, other_optimizer) == {"seconds": 1.5}
+    assert torch.equal(torch.rand(4), expected)
+    for (name, ours), (_, theirs) in zip(model.named_parameters(), other.named_parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
+        for moment, value in optimizer.state[ours].items():
+            assert torch.equal(value, other_optimizer.state[theirs][moment]), (name, moment)
+
+
+def test_the_newest_two_are_kept(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    (tmp_path / ".writing-00000001").mkdir()  # as a kill leaves behind
+    for step in (1, 2, 10):
+        checkpoint.save(tmp_path, step, model, optimizer, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000010"]
+
+
+@pytest.mark.parametrize("name", ["model", "optimizer", "random"])
+@pytest.mark.parametrize("left", [0, 20, -1])
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, name: str, left: int) -> None:
+    model, optimizer = trained()
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, {})
+    path = saved.path / f"{name}.safetensors"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(RunError, match=rf"damaged in {name}.safetensors: it has .* bytes of .*--resume"):
+        saved.load(model, optimizer)
+
+
+def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, {})
+    path = saved.path / "model.safetensors"
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    with pytest.raises(RunError, match="cannot be read"):
+        saved.load_model(model)
+    path.unlink()
+    with pytest.raises(RunError, match="cannot be read"):
+        saved.load_model(model)

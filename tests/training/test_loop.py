@@ -1,0 +1,84 @@
+"""The training loop: accumulation, resuming to the same bits, divergence."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lengthwise import Decoder, DecoderConfig
+from lengthwise.errors import RunError
+from lengthwise.files import read_lines
+from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.training.config import TrainConfig
+from lengthwise.training.loop import Progress, train
+
+CONFIG = TrainConfig(
+    length=16, steps=12, batch_size=8, warmup_steps=2, log_every=2, checkpoint_every=4, device="cpu", precision="float32"
+)
+
+
+def model(**sizes: object) -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
+    """With dropout, so that the random state matters too."""
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 10:
+            raise Stopped
+
+    whole, broken, resumed = (model(mechanism="softmax+rope", dropout=0.2) for _ in range(3))
+    torch.manual_seed(1)
+    train(whole, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "whole")
+    torch.manual_seed(1)
+    with pytest.raises(Stopped):
+        train(broken, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "parts", on_progress=stop)
+    assert [line["step"] for line in read_lines(tmp_path / "parts" / "metrics.jsonl")] == [2, 4, 6, 8, 10]
+    torch.rand(17)
+    train(resumed, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "parts")
+    for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+    lines = [read_lines(tmp_path / run / "metrics.jsonl") for run in ("whole", "parts")]
+    for ours, theirs in zip(*lines, strict=True):
+        assert {**ours, "tokens_per_second": 0} == {**theirs, "tokens_per_second": 0}
+
+
+def test_accumulated_parts_are_one_batch(tmp_path: Path) -> None:
+    once, parts = model(), model()
+    train(once, FlipFlop(), CONFIG, seed=0, folder=tmp_path / "once")
+    train(parts, FlipFlop(), CONFIG.model_copy(update={"accumulate": 4}), seed=0, folder=tmp_path / "parts")
+    for a, b in zip(once.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_the_seed_decides_the_data(tmp_path: Path) -> None:
+    losses = []
+    for run, seed in enumerate((1, 1, 2)):
+        train(model(), FlipFlop(), CONFIG, seed=seed, folder=tmp_path / str(run))
+        losses.append([line["loss"] for line in read_lines(tmp_path / str(run) / "metrics.jsonl")])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_divergence_is_named_and_the_last_good_checkpoint_kept(tmp_path: Path) -> None:
+    exploding = model()
+
+    def explode(progress: Progress) -> None:
+        if progress.step == 6:
+            exploding.head.weight.data.fill_(float("nan"))
+
+    with pytest.raises(RunError, match=r"the loss is nan at step 8\. Lower train\.learning_rate"):
+        train(exploding, FlipFlop(), CONFIG, seed=0, folder=tmp_path, on_progress=explode)
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["step-00000004"]
+
+
+def test_bfloat16_trains(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"precision": "bfloat16"})
+    trained = model()
+    train(trained, FlipFlop(), config, seed=0, folder=tmp_path)
+    assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in trained.parameters())
