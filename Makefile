@@ -1,0 +1,42 @@
+# Everything sets itself up: `make demo` and `make test` are all a fresh machine needs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint benchmark browser clean
+
+demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
+	$(BIN)/lengthwise compare flip-flop \
+		-a threshold-relative -a softmax+rope -a softmax+alibi -a softmax+nope \
+		--out runs/demo --resume
+
+test: $(READY) browser  ## The tests.
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)  ## Style, types, and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(READY)  ## The operator against the reference and against torch's own attention.
+	$(BIN)/python benchmarks/threshold_relative.py
+
+# torch comes first and by itself: its CPU build is a different file of the same version.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test,lint]'
+	touch $@
+
+# One test looks at the report in a browser, and says so where there is none.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		  apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium >/dev/null; } || \
+		echo "No Chromium found: the test that opens the report in one will be skipped."
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,90 @@
+"""``lengthwise compare``: several mechanisms, side by side."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lengthwise import recipes
+from lengthwise.cli import options
+from lengthwise.cli.console import console
+from lengthwise.cli.progress import ComparisonProgress
+from lengthwise.errors import InputError, RunError
+
+
+def compare(
+    task: options.Task,
+    mechanisms: Annotated[
+        list[str],
+        typer.Option("--mechanism", "-a", help="A contestant; repeat for each.", show_default=False),
+    ],
+    seeds: Annotated[int, typer.Option(help="Seeds per mechanism.", min=1)] = 1,
+    learning_rates: Annotated[
+        str | None,
+        typer.Option(
+            help="Peak learning rates, as in 5e-4,1e-3: all are tried for every mechanism with the first seed, and the "
+            "best on validation data of the training length goes on. Default: the recipe's.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: options.Steps = None,
+    length: options.Length = None,
+    lengths: options.Lengths = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
+    ] = None,
+    resume: options.Resume = False,
+    file: options.File = None,
+    settings: options.Settings = None,
+) -> None:
+    """Compare attention mechanisms on a TASK: train short, evaluate long, over seeds, and end in a report.
+
+    Every mechanism gets the same data, the same sweep of learning rates and the same evaluation sequences.
+    """
+    from lengthwise.experiments.comparison import compare
+    from lengthwise.experiments.config import ComparisonConfig
+    from lengthwise.reports import summary_table, write_report
+
+    base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
+    config = ComparisonConfig.read(
+        {
+            "base": base.model_dump(mode="json"),
+            "mechanisms": mechanisms,
+            "learning_rates": recipes.find(task).learning_rates if learning_rates is None else _rates(learning_rates),
+            "seeds": seeds,
+        }
+    )
+    folder = out or Path("runs") / f"compare-{task}"
+    try:
+        with ComparisonProgress(config) as progress:
+            experiment = compare(
+                config, folder, processes=jobs or _processes(config), resume=resume, on_change=progress.changed
+            )
+    except KeyboardInterrupt:
+        raise RunError("Stopped. The same command with --resume carries on where the runs were.") from None
+    console.print(summary_table(experiment))
+    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
+    failed = [run for run in experiment.runs if run.failure]
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(experiment.runs)} runs failed; the report says why. The same command with --resume "
+            "tries them again."
+        )
+
+
+def _rates(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
+
+
+def _processes(config: object) -> int:
+    import torch
+
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1

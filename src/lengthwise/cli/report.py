@@ -1,0 +1,22 @@
+"""``lengthwise report``: the report of a folder, written anew."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lengthwise.cli.console import console
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run or a comparison, finished or not.", show_default=False)
+    ],
+) -> None:
+    """Write report.html and its figures from what a folder holds, and print the table."""
+    from lengthwise.experiments.comparison import read_experiment
+    from lengthwise.reports import summary_table, write_report
+
+    experiment = read_experiment(folder)
+    console.print(summary_table(experiment))
+    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

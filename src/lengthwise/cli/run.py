@@ -1,0 +1,69 @@
+"""``lengthwise run``: one model, trained and evaluated."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lengthwise.cli import options
+from lengthwise.cli.console import console
+from lengthwise.cli.progress import RunProgress
+from lengthwise.errors import RunError
+
+
+def run(
+    task: options.Task,
+    mechanism: Annotated[
+        str | None,
+        typer.Option("--mechanism", "-a", help="Attention mechanism. Default: threshold-relative.", show_default=False),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate. Default: the recipe's.", show_default=False)
+    ] = None,
+    steps: options.Steps = None,
+    length: options.Length = None,
+    lengths: options.Lengths = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights and data.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run. Default: runs/TASK-MECHANISM-seed-SEED.", show_default=False),
+    ] = None,
+    resume: options.Resume = False,
+    file: options.File = None,
+    settings: options.Settings = None,
+) -> None:
+    """Train one model on a TASK and evaluate it at every length.
+
+    Interrupted at any moment, the same command with --resume carries on and ends with the same weights to the bit.
+    """
+    config = options.resolve(
+        task,
+        file,
+        settings,
+        steps=steps,
+        length=length,
+        lengths=lengths,
+        seed=seed,
+        model={"mechanism": mechanism},
+        train={"learning_rate": learning_rate},
+    )
+    from lengthwise.experiments.comparison import read_experiment
+    from lengthwise.experiments.folder import RunFolder
+    from lengthwise.experiments.run import evaluate_run, train_run
+    from lengthwise.reports import summary_table, write_report
+
+    folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
+    folder.claim(config, resume=resume)
+    folder.failure = None
+    try:
+        with RunProgress(config) as progress:
+            train_run(folder, progress.trained)
+            evaluate_run(folder, progress.evaluated)
+    except KeyboardInterrupt:
+        raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
+    except RunError as error:
+        folder.failure = str(error)
+        raise
+    experiment = read_experiment(folder.path)
+    console.print(summary_table(experiment))
+    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

@@ -1,0 +1,87 @@
+"""Comparing mechanisms: each is tuned on the training length alone, then evaluated beyond it with every seed.
+
+A comparison's folder holds ``comparison.json`` and ``runs/MECHANISM/rate-RATE/seed-SEED/``, each a run of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.environment import environment
+from lengthwise.experiments.folder import RunFolder, claim
+from lengthwise.experiments.processes import Job, Queue, run_all
+from lengthwise.experiments.record import Experiment, Run
+from lengthwise.files import read_json
+
+
+def compare(
+    config: ComparisonConfig, folder: Path, *, processes: int, resume: bool, on_change: Callable[[Queue], None]
+) -> Experiment:
+    """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
+
+    First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
+    on to all seeds and to the evaluation.
+    """
+    claim(folder, "comparison.json", config, resume=resume, extra={"environment": environment()})
+    first = [
+        Job(_claim_run(config, folder, mechanism, rate, 0), evaluate=len(config.learning_rates) == 1)
+        for rate in config.learning_rates
+        for mechanism in config.mechanisms
+    ]
+    run_all([job for job in first if not _over(job)], processes, on_change)
+    chosen = choose(config, [RunFolder(job.folder).read() for job in first])
+    second = [
+        Job(_claim_run(config, folder, mechanism, rate, seed), evaluate=True)
+        for seed in range(config.seeds)
+        for mechanism, rate in chosen.items()
+    ]
+    run_all([job for job in second if not _over(job)], processes, on_change)
+    return read_experiment(folder)
+
+
+def choose(config: ComparisonConfig, trials: Sequence[Run]) -> dict[str, float]:
+    """Each mechanism's learning rate: best exact match, then lowest loss, on validation data of the training length."""
+    chosen = {}
+    for mechanism in config.mechanisms:
+        trained = [(run.trained.validation, run) for run in trials if run.mechanism == mechanism and run.trained]
+        if trained:
+            _, best = min(trained, key=lambda pair: (-pair[0].exact_match, pair[0].loss))
+            chosen[mechanism] = best.learning_rate
+    return chosen
+
+
+def read_experiment(folder: Path) -> Experiment:
+    """Read the folder of a comparison, or of a single run, finished or not.
+
+    Raises:
+        InputError: if the folder holds neither.
+    """
+    if (folder / "config.json").exists():
+        run = RunFolder(folder).read()
+        config = ComparisonConfig(base=run.config, mechanisms=(run.mechanism,), learning_rates=(run.learning_rate,))
+        chosen = {run.mechanism: run.learning_rate}
+        return Experiment(folder, run.environment["command"], config, (run,), chosen)
+    if not (folder / "comparison.json").exists():
+        raise InputError(
+            f"{folder} holds no run and no comparison; give a folder that lengthwise run or compare has written."
+        )
+    held = read_json(folder / "comparison.json")
+    config = ComparisonConfig.read(held["config"])
+    runs = [RunFolder(path.parent).read() for path in sorted(folder.glob("runs/*/*/*/config.json"))]
+    order = {mechanism: place for place, mechanism in enumerate(config.mechanisms)}
+    runs.sort(key=lambda run: (order[run.mechanism], run.learning_rate, run.config.seed))
+    trials = [run for run in runs if run.config.seed == config.base.seed]
+    return Experiment(folder, held["environment"]["command"], config, tuple(runs), choose(config, trials))
+
+
+def _claim_run(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
+    run = config.run(mechanism, rate, seed)
+    path = folder / "runs" / mechanism / f"rate-{rate:g}" / f"seed-{run.seed}"
+    RunFolder(path).claim(run, resume=True)
+    return path
+
+
+def _over(job: Job) -> bool:
+    folder = RunFolder(job.folder)
+    return folder.finished or (folder.trained is not None and not job.evaluate)

@@ -1,0 +1,66 @@
+"""Where a result comes from: versions, commit, machine."""
+
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+
+def environment() -> dict[str, str]:
+    """What someone needs to know to get the same numbers."""
+    from lengthwise import __version__
+
+    facts = {
+        "command": _command(),
+        "lengthwise": __version__,
+        "commit": _commit(),
+        "torch": torch.__version__,
+        "lightning-fabric": _version("lightning-fabric"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": str(torch.get_num_threads()),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if torch.cuda.is_available():
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
+
+
+def _command() -> str:
+    """The command line of this process, as a person would type it."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["lengthwise" if program in ("__main__.py", "-c") else program, *sys.argv[1:]])
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    """The commit of the source tree this runs from, if it is one."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "none (installed package)"
+    return commit.stdout.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
+
+
+def _processor() -> str:
+    """The processor's name; Linux keeps it from ``platform``."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

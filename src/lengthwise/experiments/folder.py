@@ -1,0 +1,135 @@
+"""The folder of a run, and who may write into it.
+
+``config.json`` (resolved, with the environment), ``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is
+over, ``evaluation.jsonl`` point by point, ``result.json`` once all points are there, ``failure.json`` if it failed.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lengthwise.configuration import Config
+from lengthwise.errors import InputError
+from lengthwise.evaluation.point import Point
+from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.environment import environment
+from lengthwise.experiments.record import Run, Trained
+from lengthwise.files import append_line, keep_lines, read_json, read_lines, write_json
+
+
+def claim(folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any]) -> None:
+    """Make ``folder`` hold ``config`` in ``file``, or make sure that it already does.
+
+    Raises:
+        InputError: if the folder holds another configuration, or the same one and ``resume`` was not asked for.
+    """
+    path = folder / file
+    wanted = config.model_dump(mode="json")
+    if not path.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
+        write_json(path, {"config": wanted, **extra})
+        return
+    held = _flat(read_json(path).get("config", {}))
+    differing = [key for key, value in _flat(wanted).items() if held.get(key, value) != value or key not in held]
+    if differing:
+        key = differing[0]
+        raise InputError(
+            f"{folder} belongs to other settings: {key} is {held.get(key)!r} there, {_flat(wanted)[key]!r} here. "
+            "Choose another folder with --out, or give the settings it was begun with."
+        )
+    if not resume:
+        raise InputError(f"{folder} already holds this; add --resume to carry on, or choose another folder with --out.")
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    return {
+        key: value
+        for name, inner in tree.items()
+        for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()
+    }
+
+
+class RunFolder:
+    """Reading and writing one run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def claim(self, config: RunConfig, *, resume: bool) -> None:
+        """See :func:`claim`."""
+        claim(self.path, "config.json", config, resume=resume, extra={"environment": environment()})
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved configuration."""
+        return RunConfig.read(read_json(self.path / "config.json")["config"])
+
+    @property
+    def trained(self) -> Trained | None:
+        """What is known since training ended; None before."""
+        path = self.path / "trained.json"
+        return TypeAdapter(Trained).validate_python(read_json(path)) if path.exists() else None
+
+    @trained.setter
+    def trained(self, trained: Trained) -> None:
+        write_json(self.path / "trained.json", asdict(trained))
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points of the sweep evaluated so far."""
+        return TypeAdapter(tuple[Point, ...]).validate_python(read_lines(self.path / "evaluation.jsonl"))
+
+    def mend(self) -> None:
+        """Drop a point that a kill cut short."""
+        keep_lines(self.path / "evaluation.jsonl")
+
+    def add_point(self, point: Point) -> None:
+        """Keep a point the moment it is known."""
+        append_line(self.path / "evaluation.jsonl", asdict(point))
+
+    @property
+    def finished(self) -> bool:
+        """Whether every point is there."""
+        return (self.path / "result.json").exists()
+
+    def finish(self) -> None:
+        """Write the result."""
+        assert self.trained is not None
+        result = {"trained": asdict(self.trained), "evaluation": [asdict(point) for point in self.points]}
+        write_json(self.path / "result.json", result)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last attempt failed, if it did."""
+        path = self.path / "failure.json"
+        return str(read_json(path)["message"]) if path.exists() else None
+
+    @failure.setter
+    def failure(self, message: str | None) -> None:
+        if message is None:
+            (self.path / "failure.json").unlink(missing_ok=True)
+        else:
+            write_json(self.path / "failure.json", {"message": message})
+
+    @property
+    def metrics(self) -> tuple[dict[str, Any], ...]:
+        """Lines of metrics.jsonl."""
+        return tuple(read_lines(self.path / "metrics.jsonl"))
+
+    def read(self) -> Run:
+        """Everything at once."""
+        held = read_json(self.path / "config.json")
+        return Run(
+            folder=self.path,
+            config=self.config,
+            environment=held["environment"],
+            trained=self.trained,
+            points=self.points,
+            failure=self.failure,
+            metrics=self.metrics,
+        )

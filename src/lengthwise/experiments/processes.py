@@ -1,0 +1,95 @@
+"""Many runs at once, each in a process of its own, so that one that fails leaves the others standing."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from lengthwise.errors import LengthwiseError
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.run import evaluate_run, train_run
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to train, and perhaps to evaluate."""
+
+    folder: Path
+    evaluate: bool
+
+
+@dataclass
+class Queue:
+    """The jobs waiting, under way and done."""
+
+    waiting: list[Job]
+    active: dict[Job, BaseProcess] = field(default_factory=dict)
+    done: list[Job] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Number of all jobs."""
+        return len(self.waiting) + len(self.active) + len(self.done)
+
+
+def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], None], poll: float = 0.25) -> None:
+    """Work through the jobs, ``processes`` at a time; a failure is written into the folder of the run it befell.
+
+    ``on_change`` gets the queue at every poll (seconds).
+    """
+    # A server that has imported torch once forks each worker in milliseconds; where there is no fork, start afresh.
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    multiprocessing.set_start_method("forkserver" if forks else "spawn", force=True)
+    multiprocessing.set_forkserver_preload([__name__])
+    queue = Queue(list(jobs))
+    try:
+        while queue.waiting or queue.active:
+            while queue.waiting and len(queue.active) < processes:
+                job = queue.waiting.pop(0)
+                RunFolder(job.folder).failure = None
+                queue.active[job] = multiprocessing.Process(target=_work, args=(job,), name=str(job.folder))
+                queue.active[job].start()
+            on_change(queue)
+            time.sleep(poll)
+            for job, process in list(queue.active.items()):
+                if process.exitcode is not None:
+                    del queue.active[job]
+                    queue.done.append(job)
+                    if process.exitcode:
+                        RunFolder(job.folder).failure = _reason(job, process.exitcode)
+            on_change(queue)
+    finally:
+        for process in queue.active.values():
+            process.terminate()
+        for process in queue.active.values():
+            process.join()
+
+
+def _work(job: Job) -> None:
+    """What a worker does; what it prints goes to log.txt in the run's folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
+    log = os.open(job.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    try:
+        folder = RunFolder(job.folder)
+        train_run(folder)
+        if job.evaluate:
+            evaluate_run(folder)
+    except LengthwiseError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def _reason(job: Job, exitcode: int) -> str:
+    """One sentence from how the process ended and the last thing it said."""
+    if exitcode < 0:
+        cause = "; the system may have run out of memory" if -exitcode == signal.SIGKILL else ""
+        return f"The process was ended by {signal.Signals(-exitcode).name}{cause}."
+    lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"The process ended with exit code {exitcode} and said nothing."

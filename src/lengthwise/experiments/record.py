@@ -1,0 +1,66 @@
+"""What a run or a comparison has left in its folder, read back for reports and for choosing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lengthwise.evaluation.point import Point
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known once a run is trained."""
+
+    parameters: int
+    seconds: float
+    tokens_per_second: float
+    validation: Point
+    """On the validation split at the training length; the learning rate is chosen by it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: finished where it has points, trained where it has ``trained``, failed where it says why."""
+
+    folder: Path
+    config: RunConfig
+    environment: dict[str, Any]
+    trained: Trained | None
+    points: tuple[Point, ...]
+    failure: str | None
+    metrics: tuple[dict[str, Any], ...]
+    """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
+
+    @property
+    def mechanism(self) -> str:
+        """Name of the attention mechanism."""
+        return self.config.model.mechanism
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate."""
+        return self.config.train.learning_rate
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The runs of a folder, for a report: a comparison, or a single run by itself."""
+
+    folder: Path
+    command: str
+    """How to repeat it."""
+    config: ComparisonConfig
+    runs: tuple[Run, ...]
+    chosen: dict[str, float]
+    """The learning rate that each mechanism goes on with; a mechanism all of whose trials failed is absent."""
+
+    def finalists(self, mechanism: str) -> tuple[Run, ...]:
+        """The runs of a mechanism at its chosen learning rate, one per seed."""
+        rate = self.chosen.get(mechanism)
+        return tuple(run for run in self.runs if run.mechanism == mechanism and run.learning_rate == rate)
+
+    def trials(self, mechanism: str) -> tuple[Run, ...]:
+        """The runs of a mechanism with the first seed, one per learning rate."""
+        first = self.config.base.seed
+        return tuple(run for run in self.runs if run.mechanism == mechanism and run.config.seed == first)

@@ -1,0 +1,75 @@
+"""One run: train, validate, evaluate; every stage carries on from what its folder holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from lengthwise.errors import InputError
+from lengthwise.evaluation import Point, evaluate_point
+from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.record import Trained
+from lengthwise.models import Decoder
+from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.device import fabric
+from lengthwise.training.loop import Progress, train
+from lengthwise.training.seeds import seed_of
+
+
+def build_model(config: RunConfig) -> Decoder:
+    """The untrained model; its weights depend on the seed alone."""
+    torch.manual_seed(seed_of(config.seed, "weights"))
+    return Decoder(config.model)
+
+
+def load_model(folder: Path) -> Decoder:
+    """The model of a run's folder at its newest checkpoint, on the CPU, ready for inference."""
+    run = RunFolder(folder)
+    model = Decoder(run.config.model)
+    newest = Checkpoint.newest(folder / "checkpoint")
+    if newest is None:
+        raise InputError(f"{folder} holds no checkpoint yet; train it with lengthwise run --resume.")
+    newest.load_model(model)
+    return model.eval()
+
+
+def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambda progress: None) -> None:
+    """Train, then validate at the training length; does nothing if that has been done."""
+    if folder.trained is not None:
+        return
+    config = folder.config
+    task = config.build_task()
+    model = build_model(config)
+    seconds = train(model, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
+    validation = evaluate_point(
+        model,
+        task,
+        config.evaluate,
+        task.splits[1],
+        config.train.length,
+        label="validation",
+        device=next(model.parameters()).device,
+    )
+    tokens = config.train.steps * config.train.batch_size * config.train.length
+    folder.trained = Trained(sum(p.numel() for p in model.parameters()), seconds, tokens / seconds, validation)
+
+
+def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda point: None) -> None:
+    """Evaluate a trained run at every length and split that its folder does not hold yet."""
+    if folder.finished:
+        return
+    config = folder.config
+    task = config.build_task()
+    device = fabric(config.train)
+    model = load_model(folder.path).to(device.device)
+    folder.mend()
+    done = {(point.split, point.length) for point in folder.points}
+    for length in config.evaluate.lengths:
+        for split in config.evaluate.splits:
+            if (split, length) not in done:
+                with device.autocast():
+                    point = evaluate_point(model, task, config.evaluate, split, length, device=device.device)
+                folder.add_point(point)
+                on_point(point)
+    folder.finish()

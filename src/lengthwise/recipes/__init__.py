@@ -1,0 +1,17 @@
+"""Named experiments: what a task is trained and evaluated with where nothing else is said. Plain data."""
+
+from lengthwise.errors import InputError
+from lengthwise.recipes.flip_flop import FLIP_FLOP
+from lengthwise.recipes.recipe import Recipe
+from lengthwise.registry import unknown
+
+__all__ = ["RECIPES", "Recipe", "find"]
+
+RECIPES = {recipe.name: recipe for recipe in (FLIP_FLOP,)}
+
+
+def find(name: str) -> Recipe:
+    """The recipe called ``name``; every task has one of its own name."""
+    if name not in RECIPES:
+        raise InputError(unknown("task or recipe", name, RECIPES))
+    return RECIPES[name]

@@ -1,0 +1,20 @@
+"""The flip-flop language at the scale of a laptop: trained at 128 tokens, evaluated up to 32 times as long."""
+
+from lengthwise.recipes.recipe import Recipe
+
+FLIP_FLOP = Recipe(
+    name="flip-flop",
+    summary="one bit of memory in 128 tokens, evaluated up to 4,096; minutes on two cores",
+    settings={
+        "task": "flip-flop",
+        "model": {"layers": 2, "dim": 64, "heads": 2},
+        "train": {"length": 128, "steps": 400, "batch_size": 32, "warmup_steps": 100},
+        "evaluate": {
+            "lengths": [128, 256, 512, 1024, 2048, 4096],
+            "splits": ["validation", "dense", "sparse"],
+            "sequences": 512,
+            "tokens": 262_144,
+        },
+    },
+    learning_rates=(5e-4, 1e-3),
+)

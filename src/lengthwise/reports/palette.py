@@ -1,0 +1,44 @@
+"""Colours and shapes of the figures: told apart by colour-blind eyes, by light and by dark."""
+
+from typing import NamedTuple
+
+
+class Colour(NamedTuple):
+    """A colour on white, and its counterpart on black."""
+
+    light: str
+    dark: str
+
+
+MECHANISMS = (  # the qualitative palette of Okabe and Ito, less yellow and black, which one of the two schemes hides
+    Colour("#0072b2", "#4c9df5"),
+    Colour("#d55e00", "#ff8b45"),
+    Colour("#009e73", "#2cc795"),
+    Colour("#cc79a7", "#e59cc5"),
+    Colour("#e69f00", "#f2bd42"),
+    Colour("#56b4e9", "#9bd8fb"),
+    Colour("#757b86", "#a7adb8"),
+)
+SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to the colours, so that 42 mechanisms differ
+    "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z",
+    "M-0.85,-0.85H0.85V0.85H-0.85Z",
+    "M0,-1.2L1.2,0L0,1.2L-1.2,0Z",
+    "M0,-1.1L1.15,0.9H-1.15Z",
+    "M-0.4,-1.1H0.4V-0.4H1.1V0.4H0.4V1.1H-0.4V0.4H-1.1V-0.4H-0.4Z",
+    "M0,1.1L1.15,-0.9H-1.15Z",
+)
+
+INK = Colour("#1f2430", "#e8eaee")
+SOFT = Colour("#5d6573", "#a2a9b5")
+LINE = Colour("#e4e7ec", "#30353f")
+PAPER = Colour("#ffffff", "#14171c")
+
+
+def colour(index: int) -> Colour:
+    """Of a mechanism, by its place in the comparison."""
+    return MECHANISMS[index % len(MECHANISMS)]
+
+
+def shape(index: int) -> str:
+    """Of a mechanism's points, by its place in the comparison, as an SVG path from -1 to 1."""
+    return SHAPES[index % len(SHAPES)]

@@ -1,0 +1,105 @@
+"""What an experiment has shown, in sentences that say nothing beyond its data."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lengthwise.evaluation.statistics import wilson
+from lengthwise.experiments.record import Experiment, Run
+from lengthwise.reports.summary import Cell, Grid, grid
+from lengthwise.reports.text import counted, joined, percent, times
+
+FEW = 100
+"""Fewer sequences than these at a point, per seed, are pointed out."""
+PERFECT = "stays at 100.0 % exact match up to"
+
+
+class Verdict(NamedTuple):
+    """A mechanism, or nothing where all are meant, and what is said of it."""
+
+    mechanism: str
+    text: str
+
+
+def verdicts(experiment: Experiment) -> list[Verdict]:
+    """One verdict per mechanism, then what to keep in mind: few sequences, failed runs."""
+    accuracy = grid(experiment, "exact_match")
+    found = [Verdict(name, _of_mechanism(experiment, accuracy, name)) for name in experiment.config.mechanisms]
+    return found + [Verdict("", text) for text in (_few(accuracy), _failed(experiment)) if text]
+
+
+def _of_mechanism(experiment: Experiment, accuracy: Grid, mechanism: str) -> str:
+    found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
+    seeds = {name: [cell.seeds for cell in rows[mechanism] if cell] for name, rows in accuracy.rows.items()}
+    for split, rows in accuracy.rows.items():
+        if cells := [cell for cell in rows[mechanism] if cell]:
+            what, where = _outcome(cells)
+            found.setdefault(what, {}).setdefault(where.length, []).append(split)
+    if not found:
+        own = [run for run in experiment.runs if run.mechanism == mechanism]
+        if own and all(run.failure for run in own):
+            return "has no result: " + (
+                "its only run failed." if len(own) == 1 else f"all of its {len(own)} runs failed."
+            )
+        return "is not evaluated yet."
+    phrases = []
+    for what, lengths in found.items():
+        fewest = min(number for splits in lengths.values() for split in splits for number in seeds[split])
+        places = _places(lengths, experiment.config.base.train.length, alone=len(accuracy.rows) == 1)
+        phrases.append(f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what == PERFECT)}")
+    return "; ".join(phrases) + "."
+
+
+def _places(lengths: dict[int, list[str]], training: int, alone: bool) -> str:
+    """Lengths, each with the splits it goes for, which need no mention where there is but one."""
+    if len(lengths) == 1:
+        ((length, splits),) = lengths.items()
+        return f"{length:,} tokens, {times(length, training)}, " + ("" if alone else f"on {joined(splits)} data, ")
+    places = [
+        f"{length:,} tokens ({times(length, training)}) on {joined(lengths[length])} data" for length in sorted(lengths)
+    ]
+    return joined([places[0], *(place.replace(" times its training length", " times") for place in places[1:])]) + ", "
+
+
+def _outcome(cells: Sequence[Cell]) -> tuple[str, Cell]:
+    """What happens along the lengths of one split, shortest first, and at which of them."""
+    if all(percent(cell.mean) == "100.0" for cell in cells):
+        return PERFECT, cells[-1]
+    below = next((cell for cell in cells if cell.mean < 0.5), None)
+    if below is None:
+        return f"goes no lower than {percent(min(cell.mean for cell in cells))} % exact match up to", cells[-1]
+    return "is below 50 % exact match already at" if below is cells[0] else "falls below 50 % exact match at", below
+
+
+def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
+    number = counted(seeds, "seed") if seeds == wanted else f"{seeds} of {counted(wanted, 'seed')}"
+    if seeds == 1:
+        return f"with {number}"
+    if every:
+        return "on " + ("both seeds" if seeds == wanted == 2 else f"all {number}" if seeds == wanted else number)
+    return f"in the mean of {number}"
+
+
+def _few(accuracy: Grid) -> str:
+    sizes = {column.length: column.sequences[0] for column in accuracy.columns if column.sequences}
+    few = [length for length, sequences in sizes.items() if sequences < FEW]
+    if not few:
+        return ""
+    fewest = min(sizes[length] for length in few)
+    lowest = wilson(fewest, fewest)[0]
+    where = "all lengths" if len(few) == len(sizes) > 1 else joined([f"{length:,}" for length in few]) + " tokens"
+    return (
+        f"Points at {where} rest on few sequences, as few as {fewest:,} per seed: even {fewest:,} right of {fewest:,} "
+        f"only tells of a rate of {percent(lowest)} % or more (95 % Wilson interval)."
+    )
+
+
+def _failed(experiment: Experiment) -> str:
+    failed = [run for run in experiment.runs if run.failure]
+    if not failed:
+        return ""
+    return f"{len(failed)} of {counted(len(experiment.runs), 'run')} failed: {joined([name(run) for run in failed])}."
+
+
+def name(run: Run) -> str:
+    """A run, told from the others of its experiment."""
+    return f"{run.mechanism} (learning rate {run.learning_rate:g}, seed {run.config.seed})"

@@ -1,0 +1,137 @@
+"""The numbers of a report, computed once for its figures, tables and sentences."""
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from lengthwise.evaluation.point import Point
+from lengthwise.evaluation.statistics import Interval
+from lengthwise.experiments.record import Experiment, Run
+
+Metric = Literal["exact_match", "token_accuracy"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mechanism at its chosen learning rate, on one split and length; shares go from 0 to 1."""
+
+    mechanism: str
+    split: str
+    length: int
+    """Tokens per sequence."""
+    seeds: int
+    """Seeds that have been evaluated here."""
+    sequences: int
+    """Sequences per seed."""
+    mean: float
+    """Over seeds."""
+    low: float
+    high: float
+    """Of several seeds the lowest and the highest; of one seed its 95 % interval over sequences."""
+    loss: float
+    """Mean cross-entropy of the scored tokens in nats, mean over seeds."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A length of the sweep, in tokens, and how many sequences a point there rests on, per seed."""
+
+    length: int
+    sequences: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells in rows of mechanisms, grouped by split, and columns of lengths; None where nothing is known yet."""
+
+    columns: tuple[Column, ...]
+    rows: dict[str, dict[str, tuple[Cell | None, ...]]]
+    """By split, then by mechanism."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those that are known."""
+        return [cell for rows in self.rows.values() for row in rows.values() for cell in row if cell]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the training of one mechanism went."""
+
+    mechanism: str
+    parameters: int | None
+    learning_rate: float | None
+    """The chosen one."""
+    trials: dict[float, Run | None]
+    """The run with the first seed, by learning rate."""
+    seconds: float | None
+    tokens_per_second: float | None
+    """Means over the seeds trained with the chosen learning rate."""
+    finished: int
+    failed: int
+    """Seeds at the chosen learning rate; without one, runs at any."""
+
+
+def grid(experiment: Experiment, metric: Metric) -> Grid:
+    """The accuracy of every mechanism on every split and length."""
+    evaluate = experiment.config.base.evaluate
+    lengths = sorted(set(evaluate.lengths))
+    points = {
+        name: [p for run in experiment.finalists(name) for p in run.points] for name in experiment.config.mechanisms
+    }
+    rows = {
+        split: {
+            name: tuple(
+                _cell(name, [p for p in of if p.split == split and p.length == length], metric) for length in lengths
+            )
+            for name, of in points.items()
+        }
+        for split in evaluate.splits
+    }
+    sizes = {length: {p.sequences for of in points.values() for p in of if p.length == length} for length in lengths}
+    return Grid(tuple(Column(length, tuple(sorted(sizes[length]))) for length in lengths), rows)
+
+
+def _cell(mechanism: str, points: list[Point], metric: Metric) -> Cell | None:
+    if not points:
+        return None
+    first, shares = points[0], [getattr(p, metric) for p in points]
+    low, high = (min(shares), max(shares)) if len(points) > 1 else interval(first, metric)
+    return Cell(
+        mechanism=mechanism,
+        split=first.split,
+        length=first.length,
+        seeds=len(points),
+        sequences=min(p.sequences for p in points),
+        mean=fmean(shares),
+        low=low,
+        high=high,
+        loss=fmean(p.loss for p in points),
+    )
+
+
+def interval(point: Point, metric: Metric) -> Interval:
+    """The 95 % interval of one seed's accuracy."""
+    return point.exact_match_interval if metric == "exact_match" else point.token_accuracy_interval
+
+
+def training(experiment: Experiment) -> list[Training]:
+    """How training went, mechanism by mechanism."""
+    return [_training(experiment, name) for name in experiment.config.mechanisms]
+
+
+def _training(experiment: Experiment, mechanism: str) -> Training:
+    own = [run for run in experiment.runs if run.mechanism == mechanism]
+    finalists = experiment.finalists(mechanism)
+    trained = [run.trained for run in finalists if run.trained]
+    trials = {run.learning_rate: run for run in experiment.trials(mechanism)}
+    return Training(
+        mechanism=mechanism,
+        parameters=next((run.trained.parameters for run in own if run.trained), None),
+        learning_rate=experiment.chosen.get(mechanism),
+        trials={rate: trials.get(rate) for rate in sorted(experiment.config.learning_rates)},
+        seconds=fmean(known.seconds for known in trained) if trained else None,
+        tokens_per_second=fmean(known.tokens_per_second for known in trained) if trained else None,
+        finished=sum(run.failure is None and bool(run.points) for run in finalists),
+        failed=sum(run.failure is not None for run in finalists or own),
+    )

@@ -1,0 +1,38 @@
+"""How numbers are said: one rounding for the page, the figures' tooltips, the sentences and the terminal."""
+
+from collections.abc import Sequence
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 in per cent with one decimal, without the sign.
+
+    ``100.0`` and ``0.0`` are said only of what is exactly so: 0.9997 is ``99.9``, and 0.0001 is ``0.1``.
+    """
+    if share > 1 - 1e-9:  # the mean of exact shares may be off by rounding
+        return "100.0"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f}" if share > 1e-9 else "0.0"
+
+
+def spread(low: float, high: float) -> str:
+    """Two shares from 0 to 1 in per cent, as in ``98.2–100.0``."""
+    return f"{percent(low)}–{percent(high)}"
+
+
+def times(length: int, training: int) -> str:
+    """A length in tokens, said in training lengths in tokens."""
+    return "its training length" if length == training else f"{length / training:.3g} times its training length"
+
+
+def joined(items: Sequence[str]) -> str:
+    """A list as a person writes it: ``a, b and c``."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, as in ``1 seed`` and ``3 seeds``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def title(split: str) -> str:
+    """A split's name as a heading."""
+    return split.replace("-", " ").replace("_", " ").capitalize()

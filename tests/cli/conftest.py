@@ -1,0 +1,49 @@
+"""Calling the command line as a user does, in this process or in one of its own."""
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from lengthwise import cli
+
+TINY = [
+    *("--steps", "12", "--length", "16", "--lengths", "16:32"),
+    *("--set", "train.batch_size=4", "--set", "train.warmup_steps=2", "--set", "train.log_every=2"),
+    *("--set", "train.checkpoint_every=4", "--set", "evaluate.sequences=8", "--set", "train.device=cpu"),
+    *("--set", "model.dim=16", "--set", "model.layers=1"),
+]
+
+
+class Answer(NamedTuple):
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    error: str
+
+
+@pytest.fixture
+def tiny() -> list[str]:
+    """Options that make a run take a second."""
+    return list(TINY)
+
+
+@pytest.fixture
+def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """``lengthwise("run", "flip-flop", ...)`` in this process."""
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["lengthwise", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return Answer(code, captured.out, captured.err)
+
+    return call

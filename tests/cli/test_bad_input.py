@@ -1,0 +1,119 @@
+"""Everything a person can get wrong on the command line is answered in one sentence, and nothing is lost."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["run", "flipflop"], "did you mean 'flip-flop'?"),
+        (["run", "flip-flop", "-a", "softmax+ropes"], "did you mean 'rope'"),
+        (["run", "flip-flop", "-a", "threshold-relative+alibi"], "cannot take the bias"),
+        (["run", "flip-flop", "--set", "train.stepz=4"], "did you mean 'train.steps'"),
+        (["run", "flip-flop", "--set", "modle.dim=4"], "did you mean 'model'"),
+        (["run", "flip-flop", "--set", "train.steps=-4"], "train.steps cannot be -4"),
+        (["run", "flip-flop", "--set", "train.steps=many"], "train.steps cannot be 'many'"),
+        (["run", "flip-flop", "--set", "train.learning_rate=nan"], "train.learning_rate cannot be nan"),
+        (["run", "flip-flop", "--set", "train=3"], "train cannot be 3"),
+        (["run", "flip-flop", "--set", "nonsense"], "KEY=VALUE"),
+        (["run", "flip-flop", "--set", "model.dim=63"], "dim must be a multiple of heads"),
+        (["run", "flip-flop", "--set", "model.vocab_size=9"], "flip-flop has 5 tokens"),
+        (["run", "flip-flop", "--set", "train.accumulate=5"], "multiple of train.accumulate"),
+        (["run", "flip-flop", "--set", "train.warmup_steps=9999"], "less than train.steps"),
+        (["run", "flip-flop", "--set", "train.device=tpu"], "train.device cannot be 'tpu'"),
+        (["run", "flip-flop", "--set", 'evaluate.splits=["sparce"]'], "did you mean 'sparse'?"),
+        (["run", "flip-flop", "--length", "127"], "even and 4 or more"),
+        (["run", "flip-flop", "--lengths", "12:4"], "doubles from the first to the last"),
+        (["run", "flip-flop", "--lengths", "a,b"], "128,256 or 128:4096"),
+        (["run", "flip-flop", "--lengths", "128,3"], "even and 4 or more"),
+        (["run", "flip-flop", "--config", "missing.toml"], "Cannot read the configuration missing.toml"),
+        (["run", "flip-flop", "--seed", "-1"], "seed cannot be -1"),
+        (["run", "flip-flop", "--sed", "1"], "No such option"),
+        (["compare", "flip-flop"], "Missing option"),
+        (["compare", "flip-flop", "-a", "softmax", "-a", "softmax+nope"], "'softmax' is named twice"),
+        (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "fast"], "numbers such as 5e-4,1e-3"),
+        (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "-1"], "learning_rate"),
+        (["compare", "flip-flop", "-a", "softmax", "--seeds", "0"], "seeds"),
+        (["report", "missing"], "holds no run and no comparison"),
+        (["rum"], "No such command"),
+    ],
+)
+def test_one_sentence(
+    lengthwise: Call, arguments: list[str], fragment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = lengthwise(*arguments)
+    assert answer.code != 0
+    assert fragment in answer.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_no_toml(lengthwise: Call, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("steps 600")
+    assert "is not TOML" in lengthwise("run", "flip-flop", "--config", tmp_path / "settings.toml").error
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    assert "is not TOML" in lengthwise("run", "flip-flop", "--config", tmp_path / "bytes.toml").error
+
+
+def test_a_folder_that_holds_something_else(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    answer = lengthwise("run", "flip-flop", *tiny, "--out", tmp_path)
+    assert answer.code != 0
+    assert "is not empty and holds no config.json" in answer.error
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_of_another_configuration(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    assert lengthwise("run", "flip-flop", *tiny, "--out", tmp_path).code == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    again = lengthwise("run", "flip-flop", *tiny, "--out", tmp_path)
+    assert "add --resume to carry on" in again.error
+    other = lengthwise("run", "flip-flop", *tiny, "--seed", "7", "--resume", "--out", tmp_path)
+    assert "seed is 0 there, 7 here" in other.error
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_damaged_files(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    command = ["run", "flip-flop", *tiny, "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    for name in ("trained.json", "result.json", "evaluation.jsonl"):
+        (tmp_path / name).unlink()
+    weights = tmp_path / "checkpoint" / "step-00000012" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    answer = lengthwise(*command, "--resume")
+    assert answer.code != 0
+    assert "damaged in model.safetensors" in answer.error
+
+    for file in weights.parent.iterdir():  # the remedy that the sentence names
+        file.unlink()
+    weights.parent.rmdir()
+    assert lengthwise(*command, "--resume").code == 0
+    assert weights.read_bytes() == whole
+
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text()[:40])
+    answer = lengthwise(*command, "--resume")
+    assert answer.code != 0
+    assert "config.json is damaged" in answer.error
+
+
+def test_a_metrics_file_cut_short_is_mended(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    command = ["run", "flip-flop", *tiny, "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    for name in ("trained.json", "result.json"):
+        (tmp_path / name).unlink()
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"step": 14, "lo')
+    points = tmp_path / "evaluation.jsonl"
+    points.write_text(points.read_text()[:-10])
+    assert lengthwise(*command, "--resume").code == 0
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [2, 4, 6, 8, 10, 12]
+    assert len([json.loads(line) for line in points.read_text().splitlines()]) == 6

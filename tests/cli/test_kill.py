@@ -1,0 +1,60 @@
+"""A real kill -9 and a real full disk: what was finished is kept, and the end is the same to the bit."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from lengthwise.files import last_line, read_lines
+
+
+def command(tiny: list[str], out: Path) -> list[str]:
+    more = ["--steps", "60", "--set", "train.checkpoint_every=20", "--set", "model.dropout=0.1"]
+    return [sys.executable, "-m", "lengthwise", "run", "flip-flop", *tiny, *more, "--out", str(out), "--resume"]
+
+
+def final_weights(folder: Path) -> bytes:
+    return (folder / "checkpoint" / "step-00000060" / "model.safetensors").read_bytes()
+
+
+def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) -> None:
+    subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    for after in (10, 30):  # before the first checkpoint, and between two
+        process = subprocess.Popen(command(tiny, killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while (last_line(killed / "metrics.jsonl") or {"step": 0})["step"] < after:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (killed / "trained.json").exists()
+    subprocess.run(command(tiny, killed), check=True, capture_output=True)
+    assert final_weights(killed) == final_weights(tmp_path / "whole")
+    without_time = [
+        [{**line, "tokens_per_second": None} for line in read_lines(folder / "metrics.jsonl")]
+        for folder in (killed, tmp_path / "whole")
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tmp_path: Path) -> None:
+    """The system refuses to write files beyond a size, as a full disk does: metrics grow past it, then checkpoints do."""
+    subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)
+    size = (tmp_path / "whole" / "checkpoint" / "step-00000060" / "optimizer.safetensors").stat().st_size
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+
+    full = tmp_path / "full"
+    answer = subprocess.run(command(tiny, full), preexec_fn=limit, capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert "Cannot write the checkpoint" in answer.stderr
+    assert "Free space" in answer.stderr
+    assert list((full / "checkpoint").iterdir()) == []  # nothing half-written is left
+    assert last_line(full / "metrics.jsonl")["step"] == 20
+
+    subprocess.run(command(tiny, full), check=True, capture_output=True)
+    assert final_weights(full) == final_weights(tmp_path / "whole")

@@ -1,0 +1,88 @@
+"""The verbs from end to end, small."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lengthwise.experiments.run import load_model
+
+Call = Callable[..., Any]
+
+
+def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    answer = lengthwise("run", "flip-flop", "-a", "softmax+rope", *tiny, "--out", tmp_path, "--seed", "3")
+    assert answer.code == 0
+    assert "softmax+rope" in answer.out
+    assert "report.html" in answer.out
+    held = json.loads((tmp_path / "config.json").read_text())
+    assert held["config"]["seed"] == 3
+    assert held["config"]["model"]["mechanism"] == "softmax+rope"
+    assert held["environment"]["torch"] == torch.__version__
+    assert held["environment"]["command"].startswith("lengthwise run flip-flop -a softmax+rope")
+    result = json.loads((tmp_path / "result.json").read_text())
+    points = {(point["split"], point["length"]) for point in result["evaluation"]}
+    assert points == {(split, length) for split in ("validation", "dense", "sparse") for length in (16, 32)}
+    assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
+
+
+def test_settings_come_from_recipe_file_options_and_set_in_that_order(
+    lengthwise: Call, tiny: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "settings.toml").write_text("[train]\nlearning_rate = 0.5\nclip_norm = 3.0\nbatch_size = 2\n")
+    file, out = tmp_path / "settings.toml", tmp_path / "run"
+    assert lengthwise("run", "flip-flop", *tiny, "--config", file, "--learning-rate", 0.25, "--out", out).code == 0
+    train = json.loads((out / "config.json").read_text())["config"]["train"]
+    assert (train["clip_norm"], train["learning_rate"], train["batch_size"]) == (3.0, 0.25, 4)
+
+
+def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    command = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+alibi", *tiny]
+    command += ["--seeds", 2, "--learning-rates", "1e-3,1e-2", "--jobs", 2, "--out", tmp_path, "--resume"]
+    answer = lengthwise(*command)
+    assert answer.code == 0, answer.error
+    assert (tmp_path / "report.html").exists()
+    for mechanism in ("threshold-relative", "softmax+alibi"):
+        rates = {}
+        for folder in (tmp_path / "runs" / mechanism).iterdir():
+            trained = json.loads((folder / "seed-0" / "trained.json").read_text())["validation"]
+            rates[folder.name] = (-trained["exact_match"], trained["loss"])
+        best = min(rates, key=rates.__getitem__)
+        finished = {path.relative_to(tmp_path / "runs" / mechanism).parts[:2] for path in tmp_path.glob(
+            f"runs/{mechanism}/*/*/result.json"
+        )}
+        assert finished == {(best, "seed-0"), (best, "seed-1")}
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    assert lengthwise(*command).code == 0  # nothing is done twice
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    assert lengthwise("report", tmp_path).code == 0
+
+
+def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    command = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+rope", *tiny]
+    command += ["--learning-rates", "1e-3", "--out", tmp_path, "--resume"]
+    (tmp_path / "comparison.json").parent.mkdir(exist_ok=True)
+    broken = tmp_path / "runs" / "softmax+rope" / "rate-0.001" / "seed-0"
+    broken.mkdir(parents=True)
+    (broken / "metrics.jsonl").mkdir()  # where a file must be written
+    answer = lengthwise(*command)
+    assert answer.code != 0
+    assert "is not empty and holds no" in answer.error or "failed" in answer.error
+
+
+def test_list_names_what_there_is(lengthwise: Call) -> None:
+    out = lengthwise("list").out
+    for name in ("flip-flop", "threshold-relative", "softmax", "rope", "alibi", "layer-norm"):
+        assert name in out
+    assert "train.learning_rate" in lengthwise("list", "--settings").out
+
+
+@pytest.mark.parametrize("verb", ["run", "compare", "report", "list"])
+def test_help_reads(lengthwise: Call, verb: str) -> None:
+    answer = lengthwise(verb, "--help")
+    assert answer.code == 0
+    assert "Usage" in answer.out

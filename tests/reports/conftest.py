@@ -1,0 +1,146 @@
+"""Experiments made up to look like real ones, without training anything."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from lengthwise.evaluation.point import Point
+from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.record import Experiment, Run, Trained
+from lengthwise.reports import write_report
+
+LENGTHS = (128, 256, 512, 1024, 2048, 4096)
+MECHANISMS = ("threshold-relative", "softmax+rope", "softmax+alibi+layer-norm")
+REACH = {"threshold-relative": math.inf, "softmax+rope": 300, "softmax+alibi+layer-norm": 1500}
+"""Tokens at which half of the sequences are right."""
+EASE = {"validation": 1.0, "dense": 3.0, "sparse": 0.5}
+COMMAND = "lengthwise compare flip-flop -a threshold-relative -a softmax+rope --seeds 2"
+
+
+def _wilson(successes, trials, z=1.96):
+    share, scale = successes / trials, 1 + z**2 / trials
+    middle = (share + z**2 / (2 * trials)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _point(split, length, share, sequences):
+    exact, scored = round(share * sequences), sequences * length // 10
+    correct = round(scored * (0.5 + 0.5 * share**0.25))
+    return Point(
+        split=split,
+        length=length,
+        sequences=sequences,
+        exact=exact,
+        scored=scored,
+        correct=correct,
+        exact_match=exact / sequences,
+        exact_match_interval=_wilson(exact, sequences),
+        token_accuracy=correct / scored,
+        token_accuracy_interval=_wilson(correct, scored),
+        loss=1.4 * (1 - correct / scored) + 1e-4,
+        seconds=0.5,
+    )
+
+
+def _share(mechanism, split, length, seed):
+    reach = REACH.get(mechanism, 800) * EASE.get(split, 1.0) * (1 + 0.4 * seed)
+    return 1 / (1 + (length / reach) ** 3)
+
+
+def _run(folder, config, full):
+    mechanism, rate, seed = config.model.mechanism, config.train.learning_rate, config.seed
+    pace = 40 + 15 * MECHANISMS.index(mechanism) if mechanism in MECHANISMS else 50
+    bad = abs(math.log10(rate / 1e-3))
+    metrics = [
+        {"step": step, "loss": 0.7 * math.exp(-step / pace) * (1.2 + math.sin(step * (1 + seed))) + 1e-5 * pace}
+        for step in range(10, config.train.steps + 1, 10)
+    ]
+    validation = _point(
+        "validation", config.train.length, _share(mechanism, "validation", 128, seed) * (1 - bad / 2), 512
+    )
+    points = [
+        _point(split, length, _share(mechanism, split, length, seed), config.evaluate.sequences_at(length))
+        for split in config.evaluate.splits
+        for length in config.evaluate.lengths
+        if full
+    ]
+    return Run(
+        folder=folder / f"{mechanism}-{rate:g}-{seed}",
+        config=config,
+        environment={
+            "lengthwise": "0.1.0",
+            "torch": "2.9.0+cpu",
+            "python": "3.11.2",
+            "commit": "4f2a91c",
+            "host": "ada",
+        },
+        trained=Trained(parameters=100_032, seconds=61.3 + seed, tokens_per_second=40_117.0, validation=validation),
+        points=tuple(points),
+        failure=None,
+        metrics=tuple(metrics),
+    )
+
+
+def _experiment(folder, mechanisms=MECHANISMS, rates=(1e-3, 3e-3), seeds=2, splits=tuple(EASE), lengths=LENGTHS):
+    """A finished comparison in which every mechanism goes on with its first learning rate."""
+    config = ComparisonConfig.read(
+        {
+            "base": {"task": "flip-flop", "evaluate": {"splits": splits, "lengths": lengths}},
+            "mechanisms": mechanisms,
+            "learning_rates": rates,
+            "seeds": seeds,
+        }
+    )
+    runs = tuple(
+        _run(folder, config.run(mechanism, rate, seed), full=rate == rates[0])
+        for mechanism in mechanisms
+        for rate in rates
+        for seed in range(seeds)
+        if rate == rates[0] or seed == 0
+    )
+    return Experiment(folder, COMMAND, config, runs, dict.fromkeys(mechanisms, rates[0]))
+
+
+def _fail(experiment, index, sentence):
+    """The same experiment, but one of its runs failed."""
+    run = replace(experiment.runs[index], failure=sentence, trained=None, points=())
+    return replace(experiment, runs=(*experiment.runs[:index], run, *experiment.runs[index + 1 :]))
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory):
+    """A maker of experiments, each in a folder of its own."""
+    return lambda **changes: _experiment(tmp_path_factory.mktemp("experiment"), **changes)
+
+
+@pytest.fixture(scope="session")
+def fail():
+    return _fail
+
+
+@pytest.fixture(scope="session")
+def experiment(make):
+    """Three mechanisms, two learning rates, two seeds, three splits; the second seed of softmax+rope failed."""
+    experiment = make()
+    index = next(i for i, run in enumerate(experiment.runs) if (run.mechanism, run.config.seed) == ("softmax+rope", 1))
+    return _fail(experiment, index, "The loss became NaN at step 40; lower the learning rate.")
+
+
+@pytest.fixture(scope="session")
+def alone(make):
+    """One run: one mechanism, one learning rate, one seed."""
+    return make(mechanisms=("softmax+rope",), rates=(1e-3,), seeds=1, splits=("validation",))
+
+
+@pytest.fixture(scope="session")
+def unfinished(make):
+    """Nothing has been trained."""
+    return replace(make(), runs=(), chosen={})
+
+
+@pytest.fixture(scope="session")
+def report(experiment):
+    """The page of the experiment."""
+    return write_report(experiment)

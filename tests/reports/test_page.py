@@ -1,0 +1,115 @@
+"""The page as text: what stands in it, and that nothing of it comes from elsewhere or is taken for markup."""
+
+import html
+import re
+import struct
+import tomllib
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.reports import write_report
+from lengthwise.reports.settings import toml
+from lengthwise.reports.text import percent
+
+FIGURES = ("exact_match", "token_accuracy", "training_loss")
+ATTACK = '<script>alert("1")</script>'
+
+
+def _text(path):
+    """The page without its markup, style, script and pictures."""
+    page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def test_lies_in_the_folder_and_is_small(experiment, report):
+    assert report == experiment.folder / "report.html"
+    assert report.stat().st_size < 3_000_000
+
+
+def test_loads_nothing(report):
+    page = report.read_text()
+    assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("metric", ["exact_match", "token_accuracy"])
+def test_tables_hold_every_number(experiment, report, metric):
+    text = _text(report)
+    for name in experiment.config.mechanisms:
+        points = [run.points for run in experiment.finalists(name) if run.points]
+        for seeds in zip(*points, strict=True):
+            shares = [getattr(point, metric) for point in seeds]
+            ends = (min(shares), max(shares)) if len(shares) > 1 else getattr(seeds[0], f"{metric}_interval")
+            shown = [percent(share) for share in (sum(shares) / len(shares), *ends)]
+            assert "{} [{}–{}]".format(*shown) in text
+    assert "4,096 32× n = 64" in text
+
+
+def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
+    text = _text(report)
+    for run in experiment.runs:
+        if run.trained and run.config.seed == 0:
+            validation = run.trained.validation
+            assert f"{percent(validation.exact_match)} % {validation.loss:.3g} nats" in text
+    assert "The loss became NaN at step 40; lower the learning rate." in text
+    assert "100,032" in text
+    assert experiment.command in text
+    assert "4f2a91c" in text
+
+
+def test_figures_are_png_at_twice_the_size(experiment, report):
+    for name in FIGURES:
+        png = (experiment.folder / "figures" / f"{name}.png").read_bytes()
+        width, _ = struct.unpack(">II", png[16:24])
+        assert png.startswith(b"\x89PNG\r\n\x1a\n")
+        assert png.endswith(b"IEND\xaeB`\x82")
+        assert width > 1700
+
+
+def test_escapes_what_it_shows(alone):
+    run = replace(
+        alone.runs[0],
+        config=SimpleNamespace(
+            model=SimpleNamespace(mechanism=ATTACK), train=alone.runs[0].config.train, seed=alone.config.base.seed
+        ),
+        environment={ATTACK: ATTACK},
+    )
+    config = ComparisonConfig.model_construct(**dict(alone.config) | {"mechanisms": (ATTACK,)})
+    failed = replace(run, failure=ATTACK, trained=None, points=())
+    chosen = {ATTACK: alone.runs[0].learning_rate}
+    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text()
+    assert page.count("<script>") == 1  # its own
+    assert page.count("&lt;script&gt;") > 10
+
+
+def test_one_run_is_a_page(alone):
+    text = _text(write_report(alone))
+    assert "softmax+rope on flip-flop" in text
+    assert "Vertical bars: 95 % Wilson interval over sequences." in text
+
+
+def test_no_results_are_said(unfinished):
+    page = write_report(unfinished)
+    assert "Nothing is evaluated yet" in _text(page)
+    assert not (unfinished.folder / "figures").exists()
+
+
+def test_only_failures_are_a_page(alone, fail):
+    everything = replace(fail(alone, 0, "The disk is full."), chosen={})
+    text = _text(write_report(everything))
+    assert "softmax+rope has no result: its only run failed." in text
+    assert "The disk is full." in text
+
+
+def test_survives_losses_that_are_no_numbers(alone):
+    metrics = [{"step": 10, "loss": float("nan")}, {"step": 20, "loss": 0.0}, {"step": 30, "loss": None}]
+    points = tuple(replace(point, loss=float("nan")) for point in alone.runs[0].points)
+    write_report(replace(alone, runs=(replace(alone.runs[0], metrics=tuple(metrics), points=points),)))
+
+
+def test_configuration_is_toml(experiment):
+    tree = tomllib.loads(toml(experiment.config.model_dump(mode="json")))
+    assert ComparisonConfig.read(tree) == experiment.config

@@ -1,0 +1,89 @@
+"""What is said of an experiment, on the page and in the terminal."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from lengthwise.reports import summary_table, verdicts
+from lengthwise.reports.text import joined, percent
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(1, "100.0"), (0.9997, "99.9"), (0.99999, "99.9"), (0.5, "50.0"), (0.1234, "12.3"), (0.0001, "0.1"), (0, "0.0")],
+)
+def test_percent_is_whole_only_if_it_is(share, shown):
+    assert percent(share) == shown
+
+
+def test_percent_forgives_the_rounding_of_a_mean():
+    assert percent(1 - 1e-15) == "100.0"
+
+
+def test_joined():
+    assert [joined("a"), joined("ab"), joined("abc")] == ["a", "a and b", "a, b and c"]
+
+
+def test_says_what_holds_what_falls_and_what_failed(experiment):
+    holds, falls, _, few, failed = verdicts(experiment)
+    assert holds == (
+        "threshold-relative stays at 100.0 % exact match up to 4,096 tokens, 32 times its training length, "
+        "on validation, dense and sparse data, on both seeds."
+    )
+    assert falls == (
+        "softmax+rope falls below 50 % exact match at 256 tokens (2 times its training length) on sparse data, "
+        "512 tokens (4 times) on validation data and 1,024 tokens (8 times) on dense data, with 1 of 2 seeds."
+    )
+    assert few.startswith("Points at 4,096 tokens rest on few sequences, as few as 64 per seed")
+    assert "a rate of 94.3 % or more" in few
+    assert failed == "1 of 9 runs failed: softmax+rope (learning rate 0.001, seed 1)."
+
+
+def test_one_split_needs_no_mention(alone):
+    assert verdicts(alone)[0] == (
+        "softmax+rope falls below 50 % exact match at 512 tokens, 4 times its training length, with 1 seed."
+    )
+
+
+def test_a_wrong_sequence_is_not_perfect(make):
+    experiment = make(mechanisms=("threshold-relative",), seeds=3, splits=("validation",))
+    assert verdicts(experiment)[0].endswith("32 times its training length, on all 3 seeds.")
+    run = experiment.finalists("threshold-relative")[0]
+    points = (*run.points[:-1], replace(run.points[-1], exact_match=63 / 64))
+    runs = tuple(replace(run, points=points) if other is run else other for other in experiment.runs)
+    said = verdicts(replace(experiment, runs=runs))[0]
+    assert "goes no lower than 99.5 % exact match up to 4,096 tokens" in said
+    assert said.endswith("in the mean of 3 seeds.")
+
+
+def test_nothing_known_is_nothing_said(unfinished):
+    assert verdicts(unfinished) == [f"{name} is not evaluated yet." for name in unfinished.config.mechanisms]
+
+
+def _shown(experiment):
+    console = Console(width=80, file=StringIO())
+    console.print(summary_table(experiment))
+    return console.file.getvalue()
+
+
+def test_table_fits_the_terminal_and_agrees_with_the_page(experiment):
+    shown = _shown(experiment)
+    assert "4,096" in shown
+    assert "32×" in shown
+    assert "Mean over 1 to 2 seeds." in " ".join(shown.split())
+    row = next(line for line in shown.splitlines() if line.startswith("softmax+rope"))
+    points = [p for run in experiment.finalists("softmax+rope") for p in run.points if p.split == "validation"]
+    assert row.split()[1:] == [percent(point.exact_match) for point in points]
+
+
+def test_table_without_results(unfinished):
+    assert "Nothing is evaluated yet." in _shown(unfinished)
+
+
+def test_drawing_is_imported_late():
+    code = "import sys, lengthwise.reports; print({'altair', 'vl_convert', 'jinja2'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
