@@ -51,9 +51,10 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
             trained = json.loads((folder / "seed-0" / "trained.json").read_text())["validation"]
             rates[folder.name] = (-trained["exact_match"], trained["loss"])
         best = min(rates, key=rates.__getitem__)
-        finished = {path.relative_to(tmp_path / "runs" / mechanism).parts[:2] for path in tmp_path.glob(
-            f"runs/{mechanism}/*/*/result.json"
-        )}
+        finished = {
+            path.relative_to(tmp_path / "runs" / mechanism).parts[:2]
+            for path in tmp_path.glob(f"runs/{mechanism}/*/*/result.json")
+        }
         assert finished == {(best, "seed-0"), (best, "seed-1")}
 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}

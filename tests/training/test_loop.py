@@ -13,7 +13,14 @@ from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
 
 CONFIG = TrainConfig(
-    length=16, steps=12, batch_size=8, warmup_steps=2, log_every=2, checkpoint_every=4, device="cpu", precision="float32"
+    length=16,
+    steps=12,
+    batch_size=8,
+    warmup_steps=2,
+    log_every=2,
+    checkpoint_every=4,
+    device="cpu",
+    precision="float32",
 )
 
 

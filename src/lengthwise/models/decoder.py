@@ -99,9 +99,13 @@ class Decoder(nn.Module):
             raise InputError(
                 f"tokens must be (batch, tokens) integers; got {tokens.dtype} of shape {tuple(tokens.shape)}."
             )
-        if tokens.device.type == "cpu" and tokens.numel() and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size:
+        if (
+            tokens.device.type == "cpu"
+            and tokens.numel()
+            and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size
+        ):
             raise InputError(
-                f"Token ids must be within the vocabulary of {self.config.vocab_size}; got {tokens.min()} to {tokens.max()}."
+                f"Tokens must lie in the vocabulary of {self.config.vocab_size}; got {tokens.min()} to {tokens.max()}."
             )
         stream = self.embedding(tokens)
         for index, block in enumerate(self.blocks):

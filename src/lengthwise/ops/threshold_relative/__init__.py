@@ -78,9 +78,9 @@ def threshold_relative_attention(
         return (query * log_forget[..., None]).to(query.dtype)
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1])
-    # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. Fifteen digits,
+    # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. It is rounded,
     # because n * scale / scale is not always n to the last bit.
-    limit = float(f"{threshold / scale:.15g}")
+    limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
 

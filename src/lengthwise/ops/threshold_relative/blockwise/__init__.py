@@ -1,0 +1,90 @@
+"""Threshold relative attention in pure torch: two walks over tiles, known to autograd and torch.compile."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lengthwise.ops.threshold_relative.blockwise.backward import backward
+from lengthwise.ops.threshold_relative.blockwise.forward import forward
+from lengthwise.ops.threshold_relative.blockwise.walk import Walk
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    limit: float,
+    scale: float,
+    document_ids: Tensor | None,
+    skip_tolerance: float,
+) -> Tensor:
+    """The attended values; arguments as in the public function, checked there, but ``limit = threshold / scale``."""
+    output, *_ = _forward(query, key, value, log_forget, limit, scale, document_ids, skip_tolerance)
+    return output.to(query.dtype)
+
+
+@torch.library.custom_op("lengthwise::threshold_relative_blockwise", mutates_args=())
+def _forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    limit: float,
+    scale: float,
+    document_ids: Tensor | None,
+    skip_tolerance: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Output, not yet rounded to the query's dtype; largest logit, denominator and tiles visited of each row."""
+    return forward(Walk(query, key, value, log_forget, limit, scale, document_ids), skip_tolerance)
+
+
+@torch.library.custom_op("lengthwise::threshold_relative_blockwise_backward", mutates_args=())
+def _backward(
+    gradient: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    output: Tensor,
+    largest: Tensor,
+    total: Tensor,
+    steps: Tensor,
+    limit: float,
+    scale: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of query, key, value and log_forget, in their dtypes."""
+    walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
+    gradients = backward(walk, gradient, output, largest, total, steps)
+    d_query, d_key, d_value, d_log_forget = (
+        of.to(tensor.dtype) for of, tensor in zip(gradients, (query, key, value, log_forget), strict=True)
+    )
+    return d_query, d_key, d_value, d_log_forget
+
+
+@_forward.register_fake
+def _(query: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
+    output, rows = query.new_empty(query.shape, dtype=dtype), query.new_empty(query.shape[:3], dtype=dtype)
+    return output, rows, torch.empty_like(rows), torch.empty_like(rows, dtype=torch.int32)
+
+
+@_backward.register_fake
+def _(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    d_query, d_key, d_value, d_log_forget = (tensor.new_empty(tensor.shape) for tensor in inputs[:4])
+    return d_query, d_key, d_value, d_log_forget
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    query, key, value, log_forget, ctx.limit, ctx.scale, document_ids, _ = inputs
+    # The unrounded output: its product with the gradient must not carry bfloat16's error.
+    ctx.save_for_backward(query, key, value, log_forget, document_ids, *output)
+
+
+def _differentiate(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    return *_backward(gradient, *ctx.saved_tensors, ctx.limit, ctx.scale), None, None, None, None
+
+
+_forward.register_autograd(_differentiate, setup_context=_save)

@@ -1,0 +1,153 @@
+r"""Threshold relative attention in pure torch: tiles of keys walked from the newest to the oldest, never all at once.
+
+Memory is linear in the tokens, and each query stops at its own *horizon*. Once ``c`` keys are kept, every key still to
+come has a distinct count of at least ``c + 1``, so with a bound ``B`` on its score all of them together add at most
+
+.. math:: R = \sum_{r \ge c} e^{B + \delta r} = \frac{e^{B + \delta c}}{1 - e^{\delta}}
+
+to the row's denominator ``l``; the row is finished when :math:`R \le \epsilon\, l`.
+
+Three decisions keep the result of a query independent of what it is computed together with (a whole sequence, a chunk,
+one decoding step): tiles stand at fixed positions and every score tile is a product of the same shape, so that a score
+has the same bits everywhere and the discontinuity at the threshold falls the same way; the bound ``B`` looks only at
+keys up to the query; and the horizon is decided row by row.
+
+Shapes in this folder: A tiles of queries walked together, T = ``TILE``, D the head width.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+TILE = 64
+"""Queries and keys in a tile."""
+TOGETHER = 64
+"""Tiles of queries walked together: few enough for the score tiles to stay in a core's cache."""
+
+State = dict[str, Tensor]
+
+
+class Walk:
+    """The geometry of one call: which tiles of queries there are, and the score tile of each at every step back."""
+
+    def __init__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        log_forget: Tensor,
+        limit: float,
+        scale: float,
+        document_ids: Tensor | None,
+    ) -> None:
+        self.batch, self.heads, self.queries, self.width = query.shape
+        self.kv_heads, self.keys = key.shape[1:3]
+        self.limit, self.scale = limit, scale
+        self.device = query.device
+        self.dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
+        self.query, self.key, self.value = Rows(query), Rows(key), Rows(value)
+        self.log_forget = log_forget.to(self.dtype).clamp(min=torch.finfo(self.dtype).min)  # -inf * 0 would be NaN
+        self.document_ids = document_ids
+        # Query i stands at position offset + i. Tiles stand at multiples of T in *positions*, whatever the offset.
+        self.offset = self.keys - self.queries
+        self.first_tile = self.offset // TILE
+        self.tiles = (self.keys - 1) // TILE - self.first_tile + 1
+        self.within = torch.arange(TILE, device=self.device)
+        self.future = self.within.flip(0) > self.within[:, None]  # keys run newest first inside a tile
+
+    def chunks(self) -> Iterator[State]:
+        """The tiles of queries, some at a time; neighbours walk a similar way, so heads vary fastest."""
+        rows = self.batch * self.heads
+        for slot in torch.arange(self.tiles * rows, device=self.device).split(TOGETHER):
+            head, tile = slot % rows, self.first_tile + slot // rows
+            position = tile[:, None] * TILE + self.within
+            row = (position - self.offset).clamp(0, self.queries - 1)
+            state = {
+                "slot": slot,
+                "head": head,
+                "kv_head": head // self.heads * self.kv_heads + head % self.heads // (self.heads // self.kv_heads),
+                "tile": tile,
+                "row": row,
+                "padding": (position < self.offset) | (position >= self.keys),
+                "query": self.query(head, row).to(self.dtype),
+                "log_forget": self.of_rows(self.log_forget, head, row),
+            }
+            if self.document_ids is not None:
+                state["document"] = self.document_ids[(head // self.heads)[:, None], position.clamp(max=self.keys - 1)]
+            yield state
+
+    @staticmethod
+    def of_rows(tensor: Tensor, head: Tensor, row: Tensor) -> Tensor:
+        """The entries of a (batch, heads, queries) tensor for some tiles, (A, T, 1)."""
+        return tensor.flatten(0, 1)[head[:, None], row][..., None]
+
+    def scores(self, state: State, step: int, closed: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What each tile of queries sees ``step`` tiles back, keys newest first.
+
+        Returns the positions of the keys (A, T), the keep decisions as 0 and 1 (A, T, T), for each key the number of
+        kept ones newer than it *in this tile* (A, T, T), and the logits without the tiles before. Rows that are
+        ``closed`` (A, T, 1) keep nothing more, so that they stay as they are to the bit.
+        """
+        position = (state["tile"][:, None] - step) * TILE + self.within.flip(0)
+        position = position.clamp(max=self.keys - 1)  # beyond the last key: in the future of every query
+        key = self.key(state["kv_head"], position).to(self.dtype)
+        logits = torch.bmm(state["query"], key.transpose(1, 2))
+        if step == 0:
+            logits.masked_fill_(self.future, -torch.inf)
+        if self.document_ids is not None:
+            documents = self.document_ids[(state["head"] // self.heads)[:, None], position]
+            logits.masked_fill_(state["document"][..., None] != documents[:, None], -torch.inf)
+        # Arithmetic on 0 and 1 is vectorised where masks are not, and NaN passes through it, as it should.
+        limit = torch.full_like(state["log_forget"], self.limit).masked_fill_(closed, torch.inf)
+        kept = torch.gt(logits, limit, out=torch.empty_like(logits))
+        newer = kept.cumsum(-1).sub_(kept)
+        return position, kept, newer, logits.mul_(self.scale).addcmul_(state["log_forget"], newer)
+
+    def weights(self, logits: Tensor, shift: Tensor, kept: Tensor) -> Tensor:
+        """``exp(logits - shift)`` where kept, in place. A shift of infinity closes a row."""
+        # Subnormal numbers cost ten times the time of others. Nothing at this floor can reach the result, since the
+        # largest weight of a row is 1.
+        floor = 0.9 * math.log(torch.finfo(self.dtype).tiny)
+        return logits.sub_(shift).clamp_(min=floor).exp_().mul_(kept)
+
+    def unpack(self, tiles: Tensor) -> Tensor:
+        """(slots, T, ...) to (batch, heads, queries, ...)."""
+        tiles = tiles.unflatten(0, (self.tiles, self.batch, self.heads)).movedim(0, 2).flatten(2, 3)
+        start = self.offset - self.first_tile * TILE
+        return tiles[:, :, start : start + self.queries].contiguous()
+
+
+class Rows:
+    """Rows of a (batch, heads, tokens, D) tensor of any strides, gathered without copying the tensor first."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        if tensor.stride(-1) != 1 and tensor.shape[-1] > 1:
+            tensor = tensor.contiguous()
+        self.tensor = tensor.detach()
+        strides = tensor.stride()[:3]
+        unit = math.gcd(*strides) or 1
+        self.heads = tensor.shape[1]
+        self.strides = [stride // unit for stride in strides]
+        last = sum(stride * (size - 1) for stride, size in zip(self.strides, tensor.shape[:3], strict=True))
+        self.rows = self.tensor.as_strided((last + 1, tensor.shape[-1]), (unit, 1))
+
+    def __call__(self, head: Tensor, position: Tensor) -> Tensor:
+        """The rows at ``position`` (A, T) of each ``head`` (A,), counted over batch and heads: (A, T, D)."""
+        start = head // self.heads * self.strides[0] + head % self.heads * self.strides[1]
+        index = start[:, None] + position * self.strides[2]
+        rows: Tensor = self.rows.index_select(0, index.flatten()).unflatten(0, index.shape)
+        return rows
+
+
+def part(state: State, done: Tensor) -> tuple[State, State]:
+    """The tiles whose rows are all done, or nothing, and the tiles still to walk."""
+    finished = done.flatten(1).all(1)
+    if not finished.any():
+        return {}, state
+
+    def select(tiles: Tensor) -> State:
+        return {name: tensor.index_select(0, tiles.nonzero()[:, 0]) for name, tensor in state.items()}
+
+    return select(finished), select(~finished)

@@ -1,0 +1,147 @@
+"""Inputs for the operator, ways to run it, and the error budget that every backend is held to."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, rms_norm
+
+from lengthwise import threshold_relative_attention
+from lengthwise.ops.threshold_relative import reference
+
+Inputs = dict[str, Tensor]
+"""``query``, ``key``, ``value``, ``log_forget``, and ``gradient``, the one that arrives at the output."""
+ARGUMENTS = ("query", "key", "value", "log_forget")
+
+
+def _draw(
+    keys: int,
+    queries: int | None = None,
+    *,
+    batch: int = 1,
+    heads: int = 2,
+    kv_heads: int | None = None,
+    head_dim: int = 16,
+    dtype: torch.dtype = torch.float32,
+    threshold: float = 0.0,
+    margin: float = 0.0,
+    seed: int = 0,
+) -> Inputs:
+    """RMS-normalised queries and keys and fresh gates, already rounded to ``dtype``.
+
+    A key with a score within ``margin`` of the threshold is drawn again: nearer than rounding, two correct programs may
+    keep it or drop it.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    queries, kv_heads = queries or keys, kv_heads or heads
+    query = rms_norm(normal(batch, heads, queries, head_dim), (head_dim,)).to(dtype)
+    key = rms_norm(normal(batch, kv_heads, keys, head_dim), (head_dim,)).to(dtype)
+    while (near := _near(query, key, threshold, margin)).any():
+        key[near] = rms_norm(normal(int(near.sum()), head_dim), (head_dim,)).to(dtype)
+    value, gradient = normal(batch, kv_heads, keys, head_dim), normal(batch, heads, queries, head_dim)
+    log_forget = logsigmoid(normal(batch, heads, queries))
+    rest = {"value": value, "log_forget": log_forget, "gradient": gradient}
+    return {"query": query, "key": key} | {name: tensor.to(dtype) for name, tensor in rest.items()}
+
+
+def _near(query: Tensor, key: Tensor, threshold: float, margin: float) -> Tensor:
+    """The keys (batch, kv_heads, keys) with a float64 score within ``margin`` of the threshold."""
+    query = query.double().unflatten(1, (key.shape[1], -1)).flatten(2, 3)
+    scores = query @ key.double().mT / query.shape[-1] ** 0.5
+    return ((scores - threshold).abs() < margin).any(-2)
+
+
+def _integers(inputs: Inputs, largest: int = 2, seed: int = 0) -> Inputs:
+    """The same inputs with small integers for queries and keys: products are exact in any dtype, and many are equal."""
+    generator = torch.Generator().manual_seed(seed)
+    small = (
+        torch.randint(-largest, largest + 1, inputs[n].shape, generator=generator, dtype=torch.long)
+        for n in ("query", "key")
+    )
+    return inputs | {n: x.to(inputs[n].dtype) for n, x in zip(("query", "key"), small, strict=True)}
+
+
+def _run(
+    inputs: Inputs,
+    backend: str = "blockwise",
+    attend: Callable[..., Tensor] = threshold_relative_attention,
+    **options: object,
+) -> Inputs:
+    """The output and the gradients of the four arguments, by name."""
+    leaves = {name: inputs[name].detach().requires_grad_() for name in ARGUMENTS}
+    output = attend(**leaves, backend=backend, **options)
+    output.backward(inputs["gradient"])
+    return {"output": output.detach()} | {name: leaf.grad for name, leaf in leaves.items()}
+
+
+def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, **options: object) -> Inputs:
+    """How large each result would be if nothing cancelled: its formula with the absolute values of all terms.
+
+    A weight is the exponential of a logit, and one rounding unit of the logit is that many of the weight.
+    """
+    query, key, value, log_forget, gradient = (inputs[name].double().nan_to_num(0, 0, 0) for name in inputs)
+    scale, group = scale or query.shape[-1] ** -0.5, query.shape[1] // key.shape[1]
+    key, value = (x.repeat_interleave(group, dim=1) for x in (key, value))
+    documents = options.get("document_ids")
+    logits, kept = reference.logits_and_kept(query, key, log_forget, threshold / scale, scale, documents)
+    weights = (reference.weights(logits, kept) * (1 + logits.abs())).nan_to_num()
+    count = kept.flip(-1).cumsum(-1).flip(-1) * kept
+    query, key, value, gradient = (x.abs() for x in (query, key, value, gradient))
+    output = weights @ value
+    d_logits = weights * (gradient @ value.mT + (gradient * output).sum(-1, keepdim=True))
+    return {
+        "output": output,
+        "query": scale * d_logits @ key,
+        "key": scale * (d_logits.mT @ query).unflatten(1, (-1, group)).sum(2),
+        "value": (weights.mT @ gradient).unflatten(1, (-1, group)).sum(2),
+        "log_forget": (d_logits * count).sum(-1),
+    }
+
+
+def _assert_within_budget(inputs: Inputs, **options: object) -> None:
+    """Hold blockwise against the float64 reference on the very same (rounded) inputs.
+
+    The budget for the largest error of each result is twice the largest error that the reference itself makes in that
+    dtype, plus half a rounding unit of the largest sum of absolute terms, for where the reference happens to hit the
+    result: its softmax cancels exactly in a row with one heavy key, and the product of an output with its gradient,
+    which memory linear in the tokens takes, cancels to rounding. NaN has to be in the same places.
+    """
+    exact = _run({name: tensor.double() for name, tensor in inputs.items()}, "reference", **options)
+    own, blockwise = _run(inputs, "reference", **options), _run(inputs, **options)
+    terms = _terms(inputs, **options)
+    for name, right in exact.items():
+        assert blockwise[name].dtype == inputs.get(name, inputs["query"]).dtype
+        assert torch.equal(blockwise[name].isnan(), right.isnan()), f"NaN in {name}"
+        error, allowed = ((x[name].double() - right).nan_to_num().abs().max() for x in (blockwise, own))
+        floor = torch.finfo(blockwise[name].dtype).eps / 2 * terms[name].max()
+        assert error <= 2 * allowed + floor, f"{name}: {error:.2e}, budget 2 × {allowed:.2e} + {floor:.2e}"
+
+
+@pytest.fixture(scope="session")
+def draw():
+    return _draw
+
+
+@pytest.fixture(scope="session")
+def integers():
+    return _integers
+
+
+@pytest.fixture(scope="session")
+def run():
+    return _run
+
+
+@pytest.fixture(scope="session")
+def assert_within_budget():
+    return _assert_within_budget
+
+
+@pytest.fixture(params=["reference", "blockwise"])
+def backend(request):
+    return request.param

@@ -1,0 +1,62 @@
+"""Every refusal, in one sentence that says what was wrong and what was expected."""
+
+import math
+
+import pytest
+import torch
+
+from lengthwise import threshold_relative_attention
+from lengthwise.errors import InputError
+
+
+def zeros(*shape, dtype=torch.float32, device="cpu"):
+    return torch.zeros(shape, dtype=dtype, device=device)
+
+
+GOOD = {
+    "query": zeros(2, 4, 3, 8),
+    "key": zeros(2, 2, 5, 8),
+    "value": zeros(2, 2, 5, 8),
+    "log_forget": zeros(2, 4, 3),
+}
+
+REFUSALS = [
+    ({"query": zeros(4, 3, 8)}, r"must be \(batch, heads, tokens, head_dim\).*got \(4, 3, 8\)"),
+    ({"key": zeros(2, 5, 8)}, r"four dimensions each; got \(2, 4, 3, 8\) and \(2, 5, 8\)"),
+    ({"value": zeros(2, 2, 4, 8)}, r"value must have the shape of key, \(2, 2, 5, 8\); got \(2, 2, 4, 8\)"),
+    ({"query": zeros(1, 4, 3, 8)}, "agree in batch and head_dim"),
+    ({"query": zeros(2, 4, 3, 9)}, "agree in batch and head_dim"),
+    ({"query": zeros(2, 3, 3, 8), "log_forget": zeros(2, 3, 3)}, "multiple of kv_heads; got 3 and 2"),
+    ({"key": zeros(2, 0, 5, 8), "value": zeros(2, 0, 5, 8)}, "multiple of kv_heads; got 4 and 0"),
+    ({"query": zeros(2, 4, 6, 8), "log_forget": zeros(2, 4, 6)}, "at most as many; got 6 queries and 5 keys"),
+    ({"log_forget": zeros(2, 4, 5)}, r"one gate per query and head, here \(2, 4, 3\); got \(2, 4, 5\)"),
+    ({"log_forget": zeros(2, 4, 3, 1)}, r"log_forget must be \(batch, heads, queries\)"),
+    ({"value": zeros(2, 2, 5, 8, dtype=torch.float64)}, "must share one of float32, .*torch.float64"),
+    ({n: GOOD[n].long() for n in ("query", "key", "value")}, "must share one of .* got torch.int64"),
+    ({"log_forget": zeros(2, 4, 3, dtype=torch.float16)}, "must be float32 or torch.float32 .* got torch.float16"),
+    ({"key": zeros(2, 2, 5, 8, device="meta")}, "key is on meta but query is on cpu; move"),
+    ({"log_forget": zeros(2, 4, 3, device="meta")}, "log_forget is on meta"),
+    ({"document_ids": zeros(2, 5, dtype=torch.long, device="meta")}, "document_ids is on meta"),
+    ({"document_ids": zeros(2, 3, dtype=torch.long)}, r"must be \(batch, keys\), here \(2, 5\); got \(2, 3\)"),
+    ({"document_ids": zeros(2, 5)}, "must be integers; got torch.float32"),
+    ({"document_ids": zeros(2, 5, dtype=torch.bool)}, "must be integers; got torch.bool"),
+    ({"document_ids": zeros(2, 5, dtype=torch.complex64)}, "must be integers; got torch.complex64"),
+    ({"threshold": math.nan}, "threshold is NaN; give a number"),
+    *(({"scale": scale}, f"positive finite number; got {scale}") for scale in (0.0, -1.0, math.inf, math.nan)),
+    *(({"skip_tolerance": x}, f"at least 0 and below 1; got {x}") for x in (-0.1, 1.0, 1.5, math.nan)),
+    ({"log_forget": zeros(2, 4, 3) + 0.5}, r"at most 0, .* largest value is 0\.5\. Pass logsigmoid\(x\)"),
+    ({"backend": "blockwize"}, "no backend called 'blockwize'; did you mean 'blockwise'"),
+    ({"backend": "cuda"}, "no backend called 'cuda'; known: auto, blockwise, reference"),
+]
+
+
+def test_the_good_one_is_good():
+    assert threshold_relative_attention(**GOOD).shape == (2, 4, 3, 8)
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), REFUSALS)
+def test_refusal(wrong, sentence):
+    with pytest.raises(InputError, match=sentence) as caught:
+        threshold_relative_attention(**GOOD | wrong)
+    assert isinstance(caught.value, ValueError)
+    assert str(caught.value)[-1] in ".?"

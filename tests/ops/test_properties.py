@@ -1,0 +1,119 @@
+"""Whatever the shapes, strides, gates and thresholds, with NaN and infinity anywhere: blockwise is the reference."""
+
+import math
+
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lengthwise import threshold_relative_attention
+
+repeatable = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+GATES = [-1e-6, -1e-3, -0.1, -0.7, -5.0, -100.0, -1e4, -math.inf, 0.0]
+PRODUCTS = [-math.inf, -5, -1, 0, 1, 4, 1e6]
+geometries = st.fixed_dictionaries(
+    {
+        "keys": st.integers(1, 150),
+        "batch": st.integers(1, 2),
+        "head_dim": st.integers(1, 40),
+        "seed": st.integers(0, 10_000),
+    }
+)
+
+
+@st.composite
+def cases(draw_from, draw, integers):
+    """Inputs with exact scores, so that every dtype keeps the same keys, and the options to run them with."""
+    geometry = draw_from(geometries)
+    kv_heads = draw_from(st.integers(1, 2))
+    heads = kv_heads * draw_from(st.integers(1, 3))
+    inputs = draw(**geometry, queries=draw_from(st.integers(1, geometry["keys"])), heads=heads, kv_heads=kv_heads)
+    inputs = integers(inputs, seed=geometry["seed"])
+    shape = inputs["log_forget"].shape
+    gates = torch.tensor(draw_from(st.lists(st.sampled_from(GATES), min_size=1, max_size=4)))
+    inputs["log_forget"] = gates[torch.arange(shape.numel()) % len(gates)].view(shape)
+    layouts = draw_from(st.lists(st.sampled_from(["dense", "transposed", "columns"]), min_size=3, max_size=3))
+    for name, layout in zip(("query", "key", "value"), layouts, strict=True):
+        order = {"dense": (0, 1, 2, 3), "transposed": (0, 2, 1, 3), "columns": (3, 1, 0, 2)}[layout]
+        back = [order.index(i) for i in range(4)]
+        inputs[name] = inputs[name].permute(order).contiguous().permute(back)
+    ids = torch.arange(geometry["keys"]) // draw_from(st.sampled_from([1000, 50, 7]))
+    scale = geometry["head_dim"] ** -0.5
+    options = {
+        "threshold": draw_from(st.sampled_from(PRODUCTS)) * scale,
+        "document_ids": ids.expand(geometry["batch"], -1) if draw_from(st.booleans()) else None,
+    }
+    return inputs, options
+
+
+@repeatable
+@given(data=st.data())
+def test_blockwise_is_the_reference(draw, integers, assert_within_budget, data):
+    inputs, options = data.draw(cases(draw, integers))
+    assert_within_budget(inputs, **options)
+
+
+def attend(inputs, backend="blockwise", **options):
+    arguments = {name: tensor for name, tensor in inputs.items() if name != "gradient"}
+    return threshold_relative_attention(**arguments, backend=backend, **options)
+
+
+def poison(data, inputs, names):
+    """The inputs with one NaN or infinity, and where it went."""
+    name = data.draw(st.sampled_from(names))
+    index = tuple(data.draw(st.integers(0, size - 1)) for size in inputs[name].shape)
+    bad = math.nan if name == "log_forget" else data.draw(st.sampled_from([math.nan, math.inf, -math.inf]))
+    inputs = inputs | {name: inputs[name].clone()}
+    inputs[name][index] = bad
+    return inputs, name, index
+
+
+@repeatable
+@given(data=st.data())
+def test_nan_and_infinity_go_where_they_do_in_the_reference(draw, integers, data):
+    clean, options = data.draw(cases(draw, integers))
+    inputs, name, (batch, _, token, *_) = poison(data, clean, ["query", "key", "value", "log_forget"])
+    options["skip_tolerance"] = 2**-24  # the same for float32 and float64: a value with less weight may stay unseen
+    blockwise = attend(inputs, **options)
+    exact = attend({n: x.double() for n, x in inputs.items()}, "reference", **options)
+    assert torch.equal(blockwise.isnan(), exact.isnan())
+    torch.testing.assert_close(blockwise.double(), exact, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+    first = token - (clean["key"].shape[2] - clean["query"].shape[2]) * (name in ("key", "value"))
+    unharmed = attend(clean, **options)
+    assert torch.equal(blockwise[:, :, : max(first, 0)], unharmed[:, :, : max(first, 0)]), "earlier rows"
+    others = torch.arange(len(blockwise)) != batch
+    assert torch.equal(blockwise[others], unharmed[others]), "other sequences"
+    if name in ("query", "log_forget"):
+        assert torch.equal(blockwise[:, :, token + 1 :], unharmed[:, :, token + 1 :]), "later rows"
+
+
+@repeatable
+@given(data=st.data())
+def test_a_broken_value_reaches_only_rows_that_give_it_weight(draw, integers, data):
+    clean, options = data.draw(cases(draw, integers))
+    inputs, _, (batch, head, token, column) = poison(data, clean, ["value"])
+    group = clean["query"].shape[1] // clean["key"].shape[1]
+    for backend in ("reference", "blockwise"):
+        one = torch.zeros_like(clean["value"])
+        one[batch, head, token, column] = 1
+        weight = attend(clean | {"value": one}, backend, **options)
+        broken = attend(inputs, backend, **options).isnan()
+        assert torch.equal(broken, weight > 2**-24 / 2)
+        assert not broken[batch, : head * group].any()
+        assert not broken[batch, (head + 1) * group :].any()
+
+
+def test_nan_in_one_gate_is_nan_in_its_row_alone(draw, backend):
+    inputs = draw(100)
+    inputs["log_forget"][0, 1, 70] = math.nan
+    for threshold in (0.0, 1e3):  # also where no key is kept
+        broken = attend(inputs, backend, threshold=threshold).isnan()
+        assert broken[0, 1, 70].all()
+        assert broken.sum() == 16
