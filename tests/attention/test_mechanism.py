@@ -40,7 +40,7 @@ def test_name_comes_back(name: str) -> None:
     ],
 )
 def test_wrong_name_is_answered(name: str, fragment: str) -> None:
-    with pytest.raises(InputError, match="^[A-Z'].*[.?]$") as refusal:
+    with pytest.raises(InputError, match=r"^[A-Z'].*[.?]$") as refusal:
         Mechanism.parse(name)
     assert fragment in str(refusal.value)
 

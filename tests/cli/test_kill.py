@@ -40,7 +40,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) ->
 
 
 def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tmp_path: Path) -> None:
-    """The system refuses to write files beyond a size, as a full disk does: metrics grow past it, then checkpoints do."""
+    """The system refuses to write files beyond a size, as a full disk does."""
     subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)
     size = (tmp_path / "whole" / "checkpoint" / "step-00000060" / "optimizer.safetensors").stat().st_size
 

@@ -35,7 +35,7 @@ def test_tied_head_shares_the_embedding() -> None:
 
 
 def test_paper_faithful_model(tokens: torch.Tensor) -> None:
-    """Residuals add to the normalised stream, logits are dropped out, SwiGLU is 4 dim split in two (arXiv 2503.23174)."""
+    """Residuals add to the normalised stream, logits are dropped out, SwiGLU is 4 dim in two halves (2503.23174)."""
     torch.manual_seed(0)
     model = Decoder(DecoderConfig(vocab_size=7, layers=1, dim=16, heads=2, paper_faithful=True))
     block = model.blocks[0]

@@ -29,7 +29,7 @@ def model(**sizes: object) -> Decoder:
     return Decoder(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -38,13 +38,13 @@ def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
 
     def stop(progress: Progress) -> None:
         if progress.step == 10:
-            raise Stopped
+            raise StoppedError
 
     whole, broken, resumed = (model(mechanism="softmax+rope", dropout=0.2) for _ in range(3))
     torch.manual_seed(1)
     train(whole, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "whole")
     torch.manual_seed(1)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(broken, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "parts", on_progress=stop)
     assert [line["step"] for line in read_lines(tmp_path / "parts" / "metrics.jsonl")] == [2, 4, 6, 8, 10]
     torch.rand(17)

@@ -13,8 +13,8 @@ FLIP_FLOP = Recipe(
             "lengths": [128, 256, 512, 1024, 2048, 4096],
             "splits": ["validation", "dense", "sparse"],
             "sequences": 512,
-            "tokens": 262_144,
+            "tokens": 131_072,
         },
     },
-    learning_rates=(5e-4, 1e-3),
+    learning_rates=(1e-3, 2e-3),
 )
