@@ -1,6 +1,7 @@
 """The verbs from end to end, small."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from lengthwise.experiments.processes import Job, _reason
 from lengthwise.experiments.run import load_model
 
 Call = Callable[..., Any]
@@ -62,17 +64,44 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
     assert lengthwise("report", tmp_path).code == 0
 
+    more = [*command[: command.index("--seeds")], "-a", "softmax+rope", *command[command.index("--seeds") :]]
+    more[more.index("--seeds") + 1] = 3
+    assert lengthwise(*more).code == 0  # another mechanism, another seed: what is there is used
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}.items()
+    assert len(list(tmp_path.rglob("result.json"))) == 9
+
 
 def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     command = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+rope", *tiny]
-    command += ["--learning-rates", "1e-3", "--out", tmp_path, "--resume"]
-    (tmp_path / "comparison.json").parent.mkdir(exist_ok=True)
-    broken = tmp_path / "runs" / "softmax+rope" / "rate-0.001" / "seed-0"
-    broken.mkdir(parents=True)
-    (broken / "metrics.jsonl").mkdir()  # where a file must be written
+    command += ["--learning-rates", "1e-3", "--jobs", 2, "--out", tmp_path, "--resume"]
+    assert lengthwise(*command).code == 0
+    for folder in tmp_path.glob("runs/*/*/*"):
+        for name in ("result.json", "trained.json", "evaluation.jsonl"):
+            (folder / name).unlink()
+    [broken] = tmp_path.glob("runs/softmax+rope/*/*")
+    weights = broken / "checkpoint" / "step-00000012" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+
     answer = lengthwise(*command)
-    assert answer.code != 0
-    assert "is not empty and holds no" in answer.error or "failed" in answer.error
+    assert answer.code == 2
+    assert "1 of 2 runs failed" in answer.error
+    assert "failed  softmax+rope" in answer.out
+    assert "done  threshold-relative" in answer.out
+    assert len(list(tmp_path.glob("runs/*/*/*/result.json"))) == 1
+    assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text()
+
+    for file in weights.parent.iterdir():
+        file.unlink()
+    weights.parent.rmdir()
+    assert lengthwise(*command).code == 0
+    assert len(list(tmp_path.glob("runs/*/*/*/result.json"))) == 2
+
+
+def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
+    job = Job(tmp_path, evaluate=True)
+    assert "SIGKILL; the system may have run out of memory" in _reason(job, -signal.SIGKILL)
+    (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n")
+    assert _reason(job, 1) == "ValueError: what it was"
 
 
 def test_list_names_what_there_is(lengthwise: Call) -> None:

@@ -21,9 +21,17 @@ def compare(
     """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
-    on to all seeds and to the evaluation.
+    on to all seeds and to the evaluation. A folder can be carried on with other mechanisms, rates or seeds: every run
+    is a folder of its own, and those it has are used.
     """
-    claim(folder, "comparison.json", config, resume=resume, extra={"environment": environment()})
+    claim(
+        folder,
+        "comparison.json",
+        config,
+        resume=resume,
+        extra={"environment": environment()},
+        may_change=("mechanisms", "learning_rates", "seeds"),
+    )
     first = [
         Job(_claim_run(config, folder, mechanism, rate, 0), evaluate=len(config.learning_rates) == 1)
         for rate in config.learning_rates
@@ -68,18 +76,25 @@ def read_experiment(folder: Path) -> Experiment:
         )
     held = read_json(folder / "comparison.json")
     config = ComparisonConfig.read(held["config"])
-    runs = [RunFolder(path.parent).read() for path in sorted(folder.glob("runs/*/*/*/config.json"))]
-    order = {mechanism: place for place, mechanism in enumerate(config.mechanisms)}
-    runs.sort(key=lambda run: (order[run.mechanism], run.learning_rate, run.config.seed))
+    paths = [
+        _path(config, folder, mechanism, rate, seed)
+        for mechanism in config.mechanisms
+        for rate in sorted(config.learning_rates)
+        for seed in range(config.seeds)
+    ]
+    runs = [RunFolder(path).read() for path in paths if (path / "config.json").exists()]
     trials = [run for run in runs if run.config.seed == config.base.seed]
     return Experiment(folder, held["environment"]["command"], config, tuple(runs), choose(config, trials))
 
 
 def _claim_run(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
-    run = config.run(mechanism, rate, seed)
-    path = folder / "runs" / mechanism / f"rate-{rate:g}" / f"seed-{run.seed}"
-    RunFolder(path).claim(run, resume=True)
+    path = _path(config, folder, mechanism, rate, seed)
+    RunFolder(path).claim(config.run(mechanism, rate, seed), resume=True)
     return path
+
+
+def _path(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
+    return folder / "runs" / mechanism / f"rate-{rate}" / f"seed-{config.base.seed + seed}"
 
 
 def _over(job: Job) -> bool:

@@ -4,6 +4,7 @@
 over, ``evaluation.jsonl`` point by point, ``result.json`` once all points are there, ``failure.json`` if it failed.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ from lengthwise.experiments.record import Run, Trained
 from lengthwise.files import append_line, keep_lines, read_json, read_lines, write_json
 
 
-def claim(folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any]) -> None:
+def claim(
+    folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any], may_change: Collection[str] = ()
+) -> None:
     """Make ``folder`` hold ``config`` in ``file``, or make sure that it already does.
+
+    With ``resume``, the settings named in ``may_change`` may differ from those held, and replace them.
 
     Raises:
         InputError: if the folder holds another configuration, or the same one and ``resume`` was not asked for.
@@ -33,15 +38,18 @@ def claim(folder: Path, file: str, config: Config, *, resume: bool, extra: dict[
         write_json(path, {"config": wanted, **extra})
         return
     held = _flat(read_json(path).get("config", {}))
-    differing = [key for key, value in _flat(wanted).items() if held.get(key, value) != value or key not in held]
-    if differing:
-        key = differing[0]
+    differing = [key for key, value in _flat(wanted).items() if key not in held or held[key] != value]
+    forbidden = [key for key in differing if key not in may_change]
+    if forbidden:
+        key = forbidden[0]
         raise InputError(
             f"{folder} belongs to other settings: {key} is {held.get(key)!r} there, {_flat(wanted)[key]!r} here. "
             "Choose another folder with --out, or give the settings it was begun with."
         )
     if not resume:
         raise InputError(f"{folder} already holds this; add --resume to carry on, or choose another folder with --out.")
+    if differing:
+        write_json(path, {"config": wanted, **extra})
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ FLIP_FLOP = Recipe(
     summary="one bit of memory in 128 tokens, evaluated up to 4,096; minutes on two cores",
     settings={
         "task": "flip-flop",
-        "model": {"layers": 2, "dim": 64, "heads": 2},
+        "model": {"layers": 2, "dim": 64, "heads": 4, "paper_faithful": True, "dropout": 0.0},
         "train": {"length": 128, "steps": 400, "batch_size": 32, "warmup_steps": 100},
         "evaluate": {
             "lengths": [128, 256, 512, 1024, 2048, 4096],
@@ -16,5 +16,5 @@ FLIP_FLOP = Recipe(
             "tokens": 131_072,
         },
     },
-    learning_rates=(1e-3, 2e-3),
+    learning_rates=(5e-4, 1e-3),
 )

@@ -21,6 +21,10 @@ from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
 
 
+BETAS = (0.9, 0.95)
+"""Of AdamW. With the usual 0.999 the second moment lags when a model suddenly finds the rule, and the loss jumps back."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a step that is logged leaves behind, one line of metrics.jsonl."""
@@ -59,7 +63,7 @@ def train(
     decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}], betas=BETAS
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
     wrapped.train()

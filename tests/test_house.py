@@ -1,0 +1,58 @@
+"""The house as a whole: what importing costs, what the README promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lengthwise
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ["pydantic", "typer", "rich", "scipy", "lightning_fabric", "altair", "vl_convert", "jinja2", "torch._dynamo"]
+
+
+def python(code: str) -> None:
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_public_names() -> None:
+    for name in lengthwise.__all__:
+        assert getattr(lengthwise, name).__doc__
+
+
+def test_importing_brings_torch_and_little_else() -> None:
+    python(
+        "import sys, torch; before = set(sys.modules); import lengthwise; "
+        f"heavy = (set(sys.modules) - before) & set({HEAVY}); assert not heavy, heavy"
+    )
+
+
+def test_the_operator_and_the_models_need_no_other_package() -> None:
+    """As on a machine that has torch and jaxtyping, and only the source."""
+    blocked = "".join(f"sys.modules[{name!r}] = None; " for name in HEAVY[:-1])
+    python(
+        f"import sys, torch; {blocked}import lengthwise; "
+        "model = lengthwise.Decoder(lengthwise.DecoderConfig(vocab_size=5)); "
+        "model(torch.zeros(1, 9, dtype=torch.long)).sum().backward()"
+    )
+
+
+def test_the_command_line_starts_without_what_only_some_verbs_need() -> None:
+    python(f"import sys; import lengthwise.cli; heavy = set(sys.modules) & set({HEAVY[3:]}); assert not heavy, heavy")
+
+
+@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+def test_python_in_the_readme_runs(snippet: str) -> None:
+    python(snippet)
+
+
+def test_commands_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", text)) <= targets
+    verbs = set(re.findall(r"^\s*lengthwise ([a-z]+)", text, re.MULTILINE))
+    assert verbs
+    assert verbs <= {"run", "compare", "report", "list"}
