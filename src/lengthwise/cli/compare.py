@@ -11,6 +11,7 @@ from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.errors import InputError, RunError
+from lengthwise.training.config import TrainConfig
 
 
 def compare(
@@ -63,7 +64,7 @@ def compare(
     try:
         with ComparisonProgress(config) as progress:
             experiment = compare(
-                config, folder, processes=jobs or _processes(config), resume=resume, on_change=progress.changed
+                config, folder, processes=jobs or _processes(base.train), resume=resume, on_change=progress.changed
             )
     except KeyboardInterrupt:
         raise RunError("Stopped. The same command with --resume carries on where the runs were.") from None
@@ -84,7 +85,9 @@ def _rates(text: str) -> list[float]:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
 
 
-def _processes(config: object) -> int:
+def _processes(train: TrainConfig) -> int:
     import torch
 
-    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+    if train.device != "cpu" and torch.cuda.is_available():
+        return 1
+    return max(1, (os.cpu_count() or 1) // train.threads)

@@ -20,9 +20,8 @@ from lengthwise.training.device import fabric
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
 
-
 BETAS = (0.9, 0.95)
-"""Of AdamW. With the usual 0.999 the second moment lags when a model suddenly finds the rule, and the loss jumps back."""
+"""Of AdamW. With 0.999 the second moment lags when a model suddenly finds the rule, and the loss jumps back up."""
 
 
 @dataclass(frozen=True)
