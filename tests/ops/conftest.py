@@ -107,7 +107,7 @@ def _assert_within_budget(inputs: Inputs, **options: object) -> None:
     """Hold blockwise against the float64 reference on the very same (rounded) inputs.
 
     The budget for the largest error of each result is twice the largest error that the reference itself makes in that
-    dtype, plus half a rounding unit of the largest sum of absolute terms, for where the reference happens to hit the
+    dtype, plus one rounding unit of the largest sum of absolute terms, for where the reference happens to hit the
     result: its softmax cancels exactly in a row with one heavy key, and the product of an output with its gradient,
     which memory linear in the tokens takes, cancels to rounding. NaN has to be in the same places.
     """
@@ -118,7 +118,7 @@ def _assert_within_budget(inputs: Inputs, **options: object) -> None:
         assert blockwise[name].dtype == inputs.get(name, inputs["query"]).dtype
         assert torch.equal(blockwise[name].isnan(), right.isnan()), f"NaN in {name}"
         error, allowed = ((x[name].double() - right).nan_to_num().abs().max() for x in (blockwise, own))
-        floor = torch.finfo(blockwise[name].dtype).eps / 2 * terms[name].max()
+        floor = torch.finfo(blockwise[name].dtype).eps * terms[name].max()
         assert error <= 2 * allowed + floor, f"{name}: {error:.2e}, budget 2 × {allowed:.2e} + {floor:.2e}"
 
 
