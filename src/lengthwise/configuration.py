@@ -79,7 +79,7 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     return f"The setting {place} cannot be {problem['input']!r}: {message}."
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
+def keys(model: type[BaseModel]) -> dict[str, Any]:
     """Every dotted key of a configuration, with pydantic's JSON schema of it."""
     schema = model.model_json_schema()
     found: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def keys(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
         if "properties" not in node:
             found[path] = node
         for name, inner in node.get("properties", {}).items():
-            walk({**inner}, f"{path}.{name}" if path else name)
+            walk(inner, f"{path}.{name}" if path else name)
 
-    walk(schema, prefix)
+    walk(schema, "")
     return found

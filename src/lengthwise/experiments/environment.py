@@ -1,6 +1,7 @@
 """Where a result comes from: versions, commit, machine."""
 
 import importlib.metadata
+import os
 import platform
 import shlex
 import subprocess
@@ -24,7 +25,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
-        "cores": str(torch.get_num_threads()),
+        "cores": str(os.cpu_count()),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if torch.cuda.is_available():
