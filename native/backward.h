@@ -1,0 +1,201 @@
+// The backward pass: the same walk once more, with the weights computed anew from the saved maximum and denominator.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+
+#include "block.h"
+
+namespace LENGTHWISE_PATH {
+
+// Gradients of keys and values are sums over the queries, and the same sums to the bit on any number of threads: every
+// block adds to a tile of keys only after all blocks before it in the chain of that head have. Since the blocks of a
+// chain are begun in order and walk the same way, hardly any has to wait.
+class Chain {
+ public:
+  static constexpr int32_t NOT_YET = INT32_MAX;
+
+  // `passed` holds for each task of a call the oldest tile it has added to; task t follows task t - stride.
+  Chain(std::atomic<int32_t>* passed, int64_t stride, int64_t task)
+      : passed_(passed), stride_(stride), task_(task), first_(task % stride) {}
+
+  void wait(int64_t tile) {
+    while (first_ < task_ && passed_[first_].load(std::memory_order_acquire) <= 0) first_ += stride_;
+    for (int64_t before = first_; before < task_; before += stride_)
+      for (int spins = 0; passed_[before].load(std::memory_order_acquire) > tile; ++spins)
+        if (spins > 1000) sched_yield();
+  }
+  void pass(int64_t tile) { passed_[task_].store(static_cast<int32_t>(tile), std::memory_order_release); }
+
+ private:
+  std::atomic<int32_t>* passed_;
+  int64_t stride_, task_, first_;
+};
+
+class Backward {
+ public:
+  Backward(const Arguments& arguments, std::atomic<int32_t>* passed) : a_(arguments), passed_(passed) {}
+
+  static int64_t scratch(const Arguments& a) { return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE; }
+
+  int64_t tasks() const { return a_.batch * a_.heads * Block::count(a_); }
+
+  void run(int64_t task, float* scratch) const {
+    const int64_t chains = a_.batch * a_.kv_heads, group = a_.heads / a_.kv_heads;
+    const int64_t chain = task % chains, turn = task / chains;
+    const int64_t slot = chain / a_.kv_heads * a_.heads + chain % a_.kv_heads * group + turn % group;
+    const int64_t start = slot * a_.queries;
+    Block block(a_, slot, turn / group, [&](int64_t row) {
+      return a_.total[start + row] == 0 ? -3e38f : -static_cast<float>(a_.last_tile[start + row]);
+    });
+    State state(a_, block, Chain(passed_, chains, task), scratch);
+    for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.visit(tile);
+    state.finish();
+  }
+
+ private:
+  struct State {
+    State(const Arguments& a, Block& block, Chain chain, float* scratch)
+        : a(a),
+          block(block),
+          chain(chain),
+          width(padded(a.width)),
+          key(a.key, a, block.batch, block.kv_head),
+          value(a.value, a, block.batch, block.kv_head),
+          query_columns(scratch),
+          gradient_columns(query_columns + BLOCK * width),
+          query_rows(gradient_columns + BLOCK * width),
+          gradient_rows(query_rows + BLOCK * width),
+          d_query(gradient_rows + BLOCK * width),
+          key_tile(d_query + BLOCK * width),
+          value_tile(key_tile + TILE * width),
+          weights(value_tile + TILE * width),
+          d_logits(weights + BLOCK * TILE) {
+      const int64_t head_start = (block.batch * a.kv_heads + block.kv_head) * a.keys * width;
+      d_key = a.d_key + head_start, d_value = a.d_value + head_start;
+      const Rows query(a.query, a, block.batch, block.head);
+      const Rows gradient(a.gradient + block.slot * a.queries * a.width, a.width);
+      const Rows output(a.output + block.slot * a.queries * a.width, a.width);
+      for (int lane = 0; lane < BLOCK; ++lane) {
+        const int64_t row = block.row[lane], at = row < 0 ? 0 : block.at(lane);
+        largest[lane] = row < 0 ? 0 : a.largest[at];
+        last[lane] = row < 0 || a.total[at] == 0 ? INT32_MAX : a.last_tile[at];
+        d_gate[lane] = inner[lane] = 0;
+        // The denominator divides the gradient's rows instead of the weights: one division a row.
+        const Lanes by = broadcast(row < 0 || a.total[at] == 0 ? 0 : 1 / a.total[at]);
+        const Lanes scale = broadcast(static_cast<float>(a.scale));
+        Lanes sum = broadcast(0);
+        for (int64_t d = 0; d < width; d += WIDTH) {
+          const Lanes g = row < 0 ? broadcast(0) : multiply(gradient.lanes(row, d), by);
+          if (row >= 0) sum = multiply_add(g, output.lanes(row, d), sum);
+          store(gradient_rows + lane * width + d, g);
+          store(query_rows + lane * width + d, row < 0 ? broadcast(0) : multiply(query.lanes(row, d), scale));
+          store(d_query + lane * width + d, broadcast(0));
+        }
+        float each[WIDTH];
+        store(each, sum);
+        for (int i = 0; i < WIDTH; ++i) inner[lane] += each[i];
+      }
+      const Rows scaled(gradient_rows, width);
+      int64_t lanes[GROUP];
+      for (int g = 0; g < GROUPS; ++g) {
+        for (int i = 0; i < GROUP; ++i) lanes[i] = g * GROUP + i;
+        pack_columns(query, block.row + g * GROUP, query_columns + g * GROUP * width);
+        pack_columns(scaled, lanes, gradient_columns + g * GROUP * width);
+      }
+    }
+
+    // Which lanes walk over this tile; those that walk furthest come first, so the groups are 0 to active.
+    bool open(int64_t tile) {
+      active = 0;
+      for (int g = 0; g < GROUPS; ++g) {
+        block.open[g] = 0;
+        for (int i = 0; i < GROUP; ++i) block.open[g] |= static_cast<unsigned>(last[g * GROUP + i] <= tile) << i;
+        if (block.open[g]) active = g + 1;
+      }
+      return active > 0;
+    }
+
+    void visit(int64_t tile) {
+      const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
+      const float* values = tile_of(value, tile * TILE, a.keys, value_tile);
+      for (int g = 0; g < active; g += 2) {
+        const float *queries[2], *gradients[2];
+        float *products_of[2], *d_weights[2];
+        for (int i = 0; i < 2; ++i) {
+          queries[i] = query_columns + (g + i) * GROUP * width, products_of[i] = weights + (g + i) * GROUP * TILE;
+          gradients[i] = gradient_columns + (g + i) * GROUP * width, d_weights[i] = d_logits + (g + i) * GROUP * TILE;
+        }
+        if (g + 1 < active) {
+          products<2>(keys, TILE, width, queries, products_of);
+          products<2>(values, TILE, width, gradients, d_weights);
+        } else {
+          products<1>(keys, TILE, width, queries, products_of);
+          products<1>(values, TILE, width, gradients, d_weights);
+        }
+      }
+      for (int g = 0; g < active; ++g) {
+        float* d = d_logits + g * GROUP * TILE;
+        block.hides(g, tile) ? weigh<true>(g, tile) : weigh<false>(g, tile);
+        add_products({d, 1, GROUP, TILE, 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
+      }
+      const int rows = static_cast<int>(smaller<int64_t>(TILE, a.keys - tile * TILE));
+      const int64_t at = tile * TILE * width;
+      chain.wait(tile);
+      add_products({weights, GROUP, 1, GROUP, active, GROUP * TILE}, rows, gradient_rows, width, d_value + at);
+      add_products({d_logits, GROUP, 1, GROUP, active, GROUP * TILE}, rows, query_rows, width, d_key + at);
+      chain.pass(tile);
+    }
+
+    // In place: products to weights, gradients of the weights to gradients of the logits.
+    template <bool HIDDEN>
+    void weigh(int group, int64_t tile) {
+      float *of_group = weights + group * GROUP * TILE, *d_of_group = d_logits + group * GROUP * TILE;
+      for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, of_group += WIDTH, d_of_group += WIDTH) {
+        Sight<HIDDEN> sight(block, lane, tile);
+        const Lanes shift = load(largest + lane), mean = load(inner + lane);
+        Lanes sum = broadcast(0);
+        for (int key = TILE - 1; key >= 0; --key) {
+          Lanes logit;
+          const Mask kept = sight.keeps(key, load(of_group + key * GROUP), &logit);
+          const Lanes weight = weight_of(kept, logit, shift);
+          const Lanes d_logit = multiply(weight, subtract(load(d_of_group + key * GROUP), mean));
+          sum = multiply_add(d_logit, sight.newer_than(), sum);
+          store(of_group + key * GROUP, weight);
+          store(d_of_group + key * GROUP, d_logit);
+        }
+        store(d_gate + lane, add(load(d_gate + lane), sum));
+        store(block.newer + lane, sight.newer());
+      }
+    }
+
+    void finish() {
+      chain.pass(0);
+      for (int lane = 0; lane < BLOCK; ++lane) {
+        if (block.row[lane] < 0) continue;
+        const int64_t at = block.at(lane);
+        const float scale = static_cast<float>(a.scale);
+        for (int64_t d = 0; d < a.width; ++d) a.d_query[at * a.width + d] = d_query[lane * width + d] * scale;
+        a.d_log_forget[at] = d_gate[lane];
+      }
+    }
+
+    const Arguments& a;
+    Block& block;
+    Chain chain;
+    const int64_t width;
+    const Rows key, value;
+    float *query_columns, *gradient_columns, *query_rows, *gradient_rows, *d_query, *key_tile, *value_tile;
+    float *weights, *d_logits;  // [group][key of the tile][lane]
+    float *d_key, *d_value;
+    int active = 0;
+    alignas(64) float largest[BLOCK], inner[BLOCK], d_gate[BLOCK];
+    int32_t last[BLOCK];
+  };
+
+  const Arguments& a_;
+  std::atomic<int32_t>* passed_;
+};
+
+}  // namespace LENGTHWISE_PATH

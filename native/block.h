@@ -1,0 +1,168 @@
+// A block of queries on its walk back over the keys: which rows it holds, and what each has counted so far.
+#pragma once
+
+#include <cmath>
+
+#include "tiles.h"
+
+namespace LENGTHWISE_PATH {
+
+constexpr int BLOCK = 64;  // queries in a block; blocks stand at multiples of it in positions
+constexpr int GROUPS = BLOCK / GROUP;
+
+// A gate of minus infinity would make NaN of a count of 0.
+inline float gate_of(float log_forget) { return (log_forget < -1e30f ? -1e30f : log_forget) * LOG2_E; }
+// 1 / (1 - e^-x) is at most 1 + 1 / x.
+inline float series_of(float gate) { return 1 - LOG2_E / gate; }
+// A gate that is NaN keeps every key, so that it shows.
+inline float limit_of(const Arguments& a, float gate) { return static_cast<float>(a.limit) + 0 * gate; }
+
+// Rows are indices into (queries); positions count over the keys, and the last query stands at the last key.
+struct Block {
+  const Arguments& arguments;
+  int64_t batch, head, kv_head;
+  int64_t slot;          // (batch, head), counted in one
+  int64_t newest;        // tile of keys that the walk starts with
+  int64_t row[BLOCK];    // negative where a lane has no query
+  unsigned open[GROUPS]; // one bit for each lane that still walks
+  alignas(64) int32_t position[BLOCK], document[BLOCK], oldest[BLOCK];
+  alignas(64) float gate[BLOCK], limit[BLOCK], newer[BLOCK];
+
+  // The `index`th block from the last, of a head. `weight` orders the rows, the largest first.
+  template <typename Weight>
+  Block(const Arguments& a, int64_t slot, int64_t index, Weight weight)
+      : arguments(a), batch(slot / a.heads), head(slot % a.heads), kv_head(head / (a.heads / a.kv_heads)), slot(slot) {
+    const int64_t offset = a.keys - a.queries;
+    const int64_t first = larger((a.keys - 1) / BLOCK * BLOCK - index * BLOCK, offset);
+    const int64_t start = (a.keys - 1) / BLOCK * BLOCK - index * BLOCK;
+    const int64_t end = smaller(start + BLOCK, a.keys);
+    newest = (end - 1) / TILE;
+    const int rows = static_cast<int>(end - first);
+    float weights[BLOCK];
+    for (int i = 0; i < rows; ++i) {  // an insertion sort: rows that walk alike share a group, and stop together
+      const float mine = weight(first - offset + i);
+      int at = i;
+      for (; at > 0 && weights[at - 1] < mine; --at) weights[at] = weights[at - 1], row[at] = row[at - 1];
+      weights[at] = mine, row[at] = first - offset + i;
+    }
+    for (int lane = rows; lane < BLOCK; ++lane) row[lane] = -1;
+    for (int g = 0; g < GROUPS; ++g) open[g] = 0;
+    for (int lane = 0; lane < BLOCK; ++lane) {
+      const bool real = lane < rows;
+      if (real) open[lane / GROUP] |= 1u << lane % GROUP;
+      position[lane] = real ? static_cast<int32_t>(offset + row[lane]) : -1;
+      document[lane] = real && a.document ? a.document[batch * a.keys + position[lane]] : 0;
+      oldest[lane] = real && a.oldest ? a.oldest[batch * a.queries + row[lane]] : 0;
+      gate[lane] = gate_of(real ? a.log_forget[slot * a.queries + row[lane]] : 0);
+      limit[lane] = limit_of(a, gate[lane]);
+      newer[lane] = 0;
+    }
+  }
+
+  static int64_t count(const Arguments& a) { return (a.keys - 1) / BLOCK - (a.keys - a.queries) / BLOCK + 1; }
+
+  int64_t at(int lane) const { return slot * arguments.queries + row[lane]; }
+
+  bool empty() const {
+    unsigned any = 0;
+    for (int g = 0; g < GROUPS; ++g) any |= open[g];
+    return any == 0;
+  }
+
+  // Whether some key of a tile may be hidden from some lane of a group.
+  bool hides(int group, int64_t tile) const {
+    if (arguments.document) return true;
+    int32_t lowest = position[group * GROUP];
+    for (int i = 1; i < GROUP; ++i) lowest = smaller(lowest, position[group * GROUP + i]);
+    return lowest < (tile + 1) * TILE - 1;
+  }
+};
+
+// What the keys of a tile look like from WIDTH neighbouring lanes of a block, key after key from the newest.
+template <bool HIDDEN>
+class Sight {
+ public:
+  Sight(const Block& block, int first_lane, int64_t tile)
+      : position_(block.position + first_lane),
+        document_(block.document + first_lane),
+        documents_(block.arguments.document ? block.arguments.document + block.batch * block.arguments.keys : nullptr),
+        keys_(block.arguments.keys),
+        first_key_(tile * TILE),
+        open_(mask_of(block.open[first_lane / GROUP] >> first_lane % GROUP)),
+        gate_(load(block.gate + first_lane)),
+        limit_(load(block.limit + first_lane)),
+        scale_(broadcast(static_cast<float>(block.arguments.scale) * LOG2_E)),
+        newer_(load(block.newer + first_lane)) {}
+
+  // The keep decision of a key, and in base 2 the logit s + log_forget * (c - 1): counted are the kept keys newer than
+  // this one, so that no logit exceeds its score.
+  Mask keeps(int key, Lanes product, Lanes* logit) {
+    Mask among = open_;
+    if (HIDDEN) {
+      const int64_t at = first_key_ + key;
+      among = both(among, at_least(position_, static_cast<int32_t>(at)));
+      if (documents_) among = both(among, equal(document_, at < keys_ ? documents_[at] : -1));
+    }
+    const Mask kept = not_at_most(among, product, limit_);
+    *logit = multiply_add(gate_, newer_, multiply(product, scale_));
+    before_ = newer_;
+    newer_ = add_where(kept, newer_, broadcast(1));
+    return kept;
+  }
+
+  Lanes newer() const { return newer_; }        // kept keys so far
+  Lanes newer_than() const { return before_; }  // before the last key that was asked about
+
+ private:
+  const int32_t *position_, *document_, *documents_;
+  int64_t keys_, first_key_;
+  Mask open_;
+  Lanes gate_, limit_, scale_, newer_, before_;
+};
+
+// 2^(logit - largest) where kept; what is too small to reach a result is zero.
+inline Lanes weight_of(Mask kept, Lanes logit, Lanes largest) {
+  const Lanes x = subtract(logit, largest);
+  return where_or_zero(not_at_most(kept, x, broadcast(LOWEST)), exp2(x));
+}
+
+// How far rows can still be reached: the test by which a walk stops.
+//
+// Once c keys are kept, those still to come have distinct counts of at least c + 1, so all of them together add at most
+// the geometric series of 2^(bound + gate * c) to a row's denominator; there are no more of them than `left`.
+struct Horizon {
+  Lanes gate, newer, largest, total;  // `largest` is what the weights are relative to
+  Lanes reach;                        // norm of the query times scale, in base 2
+  Lanes series;                       // at least 1 / (1 - 2^gate)
+
+  // NaN stands second in each minimum and maximum, and so comes out: a row with NaN walks to the end.
+  Mask met(float norm, int64_t left, float tolerance) const {
+    const Lanes bound = subtract(multiply(reach, broadcast(norm)), largest);
+    const Lanes next = maximum(broadcast(LOWEST), minimum(broadcast(126), multiply_add(gate, newer, bound)));
+    const Lanes terms = minimum(broadcast(static_cast<float>(left)), series);
+    return at_most(multiply(exp2(next), terms), multiply(broadcast(tolerance), total));
+  }
+};
+
+// The `reach` of sixteen rows packed in columns.
+inline void reaches(const float* columns, const Arguments& a, float* to) {
+  // A little more than it is, for the rounding of the sums.
+  const float unit = 1.00002f * static_cast<float>(a.scale) * LOG2_E;
+  for (int part = 0; part < GROUP; part += WIDTH) {
+    Lanes squares = broadcast(0);
+    for (int64_t d = 0; d < padded(a.width); ++d) {
+      const Lanes x = load(columns + d * GROUP + part);
+      squares = multiply_add(x, x, squares);
+    }
+    store(to + part, squares);
+  }
+  for (int lane = 0; lane < GROUP; ++lane) to[lane] = std::sqrt(to[lane]) * unit;
+}
+
+// Where no score can be further from zero than this (base 2), weights are computed without a running maximum: the
+// newest kept key alone gives the denominator 2^-SAFE or more, and what falls below LOWEST does not reach it.
+constexpr float SAFE = 40.0f;
+// What a running maximum starts with: minus infinity less itself would be NaN.
+constexpr float UNSEEN = -3e38f;
+
+}  // namespace LENGTHWISE_PATH

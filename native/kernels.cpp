@@ -1,0 +1,64 @@
+// Compiled once for each path.
+#include "kernels.h"
+
+#include "backward.h"
+#include "decode.h"
+#include "forward.h"
+
+namespace LENGTHWISE_PATH {
+
+constexpr int64_t SPAN = 4096;  // keys whose norms are one task
+
+int64_t norm_tasks(const Arguments& a) { return a.batch * a.kv_heads * ((a.keys + SPAN - 1) / SPAN); }
+
+// The norm of each key, (batch, kv_heads, keys).
+void norms(const Arguments& a, float* to, int64_t task) {
+  const int64_t spans = (a.keys + SPAN - 1) / SPAN, head = task / spans, first = task % spans * SPAN;
+  const int64_t end = smaller(first + SPAN, a.keys);
+  const Rows rows(a.key, a, head / a.kv_heads, head % a.kv_heads);
+  for (int64_t key = first; key < end; ++key) {
+    Lanes squares = broadcast(0);
+    for (int64_t column = 0; column < a.width; column += WIDTH) {
+      const Lanes x = rows.lanes(key, column);
+      squares = multiply_add(x, x, squares);
+    }
+    float each[WIDTH], sum = 0;
+    store(each, squares);
+    for (int i = 0; i < WIDTH; ++i) sum += each[i];
+    to[head * a.keys + key] = std::sqrt(sum);
+  }
+}
+
+int64_t forward_tasks(const Arguments& a) { return Forward(a, nullptr).tasks(); }
+
+void forward(const Arguments& a, const float* norms, int64_t task, float* scratch) {
+  Forward(a, norms).run(task, scratch);
+}
+
+void backward(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
+  Backward(a, passed).run(task, scratch);
+}
+
+void decode_prepare(const Arguments& a, const float* norms, int64_t index, FewRow& row, float* scratch) {
+  Decode(a, norms).prepare(index, row, scratch);
+}
+
+void decode_visit(const Arguments& a, const float* norms, int64_t unit, int64_t range, const FewRow* rows,
+                  int64_t count, Found* found, float* scratch) {
+  Decode(a, norms).visit(unit, range, rows, count, found, scratch);
+}
+
+void decode_join(const Arguments& a, const float* norms, int64_t unit, int64_t range, const Found& there,
+                 FewRow& row) {
+  Decode(a, norms).join(unit, range, there, row);
+}
+
+void decode_finish(const Arguments& a, int64_t index, const FewRow& row) { Decode(a, nullptr).finish(index, row); }
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    LENGTHWISE_NAME, norm_tasks,       norms,          forward_tasks,  Forward::scratch, forward,       Backward::scratch,
+    backward,        Decode::scratch, decode_prepare, decode_visit, decode_join,      decode_finish,
+};
+
+}  // namespace LENGTHWISE_PATH

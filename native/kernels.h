@@ -1,0 +1,25 @@
+// The kernels of one path, as the library calls them.
+#pragma once
+
+#include <atomic>
+
+#include "arguments.h"
+#include "few.h"
+
+struct Kernels {
+  const char* name;
+  int64_t (*norm_tasks)(const Arguments&);
+  void (*norms)(const Arguments&, float* norms, int64_t task);
+  int64_t (*forward_tasks)(const Arguments&);
+  int64_t (*forward_scratch)(const Arguments&);  // floats for each thread
+  void (*forward)(const Arguments&, const float* norms, int64_t task, float* scratch);
+  int64_t (*backward_scratch)(const Arguments&);
+  void (*backward)(const Arguments&, std::atomic<int32_t>* passed, int64_t task, float* scratch);
+  int64_t (*decode_scratch)(const Arguments&);
+  void (*decode_prepare)(const Arguments&, const float* norms, int64_t index, FewRow& row, float* scratch);
+  void (*decode_visit)(const Arguments&, const float* norms, int64_t unit, int64_t range, const FewRow* rows,
+                       int64_t count, Found* found, float* scratch);
+  void (*decode_join)(const Arguments&, const float* norms, int64_t unit, int64_t range, const Found& there,
+                      FewRow& row);
+  void (*decode_finish)(const Arguments&, int64_t index, const FewRow& row);
+};

@@ -1,0 +1,50 @@
+// The vocabulary that all kernels are written in: one register of floats, chosen when the file is compiled.
+//
+// Every path compiles the same sources into a namespace of its own, LENGTHWISE_PATH, and the library picks one at run
+// time. Nothing here may call an inline function of the standard library that is not forced inline: the linker would
+// keep one copy of it for all paths, perhaps the one whose instructions this processor does not have.
+#pragma once
+
+#if defined(LENGTHWISE_AVX512)
+#include "lanes/avx512.h"
+#elif defined(LENGTHWISE_AVX2)
+#include "lanes/avx2.h"
+#else
+#include "lanes/portable.h"
+#endif
+
+namespace LENGTHWISE_PATH {
+
+constexpr int GROUP = 16;             // rows that are computed side by side, one per lane
+constexpr int PARTS = GROUP / WIDTH;  // registers that a group takes
+
+template <typename Number>
+inline Number smaller(Number a, Number b) {
+  return b < a ? b : a;
+}
+template <typename Number>
+inline Number larger(Number a, Number b) {
+  return b > a ? b : a;
+}
+
+constexpr float LOG2_E = 1.44269504088896341f;
+// Exponentials are taken of nothing smaller: sums of products with values would fall among the subnormal numbers, which
+// cost a hundred times the time of others.
+constexpr float LOWEST = -100.0f;
+
+// 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23. The polynomial is the minimax one of 2^r with
+// constant term 1 on [-1/2, 1/2] (relative error 2e-9), found by iterated weighted least squares.
+inline Lanes exp2(Lanes x) {
+  const Lanes whole = round(x);
+  const Lanes r = subtract(x, whole);
+  Lanes p = broadcast(0x1.41fbbcp-13f);
+  p = multiply_add(p, r, broadcast(0x1.5f3e54p-10f));
+  p = multiply_add(p, r, broadcast(0x1.3b2d4cp-7f));
+  p = multiply_add(p, r, broadcast(0x1.c6aee8p-5f));
+  p = multiply_add(p, r, broadcast(0x1.ebfbdcp-3f));
+  p = multiply_add(p, r, broadcast(0x1.62e430p-1f));
+  p = multiply_add(p, r, broadcast(1.0f));
+  return times_power_of_two(p, whole);
+}
+
+}  // namespace LENGTHWISE_PATH

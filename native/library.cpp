@@ -1,0 +1,177 @@
+// The functions that Python calls: they choose a path, and share its tasks among threads.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "kernels.h"
+#include "team.h"
+
+namespace portable {
+extern const Kernels kernels;
+}
+#if defined(LENGTHWISE_HAS_AVX2)
+namespace avx2 {
+extern const Kernels kernels;
+}
+#endif
+#if defined(LENGTHWISE_HAS_AVX512)
+namespace avx512 {
+extern const Kernels kernels;
+}
+#endif
+
+namespace {
+
+// The paths that this processor can run, the fastest first.
+std::vector<const Kernels*> paths() {
+  std::vector<const Kernels*> all;
+#if defined(LENGTHWISE_HAS_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    all.push_back(&avx512::kernels);
+#endif
+#if defined(LENGTHWISE_HAS_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all.push_back(&avx2::kernels);
+#endif
+  all.push_back(&portable::kernels);
+  return all;
+}
+
+// LENGTHWISE_NATIVE names a path; none is chosen when it names one that is not here.
+const Kernels* choose() {
+  const char* wanted = std::getenv("LENGTHWISE_NATIVE");
+  for (const Kernels* kernels : paths())
+    if (!wanted || !std::strcmp(wanted, kernels->name)) return kernels;
+  return nullptr;
+}
+
+const Kernels& chosen() {
+  static const Kernels* const kernels = choose();
+  return *kernels;
+}
+
+// Memory for every thread, poisoned in tests: nothing may read what it has not written.
+template <typename Number>
+class Memory {
+ public:
+  Memory(int64_t members, int64_t each) : each_((each + 15) / 16 * 16) {
+    const size_t bytes = static_cast<size_t>(each_ * members) * sizeof(Number);
+    at_.reset(static_cast<Number*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
+    if (!at_) throw std::bad_alloc();
+    if (std::getenv("LENGTHWISE_POISON")) std::memset(at_.get(), 0xff, bytes);  // NaN
+  }
+  Number* of(int64_t member) const { return at_.get() + member * each_; }
+
+ private:
+  struct Free {
+    void operator()(void* at) const { std::free(at); }
+  };
+  int64_t each_;
+  std::unique_ptr<Number, Free> at_;
+};
+using Floats = Memory<float>;
+
+int64_t padded(int64_t width) { return (width + 15) / 16 * 16; }
+
+// The largest norm of the keys up to each, (batch, kv_heads, keys); null where the caller knows a bound for all.
+std::unique_ptr<Floats> running_norms(const Arguments& a) {
+  if (a.largest_key_norm >= 0) return nullptr;
+  const int64_t heads = a.batch * a.kv_heads;
+  auto norms = std::make_unique<Floats>(1, heads * a.keys);
+  float* const all = norms->of(0);
+  share(a.threads, chosen().norm_tasks(a), [&](int64_t task, int64_t) { chosen().norms(a, all, task); });
+  share(a.threads, heads, [&](int64_t head, int64_t) {
+    float* of = all + head * a.keys;
+    for (int64_t i = 1; i < a.keys; ++i)
+      if (!(of[i] >= of[i - 1])) of[i] = of[i] != of[i] ? of[i] : of[i - 1];  // NaN stays
+  });
+  return norms;
+}
+
+void forward(const Arguments& a, const float* norms) {
+  const Floats scratch(a.threads, chosen().forward_scratch(a));
+  share(a.threads, chosen().forward_tasks(a),
+        [&](int64_t task, int64_t member) { chosen().forward(a, norms, task, scratch.of(member)); });
+}
+
+// Waves of ranges, the nearest first and ever more at once, until every row has met its horizon. A range gives the same
+// bits in any wave.
+void decode(const Arguments& a, const float* norms) {
+  const int64_t width = padded(a.width), units = a.batch * a.kv_heads, count = a.batch * a.heads * a.queries;
+  const int64_t of_unit = count / units;
+  const Floats scratch(a.threads, chosen().decode_scratch(a)), memory(1, 2 * count * width);
+  std::vector<FewRow> rows(count);
+  share(a.threads, count, [&](int64_t i, int64_t member) {
+    rows[i].query = memory.of(0) + 2 * i * width;
+    rows[i].found.output = rows[i].query + width;
+    chosen().decode_prepare(a, norms, i, rows[i], scratch.of(member));
+  });
+  const int64_t most = std::max<int64_t>(1, 16 * a.threads / units);
+  int64_t range = (a.keys - 1) / RANGE;
+  for (int64_t wave = 1; range >= 0; range -= wave, wave = std::min(2 * wave, most)) {
+    wave = std::min(wave, range + 1);
+    const Floats outputs(1, wave * count * width);
+    std::vector<Found> found(wave * count);
+    for (int64_t i = 0; i < wave * count; ++i) found[i].output = outputs.of(0) + i * width;
+    share(a.threads, wave * units, [&](int64_t task, int64_t member) {
+      const int64_t unit = task % units, back = task / units;
+      chosen().decode_visit(a, norms, unit, range - back, &rows[unit * of_unit], of_unit,
+                            &found[back * count + unit * of_unit], scratch.of(member));
+    });
+    bool done = true;
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t back = 0; back < wave && !rows[i].found.done; ++back)
+        chosen().decode_join(a, norms, i / of_unit, range - back, found[back * count + i], rows[i]);
+      done = done && rows[i].found.done;
+    }
+    if (done) break;
+  }
+  for (int64_t i = 0; i < count; ++i) chosen().decode_finish(a, i, rows[i]);
+}
+
+// Nothing may be thrown into Python.
+template <typename Work>
+const char* guarded(Work work) {
+  try {
+    work();
+    return nullptr;
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (...) {
+    return "a thread could not be started";
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// The name of the path, or null where LENGTHWISE_NATIVE names one that this machine does not have.
+const char* lengthwise_path() { return choose() ? chosen().name : nullptr; }
+
+int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
+
+// Both return null, or what went wrong.
+const char* lengthwise_threshold_relative_forward(const Arguments* a) {
+  return guarded([&] {
+    const auto norms = running_norms(*a);
+    (a->queries <= FEW ? decode : forward)(*a, norms ? norms->of(0) : nullptr);
+  });
+}
+
+const char* lengthwise_threshold_relative_backward(const Arguments* a) {
+  return guarded([&] {
+    const int64_t tasks = chosen().forward_tasks(*a);
+    std::vector<std::atomic<int32_t>> passed(tasks);
+    for (auto& tile : passed) tile = std::numeric_limits<int32_t>::max();
+    const Floats scratch(a->threads, chosen().backward_scratch(*a));
+    share(a->threads, tasks, [&](int64_t task, int64_t member) {
+      chosen().backward(*a, passed.data(), task, scratch.of(member));
+    });
+  });
+}
+}

@@ -1,0 +1,51 @@
+#include "team.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace {
+
+// The team of PyTorch, when it uses GNU OpenMP: its idle threads spin for a while, and a second team would have to
+// compete with them for the cores. The library is found in the process, so nothing has to be linked.
+using Parallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
+Parallel team_of_torch() {
+  static const auto parallel = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+  return parallel;
+}
+
+// A child made by fork has the bookkeeping of its parent's team but none of its threads, and would wait for them.
+std::atomic<bool> forked{false};
+const int watching = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+
+struct Shared {
+  const std::function<void(int64_t, int64_t)>& work;
+  int64_t tasks;
+  std::atomic<int64_t> next{0}, members{0};
+
+  void join() {
+    const int64_t member = members++;
+    for (int64_t task = next++; task < tasks; task = next++) work(task, member);
+  }
+};
+
+}  // namespace
+
+void share(int64_t threads, int64_t tasks, const std::function<void(int64_t, int64_t)>& work) {
+  Shared shared{work, tasks};
+  threads = std::min(threads, tasks);
+  if (threads <= 1) {
+    shared.join();
+  } else if (team_of_torch() && !forked && watching == 0) {
+    team_of_torch()([](void* of) { static_cast<Shared*>(of)->join(); }, &shared, static_cast<unsigned>(threads), 0);
+  } else {
+    std::vector<std::thread> others;
+    for (int64_t i = 1; i < threads; ++i) others.emplace_back([&] { shared.join(); });
+    shared.join();
+    for (auto& other : others) other.join();
+  }
+}

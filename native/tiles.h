@@ -1,0 +1,183 @@
+// Tiles of rows, packed where they lie awkwardly, and the two matrix products that everything is made of.
+#pragma once
+
+#include "arguments.h"
+#include "lanes.h"
+
+namespace LENGTHWISE_PATH {
+
+constexpr int TILE = 64;  // keys in a tile; tiles stand at multiples of it, whatever the call
+
+inline int64_t padded(int64_t width) { return (width + GROUP - 1) / GROUP * GROUP; }
+
+// The rows of one head.
+struct Rows {
+  const void* data;
+  int64_t stride, width;
+  bool bfloat16;
+
+  Rows(const Tensor& tensor, const Arguments& of, int64_t batch, int64_t head)
+      : stride(tensor.token), width(of.width), bfloat16(of.bfloat16 != 0) {
+    const int64_t start = batch * tensor.batch + head * tensor.head;
+    data = static_cast<const char*>(tensor.data) + start * (bfloat16 ? 2 : 4);
+  }
+  Rows(const float* contiguous, int64_t width) : data(contiguous), stride(width), width(width), bfloat16(false) {}
+
+  // WIDTH numbers of a row from a column on, zeros beyond its end.
+  Lanes lanes(int64_t row, int64_t column) const {
+    return bfloat16 ? of<uint16_t>(row, column) : of<float>(row, column);
+  }
+
+ private:
+  template <typename Number>
+  Lanes of(int64_t row, int64_t column) const {
+    const Number* from = static_cast<const Number*>(data) + row * stride + column;
+    if (column + WIDTH <= width) return load(from);
+    Number tail[WIDTH] = {};
+    for (int64_t i = 0; column + i < width; ++i) tail[i] = from[i];
+    return load(tail);
+  }
+};
+
+// to[row][column] for `count` rows of zeros after `valid` real ones, columns padded with zeros.
+inline void pack_rows(const Rows& rows, int64_t first, int valid, int count, float* to) {
+  const int64_t width = padded(rows.width);
+  for (int row = 0; row < count; ++row, to += width)
+    for (int64_t column = 0; column < width; column += WIDTH)
+      store(to + column, row < valid ? rows.lanes(first + row, column) : broadcast(0));
+}
+
+// to[column][lane] for the sixteen rows given by their indices; a negative index gives zeros.
+inline void pack_columns(const Rows& rows, const int64_t* index, float* to) {
+  const int64_t width = padded(rows.width);
+  bool all = !rows.bfloat16;
+  for (int lane = 0; lane < GROUP; ++lane) all = all && index[lane] >= 0;
+  const int64_t plain = all ? rows.width / WIDTH * WIDTH : 0;
+  const float* data = static_cast<const float*>(rows.data);
+  Lanes block[GROUP];
+  for (int64_t column = 0; column < plain; column += WIDTH) {
+#pragma GCC unroll 16
+    for (int lane = 0; lane < GROUP; ++lane) block[lane] = load(data + index[lane] * rows.stride + column);
+    transpose(block, to + column * GROUP);
+  }
+  for (int64_t column = plain; column < width; column += WIDTH) {
+    for (int lane = 0; lane < GROUP; ++lane)
+      block[lane] = index[lane] < 0 ? broadcast(0) : rows.lanes(index[lane], column);
+    transpose(block, to + column * GROUP);
+  }
+}
+
+// TILE rows from `first` on, as they lie where that is as good as packed, else packed into `buffer`.
+inline const float* tile_of(const Rows& rows, int64_t first, int64_t total, float* buffer) {
+  const bool packed = !rows.bfloat16 && rows.stride == rows.width && rows.width % GROUP == 0;
+  if (packed && first + TILE <= total) return static_cast<const float*>(rows.data) + first * rows.stride;
+  pack_rows(rows, first, static_cast<int>(smaller<int64_t>(TILE, total - first)), TILE, buffer);
+  return buffer;
+}
+
+// to[g][row][lane] = sum over d of rows[row][d] * columns[g][d][lane].
+//
+// The one place where a product of a query and a key is computed, and always in the order of d: whether a key is kept
+// is decided by the same bits in the forward pass, the backward pass, any chunk of a prefill, and decoding.
+template <int ROWS, int GROUPS>
+inline void products_of_rows(const float* rows, int64_t width, const float* const* columns, float* const* to) {
+  Lanes sum[ROWS][GROUPS * PARTS];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < GROUPS * PARTS; ++c) sum[r][c] = broadcast(0);
+  for (int64_t d = 0; d < width; ++d) {
+    Lanes column[GROUPS * PARTS];
+#pragma GCC unroll 8
+    for (int c = 0; c < GROUPS * PARTS; ++c) column[c] = load(columns[c / PARTS] + d * GROUP + c % PARTS * WIDTH);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      const Lanes x = broadcast(rows[r * width + d]);
+#pragma GCC unroll 8
+      for (int c = 0; c < GROUPS * PARTS; ++c) sum[r][c] = multiply_add(x, column[c], sum[r][c]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < GROUPS * PARTS; ++c) store(to[c / PARTS] + r * GROUP + c % PARTS * WIDTH, sum[r][c]);
+}
+
+template <int GROUPS>
+inline void products(const float* rows, int count, int64_t width, const float* const* columns, float* const* to) {
+  constexpr int ROWS = REGISTERS / 2 / (GROUPS * PARTS);
+  float* out[GROUPS];
+  for (int g = 0; g < GROUPS; ++g) out[g] = to[g];
+  int row = 0;
+  for (; row + ROWS <= count; row += ROWS) {
+    products_of_rows<ROWS, GROUPS>(rows + row * width, width, columns, out);
+    for (int g = 0; g < GROUPS; ++g) out[g] += ROWS * GROUP;
+  }
+  for (; row < count; ++row) {
+    products_of_rows<1, GROUPS>(rows + row * width, width, columns, out);
+    for (int g = 0; g < GROUPS; ++g) out[g] += GROUP;
+  }
+}
+
+// Where the factor of matrix row k in the sum for row r stands: at[r * row + k * step], for k below `steps`; then the
+// same once more at + segment, for the next `steps` rows of the matrix, and so on.
+struct Factors {
+  const float* at;
+  int64_t row, step;
+  int steps, segments;
+  int64_t segment;
+};
+
+// out[r][d] += sum over k of factor(r, k) * matrix[k][d], for ROWS rows and COLUMNS registers of d.
+template <int ROWS, int COLUMNS>
+inline void add_products_of_rows(const Factors& factors, const float* matrix, int64_t width, float* out) {
+  Lanes sum[ROWS][COLUMNS];
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < COLUMNS; ++c) sum[r][c] = broadcast(0);
+  const float* segment = factors.at;
+  for (int s = 0; s < factors.segments; ++s, segment += factors.segment) {
+    const float* factor = segment;
+    for (int k = 0; k < factors.steps; ++k, factor += factors.step, matrix += width) {
+      Lanes row[COLUMNS];
+#pragma GCC unroll 8
+      for (int c = 0; c < COLUMNS; ++c) row[c] = load(matrix + c * WIDTH);
+#pragma GCC unroll 8
+      for (int r = 0; r < ROWS; ++r) {
+        const Lanes x = broadcast(factor[r * factors.row]);
+#pragma GCC unroll 8
+        for (int c = 0; c < COLUMNS; ++c) sum[r][c] = multiply_add(x, row[c], sum[r][c]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < COLUMNS; ++c) {
+      float* to = out + r * width + c * WIDTH;
+      store(to, add(load(to), sum[r][c]));
+    }
+}
+
+template <int COLUMNS>
+inline void add_products_of_columns(Factors factors, int rows, const float* matrix, int64_t width, float* out) {
+  constexpr int ROWS = REGISTERS / 2 / COLUMNS > 4 ? 4 : REGISTERS / 2 / COLUMNS;
+  int row = 0;
+  for (; row + ROWS <= rows; row += ROWS, factors.at += ROWS * factors.row, out += ROWS * width)
+    add_products_of_rows<ROWS, COLUMNS>(factors, matrix, width, out);
+  for (; row < rows; ++row, factors.at += factors.row, out += width)
+    add_products_of_rows<1, COLUMNS>(factors, matrix, width, out);
+}
+
+// out += factors * matrix; out and matrix have `width` columns, a multiple of sixteen.
+inline void add_products(const Factors& factors, int rows, const float* matrix, int64_t width, float* out) {
+  constexpr int COLUMNS = REGISTERS == 32 ? 4 : 2;
+  int64_t column = 0;
+  for (; column + COLUMNS * WIDTH <= width; column += COLUMNS * WIDTH)
+    add_products_of_columns<COLUMNS>(factors, rows, matrix + column, width, out + column);
+  for (; column < width; column += GROUP)
+    add_products_of_columns<PARTS>(factors, rows, matrix + column, width, out + column);
+}
+
+}  // namespace LENGTHWISE_PATH
