@@ -20,7 +20,8 @@ lint: $(READY)  ## Style, types, and the direction of imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## The operator against the reference and against torch's own attention.
+benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
+	$(BIN)/lengthwise bench
 	$(BIN)/python benchmarks/threshold_relative.py
 
 # torch comes first and by itself: its CPU build is a different file of the same version.

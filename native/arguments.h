@@ -4,6 +4,12 @@
 
 #include <cstdint>
 
+// What a kernel may have to say of the numbers it met.
+enum Finding : int32_t {
+  NOT_FINITE = 1,      // some number of the output, or of the gradient of the query
+  GATE_ABOVE_ONE = 2,  // nothing has been computed
+};
+
 // A (batch, heads, tokens, width) tensor whose last dimension is contiguous; strides in elements.
 struct Tensor {
   void* data;
@@ -23,8 +29,9 @@ struct Arguments {
   double largest_key_norm;     // of any key, or negative: then the norms are computed
   float* output;               // (batch, heads, queries, width)
   float *largest, *total;      // (batch, heads, queries): largest logit (base 2) and denominator
-  int32_t* last_tile;          // (batch, heads, queries): the oldest tile of keys that was visited
-  // The backward pass reads the four above, and:
+  float* visited;              // (batch, heads, queries): tiles of keys, the query's own and those before it
+  int32_t* finding;            // set to NOT_FINITE or GATE_ABOVE_ONE where that is so
+  // The backward pass reads the output and the three after it, and:
   const float* gradient;       // (batch, heads, queries, width), of output
   float* d_query;              // (batch, heads, queries, width)
   float *d_key, *d_value;      // (batch, kv_heads, keys, width rounded up to sixteen), zeros at first

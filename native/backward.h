@@ -45,9 +45,10 @@ class Backward {
     const int64_t chains = a_.batch * a_.kv_heads, group = a_.heads / a_.kv_heads;
     const int64_t chain = task % chains, turn = task / chains;
     const int64_t slot = chain / a_.kv_heads * a_.heads + chain % a_.kv_heads * group + turn % group;
-    const int64_t start = slot * a_.queries;
+    const int64_t start = slot * a_.queries, offset = a_.keys - a_.queries;
     Block block(a_, slot, turn / group, [&](int64_t row) {
-      return a_.total[start + row] == 0 ? -3e38f : -static_cast<float>(a_.last_tile[start + row]);
+      const float own = static_cast<float>((offset + row) / TILE);
+      return a_.total[start + row] == 0 ? -3e38f : a_.visited[start + row] - own;
     });
     State state(a_, block, Chain(passed_, chains, task), scratch);
     for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.visit(tile);
@@ -80,10 +81,11 @@ class Backward {
       for (int lane = 0; lane < BLOCK; ++lane) {
         const int64_t row = block.row[lane], at = row < 0 ? 0 : block.at(lane);
         largest[lane] = row < 0 ? 0 : a.largest[at];
-        last[lane] = row < 0 || a.total[at] == 0 ? INT32_MAX : a.last_tile[at];
+        const bool sees = row >= 0 && a.total[at] != 0;
+        last[lane] = sees ? block.position[lane] / TILE - static_cast<int32_t>(a.visited[at]) + 1 : INT32_MAX;
         d_gate[lane] = inner[lane] = 0;
         // The denominator divides the gradient's rows instead of the weights: one division a row.
-        const Lanes by = broadcast(row < 0 || a.total[at] == 0 ? 0 : 1 / a.total[at]);
+        const Lanes by = broadcast(sees ? 1 / a.total[at] : 0);
         const Lanes scale = broadcast(static_cast<float>(a.scale));
         Lanes sum = broadcast(0);
         for (int64_t d = 0; d < width; d += WIDTH) {
@@ -176,7 +178,7 @@ class Backward {
         if (block.row[lane] < 0) continue;
         const int64_t at = block.at(lane);
         const float scale = static_cast<float>(a.scale);
-        for (int64_t d = 0; d < a.width; ++d) a.d_query[at * a.width + d] = d_query[lane * width + d] * scale;
+        write_row(d_query + lane * width, scale, a, a.d_query + at * a.width);
         a.d_log_forget[at] = d_gate[lane];
       }
     }

@@ -80,10 +80,10 @@ class Decode {
   void finish(int64_t index, const FewRow& row) const {
     const Found& found = row.found;
     const float by = 1 / (found.total == 0 ? 1 : found.total);
-    for (int64_t d = 0; d < a.width; ++d) a.output[index * a.width + d] = found.output[d] * by;
+    write_row(found.output, by, a, a.output + index * a.width);
     a.largest[index] = found.largest;
     a.total[index] = found.total;
-    a.last_tile[index] = found.last_tile;
+    a.visited[index] = static_cast<float>(row.position / TILE - found.last_tile + 1);
   }
 
  private:

@@ -172,11 +172,10 @@ class Forward {
         const int64_t at = block.at(lane);
         const float sum = total[lane], by = 1 / (sum == 0 ? 1 : sum);
         const float* row = output + lane * width;
-        float* to = a.output + at * a.width;
-        for (int64_t d = 0; d < a.width; ++d) to[d] = row[d] * by;
+        write_row(row, by, a, a.output + at * a.width);
         a.largest[at] = largest[lane];
         a.total[at] = sum;
-        a.last_tile[at] = last[lane];
+        a.visited[at] = static_cast<float>(block.position[lane] / TILE - last[lane] + 1);
       }
     }
 

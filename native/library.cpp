@@ -77,14 +77,20 @@ using Floats = Memory<float>;
 
 int64_t padded(int64_t width) { return (width + 15) / 16 * 16; }
 
+// About the multiplications that some queries take; how far those that may stop will walk is a guess.
+double cost_of(const Arguments& a, double queries) {
+  const double keys = static_cast<double>(a.skip_tolerance > 0 ? std::min<int64_t>(a.keys, 256) : a.keys);
+  return queries * keys * static_cast<double>(a.width);
+}
+
 // The largest norm of the keys up to each, (batch, kv_heads, keys); null where the caller knows a bound for all.
 std::unique_ptr<Floats> running_norms(const Arguments& a) {
   if (a.largest_key_norm >= 0) return nullptr;
   const int64_t heads = a.batch * a.kv_heads;
   auto norms = std::make_unique<Floats>(1, heads * a.keys);
   float* const all = norms->of(0);
-  share(a.threads, chosen().norm_tasks(a), [&](int64_t task, int64_t) { chosen().norms(a, all, task); });
-  share(a.threads, heads, [&](int64_t head, int64_t) {
+  share(a.threads, chosen().norm_tasks(a), 4096.0 * a.width, [&](int64_t task, int64_t) { chosen().norms(a, all, task); });
+  share(a.threads, heads, static_cast<double>(a.keys), [&](int64_t head, int64_t) {
     float* of = all + head * a.keys;
     for (int64_t i = 1; i < a.keys; ++i)
       if (!(of[i] >= of[i - 1])) of[i] = of[i] != of[i] ? of[i] : of[i - 1];  // NaN stays
@@ -94,7 +100,7 @@ std::unique_ptr<Floats> running_norms(const Arguments& a) {
 
 void forward(const Arguments& a, const float* norms) {
   const Floats scratch(a.threads, chosen().forward_scratch(a));
-  share(a.threads, chosen().forward_tasks(a),
+  share(a.threads, chosen().forward_tasks(a), cost_of(a, 64),
         [&](int64_t task, int64_t member) { chosen().forward(a, norms, task, scratch.of(member)); });
 }
 
@@ -105,7 +111,7 @@ void decode(const Arguments& a, const float* norms) {
   const int64_t of_unit = count / units;
   const Floats scratch(a.threads, chosen().decode_scratch(a)), memory(1, 2 * count * width);
   std::vector<FewRow> rows(count);
-  share(a.threads, count, [&](int64_t i, int64_t member) {
+  share(a.threads, count, 64.0 * a.width, [&](int64_t i, int64_t member) {
     rows[i].query = memory.of(0) + 2 * i * width;
     rows[i].found.output = rows[i].query + width;
     chosen().decode_prepare(a, norms, i, rows[i], scratch.of(member));
@@ -117,7 +123,7 @@ void decode(const Arguments& a, const float* norms) {
     const Floats outputs(1, wave * count * width);
     std::vector<Found> found(wave * count);
     for (int64_t i = 0; i < wave * count; ++i) found[i].output = outputs.of(0) + i * width;
-    share(a.threads, wave * units, [&](int64_t task, int64_t member) {
+    share(a.threads, wave * units, std::min<double>(RANGE * 16.0 * a.width, cost_of(a, 16)), [&](int64_t task, int64_t member) {
       const int64_t unit = task % units, back = task / units;
       chosen().decode_visit(a, norms, unit, range - back, &rows[unit * of_unit], of_unit,
                             &found[back * count + unit * of_unit], scratch.of(member));
@@ -148,6 +154,7 @@ const char* guarded(Work work) {
 
 }  // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // The name of the path, or null where LENGTHWISE_NATIVE names one that this machine does not have.
@@ -158,6 +165,11 @@ int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 // Both return null, or what went wrong.
 const char* lengthwise_threshold_relative_forward(const Arguments* a) {
   return guarded([&] {
+    const float* gates = a->log_forget;
+    if (std::any_of(gates, gates + a->batch * a->heads * a->queries, [](float gate) { return gate > 0; })) {
+      *a->finding = GATE_ABOVE_ONE;
+      return;
+    }
     const auto norms = running_norms(*a);
     (a->queries <= FEW ? decode : forward)(*a, norms ? norms->of(0) : nullptr);
   });
@@ -169,9 +181,10 @@ const char* lengthwise_threshold_relative_backward(const Arguments* a) {
     std::vector<std::atomic<int32_t>> passed(tasks);
     for (auto& tile : passed) tile = std::numeric_limits<int32_t>::max();
     const Floats scratch(a->threads, chosen().backward_scratch(*a));
-    share(a->threads, tasks, [&](int64_t task, int64_t member) {
+    share(a->threads, tasks, cost_of(*a, 192), [&](int64_t task, int64_t member) {
       chosen().backward(*a, passed.data(), task, scratch.of(member));
     });
   });
 }
 }
+#pragma GCC visibility pop

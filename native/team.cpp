@@ -35,9 +35,10 @@ struct Shared {
 
 }  // namespace
 
-void share(int64_t threads, int64_t tasks, const std::function<void(int64_t, int64_t)>& work) {
+void share(int64_t threads, int64_t tasks, double cost, const std::function<void(int64_t, int64_t)>& work) {
   Shared shared{work, tasks};
-  threads = std::min(threads, tasks);
+  constexpr double WORTH_A_THREAD = 1e6;  // some ten microseconds
+  threads = std::min({threads, tasks, 1 + static_cast<int64_t>(static_cast<double>(tasks) * cost / WORTH_A_THREAD)});
   if (threads <= 1) {
     shared.join();
   } else if (team_of_torch() && !forked && watching == 0) {

@@ -67,6 +67,24 @@ inline void pack_columns(const Rows& rows, const int64_t* index, float* to) {
   }
 }
 
+// A row of the result, row * by, without its padding.
+inline void write_row(const float* row, float by, const Arguments& a, float* to) {
+  Lanes zero = broadcast(0);
+  for (int64_t d = 0; d < a.width; d += WIDTH) {
+    const Lanes x = multiply(load(row + d), broadcast(by));
+    zero = multiply_add(x, broadcast(0), zero);  // NaN, if this is NaN or infinite
+    if (d + WIDTH <= a.width) {
+      store(to + d, x);
+    } else {
+      float tail[WIDTH];
+      store(tail, x);
+      for (int64_t i = 0; d + i < a.width; ++i) to[d + i] = tail[i];
+    }
+  }
+  if (bits_of(at_most(zero, broadcast(0))) != (1u << WIDTH) - 1)
+    __atomic_store_n(a.finding, static_cast<int32_t>(NOT_FINITE), __ATOMIC_RELAXED);
+}
+
 // TILE rows from `first` on, as they lie where that is as good as packed, else packed into `buffer`.
 inline const float* tile_of(const Rows& rows, int64_t first, int64_t total, float* buffer) {
   const bool packed = !rows.bfloat16 && rows.stride == rows.width && rows.width % GROUP == 0;

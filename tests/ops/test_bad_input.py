@@ -46,7 +46,7 @@ REFUSALS = [
     *(({"skip_tolerance": x}, f"at least 0 and below 1; got {x}") for x in (-0.1, 1.0, 1.5, math.nan)),
     ({"log_forget": zeros(2, 4, 3) + 0.5}, r"at most 0, .* largest value is 0\.5\. Pass logsigmoid\(x\)"),
     ({"backend": "blockwize"}, "no backend called 'blockwize'; did you mean 'blockwise'"),
-    ({"backend": "cuda"}, "no backend called 'cuda'; known: auto, blockwise, reference"),
+    ({"backend": "cuda"}, "no backend called 'cuda'; known: auto, blockwise, native, reference"),
 ]
 
 

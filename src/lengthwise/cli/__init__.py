@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from lengthwise.cli import compare, list_, report, run
+from lengthwise.cli import bench, compare, list_, report, run
 from lengthwise.cli.console import errors
 from lengthwise.errors import LengthwiseError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("list")(list_.list_)
 

@@ -46,7 +46,8 @@ def resolve(
     **sections: Any,
 ) -> RunConfig:
     """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
-    options: dict[str, Any] = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": _lengths(lengths)}}
+    points = None if lengths is None else parse_lengths(lengths)
+    options: dict[str, Any] = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
     return RunConfig.read(
         merge(
             recipes.find(task).settings,
@@ -57,15 +58,8 @@ def resolve(
     )
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given."""
-    given = {key: _given(value) if isinstance(value, dict) else value for key, value in options.items()}
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _lengths(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
+def parse_lengths(text: str) -> list[int]:
+    """Lengths in tokens, written 128,256,1000 or, doubling, 128:4096."""
     try:
         if ":" not in text:
             return [int(part) for part in text.split(",")]
@@ -77,3 +71,9 @@ def _lengths(text: str | None) -> list[int] | None:
             f"--lengths {text} doubles from the first to the last: the first must be positive and no larger."
         )
     return [first * 2**power for power in range((last // first).bit_length())]
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
+    given = {key: _given(value) if isinstance(value, dict) else value for key, value in options.items()}
+    return {key: value for key, value in given.items() if value is not None}

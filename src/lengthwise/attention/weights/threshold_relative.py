@@ -57,7 +57,13 @@ class ThresholdRelative(Weights):
         if self.training and self.dropout > 0:
             return self._with_dropout(query, key, value, log_forget, layout)
         return threshold_relative_attention(
-            query, key, value, log_forget, document_ids=layout.key_documents, backend=self.backend
+            query,
+            key,
+            value,
+            log_forget,
+            document_ids=layout.key_documents,
+            backend=self.backend,
+            largest_key_norm=1.01 * query.shape[-1] ** 0.5,  # of normalised keys, rounded in any dtype
         )
 
     def _with_dropout(self, query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor, layout: Layout) -> Tensor:

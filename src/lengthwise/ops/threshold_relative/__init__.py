@@ -7,14 +7,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import blockwise, reference
+from lengthwise.ops.threshold_relative import blockwise, native, reference
+from lengthwise.ops.threshold_relative.checks import check
 from lengthwise.registry import unknown
 
-__all__ = ["BACKENDS", "threshold_relative_attention"]
+__all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
 
-BACKENDS = {"reference": reference.attend, "blockwise": blockwise.attend}
-
-_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+BACKENDS = {"reference": reference.attend, "blockwise": blockwise.attend, "native": native.attend}
 
 
 def threshold_relative_attention(
@@ -28,6 +27,7 @@ def threshold_relative_attention(
     document_ids: Int[Tensor, "batch keys"] | None = None,
     backend: str = "auto",
     skip_tolerance: float | None = None,
+    largest_key_norm: float | None = None,
 ) -> Float[Tensor, "batch heads queries head_dim"]:
     r"""Causal attention over relevant keys only, with distance counted over those keys (arXiv 2503.23174).
 
@@ -55,11 +55,17 @@ def threshold_relative_attention(
         document_ids: integers; a query sees only keys of its own document. Packed documents and padding (an id of its
             own) need nothing else.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"blockwise"`` walks
-            tiles of keys from the newest to the oldest in memory linear in the tokens; ``"auto"`` takes the fastest
-            that fits.
+            tiles of keys from the newest to the oldest in memory linear in the tokens, on any device; ``"native"`` is
+            the same walk in C++, for float32 and bfloat16 on the CPU; ``"auto"`` takes the fastest that fits.
         skip_tolerance: the walk may stop once all keys still to come hold at most this fraction of a row's softmax
             mass; the default is half the float32 (float64) rounding unit, which is exact to that precision. 0 visits
             every key. The reference always does.
+        largest_key_norm: at least the norm of every key, where the caller knows such a number (``sqrt(head_dim)`` and a
+            little for rounding, of RMS-normalised keys). Without it, every key is read to find the horizon, which is
+            most of the work of a decoding step.
+
+    Under autocast, query, key and value are cast to its dtype, and the gates are left alone: their error would be
+    multiplied by the distance.
 
     Returns:
         The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity
@@ -69,13 +75,58 @@ def threshold_relative_attention(
     Raises:
         InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
     """
-    _check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance)
+    output, _ = _attend(
+        query, key, value, log_forget, document_ids, threshold, scale, backend, skip_tolerance, largest_key_norm
+    )
+    return output
+
+
+def visited_tiles(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    log_forget: Float[Tensor, "batch heads queries"],
+    *,
+    threshold: float = 0.0,
+    scale: float | None = None,
+    document_ids: Int[Tensor, "batch keys"] | None = None,
+    backend: str = "auto",
+    skip_tolerance: float | None = None,
+    largest_key_norm: float | None = None,
+) -> Int[Tensor, "batch heads queries"]:
+    """How many tiles of 64 keys each query visits before its horizon, its own tile included.
+
+    Arguments and errors are those of :func:`threshold_relative_attention`; the values do not matter.
+    """
+    with torch.no_grad():
+        _, visited = _attend(
+            query, key, key, log_forget, document_ids, threshold, scale, backend, skip_tolerance, largest_key_norm
+        )
+    return visited
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    threshold: float,
+    scale: float | None,
+    backend: str,
+    skip_tolerance: float | None,
+    largest_key_norm: float | None,
+) -> tuple[Tensor, Tensor]:
+    if torch.is_autocast_enabled(query.device.type):
+        dtype = torch.get_autocast_dtype(query.device.type)
+        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
+    check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
     if backend == "auto":
-        backend = "blockwise"
+        on_cpu = query.device.type == "cpu" and query.dtype in native.DTYPES and native.missing() is None
+        backend = "native" if on_cpu else "blockwise"
     if backend not in BACKENDS:
         raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
     if query.numel() == 0:
-        return (query * log_forget[..., None]).to(query.dtype)
+        return (query * log_forget[..., None]).to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1])
     # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. It is rounded,
@@ -83,84 +134,6 @@ def threshold_relative_attention(
     limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
-
-    def attend(value: Tensor) -> Tensor:
-        return BACKENDS[backend](query, key, value, log_forget, limit, scale, document_ids, skip_tolerance)
-
-    output = attend(value)
-    if not output.isfinite().all() and not value.isfinite().all():
-        # A product with weight 0 turns a NaN or infinite value into NaN for rows that never asked for it, earlier
-        # ones included. So attend to the finite part, and mark the rows that do give such a value weight.
-        broken = ~value.isfinite()
-        touched = attend(broken.to(value.dtype)).detach() > skip_tolerance
-        output = attend(value.masked_fill(broken, 0)).masked_fill(touched, torch.nan)
-    return output
-
-
-def _check(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    log_forget: Tensor,
-    threshold: float,
-    scale: float | None,
-    document_ids: Tensor | None,
-    skip_tolerance: float | None,
-) -> None:
-    """Raise :class:`InputError` in one sentence for the first argument that does not fit."""
-    if query.ndim != 4 or key.ndim != 4:
-        raise InputError(
-            "query and key must be (batch, heads, tokens, head_dim), four dimensions each; "
-            f"got {tuple(query.shape)} and {tuple(key.shape)}."
-        )
-    batch, heads, queries, head_dim = query.shape
-    kv_heads, keys = key.shape[1:3]
-    if value.shape != key.shape:
-        raise InputError(f"value must have the shape of key, {tuple(key.shape)}; got {tuple(value.shape)}.")
-    if key.shape[0] != batch or key.shape[3] != head_dim:
-        raise InputError(
-            f"query and key must agree in batch and head_dim; got {tuple(query.shape)} and {tuple(key.shape)}."
-        )
-    if kv_heads == 0 or heads % kv_heads:
-        raise InputError(f"The number of heads must be a multiple of kv_heads; got {heads} and {kv_heads}.")
-    if queries > keys:
-        raise InputError(
-            f"Queries are aligned with the last keys, so there can be at most as many; got {queries} queries "
-            f"and {keys} keys."
-        )
-    if log_forget.shape != query.shape[:3]:
-        raise InputError(
-            "log_forget must be (batch, heads, queries), one gate per query and head, here "
-            f"{(batch, heads, queries)}; got {tuple(log_forget.shape)}."
-        )
-    if query.dtype not in _DTYPES or key.dtype != query.dtype or value.dtype != query.dtype:
-        raise InputError(
-            "query, key and value must share one of float32, float64, bfloat16 and float16; "
-            f"got {query.dtype}, {key.dtype} and {value.dtype}."
-        )
-    if log_forget.dtype not in (query.dtype, torch.float32):
-        raise InputError(f"log_forget must be float32 or {query.dtype} as query is; got {log_forget.dtype}.")
-    tensors = {"key": key, "value": value, "log_forget": log_forget, "document_ids": document_ids}
-    for name, tensor in tensors.items():
-        if tensor is not None and tensor.device != query.device:
-            raise InputError(f"{name} is on {tensor.device} but query is on {query.device}; move one to the other.")
-    if document_ids is not None:
-        if document_ids.shape != (batch, keys):
-            raise InputError(
-                f"document_ids must be (batch, keys), here {(batch, keys)}; got {tuple(document_ids.shape)}."
-            )
-        if document_ids.is_floating_point() or document_ids.is_complex() or document_ids.dtype == torch.bool:
-            raise InputError(f"document_ids must be integers; got {document_ids.dtype}.")
-    if math.isnan(threshold):
-        raise InputError("threshold is NaN; give a number (the paper's is 0).")
-    if scale is not None and not (scale > 0 and math.isfinite(scale)):
-        raise InputError(f"scale must be a positive finite number; got {scale}.")
-    if skip_tolerance is not None and not 0 <= skip_tolerance < 1:
-        raise InputError(
-            f"skip_tolerance is a fraction of the softmax mass, at least 0 and below 1; got {skip_tolerance}."
-        )
-    if (log_forget > 0).any():
-        raise InputError(
-            f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
-            f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
-        )
+    return BACKENDS[backend](
+        query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
+    )

@@ -7,23 +7,35 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.broken_values import attend_around
+from lengthwise.ops.threshold_relative.checks import check_gates
+
+TILE = 64
+"""Keys in what the other backends visit at once; here, everything is."""
+
 
 def attend(
     query: Float[Tensor, "batch heads queries head_dim"],
     key: Float[Tensor, "batch kv_heads keys head_dim"],
     value: Float[Tensor, "batch kv_heads keys head_dim"],
     log_forget: Float[Tensor, "batch heads queries"],
+    document_ids: Int[Tensor, "batch keys"] | None,
     limit: float,
     scale: float,
-    document_ids: Int[Tensor, "batch keys"] | None,
-    skip_tolerance: float = 0.0,  # there is nothing to skip here: every key is visited
-) -> Float[Tensor, "batch heads queries head_dim"]:
-    """The attended values; arguments as in the public function, checked there, but ``limit = threshold / scale``."""
+    skip_tolerance: float = 0.0,
+    largest_key_norm: float | None = None,  # there is nothing to skip here: every key is visited
+) -> tuple[Float[Tensor, "batch heads queries head_dim"], Int[Tensor, "batch heads queries"]]:
+    """Output and tiles visited; arguments as in the public function, checked there; ``limit = threshold / scale``."""
+    check_gates(log_forget)
     compute = torch.float64 if query.dtype == torch.float64 else torch.float32
     group = query.shape[1] // key.shape[1]
     key, value = (tensor.to(compute).repeat_interleave(group, dim=1) for tensor in (key, value))
     logits, kept = logits_and_kept(query.to(compute), key, log_forget.to(compute), limit, scale, document_ids)
-    return (weights(logits, kept) @ value).to(query.dtype)
+    p = weights(logits, kept)
+    (output,) = attend_around(lambda value: (p @ value,), value, skip_tolerance)
+    queries, keys = query.shape[2], key.shape[2]
+    visited = torch.arange(keys - queries, keys, device=query.device) // TILE + 1
+    return output.to(query.dtype), visited.expand(query.shape[:3])
 
 
 def logits_and_kept(

@@ -8,6 +8,8 @@ from torch import Tensor
 from lengthwise.ops.threshold_relative.blockwise.backward import backward
 from lengthwise.ops.threshold_relative.blockwise.forward import forward
 from lengthwise.ops.threshold_relative.blockwise.walk import Walk
+from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
+from lengthwise.ops.threshold_relative.checks import check_gates
 
 
 def attend(
@@ -15,14 +17,17 @@ def attend(
     key: Tensor,
     value: Tensor,
     log_forget: Tensor,
+    document_ids: Tensor | None,
     limit: float,
     scale: float,
-    document_ids: Tensor | None,
     skip_tolerance: float,
-) -> Tensor:
-    """The attended values; arguments as in the public function, checked there, but ``limit = threshold / scale``."""
-    output, *_ = _forward(query, key, value, log_forget, limit, scale, document_ids, skip_tolerance)
-    return output.to(query.dtype)
+    largest_key_norm: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Output and tiles visited; arguments as in the public function, checked there; ``limit = threshold / scale``."""
+    output, *_, visited = _forward(
+        query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
+    )
+    return output.to(query.dtype), visited
 
 
 @torch.library.custom_op("lengthwise::threshold_relative_blockwise", mutates_args=())
@@ -31,13 +36,21 @@ def _forward(
     key: Tensor,
     value: Tensor,
     log_forget: Tensor,
+    document_ids: Tensor | None,
     limit: float,
     scale: float,
-    document_ids: Tensor | None,
     skip_tolerance: float,
+    largest_key_norm: float | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output, not yet rounded to the query's dtype; largest logit, denominator and tiles visited of each row."""
-    return forward(Walk(query, key, value, log_forget, limit, scale, document_ids), skip_tolerance)
+    check_gates(log_forget)
+
+    def run(value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
+        return forward(walk, skip_tolerance, largest_key_norm)
+
+    output, largest, total, visited = attend_around(run, value, skip_tolerance)
+    return output, largest, total, visited
 
 
 @torch.library.custom_op("lengthwise::threshold_relative_blockwise_backward", mutates_args=())
@@ -56,8 +69,12 @@ def _backward(
     scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of query, key, value and log_forget, in their dtypes."""
-    walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
-    gradients = backward(walk, gradient, output, largest, total, steps)
+
+    def run(gradient: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
+        return backward(walk, gradient, output, largest, total, steps)
+
+    gradients = differentiate_around(run, gradient, value, output)
     d_query, d_key, d_value, d_log_forget = (
         of.to(tensor.dtype) for of, tensor in zip(gradients, (query, key, value, log_forget), strict=True)
     )
@@ -78,13 +95,13 @@ def _(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    query, key, value, log_forget, ctx.limit, ctx.scale, document_ids, _ = inputs
+    query, key, value, log_forget, document_ids, ctx.limit, ctx.scale, _, _ = inputs
     # The unrounded output: its product with the gradient must not carry bfloat16's error.
     ctx.save_for_backward(query, key, value, log_forget, document_ids, *output)
 
 
 def _differentiate(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    return *_backward(gradient, *ctx.saved_tensors, ctx.limit, ctx.scale), None, None, None, None
+    return *_backward(gradient, *ctx.saved_tensors, ctx.limit, ctx.scale), None, None, None, None, None
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)

@@ -6,17 +6,21 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.threshold_relative.blockwise.walk import TILE, State, Walk, part
+from lengthwise.ops.threshold_relative.documents import oldest_visible
 
 
-def forward(walk: Walk, skip_tolerance: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def forward(walk: Walk, skip_tolerance: float, largest_key_norm: float | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output (batch, heads, queries, D); largest logit, denominator and tiles visited, each (batch, heads, queries)."""
     slots = walk.tiles * walk.batch * walk.heads
     output = torch.empty(slots, TILE, walk.width, dtype=walk.dtype, device=walk.device)
     largest, total = (torch.empty(slots, TILE, dtype=walk.dtype, device=walk.device) for _ in range(2))
     visited = torch.empty(slots, TILE, dtype=torch.int32, device=walk.device)
     log_tolerance = math.log(skip_tolerance) if skip_tolerance > 0 else -math.inf
-    bound = _bound(walk)
-    oldest = _oldest_visible(walk)
+    bound = _bound(walk, largest_key_norm)
+    if walk.document_ids is None:
+        oldest = torch.zeros(walk.batch, walk.queries, dtype=torch.long, device=walk.device)
+    else:
+        _, oldest = oldest_visible(walk.document_ids, walk.queries)
     for state in walk.chunks():
         zero = torch.zeros_like(state["log_forget"])
         state |= {
@@ -66,20 +70,12 @@ def _visit(walk: Walk, state: State, step: int) -> None:
     state["largest"] = largest
 
 
-def _bound(walk: Walk) -> Tensor:
+def _bound(walk: Walk, largest_key_norm: float | None) -> Tensor:
     """At least as large as any score a query can have: |q_i| · max over j <= i of |k_j| · scale (Cauchy-Schwarz)."""
-    query, key = (torch.linalg.vector_norm(x, dim=-1, dtype=walk.dtype) for x in (walk.query.tensor, walk.key.tensor))
+    query = torch.linalg.vector_norm(walk.query.tensor, dim=-1, dtype=walk.dtype)
+    if largest_key_norm is not None:
+        return query * (largest_key_norm * walk.scale)
+    key = torch.linalg.vector_norm(walk.key.tensor, dim=-1, dtype=walk.dtype)
     largest = key.cummax(-1).values[:, :, walk.offset :].repeat_interleave(walk.heads // walk.kv_heads, dim=1)
     bound: Tensor = query * largest * walk.scale
     return bound
-
-
-def _oldest_visible(walk: Walk) -> Tensor:
-    """Position of the first key of each query's document, (batch, queries); 0 without documents."""
-    if walk.document_ids is None:
-        return torch.zeros(walk.batch, walk.queries, dtype=torch.long, device=walk.device)
-    _, document = torch.unique(walk.document_ids, return_inverse=True)
-    position = torch.arange(walk.keys, device=walk.device).expand_as(document)
-    first = torch.full((walk.batch, int(document.max()) + 1), walk.keys, device=walk.device)
-    first.scatter_reduce_(1, document, position, "amin")
-    return first.gather(1, document)[:, walk.offset :]

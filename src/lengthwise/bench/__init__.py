@@ -1,0 +1,1 @@
+"""How fast attention is on this machine, beside torch's own: time, and peak memory, at several lengths."""

@@ -1,0 +1,50 @@
+"""Settings of a benchmark."""
+
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from lengthwise.bench.contestants import DEFAULT, known
+from lengthwise.configuration import Config
+from lengthwise.registry import unknown
+
+
+class BenchConfig(Config):
+    """What is measured, on which inputs, for how long."""
+
+    lengths: tuple[PositiveInt, ...] = Field((512, 1024, 2048, 4096, 8192), min_length=1)
+    """Tokens of a sequence; for decoding, keys in the cache."""
+    contestants: tuple[str, ...] = DEFAULT
+    """Who is measured, by name; torch's own attention always is."""
+    batch: PositiveInt = 1
+    """Sequences."""
+    heads: PositiveInt = 4
+    """Heads of the queries."""
+    kv_heads: PositiveInt | None = None
+    """Heads of the keys and values; as many as of the queries by default."""
+    head_dim: PositiveInt = 64
+    """Numbers in a query or a key."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of queries, keys and values; gates are float32."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where everything runs."""
+    threads: PositiveInt = Field(default_factory=torch.get_num_threads)
+    """Threads of torch on the CPU."""
+    rounds: PositiveInt = 15
+    """Turns that each contestant has, at most."""
+    budget: PositiveFloat = 10.0
+    """Seconds, per length and kind, after which no round begins; three rounds there always are."""
+    reference_limit: PositiveInt = 2048
+    """Most tokens for the reference, whose memory is quadratic in them."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for name in self.contestants:
+            if name not in known():
+                raise ValueError(unknown("contestant", name, known()))
+        if self.heads % (self.kv_heads or self.heads):
+            raise ValueError(f"heads must be a multiple of kv_heads; got {self.heads} and {self.kv_heads}.")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("The device is 'cuda', but torch finds no such GPU here; use 'cpu'.")
+        return self

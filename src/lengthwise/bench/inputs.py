@@ -1,0 +1,43 @@
+"""What a freshly initialised layer hands to its attention."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import logsigmoid, rms_norm
+
+from lengthwise.bench.config import BenchConfig
+
+
+class Inputs(NamedTuple):
+    """The operator's arguments, and the gradient that comes back into its output."""
+
+    query: Float[Tensor, "batch heads queries head_dim"]
+    key: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    log_forget: Float[Tensor, "batch heads queries"]
+    gradient: Float[Tensor, "batch heads queries head_dim"]
+
+    def last_token(self) -> "Inputs":
+        """The last query alone, against all keys: a decoding step."""
+        query, gate, gradient = (x[:, :, -1:].contiguous() for x in (self.query, self.log_forget, self.gradient))
+        return Inputs(query, self.key, self.value, gate, gradient)
+
+
+def draw(config: BenchConfig, length: int, seed: int = 0) -> Inputs:
+    """RMS-normalised queries and keys, standard normal values, gates that are the sigmoids of standard normals."""
+    generator = torch.Generator().manual_seed(seed)
+    dtype = getattr(torch, config.dtype)
+
+    def normal(heads: int) -> Tensor:
+        return torch.randn(config.batch, heads, length, config.head_dim, generator=generator)
+
+    def normalised(heads: int) -> Tensor:
+        return rms_norm(normal(heads), (config.head_dim,), eps=1e-6)
+
+    kv_heads = config.kv_heads or config.heads
+    query, key = (normalised(heads).to(config.device, dtype) for heads in (config.heads, kv_heads))
+    value = normal(kv_heads).to(config.device, dtype)
+    gates = logsigmoid(torch.randn(config.batch, config.heads, length, generator=generator)).to(config.device)
+    return Inputs(query, key, value, gates, normal(config.heads).to(config.device, dtype))

@@ -1,0 +1,70 @@
+"""The table for the terminal."""
+
+import math
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from lengthwise.bench.contestants import SDPA
+from lengthwise.bench.kinds import KINDS
+from lengthwise.bench.results import Results
+
+_HEADINGS = {"forward": "\nforward", "forward+backward": "forward +\nbackward", "decode": "\none token"}
+_CAPTION = (
+    "Medians in milliseconds, and their ratio to sdpa, torch's scaled_dot_product_attention: [green]below 1× is "
+    "faster[/], above 1× slower. One token is a query against as many cached keys. Memory is the peak of forward + "
+    "backward beyond the inputs."
+)
+
+
+class ResultsTable:
+    """Contestants in rows, grouped by length; one table for everything, or where that is too wide, one per kind."""
+
+    def __init__(self, results: Results, title: str) -> None:
+        self.results, self.title = results, title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The tables for the width there is."""
+        yield Text(self.title, "bold")
+        whole = self._table(list(KINDS))
+        if console.measure(whole, options=options.update(max_width=1000)).maximum <= options.max_width:
+            yield whole
+        else:
+            for kind in KINDS:
+                yield self._table([kind])
+                yield ""
+        yield Text.from_markup(_CAPTION, style="dim")
+
+    def _table(self, kinds: list[str]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("\n")
+        for kind in kinds:
+            table.add_column(_HEADINGS[kind], justify="right", no_wrap=True)
+        memory = "forward+backward" in kinds
+        if memory:
+            table.add_column("\nmemory", justify="right", no_wrap=True)
+        for length in self.results.seconds:
+            table.add_row(Text(f"{length:,} tokens", "bold"))
+            for name in self.results.contestants(length):
+                cells = [self._time(length, kind, name) for kind in kinds]
+                table.add_row(Text(name), *cells, *([self._memory(length, name)] if memory else []))
+        return table
+
+    def _time(self, length: int, kind: str, name: str) -> Text:
+        seconds, ratio = self.results.median(length, kind, name), self.results.ratio(length, kind, name)
+        if seconds is None or ratio is None:
+            return Text("–", "dim")
+        style = "dim" if name == SDPA else "bold green" if ratio < 1 else "yellow" if ratio < 2 else "red"
+        return Text.assemble(_three_digits(1e3 * seconds), " ", (f"{_three_digits(ratio)}×".rjust(6), style))
+
+    def _memory(self, length: int, name: str) -> Text:
+        size = self.results.peak_bytes.get(length, {}).get(name)
+        return Text("–", "dim") if size is None else Text(f"{_three_digits(size / 2**20)} MiB")
+
+
+def _three_digits(number: float) -> str:
+    """Three significant digits, of which at most three behind the point: 0.042, 0.91, 4.20, 13.5, 1,621."""
+    if number <= 0:
+        return "0"
+    return f"{number:,.{min(3, max(0, 2 - math.floor(math.log10(number))))}f}"

@@ -1,0 +1,134 @@
+"""Threshold relative attention in C++ on the CPU, known to autograd and torch.compile.
+
+The kernels are in ``native/`` at the root of the repository. They take the walk of the blockwise backend, with queries
+in the lanes of a register, and with keys there when decoding.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
+from lengthwise.ops.threshold_relative.checks import check_gates
+from lengthwise.ops.threshold_relative.native.kernels import Inputs, backward, empty_results, forward
+from lengthwise.ops.threshold_relative.native.library import Finding, missing, path
+
+__all__ = ["DTYPES", "attend", "missing", "path"]
+
+DTYPES = (torch.float32, torch.bfloat16)
+_OPERATOR = "lengthwise::threshold_relative_native"
+_INPUTS = "Tensor query, Tensor key, Tensor value, Tensor log_forget, Tensor? document_ids, float limit, float scale"
+
+# Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
+torch.library.define(_OPERATOR, f"({_INPUTS}, float skip_tolerance, float largest_key_norm) -> (Tensor, Tensor)")
+torch.library.define(
+    f"{_OPERATOR}_backward",
+    f"(Tensor gradient, {_INPUTS}, Tensor output, Tensor rows) -> (Tensor, Tensor, Tensor, Tensor)",
+)
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    limit: float,
+    scale: float,
+    skip_tolerance: float,
+    largest_key_norm: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Output and tiles visited; arguments as in the public function, checked there; ``limit = threshold / scale``.
+
+    Raises:
+        InputError: where the kernels are not compiled, and for tensors that they do not take.
+    """
+    if query.device.type != "cpu" or query.dtype not in DTYPES:
+        raise InputError(
+            f"The native backend takes float32 and bfloat16 on the CPU; got {query.dtype} on {query.device}. "
+            "Use backend='auto'."
+        )
+    bound = -1.0 if largest_key_norm is None else largest_key_norm
+    operator = torch.ops.lengthwise.threshold_relative_native
+    output, rows = operator(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound)
+    return output.to(query.dtype), rows[2]
+
+
+@torch.library.impl(_OPERATOR, "CPU")
+def _forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    limit: float,
+    scale: float,
+    skip_tolerance: float,
+    largest_key_norm: float,
+) -> tuple[Tensor, ...]:
+    """Output in float32, and what the backward pass has to know of each row."""
+    inputs = Inputs(query, key, log_forget, document_ids, limit, scale)
+
+    def run(value: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
+        return forward(inputs, value, skip_tolerance, largest_key_norm)
+
+    results, finding = run(value)
+    if finding == Finding.GATE_ABOVE_ONE:
+        check_gates(log_forget)
+    if finding == Finding.NOT_FINITE:
+        results = attend_around(lambda value: run(value)[0], value, skip_tolerance)
+    return results
+
+
+@torch.library.impl(f"{_OPERATOR}_backward", "CPU")
+def _backward(
+    gradient: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    limit: float,
+    scale: float,
+    output: Tensor,
+    rows: Tensor,
+) -> tuple[Tensor, ...]:
+    """Gradients of query, key, value and log_forget, in their dtypes."""
+    inputs = Inputs(query, key, log_forget, document_ids, limit, scale)
+
+    def run(gradient: Tensor, value: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
+        return backward(inputs, gradient, value, output, rows)
+
+    gradients, finding = run(gradient, value)
+    if finding == Finding.NOT_FINITE:
+        gradients = differentiate_around(lambda *of: run(*of)[0], gradient, value, output)
+    tensors = (query, key, value, log_forget)
+    return tuple(x.to(y.dtype).contiguous() for x, y in zip(gradients, tensors, strict=True))
+
+
+def _fake_forward(query: Tensor, *_: Any) -> tuple[Tensor, ...]:
+    return empty_results(query)
+
+
+def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
+    return tuple(tensor.new_empty(tensor.shape) for tensor in inputs[:4])
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.limit, ctx.scale, _, _ = inputs
+    # The unrounded output: its product with the gradient must not carry bfloat16's error.
+    ctx.save_for_backward(*tensors, *output)
+
+
+def _differentiate(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    *inputs, output, rows = ctx.saved_tensors
+    differentiate = torch.ops.lengthwise.threshold_relative_native_backward
+    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, output, rows)
+    return *gradients, None, None, None, None, None
+
+
+torch.library.register_fake(_OPERATOR, _fake_forward)
+torch.library.register_fake(f"{_OPERATOR}_backward", _fake_backward)
+torch.library.register_autograd(_OPERATOR, _differentiate, setup_context=_save)

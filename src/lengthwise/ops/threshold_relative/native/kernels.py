@@ -1,0 +1,81 @@
+"""Tensors into the compiled kernels, and out of them."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.threshold_relative.documents import oldest_visible
+from lengthwise.ops.threshold_relative.native.library import Arguments, Finding, Rows, call
+
+
+class Inputs:
+    """What a forward and a backward pass share, as the kernels want it; nothing is copied that they can read."""
+
+    def __init__(
+        self,
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
+        log_forget: Float[Tensor, "batch heads queries"],
+        document_ids: Int[Tensor, "batch keys"] | None,
+        limit: float,
+        scale: float,
+    ) -> None:
+        self.query, self.key = _rows(query), _rows(key)
+        self.log_forget = log_forget.to(torch.float32).contiguous()
+        self.limit, self.scale = limit, scale
+        self.documents: tuple[Tensor, ...] = ()
+        if document_ids is not None:
+            self.documents = tuple(x.to(torch.int32).contiguous() for x in oldest_visible(document_ids, query.shape[2]))
+
+    def arguments(self, value: Tensor, output: Tensor, rows: Tensor) -> Arguments:
+        """Sizes, strides and pointers; all tensors have to outlive the call."""
+        batch, heads, queries, width = self.query.shape
+        sizes = (batch, heads, self.key.shape[1], queries, self.key.shape[2], width)
+        arguments = Arguments(*sizes, self.query.dtype == torch.bfloat16, torch.get_num_threads())
+        arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(value)
+        arguments.log_forget, arguments.limit, arguments.scale = self.log_forget.data_ptr(), self.limit, self.scale
+        if self.documents:
+            arguments.document, arguments.oldest = (x.data_ptr() for x in self.documents)
+        arguments.output = output.data_ptr()
+        arguments.largest, arguments.total, arguments.visited = (x.data_ptr() for x in rows)
+        return arguments
+
+
+def empty_results(query: Tensor) -> tuple[Tensor, Tensor]:
+    """The output in float32, and (3, batch, heads, queries): largest logit in base 2, denominator, tiles visited."""
+    output = query.new_empty(query.shape, dtype=torch.float32)
+    return output, query.new_empty((3, *query.shape[:3]), dtype=torch.float32)
+
+
+def forward(
+    inputs: Inputs, value: Tensor, skip_tolerance: float, largest_key_norm: float
+) -> tuple[tuple[Tensor, Tensor], Finding]:
+    """Output and rows as in :func:`empty_results`; a negative ``largest_key_norm`` is not known."""
+    value = _rows(value)
+    output, rows = empty_results(inputs.query)
+    arguments = inputs.arguments(value, output, rows)
+    arguments.skip_tolerance, arguments.largest_key_norm = skip_tolerance, largest_key_norm
+    return (output, rows), call("forward", arguments)
+
+
+def backward(
+    inputs: Inputs, gradient: Tensor, value: Tensor, output: Tensor, rows: Tensor
+) -> tuple[tuple[Tensor, ...], Finding]:
+    """Float32 gradients of query, key, value and log_forget."""
+    value, gradient = _rows(value), gradient.to(torch.float32).contiguous()
+    d_query, d_log_forget = torch.empty(inputs.query.shape), torch.empty(inputs.log_forget.shape)
+    *of_keys, width = inputs.key.shape
+    padded = (width + 15) // 16 * 16  # the kernels add whole registers
+    d_key, d_value = torch.zeros(*of_keys, padded), torch.zeros(*of_keys, padded)
+    arguments = inputs.arguments(value, output, rows)
+    arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
+    arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
+    arguments.d_log_forget = d_log_forget.data_ptr()
+    finding = call("backward", arguments)
+    return (d_query, d_key[..., :width], d_value[..., :width], d_log_forget), finding
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """The tensor itself where its last dimension is contiguous, whatever the other strides."""
+    tensor = tensor.detach()
+    return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()

@@ -1,0 +1,105 @@
+"""The compiled kernels, called through a plain C interface: pointers, sizes and strides."""
+
+import ctypes
+import enum
+import os
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+from lengthwise.errors import InputError
+
+FILE = Path(__file__).with_name("liblengthwise.so")
+COMPILED = FILE.exists()
+PATHS = ("avx512", "avx2", "portable")
+"""Instruction paths, the fastest first; the environment variable LENGTHWISE_NATIVE forces one of them."""
+
+
+class Rows(ctypes.Structure):
+    """A (batch, heads, tokens, head_dim) tensor with a contiguous last dimension."""
+
+    _fields_ = [("data", ctypes.c_void_p), *((name, ctypes.c_int64) for name in ("batch", "head", "token"))]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Rows":
+        """Pointer and strides; the tensor has to outlive the call."""
+        return cls(tensor.data_ptr(), *tensor.stride()[:3])
+
+
+class Arguments(ctypes.Structure):
+    """What ``native/arguments.h`` declares, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "queries", "keys", "width")),
+        *((name, ctypes.c_int64) for name in ("bfloat16", "threads")),
+        *((name, Rows) for name in ("query", "key", "value")),
+        *((name, ctypes.c_void_p) for name in ("log_forget", "document", "oldest")),
+        *((name, ctypes.c_double) for name in ("limit", "scale", "skip_tolerance", "largest_key_norm")),
+        *((name, ctypes.c_void_p) for name in ("output", "largest", "total", "visited", "finding")),
+        *((name, ctypes.c_void_p) for name in ("gradient", "d_query", "d_key", "d_value", "d_log_forget")),
+    ]
+
+
+def missing() -> str | None:
+    """Why there are no native kernels here, in one sentence, or None."""
+    if not COMPILED:
+        return (
+            "The native kernels were not compiled when lengthwise was installed; "
+            "install GCC or Clang, then lengthwise again."
+        )
+    return None
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled library.
+
+    Raises:
+        InputError: where it was not compiled, or the environment asks for an instruction path that is not here.
+    """
+    if sentence := missing():
+        raise InputError(sentence)
+    kernels = ctypes.CDLL(str(FILE))
+    kernels.lengthwise_path.restype = ctypes.c_char_p
+    kernels.lengthwise_size_of_arguments.restype = ctypes.c_int64
+    if kernels.lengthwise_size_of_arguments() != ctypes.sizeof(Arguments):
+        raise InputError("The native kernels are of another version than the Python code; install lengthwise again.")
+    if kernels.lengthwise_path() is None:
+        raise InputError(
+            f"LENGTHWISE_NATIVE is {os.environ.get('LENGTHWISE_NATIVE')!r}, which this machine does not have; "
+            f"the instruction paths are {', '.join(PATHS)}."
+        )
+    for function in (kernels.lengthwise_threshold_relative_forward, kernels.lengthwise_threshold_relative_backward):
+        function.restype = ctypes.c_char_p
+    return kernels
+
+
+def path() -> str:
+    """The instruction path in use: ``"avx512"``, ``"avx2"`` or ``"portable"``."""
+    name: bytes = library().lengthwise_path()
+    return name.decode()
+
+
+class Finding(enum.IntEnum):
+    """What a kernel may have to say of the numbers it met."""
+
+    NOTHING = 0
+    NOT_FINITE = 1
+    """Some number of the output, or of the gradient of the query."""
+    GATE_ABOVE_ONE = 2
+    """Nothing has been computed."""
+
+
+def call(name: str, arguments: Arguments) -> Finding:
+    """Run a kernel, without Python's global lock.
+
+    Raises:
+        RuntimeError: for what the kernel ran out of.
+    """
+    finding = ctypes.c_int32(Finding.NOTHING)
+    arguments.finding = ctypes.addressof(finding)
+    failure = getattr(library(), f"lengthwise_threshold_relative_{name}")(ctypes.byref(arguments))
+    if failure is not None:
+        raise RuntimeError(f"Threshold relative attention on the CPU: {failure.decode()}.")
+    return Finding(finding.value)

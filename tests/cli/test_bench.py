@@ -1,0 +1,220 @@
+"""``lengthwise bench``, small: what it prints, what it writes, whom it leaves out, and how it stops."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from lengthwise.bench import kinds, measure
+from lengthwise.bench.config import BenchConfig
+from lengthwise.bench.contestants import DEFAULT, SDPA, backend
+from lengthwise.bench.inputs import draw
+from lengthwise.bench.results import Results
+from lengthwise.bench.table import ResultsTable
+from lengthwise.bench.timing import time_in_turns
+from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import BACKENDS
+
+Call = Callable[..., Any]
+SMALL = ["bench", "--lengths", "64", "--rounds", "2", "--threads", "1"]
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the processes that measure memory, which take seconds to start."""
+    monkeypatch.setattr(measure, "peak_bytes", lambda config, name, length: 2**20)
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_everyone_is_printed_and_written(lengthwise: Call, tmp_path: Path) -> None:
+    answer = lengthwise(*SMALL, "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    here = [name for name in DEFAULT if f"{backend(name)} is left out" not in answer.out]
+    assert {SDPA, "blockwise", "reference"} <= set(here)
+    rows = [line.split()[0] for line in answer.out.splitlines() if "×" in line and "MiB" in line]
+    assert rows == here
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["environment"]["torch"] == torch.__version__
+    assert written["environment"]["command"].startswith("lengthwise bench --lengths 64")
+    assert written["environment"]["processor"]
+    assert (written["settings"]["threads"], written["settings"]["rounds"]) == (1, 2)
+    assert list(written["lengths"]) == ["64"]
+    row = written["lengths"]["64"]
+    assert list(row) == here
+    for name in here:
+        assert row[name]["peak_bytes"] == 2**20
+        for kind in kinds.KINDS:
+            cell = row[name][kind]
+            assert len(cell["seconds"]) == 2
+            assert cell["median_seconds"] == median(cell["seconds"]) > 0
+            assert cell["ratio_to_sdpa"] == cell["median_seconds"] / row[SDPA][kind]["median_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["-c", "blockwize"], "did you mean 'blockwise'"),
+        (["--dtype", "float8"], "dtype cannot be 'float8'"),
+        (["--device", "tpu"], "device cannot be 'tpu'"),
+        (["--heads", "-4"], "heads cannot be -4"),
+        (["--kv-heads", "3"], "heads must be a multiple of kv_heads; got 4 and 3"),
+        (["--lengths", "0"], "cannot be 0"),
+        (["--lengths", "64,-1"], "cannot be -1"),
+        (["--lengths", "long"], "128,256 or 128:4096"),
+        (["--lengths", "8:4"], "doubles from the first to the last"),
+        (["--rounds", "0"], "rounds cannot be 0"),
+        (["--budget", "nan"], "budget cannot be nan"),
+        (["--out", "file/bench.json"], "Cannot write --out file/bench.json: Not a directory"),
+        (["--out", "."], "Cannot write --out .: it is a folder"),
+    ],
+)
+def test_one_sentence(
+    lengthwise: Call, arguments: list[str], fragment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("precious")
+    answer = lengthwise(*SMALL, *arguments)
+    assert answer.code == 2
+    assert fragment in answer.error
+    assert answer.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_cuda_without_a_gpu(lengthwise: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    answer = lengthwise(*SMALL, "--device", "cuda")
+    assert answer.code == 2
+    assert "torch finds no such GPU here" in answer.error
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_a_backend_that_is_not_there_is_left_out(lengthwise: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(BACKENDS, "native", raising=False)
+    answer = lengthwise(*SMALL, "-c", "native", "-c", "blockwise")
+    assert answer.code == 0, answer.error
+    assert "native is left out: this installation has no backend called 'native'." in answer.out
+    assert [line.split()[0] for line in answer.out.splitlines() if "MiB" in line] == ["sdpa", "blockwise"]
+
+    answer = lengthwise(*SMALL, "-c", "native")
+    assert answer.code == 2
+    assert "Nobody is left to be measured. native is left out" in answer.error
+
+
+@pytest.mark.usefixtures("no_memory")
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(InputError("The compiler is missing."), "The compiler is missing."), (NotImplementedError(), "on cpu.")],
+)
+def test_a_backend_that_does_not_run_here_is_left_out(
+    lengthwise: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    def attend(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setitem(BACKENDS, "native", attend)
+    answer = lengthwise(*SMALL)
+    assert answer.code == 0, answer.error
+    assert answer.out.count("native is left out: ") == 1
+    assert why in answer.out
+    assert [line.split()[0] for line in answer.out.splitlines() if "MiB" in line] == ["sdpa", "blockwise", "reference"]
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_the_reference_has_a_limit(lengthwise: Call, tmp_path: Path) -> None:
+    command = ["bench", "--lengths", "32:64", "--rounds", 1, "--threads", 1, "-c", "reference", "--reference-limit", 32]
+    answer = lengthwise(*command, "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    assert "reference is left out beyond 32 tokens" in answer.out
+    written = json.loads((tmp_path / "bench.json").read_text())["lengths"]
+    assert {length: list(row) for length, row in written.items()} == {"32": ["sdpa", "reference"], "64": ["sdpa"]}
+
+
+@pytest.mark.usefixtures("no_memory")
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped; this is what was measured."),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "There is not enough memory"),
+    ],
+)
+def test_what_was_measured_is_kept(
+    lengthwise: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    sentence: str,
+) -> None:
+    calls = []
+
+    def stops(*arguments: Any) -> dict[str, list[float]]:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise error
+        return time_in_turns(*arguments)
+
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(measure, "time_in_turns", stops)
+    answer = lengthwise(*SMALL, "-c", "blockwise", "--out", tmp_path / "bench.json")
+    assert answer.code == code
+    assert sentence in answer.error
+    assert torch.get_num_threads() == threads
+    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["64"]["blockwise"]
+    assert list(row) == ["forward", "forward+backward", "peak_bytes"]
+    assert "blockwise" in answer.out
+    assert "–" in answer.out
+
+
+def test_turns_end_with_the_budget_but_not_before_three() -> None:
+    seconds = time_in_turns({"one": lambda: None, "other": lambda: None}, rounds=50, budget=1e-9)
+    assert {name: len(taken) for name, taken in seconds.items()} == {"one": 3, "other": 3}
+    seconds = time_in_turns({"one": lambda: None}, rounds=2, budget=60.0)
+    assert len(seconds["one"]) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_decoding_step_bounds_the_norms_of_its_keys(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = draw(BenchConfig.read({"dtype": dtype, "kv_heads": 2}), 64).last_token()
+    assert [tuple(x.shape) for x in inputs[:4]] == [(1, 4, 1, 64), (1, 2, 64, 64), (1, 2, 64, 64), (1, 4, 1)]
+    given = {}
+    monkeypatch.setattr(kinds, "threshold_relative_attention", lambda *tensors, **options: given.update(options))
+    kinds.decode("blockwise", inputs)
+    assert inputs.key.float().norm(dim=-1).max() <= given["largest_key_norm"] <= 1.02 * 64**0.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+def test_memory_is_that_of_the_tensors(lengthwise: Call, tmp_path: Path) -> None:
+    command = ["bench", "--lengths", "512", "--rounds", "1", "--threads", "1", "-c", "reference"]
+    answer = lengthwise(*command, "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["512"]
+    query, scores = 4 * 512 * 64 * 4, 4 * 512 * 512 * 4  # bytes
+    assert 3.5 * query < row[SDPA]["peak_bytes"] < 10 * query  # an output and three gradients
+    assert 4 * scores < row["reference"]["peak_bytes"] < 20 * scores
+
+
+def test_a_narrow_terminal_loses_no_number() -> None:
+    results = Results(BenchConfig())
+    times = {"forward": 2.5, "forward+backward": 12.25, "decode": 0.0625}
+    results.seconds[8192] = {kind: {SDPA: [0.002], "blockwise-no-skipping": [ms / 1e3]} for kind, ms in times.items()}
+    results.peak_bytes[8192] = {SDPA: 2**20, "blockwise-no-skipping": 5 * 2**20}
+    for width in (120, 80, 44):
+        stream = io.StringIO()
+        Console(file=stream, width=width).print(ResultsTable(results, "title"))
+        shown = stream.getvalue()
+        assert max(map(len, shown.splitlines())) <= width
+        for cell in ("2.50  1.25×", "12.2  6.12×", "0.062 0.031×", "5.00 MiB", "blockwise-no-skipping"):
+            assert cell in shown, (width, cell)
+
+
+def test_help_reads(lengthwise: Call) -> None:
+    answer = lengthwise("bench", "--help")
+    assert answer.code == 0
+    assert "Usage" in answer.out
