@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint benchmark browser clean
+.PHONY: demo test lint benchmark sanitize browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -19,13 +19,31 @@ lint: $(READY)  ## Style, types, and the direction of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror $(wildcard native/*.h native/*.cpp native/*/*.h native/*/*.cpp)
 
 benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
 	$(BIN)/lengthwise bench
 	$(BIN)/python benchmarks/threshold_relative.py
 
+# Scratch memory is filled with NaN. What fails says how to repeat it; other SEEDs give other cases.
+CASES := 300
+SEED := 1
+CMAKE := $(or $(shell command -v cmake),$(BIN)/cmake)
+sanitize: $(CMAKE)  ## The C++ kernels on random calls, compared with a naive computation, under GCC's or Clang's sanitizers.
+	for kinds in address,undefined thread; do \
+		$(CMAKE) -S native/tests -B build/sanitize/$$kinds -DLENGTHWISE_SANITIZE=$$kinds >/dev/null && \
+		$(CMAKE) --build build/sanitize/$$kinds --parallel 2 >/dev/null || exit 1; \
+	done
+	for path in portable avx2 avx512; do \
+		LENGTHWISE_POISON=1 LENGTHWISE_NATIVE=$$path build/sanitize/address,undefined/fuzz $(CASES) $(SEED) || exit 1; \
+	done
+	LENGTHWISE_POISON=1 build/sanitize/thread/fuzz $(CASES) $(SEED)
+
+$(BIN)/cmake: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt cmake
+
 # torch comes first and by itself: its CPU build is a different file of the same version.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native/*.h native/*.cpp native/lanes/*.h)
 	test -x $(BIN)/python || python3 -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints.txt torch

@@ -45,11 +45,9 @@ class Backward {
     const int64_t chains = a_.batch * a_.kv_heads, group = a_.heads / a_.kv_heads;
     const int64_t chain = task % chains, turn = task / chains;
     const int64_t slot = chain / a_.kv_heads * a_.heads + chain % a_.kv_heads * group + turn % group;
-    const int64_t start = slot * a_.queries, offset = a_.keys - a_.queries;
-    Block block(a_, slot, turn / group, [&](int64_t row) {
-      const float own = static_cast<float>((offset + row) / TILE);
-      return a_.total[start + row] == 0 ? -3e38f : a_.visited[start + row] - own;
-    });
+    const int64_t start = slot * a_.queries;
+    Block block(a_, slot, turn / group,
+                [&](int64_t row) { return a_.total[start + row] == 0 ? INFINITY : 1 / a_.visited[start + row]; });
     State state(a_, block, Chain(passed_, chains, task), scratch);
     for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.visit(tile);
     state.finish();
@@ -108,7 +106,7 @@ class Backward {
       }
     }
 
-    // Which lanes walk over this tile; those that walk furthest come first, so the groups are 0 to active.
+    // Which lanes walk over this tile, and up to which group some do.
     bool open(int64_t tile) {
       active = 0;
       for (int g = 0; g < GROUPS; ++g) {
@@ -130,17 +128,18 @@ class Backward {
           gradients[i] = gradient_columns + (g + i) * GROUP * width, d_weights[i] = d_logits + (g + i) * GROUP * TILE;
         }
         if (g + 1 < active) {
-          products<2>(keys, TILE, width, queries, products_of);
-          products<2>(values, TILE, width, gradients, d_weights);
+          const int seen = larger(block.seen(g, tile), block.seen(g + 1, tile));
+          products<2>(keys, seen, width, queries, products_of);
+          products<2>(values, seen, width, gradients, d_weights);
         } else {
-          products<1>(keys, TILE, width, queries, products_of);
-          products<1>(values, TILE, width, gradients, d_weights);
+          products<1>(keys, block.seen(g, tile), width, queries, products_of);
+          products<1>(values, block.seen(g, tile), width, gradients, d_weights);
         }
       }
       for (int g = 0; g < active; ++g) {
         float* d = d_logits + g * GROUP * TILE;
         block.hides(g, tile) ? weigh<true>(g, tile) : weigh<false>(g, tile);
-        add_products({d, 1, GROUP, TILE, 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
+        add_products({d, 1, GROUP, block.seen(g, tile), 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
       }
       const int rows = static_cast<int>(smaller<int64_t>(TILE, a.keys - tile * TILE));
       const int64_t at = tile * TILE * width;
@@ -154,11 +153,17 @@ class Backward {
     template <bool HIDDEN>
     void weigh(int group, int64_t tile) {
       float *of_group = weights + group * GROUP * TILE, *d_of_group = d_logits + group * GROUP * TILE;
-      for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, of_group += WIDTH, d_of_group += WIDTH) {
+      for (int lane = group * GROUP; lane < (group + 1) * GROUP;
+           lane += WIDTH, of_group += WIDTH, d_of_group += WIDTH) {
         Sight<HIDDEN> sight(block, lane, tile);
         const Lanes shift = load(largest + lane), mean = load(inner + lane);
         Lanes sum = broadcast(0);
-        for (int key = TILE - 1; key >= 0; --key) {
+        const int seen = block.seen(group, tile);
+        for (int key = TILE - 1; key >= seen; --key) {
+          store(of_group + key * GROUP, broadcast(0));
+          store(d_of_group + key * GROUP, broadcast(0));
+        }
+        for (int key = seen - 1; key >= 0; --key) {
           Lanes logit;
           const Mask kept = sight.keeps(key, load(of_group + key * GROUP), &logit);
           const Lanes weight = weight_of(kept, logit, shift);

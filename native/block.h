@@ -12,8 +12,8 @@ constexpr int GROUPS = BLOCK / GROUP;
 
 // A gate of minus infinity would make NaN of a count of 0.
 inline float gate_of(float log_forget) { return (log_forget < -1e30f ? -1e30f : log_forget) * LOG2_E; }
-// 1 / (1 - e^-x) is at most 1 + 1 / x.
-inline float series_of(float gate) { return 1 - LOG2_E / gate; }
+// 1 / (1 - e^-x) is at most 1 + 1 / x; without the absolute value, a gate of 0 would make it minus infinity.
+inline float series_of(float gate) { return 1 + LOG2_E / std::fabs(gate); }
 // A gate that is NaN keeps every key, so that it shows.
 inline float limit_of(const Arguments& a, float gate) { return static_cast<float>(a.limit) + 0 * gate; }
 
@@ -21,42 +21,52 @@ inline float limit_of(const Arguments& a, float gate) { return static_cast<float
 struct Block {
   const Arguments& arguments;
   int64_t batch, head, kv_head;
-  int64_t slot;          // (batch, head), counted in one
-  int64_t newest;        // tile of keys that the walk starts with
-  int64_t row[BLOCK];    // negative where a lane has no query
-  unsigned open[GROUPS]; // one bit for each lane that still walks
+  int64_t slot;                         // (batch, head), counted in one
+  int64_t newest;                       // tile of keys that the walk starts with
+  int64_t row[BLOCK];                   // negative where a lane has no query
+  unsigned open[GROUPS];                // one bit for each lane that still walks
+  int32_t first[GROUPS], last[GROUPS];  // positions of the rows of a group
   alignas(64) int32_t position[BLOCK], document[BLOCK], oldest[BLOCK];
   alignas(64) float gate[BLOCK], limit[BLOCK], newer[BLOCK];
 
-  // The `index`th block from the last, of a head. `weight` orders the rows, the largest first.
-  template <typename Weight>
-  Block(const Arguments& a, int64_t slot, int64_t index, Weight weight)
+  // The `index`th block from the last, of a head. Rows for which `nearness` is alike walk about as far, so they share a
+  // group, and stop together; those that walk farthest come first.
+  template <typename Nearness>
+  Block(const Arguments& a, int64_t slot, int64_t index, Nearness nearness)
       : arguments(a), batch(slot / a.heads), head(slot % a.heads), kv_head(head / (a.heads / a.kv_heads)), slot(slot) {
     const int64_t offset = a.keys - a.queries;
-    const int64_t first = larger((a.keys - 1) / BLOCK * BLOCK - index * BLOCK, offset);
-    const int64_t start = (a.keys - 1) / BLOCK * BLOCK - index * BLOCK;
-    const int64_t end = smaller(start + BLOCK, a.keys);
+    const int64_t corner = (a.keys - 1) / BLOCK * BLOCK - index * BLOCK;
+    const int64_t start = larger(corner, offset), end = smaller(corner + BLOCK, a.keys);
     newest = (end - 1) / TILE;
-    const int rows = static_cast<int>(end - first);
-    float weights[BLOCK];
-    for (int i = 0; i < rows; ++i) {  // an insertion sort: rows that walk alike share a group, and stop together
-      const float mine = weight(first - offset + i);
-      int at = i;
-      for (; at > 0 && weights[at - 1] < mine; --at) weights[at] = weights[at - 1], row[at] = row[at - 1];
-      weights[at] = mine, row[at] = first - offset + i;
-    }
+    const int rows = static_cast<int>(end - start);
+    int bucket[BLOCK], begin[BUCKETS + 1] = {};
+    for (int i = 0; i < rows; ++i) ++begin[1 + (bucket[i] = bucket_of(nearness(start - offset + i)))];
+    for (int i = 0; i < BUCKETS; ++i) begin[i + 1] += begin[i];
+    for (int i = 0; i < rows; ++i) row[begin[bucket[i]]++] = start - offset + i;
     for (int lane = rows; lane < BLOCK; ++lane) row[lane] = -1;
-    for (int g = 0; g < GROUPS; ++g) open[g] = 0;
+    for (int g = 0; g < GROUPS; ++g) open[g] = 0, first[g] = INT32_MAX, last[g] = -1;
     for (int lane = 0; lane < BLOCK; ++lane) {
       const bool real = lane < rows;
-      if (real) open[lane / GROUP] |= 1u << lane % GROUP;
       position[lane] = real ? static_cast<int32_t>(offset + row[lane]) : -1;
       document[lane] = real && a.document ? a.document[batch * a.keys + position[lane]] : 0;
       oldest[lane] = real && a.oldest ? a.oldest[batch * a.queries + row[lane]] : 0;
       gate[lane] = gate_of(real ? a.log_forget[slot * a.queries + row[lane]] : 0);
       limit[lane] = limit_of(a, gate[lane]);
       newer[lane] = 0;
+      if (!real) continue;
+      const int g = lane / GROUP;
+      open[g] |= 1u << lane % GROUP;
+      first[g] = smaller(first[g], position[lane]);
+      last[g] = larger(last[g], position[lane]);
     }
+  }
+
+  // Four buckets to an octave of nearness, from 2^-10 to 2^6.
+  static constexpr int BUCKETS = 64;
+  static int bucket_of(float nearness) {
+    int32_t bits;
+    __builtin_memcpy(&bits, &nearness, sizeof bits);
+    return larger(0, smaller(BUCKETS - 1, (bits >> 21) - ((127 - 10) << 2)));
   }
 
   static int64_t count(const Arguments& a) { return (a.keys - 1) / BLOCK - (a.keys - a.queries) / BLOCK + 1; }
@@ -70,11 +80,11 @@ struct Block {
   }
 
   // Whether some key of a tile may be hidden from some lane of a group.
-  bool hides(int group, int64_t tile) const {
-    if (arguments.document) return true;
-    int32_t lowest = position[group * GROUP];
-    for (int i = 1; i < GROUP; ++i) lowest = smaller(lowest, position[group * GROUP + i]);
-    return lowest < (tile + 1) * TILE - 1;
+  bool hides(int group, int64_t tile) const { return arguments.document || first[group] < (tile + 1) * TILE - 1; }
+
+  // How many keys of a tile, from its first on, some lane of a group may see; rounded up, at most TILE.
+  int seen(int group, int64_t tile) const {
+    return static_cast<int>(smaller<int64_t>(TILE, (last[group] - tile * TILE) / GROUP * GROUP + GROUP));
   }
 };
 

@@ -133,7 +133,8 @@ class Decode {
     for (int group = 0; group < TILE / GROUP; group += TOGETHER) {
       const float* of[TOGETHER];
       float* to[TOGETHER];
-      for (int i = 0; i < TOGETHER; ++i) of[i] = columns + (group + i) * GROUP * width, to[i] = scores + (group + i) * GROUP;
+      for (int i = 0; i < TOGETHER; ++i)
+        of[i] = columns + (group + i) * GROUP * width, to[i] = scores + (group + i) * GROUP;
       products<TOGETHER>(row.query, 1, width, of, to);
     }
     const int32_t* documents = a.document ? a.document + unit / a.kv_heads * a.keys + tile * TILE : nullptr;
@@ -173,7 +174,8 @@ class Decode {
   }
 
   // output = output * by + sum over the kept keys of weight * value; the values of other keys are not even read.
-  void add_values(const Rows& value, int64_t first, const float* weights, int32_t* kept, float by, float* output) const {
+  void add_values(const Rows& value, int64_t first, const float* weights, int32_t* kept, float by,
+                  float* output) const {
     int count = 0;
     for (int key = 0; key < TILE; ++key) {
       kept[count] = key;

@@ -19,7 +19,7 @@ class Forward {
   void run(int64_t task, float* scratch) const {
     const int64_t heads = a_.batch * a_.heads, slot = task % heads;
     const float* gates = a_.log_forget + slot * a_.queries;
-    Block block(a_, slot, task / heads, [&](int64_t row) { return a_.skip_tolerance > 0 ? gates[row] : 0.0f; });
+    Block block(a_, slot, task / heads, [&](int64_t row) { return a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
     State state(*this, block, scratch);
     for (int64_t tile = block.newest; tile >= 0 && !block.empty(); --tile) state.visit(tile);
     state.finish();
@@ -57,9 +57,7 @@ class Forward {
     }
 
     // At least the norm of every key up to a position.
-    float norm(int64_t position) const {
-      return norms ? norms[position] : static_cast<float>(a.largest_key_norm);
-    }
+    float norm(int64_t position) const { return norms ? norms[position] : static_cast<float>(a.largest_key_norm); }
 
     void visit(int64_t tile) {
       const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
@@ -70,11 +68,13 @@ class Forward {
         if (count == 2 || (count == 1 && g == GROUPS - 1)) {
           const float* of[2];
           float* to[2];
-          for (int i = 0; i < count; ++i) of[i] = columns + group[i] * GROUP * width, to[i] = weights + i * TILE * GROUP;
-          count == 2 ? products<2>(keys, TILE, width, of, to) : products<1>(keys, TILE, width, of, to);
+          for (int i = 0; i < count; ++i)
+            of[i] = columns + group[i] * GROUP * width, to[i] = weights + i * TILE * GROUP;
+          const int seen = larger(block.seen(group[0], tile), block.seen(group[count - 1], tile));
+          count == 2 ? products<2>(keys, seen, width, of, to) : products<1>(keys, seen, width, of, to);
           for (int i = 0; i < count; ++i) {
-            weigh(group[i], tile, to[i]);
-            add_products({to[i], 1, GROUP, TILE, 1, 0}, GROUP, values, width, output + group[i] * GROUP * width);
+            weigh(group[i], tile, seen, to[i]);
+            add_products({to[i], 1, GROUP, seen, 1, 0}, GROUP, values, width, output + group[i] * GROUP * width);
             close(group[i], tile);
           }
           count = 0;
@@ -82,22 +82,22 @@ class Forward {
       }
     }
 
-    void weigh(int group, int64_t tile, float* scores) {
+    // Products to weights, in place, for the keys of a tile that the group may see.
+    void weigh(int group, int64_t tile, int seen, float* scores) {
       const bool hides = block.hides(group, tile), running = runs[group] != 0;
       if (running) {
-        hides ? rescale<true>(group, tile, scores) : rescale<false>(group, tile, scores);
+        hides ? rescale<true>(group, tile, seen, scores) : rescale<false>(group, tile, seen, scores);
       } else {
-        hides ? weigh<true>(group, tile, scores) : weigh<false>(group, tile, scores);
+        hides ? weigh<true>(group, tile, seen, scores) : weigh<false>(group, tile, seen, scores);
       }
     }
 
-    // Products to weights, in place.
     template <bool HIDDEN>
-    void weigh(int group, int64_t tile, float* scores) {
+    void weigh(int group, int64_t tile, int seen, float* scores) {
       for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
         Sight<HIDDEN> sight(block, lane, tile);
         Lanes sum = broadcast(0);
-        for (int key = TILE - 1; key >= 0; --key) {
+        for (int key = seen - 1; key >= 0; --key) {
           Lanes logit;
           const Mask kept = sight.keeps(key, load(scores + key * GROUP), &logit);
           const Lanes weight = weight_of(kept, logit, broadcast(0));
@@ -111,12 +111,12 @@ class Forward {
 
     // The same under a running maximum, for scores without a useful bound.
     template <bool HIDDEN>
-    void rescale(int group, int64_t tile, float* scores) {
+    void rescale(int group, int64_t tile, int seen, float* scores) {
       for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
         Sight<HIDDEN> sight(block, lane, tile);
         const Lanes before = load(largest + lane), minus_infinity = broadcast(-INFINITY);
         Lanes after = before;
-        for (int key = TILE - 1; key >= 0; --key) {
+        for (int key = seen - 1; key >= 0; --key) {
           Lanes logit;
           const Mask kept = sight.keeps(key, load(scores + key * GROUP), &logit);
           logit = where(kept, logit, minus_infinity);
@@ -127,7 +127,7 @@ class Forward {
         after = where(mask_of(runs[group] >> lane % GROUP), after, before);
         const Mask all = mask_of(~0u);
         Lanes sum = broadcast(0);
-        for (int key = TILE - 1; key >= 0; --key) {
+        for (int key = seen - 1; key >= 0; --key) {
           const Lanes weight = weight_of(all, load(scores + key * GROUP), after);
           sum = add(sum, weight);
           store(scores + key * GROUP, weight);

@@ -48,8 +48,7 @@ void decode_visit(const Arguments& a, const float* norms, int64_t unit, int64_t 
   Decode(a, norms).visit(unit, range, rows, count, found, scratch);
 }
 
-void decode_join(const Arguments& a, const float* norms, int64_t unit, int64_t range, const Found& there,
-                 FewRow& row) {
+void decode_join(const Arguments& a, const float* norms, int64_t unit, int64_t range, const Found& there, FewRow& row) {
   Decode(a, norms).join(unit, range, there, row);
 }
 
@@ -57,8 +56,8 @@ void decode_finish(const Arguments& a, int64_t index, const FewRow& row) { Decod
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    LENGTHWISE_NAME, norm_tasks,       norms,          forward_tasks,  Forward::scratch, forward,       Backward::scratch,
-    backward,        Decode::scratch, decode_prepare, decode_visit, decode_join,      decode_finish,
+    LENGTHWISE_NAME, norm_tasks,      norms,          forward_tasks, Forward::scratch, forward,       Backward::scratch,
+    backward,        Decode::scratch, decode_prepare, decode_visit,  decode_join,      decode_finish,
 };
 
 }  // namespace LENGTHWISE_PATH

@@ -89,7 +89,8 @@ std::unique_ptr<Floats> running_norms(const Arguments& a) {
   const int64_t heads = a.batch * a.kv_heads;
   auto norms = std::make_unique<Floats>(1, heads * a.keys);
   float* const all = norms->of(0);
-  share(a.threads, chosen().norm_tasks(a), 4096.0 * a.width, [&](int64_t task, int64_t) { chosen().norms(a, all, task); });
+  share(a.threads, chosen().norm_tasks(a), 4096.0 * a.width,
+        [&](int64_t task, int64_t) { chosen().norms(a, all, task); });
   share(a.threads, heads, static_cast<double>(a.keys), [&](int64_t head, int64_t) {
     float* of = all + head * a.keys;
     for (int64_t i = 1; i < a.keys; ++i)
@@ -123,11 +124,12 @@ void decode(const Arguments& a, const float* norms) {
     const Floats outputs(1, wave * count * width);
     std::vector<Found> found(wave * count);
     for (int64_t i = 0; i < wave * count; ++i) found[i].output = outputs.of(0) + i * width;
-    share(a.threads, wave * units, std::min<double>(RANGE * 16.0 * a.width, cost_of(a, 16)), [&](int64_t task, int64_t member) {
-      const int64_t unit = task % units, back = task / units;
-      chosen().decode_visit(a, norms, unit, range - back, &rows[unit * of_unit], of_unit,
-                            &found[back * count + unit * of_unit], scratch.of(member));
-    });
+    share(a.threads, wave * units, std::min<double>(RANGE * 16.0 * a.width, cost_of(a, 16)),
+          [&](int64_t task, int64_t member) {
+            const int64_t unit = task % units, back = task / units;
+            chosen().decode_visit(a, norms, unit, range - back, &rows[unit * of_unit], of_unit,
+                                  &found[back * count + unit * of_unit], scratch.of(member));
+          });
     bool done = true;
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t back = 0; back < wave && !rows[i].found.done; ++back)
@@ -181,9 +183,8 @@ const char* lengthwise_threshold_relative_backward(const Arguments* a) {
     std::vector<std::atomic<int32_t>> passed(tasks);
     for (auto& tile : passed) tile = std::numeric_limits<int32_t>::max();
     const Floats scratch(a->threads, chosen().backward_scratch(*a));
-    share(a->threads, tasks, cost_of(*a, 192), [&](int64_t task, int64_t member) {
-      chosen().backward(*a, passed.data(), task, scratch.of(member));
-    });
+    share(a->threads, tasks, cost_of(*a, 192),
+          [&](int64_t task, int64_t member) { chosen().backward(*a, passed.data(), task, scratch.of(member)); });
   });
 }
 }

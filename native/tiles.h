@@ -150,7 +150,7 @@ struct Factors {
 template <int ROWS, int COLUMNS>
 inline void add_products_of_rows(const Factors& factors, const float* matrix, int64_t width, float* out) {
   Lanes sum[ROWS][COLUMNS];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 8
     for (int c = 0; c < COLUMNS; ++c) sum[r][c] = broadcast(0);
@@ -161,7 +161,7 @@ inline void add_products_of_rows(const Factors& factors, const float* matrix, in
       Lanes row[COLUMNS];
 #pragma GCC unroll 8
       for (int c = 0; c < COLUMNS; ++c) row[c] = load(matrix + c * WIDTH);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int r = 0; r < ROWS; ++r) {
         const Lanes x = broadcast(factor[r * factors.row]);
 #pragma GCC unroll 8
@@ -169,7 +169,7 @@ inline void add_products_of_rows(const Factors& factors, const float* matrix, in
       }
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 8
     for (int c = 0; c < COLUMNS; ++c) {
@@ -180,7 +180,7 @@ inline void add_products_of_rows(const Factors& factors, const float* matrix, in
 
 template <int COLUMNS>
 inline void add_products_of_columns(Factors factors, int rows, const float* matrix, int64_t width, float* out) {
-  constexpr int ROWS = REGISTERS / 2 / COLUMNS > 4 ? 4 : REGISTERS / 2 / COLUMNS;
+  constexpr int ROWS = REGISTERS / 2 / COLUMNS / 4 * 4;
   int row = 0;
   for (; row + ROWS <= rows; row += ROWS, factors.at += ROWS * factors.row, out += ROWS * width)
     add_products_of_rows<ROWS, COLUMNS>(factors, matrix, width, out);

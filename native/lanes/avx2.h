@@ -39,9 +39,7 @@ inline Mask mask_of(unsigned bits) {
 inline unsigned bits_of(Mask mask) { return static_cast<unsigned>(_mm256_movemask_ps(mask.ones)); }
 inline Mask both(Mask a, Mask b) { return {_mm256_and_ps(a.ones, b.ones)}; }
 // "Not at most" rather than "greater": true of NaN, which is no reason to drop a key.
-inline Mask not_at_most(Mask among, Lanes a, Lanes b) {
-  return both(among, {_mm256_cmp_ps(a, b, _CMP_NLE_UQ)});
-}
+inline Mask not_at_most(Mask among, Lanes a, Lanes b) { return both(among, {_mm256_cmp_ps(a, b, _CMP_NLE_UQ)}); }
 inline Mask at_most(Lanes a, Lanes b) { return {_mm256_cmp_ps(a, b, _CMP_LE_OQ)}; }
 inline Mask at_least(const int32_t* lanes, int32_t than) {
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes));

@@ -19,7 +19,8 @@ constexpr int REGISTERS = 16;
 #endif
 
 typedef float Lanes __attribute__((vector_size(16)));
-typedef int32_t Mask __attribute__((vector_size(16)));  // all ones or zeros
+typedef int32_t Mask __attribute__((vector_size(16)));   // all ones or zeros
+typedef uint32_t Bits __attribute__((vector_size(16)));  // arithmetic that may wrap
 
 inline Lanes load(const float* from) {
   Lanes a;
@@ -39,7 +40,9 @@ inline Lanes add(Lanes a, Lanes b) { return a + b; }
 inline Lanes subtract(Lanes a, Lanes b) { return a - b; }
 inline Lanes multiply(Lanes a, Lanes b) { return a * b; }
 #if defined(__aarch64__)
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return (Lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+  return (Lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
 #else
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return a * b + c; }
 #endif
@@ -54,17 +57,15 @@ inline Lanes round(Lanes a) {
 }
 // For exponents from -126 to 127; others give some number.
 inline Lanes times_power_of_two(Lanes a, Lanes exponent) {
-  const Mask magic = (Mask)(exponent + broadcast(12582912.0f));
-  return a * (Lanes)((magic - 0x4b400000 + 127) << 23);
+  const Bits magic = (Bits)(exponent + broadcast(12582912.0f));
+  return a * (Lanes)((magic - 0x4b400000u + 127u) << 23);
 }
 
 inline Mask mask_of(unsigned bits) {
   const Mask each = {1, 2, 4, 8};
   return (each & static_cast<int32_t>(bits)) == each;
 }
-inline unsigned bits_of(Mask mask) {
-  return (mask[0] & 1u) | (mask[1] & 2u) | (mask[2] & 4u) | (mask[3] & 8u);
-}
+inline unsigned bits_of(Mask mask) { return (mask[0] & 1u) | (mask[1] & 2u) | (mask[2] & 4u) | (mask[3] & 8u); }
 inline Mask both(Mask a, Mask b) { return a & b; }
 // "Not at most" rather than "greater": true of NaN, which is no reason to drop a key.
 inline Mask not_at_most(Mask among, Lanes a, Lanes b) { return among & ~(a <= b); }

@@ -79,9 +79,10 @@ class Attention(nn.Module):
         if cache is not None:
             keys += cache.tokens
             document_ids = cache.documents(document_ids)
-        layout = Layout.of(tokens, keys, document_ids, hidden.device)
+        layout = Layout(tokens, keys, document_ids, hidden.device)
         query, key = self.weights.prepare(query, key)
-        query, key = (self.position.turn(vectors, layout.query_positions) for vectors in (query, key))
+        positions = layout.query_positions
+        query, key = (self.position.turn(vectors, positions) for vectors in (query, key))
         if cache is not None:
             key, value = cache.append(key, value)
         attended = self.weights(hidden, query, key, value, layout, self.position)

@@ -26,43 +26,41 @@ class Sizes:
 class Layout:
     """Where the queries and the keys of a call stand. The queries are the last of the keys.
 
-    ``key_positions`` counts tokens from the start of their own document; ``key_documents`` is None where all tokens of
-    a sequence belong together.
+    ``key_documents`` is None where all tokens of a sequence belong together; documents are contiguous runs of equal ids.
+    Positions are worked out when they are asked for: a decoding step seldom needs those of all keys.
     """
 
     queries: int
-    key_positions: Int[Tensor, "#batch keys"]
-    key_documents: Int[Tensor, "batch keys"] | None = None
-
-    @classmethod
-    def of(cls, queries: int, keys: int, documents: Int[Tensor, "batch keys"] | None, device: torch.device) -> "Layout":
-        """The layout of the last ``queries`` of ``keys`` tokens; documents are contiguous runs of equal ids."""
-        index = torch.arange(keys, device=device)[None]
-        if documents is None:
-            return cls(queries, index)
-        begins = torch.ones_like(documents, dtype=torch.bool)
-        begins[:, 1:] = documents[:, 1:] != documents[:, :-1]
-        return cls(queries, index - (index * begins).cummax(-1).values, documents)
+    keys: int
+    key_documents: Int[Tensor, "batch keys"] | None
+    device: torch.device
 
     @property
-    def keys(self) -> int:
-        """Number of keys, cached ones included."""
-        return self.key_positions.shape[-1]
+    def key_positions(self) -> Int[Tensor, "#batch keys"]:
+        """Positions of the keys, cached ones included, counted from the start of each one's document."""
+        index = torch.arange(self.keys, device=self.device)[None]
+        if self.key_documents is None:
+            return index
+        begins = torch.ones_like(self.key_documents, dtype=torch.bool)
+        begins[:, 1:] = self.key_documents[:, 1:] != self.key_documents[:, :-1]
+        return index - (index * begins).cummax(-1).values
 
     @property
     def query_positions(self) -> Int[Tensor, "#batch queries"]:
         """Positions of the queries."""
+        if self.key_documents is None:
+            return torch.arange(self.keys - self.queries, self.keys, device=self.device)[None]
         return self.key_positions[:, self.keys - self.queries :]
 
     def rows(self, start: int, stop: int) -> "Layout":
         """The layout of queries ``start`` to ``stop`` alone, with the keys they can see."""
         keys = self.keys - self.queries + stop
         documents = None if self.key_documents is None else self.key_documents[:, :keys]
-        return Layout(stop - start, self.key_positions[:, :keys], documents)
+        return Layout(stop - start, keys, documents, self.device)
 
     def visible(self) -> Bool[Tensor, "#batch 1 queries keys"]:
         """Which keys a query may look at: earlier ones and itself, of its own document."""
-        index = torch.arange(self.keys, device=self.key_positions.device)
+        index = torch.arange(self.keys, device=self.device)
         causal = index[self.keys - self.queries :, None] >= index
         if self.key_documents is None:
             return causal[None, None]

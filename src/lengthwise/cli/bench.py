@@ -99,7 +99,8 @@ def _measure(results: Results) -> None:
 def _show(results: Results, out: Path | None) -> None:
     facts, config = environment(), results.config
     threads = f"{config.threads} thread{'s' if config.threads > 1 else ''} of {facts['processor']}"
-    place = facts["gpu"] if config.device == "cuda" else threads
+    kernels = f"native kernels: {facts['native kernels']}"
+    place = facts["gpu"] if config.device == "cuda" else f"{threads}, {kernels}"
     shape = f"batch {config.batch}, {config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
     console.print(ResultsTable(results, f"{shape}, {place}"))
     for note in results.notes:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from lengthwise.ops.threshold_relative import native
+
 
 def environment() -> dict[str, str]:
     """What someone needs to know to get the same numbers."""
@@ -26,6 +28,7 @@ def environment() -> dict[str, str]:
         "system": platform.platform(),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
+        "native kernels": native.path() if native.missing() is None else "not compiled",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if torch.cuda.is_available():

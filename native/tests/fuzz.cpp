@@ -1,0 +1,114 @@
+// fuzz CASES SEED: random calls, forward and backward, against the naive computation. Built with sanitizers, which end
+// the program where something is wrong that no result shows.
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "cases.h"
+
+extern "C" {
+const char* lengthwise_path();
+const char* lengthwise_threshold_relative_forward(const Arguments*);
+const char* lengthwise_threshold_relative_backward(const Arguments*);
+
+// Sanitizers ask for these by name. Each has a runtime of its own, but all of them can be told to abort.
+const char* __asan_default_options() { return "abort_on_error=1"; }
+const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+const char* __tsan_default_options() { return "abort_on_error=1:halt_on_error=1"; }
+}
+
+namespace {
+
+std::string now;  // what to say of the case at hand, if it fails
+
+void say_now(int = 0) {
+  if (write(STDERR_FILENO, now.data(), now.size()) < 0) std::_Exit(1);
+}
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "Wrong: %s\n", what.c_str());
+  say_now();
+  std::exit(1);
+}
+
+void check(bool holds, const char* what) {
+  if (!holds) fail(what);
+}
+
+// `padded` is what the rows of `found` are wide; what is beyond their width has to be zero.
+void compare(const char* name, const std::vector<float>& found, const Expected& expected, int64_t width,
+             int64_t padded) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    const int64_t row = static_cast<int64_t>(i) / padded, column = static_cast<int64_t>(i) % padded;
+    const bool inside = column < width;
+    const double value = inside ? expected.value[row * width + column] : 0;
+    // Twice, for what is not of first order, and a little for the smallest numbers of all.
+    const double bound = inside ? 2 * expected.bound[row * width + column] + 1e-30 : 0;
+    const double error = std::fabs(found[i] - value);
+    if (!(error <= bound))
+      fail(std::string(name) + " has " + std::to_string(found[i]) + " in row " + std::to_string(row) + ", column " +
+           std::to_string(column) + ", not " + std::to_string(value) + "; off by " + std::to_string(error / bound) +
+           " times the bound");
+  }
+}
+
+// A walk that may not stop early visits all tiles.
+void check_visited(const Case& of) {
+  const Arguments& a = of.arguments;
+  for (int64_t i = 0; i < a.batch * a.heads * a.queries; ++i) {
+    const int64_t all = (a.keys - a.queries + i % a.queries) / 64 + 1;
+    const bool whole = a.skip_tolerance == 0 && !a.document;
+    const float visited = of.visited[i];
+    check(visited >= (whole ? all : 1) && visited <= all && std::floor(visited) == visited, "tiles visited");
+  }
+}
+
+void run(Case& of) {
+  const Arguments& a = of.arguments;
+  check(!lengthwise_threshold_relative_forward(&a), "the forward pass failed");
+  if (of.gate_above_one) {
+    check(of.finding == GATE_ABOVE_ONE && std::isnan(of.output[0]), "a gate above one was not found");
+    return;
+  }
+  check_visited(of);
+  check(!lengthwise_threshold_relative_backward(&a), "the backward pass failed");
+  if (of.broken) return;
+  check(of.finding == 0, "a number that is not finite was found");
+  const Results results = attend(a, of.inputs);
+  const int64_t padded = (a.width + 15) / 16 * 16;
+  compare("output", of.output, results.output, a.width, a.width);
+  compare("d_query", of.d_query, results.d_query, a.width, a.width);
+  compare("d_key", of.d_key, results.d_key, a.width, padded);
+  compare("d_value", of.d_value, results.d_value, a.width, padded);
+  compare("d_log_forget", of.d_log_forget, results.d_log_forget, 1, 1);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count != 3) {
+    std::fprintf(stderr, "usage: %s CASES SEED\n", words[0]);
+    return 2;
+  }
+  const long cases = std::atol(words[1]);
+  const uint64_t seed = std::strtoull(words[2], nullptr, 10);
+  const char* path = lengthwise_path();
+  if (!path) {
+    std::printf("%s: skipped, this processor or compiler does not have it.\n", std::getenv("LENGTHWISE_NATIVE"));
+    return 0;
+  }
+  std::signal(SIGABRT, say_now);
+  for (long i = 0; i < cases; ++i) {
+    const std::string own_seed = std::to_string(seed + static_cast<uint64_t>(i));
+    now = "while drawing the case of seed " + own_seed + "\n";
+    Case of(seed + static_cast<uint64_t>(i));
+    now = std::string("Repeat with LENGTHWISE_POISON=1 LENGTHWISE_NATIVE=") + path + " " + words[0] + " 1 " + own_seed +
+          "\n" + of.description() + "\n";
+    run(of);
+  }
+  std::printf("%s: %ld cases, none wrong.\n", path, cases);
+}

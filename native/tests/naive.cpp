@@ -1,0 +1,137 @@
+#include "naive.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace {
+
+constexpr double UNIT = 0x1p-24;     // of rounding, in float32
+constexpr double NOTHING = 0x1p-59;  // a weight so small may become zero
+constexpr double OTHERS = 8;         // roundings beside those of the sums
+
+// Rounding units of a sum that is made tile by tile.
+double units(int64_t terms) { return OTHERS + static_cast<double>(std::min<int64_t>(terms, 64) + terms / 64); }
+
+// One query's row of the matrices.
+struct Row {
+  explicit Row(int64_t keys) : newer(keys), weight(keys), error(keys) {}
+  std::vector<double> newer, weight, error;  // error: of the weight, absolute
+  std::vector<int64_t> kept;
+};
+
+class Naive {
+ public:
+  Naive(const Arguments& arguments, const Inputs& inputs)
+      : a(arguments),
+        in(inputs),
+        results{Expected(rows() * a.width), Expected(rows() * a.width), Expected(key_rows() * a.width),
+                Expected(key_rows() * a.width), Expected(rows())},
+        row(a.keys) {}
+
+  Results run() {
+    for (int64_t batch = 0; batch < a.batch; ++batch)
+      for (int64_t head = 0; head < a.heads; ++head)
+        for (int64_t query = 0; query < a.queries; ++query) {
+          const int64_t at = (batch * a.heads + head) * a.queries + query;
+          const int64_t keys = (batch * a.kv_heads + head / (a.heads / a.kv_heads)) * a.keys;
+          weigh(batch, query, at, keys);
+          forward(at, keys);
+          backward(at, keys);
+        }
+    return std::move(results);
+  }
+
+ private:
+  int64_t rows() const { return a.batch * a.heads * a.queries; }
+  int64_t key_rows() const { return a.batch * a.kv_heads * a.keys; }
+
+  // Threshold, count, add, softmax.
+  void weigh(int64_t batch, int64_t query, int64_t at, int64_t keys) {
+    const int64_t position = a.keys - a.queries + query;
+    const double gate = std::max<double>(a.log_forget[at], -1e30);
+    const int32_t* documents = a.document ? a.document + batch * a.keys : nullptr;
+    const double sum_units = in.exact ? OTHERS : OTHERS + static_cast<double>(a.width);
+    row.kept.clear();
+    double largest = -INFINITY;
+    for (int64_t key = position; key >= 0; --key) {
+      if (documents && documents[key] != documents[position]) continue;
+      double product = 0, terms = 0;
+      for (int64_t d = 0; d < a.width; ++d) {
+        const double term = in.query[at * a.width + d] * in.key[(keys + key) * a.width + d];
+        product += term, terms += std::fabs(term);
+      }
+      if (product <= a.limit) continue;
+      row.newer[key] = static_cast<double>(row.kept.size());
+      row.weight[key] = product * a.scale + gate * row.newer[key];
+      row.error[key] = sum_units * terms * a.scale - OTHERS * gate * row.newer[key] + OTHERS;
+      largest = std::max(largest, row.weight[key]);
+      row.kept.push_back(key);
+    }
+    double total = 0, all_errors = 0;
+    for (int64_t key : row.kept) total += row.weight[key] = std::exp(row.weight[key] - largest);
+    for (int64_t key : row.kept) {
+      row.weight[key] /= total;
+      row.error[key] += 2 * std::fabs(largest);
+      all_errors += row.weight[key] * row.error[key];
+    }
+    all_errors += units(a.keys);
+    for (int64_t key : row.kept) {
+      const double weight = row.weight[key], lost = 2 * a.skip_tolerance;
+      row.error[key] = weight * (UNIT * (row.error[key] + all_errors) + lost) + std::min(weight, lost) + NOTHING;
+    }
+  }
+
+  void forward(int64_t at, int64_t keys) {
+    for (int64_t key : row.kept)
+      for (int64_t d = 0; d < a.width; ++d) {
+        const double value = in.value[(keys + key) * a.width + d];
+        results.output.value[at * a.width + d] += row.weight[key] * value;
+        results.output.bound[at * a.width + d] +=
+            (row.error[key] + UNIT * units(a.keys) * row.weight[key]) * std::fabs(value);
+      }
+  }
+
+  void backward(int64_t at, int64_t keys) {
+    const double *gradient = &in.gradient[at * a.width], *query = &in.query[at * a.width];
+    const double sum_units = UNIT * (OTHERS + static_cast<double>(a.width));
+    double mean = 0, mean_terms = 0, mean_error = 0;
+    for (int64_t d = 0; d < a.width; ++d) {
+      const double output = results.output.value[at * a.width + d];
+      mean += gradient[d] * output, mean_terms += std::fabs(gradient[d] * output);
+      mean_error += std::fabs(gradient[d]) * results.output.bound[at * a.width + d];
+    }
+    for (int64_t key : row.kept) {
+      const double weight = row.weight[key], *keyed = &in.key[(keys + key) * a.width];
+      const double* value = &in.value[(keys + key) * a.width];
+      double d_weight = 0, terms = mean_terms;
+      for (int64_t d = 0; d < a.width; ++d) {
+        d_weight += gradient[d] * value[d], terms += std::fabs(gradient[d] * value[d]);
+      }
+      const double d_logit = weight * (d_weight - mean), largest = std::fabs(d_weight) + std::fabs(mean);
+      const double error = row.error[key] * largest + weight * (sum_units * terms + mean_error);
+      const double of_keys = error + UNIT * units(a.keys) * weight * largest;
+      const double of_queries = error + UNIT * units(a.heads * a.queries) * weight * largest;
+      results.d_log_forget.value[at] += d_logit * row.newer[key];
+      results.d_log_forget.bound[at] += of_keys * row.newer[key];
+      for (int64_t d = 0; d < a.width; ++d) {
+        const int64_t there = (keys + key) * a.width + d;
+        results.d_query.value[at * a.width + d] += a.scale * d_logit * keyed[d];
+        results.d_query.bound[at * a.width + d] += a.scale * of_keys * std::fabs(keyed[d]);
+        results.d_key.value[there] += a.scale * d_logit * query[d];
+        results.d_key.bound[there] += a.scale * of_queries * std::fabs(query[d]);
+        results.d_value.value[there] += weight * gradient[d];
+        results.d_value.bound[there] +=
+            (row.error[key] + UNIT * units(a.heads * a.queries) * weight) * std::fabs(gradient[d]);
+      }
+    }
+  }
+
+  const Arguments& a;
+  const Inputs& in;
+  Results results;
+  Row row;
+};
+
+}  // namespace
+
+Results attend(const Arguments& arguments, const Inputs& inputs) { return Naive(arguments, inputs).run(); }
