@@ -12,7 +12,7 @@ demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evalu
 		--out runs/demo --resume
 
 test: $(READY) browser  ## The tests.
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(READY)  ## Style, types, and the direction of imports.
 	$(BIN)/ruff check .

@@ -49,10 +49,11 @@ const Kernels* choose() {
   return nullptr;
 }
 
-const Kernels& chosen() {
+const Kernels* once() {
   static const Kernels* const kernels = choose();
-  return *kernels;
+  return kernels;
 }
+const Kernels& chosen() { return *once(); }
 
 // Memory for every thread, poisoned in tests: nothing may read what it has not written.
 template <typename Number>
@@ -160,7 +161,7 @@ const char* guarded(Work work) {
 extern "C" {
 
 // The name of the path, or null where LENGTHWISE_NATIVE names one that this machine does not have.
-const char* lengthwise_path() { return choose() ? chosen().name : nullptr; }
+const char* lengthwise_path() { return once() ? once()->name : nullptr; }
 
 int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.attention import KeyValueCache
@@ -27,6 +28,18 @@ def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
     model = Decoder(DecoderConfig(vocab_size=7))
     select = tokens == 3
     torch.testing.assert_close(model(tokens, select=select), model(tokens)[select])
+
+
+def test_compiled_in_one_graph_for_all_lengths() -> None:
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2))
+    graphs = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(model, fullgraph=True, backend=graphs)
+    for length in (70, 80, 133, 64, 200):
+        tokens = torch.randint(7, (2, length))
+        assert torch.equal(compiled(tokens), model(tokens))
+    assert graphs.frame_count <= 2, "one for the first length, one for any other"
 
 
 def test_tied_head_shares_the_embedding() -> None:

@@ -8,11 +8,12 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, rms_norm
 
 from lengthwise import threshold_relative_attention
-from lengthwise.ops.threshold_relative import reference
+from lengthwise.ops.threshold_relative import native, reference
 
 Inputs = dict[str, Tensor]
 """``query``, ``key``, ``value``, ``log_forget``, and ``gradient``, the one that arrives at the output."""
 ARGUMENTS = ("query", "key", "value", "log_forget")
+NOTHING = 2.0**-90
 
 
 def _draw(
@@ -68,7 +69,7 @@ def _integers(inputs: Inputs, largest: int = 2, seed: int = 0) -> Inputs:
 
 def _run(
     inputs: Inputs,
-    backend: str = "blockwise",
+    backend: str,
     attend: Callable[..., Tensor] = threshold_relative_attention,
     **options: object,
 ) -> Inputs:
@@ -103,22 +104,23 @@ def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, *
     }
 
 
-def _assert_within_budget(inputs: Inputs, **options: object) -> None:
-    """Hold blockwise against the float64 reference on the very same (rounded) inputs.
+def _assert_within_budget(inputs: Inputs, backend: str, **options: object) -> None:
+    """Hold a backend against the float64 reference on the very same (rounded) inputs.
 
     The budget for the largest error of each result is twice the largest error that the reference itself makes in that
     dtype, plus one rounding unit of the largest sum of absolute terms, for where the reference happens to hit the
     result: its softmax cancels exactly in a row with one heavy key, and the product of an output with its gradient,
-    which memory linear in the tokens takes, cancels to rounding. NaN has to be in the same places.
+    which memory linear in the tokens takes, cancels to rounding. Weights near ``NOTHING`` are nothing to a backend that
+    keeps clear of subnormal numbers. NaN has to be in the same places.
     """
     exact = _run({name: tensor.double() for name, tensor in inputs.items()}, "reference", **options)
-    own, blockwise = _run(inputs, "reference", **options), _run(inputs, **options)
+    own, results = _run(inputs, "reference", **options), _run(inputs, backend, **options)
     terms = _terms(inputs, **options)
     for name, right in exact.items():
-        assert blockwise[name].dtype == inputs.get(name, inputs["query"]).dtype
-        assert torch.equal(blockwise[name].isnan(), right.isnan()), f"NaN in {name}"
-        error, allowed = ((x[name].double() - right).nan_to_num().abs().max() for x in (blockwise, own))
-        floor = torch.finfo(blockwise[name].dtype).eps * terms[name].max()
+        assert results[name].dtype == inputs.get(name, inputs["query"]).dtype
+        assert torch.equal(results[name].isnan(), right.isnan()), f"NaN in {name}"
+        error, allowed = ((x[name].double() - right).nan_to_num().abs().max() for x in (results, own))
+        floor = torch.finfo(results[name].dtype).eps * terms[name].max() + NOTHING
         assert error <= 2 * allowed + floor, f"{name}: {error:.2e}, budget 2 × {allowed:.2e} + {floor:.2e}"
 
 
@@ -142,6 +144,31 @@ def assert_within_budget():
     return _assert_within_budget
 
 
-@pytest.fixture(params=["reference", "blockwise"])
+def _compiled(backend: str) -> str:
+    """The backend's name, where it is there."""
+    if backend == "native" and (reason := native.missing()):
+        pytest.skip(reason)
+    return backend
+
+
+@pytest.fixture(params=["reference", "blockwise", "native"])
 def backend(request):
-    return request.param
+    return _compiled(request.param)
+
+
+@pytest.fixture(params=["blockwise", "native"])
+def fast(request):
+    """A backend that is not the reference. With a dtype that native does not take, give both, ``indirect=["fast"]``."""
+    return _compiled(request.param)
+
+
+@pytest.fixture
+def needs_native():
+    """For the tests of what native alone has."""
+    return _compiled("native")
+
+
+@pytest.fixture
+def finest(backend):
+    """The finest dtype that ``backend`` takes, and how closely two ways to one result agree in it."""
+    return (torch.float32, 1e-5) if backend == "native" else (torch.float64, 1e-12)

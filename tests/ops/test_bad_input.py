@@ -7,6 +7,7 @@ import torch
 
 from lengthwise import threshold_relative_attention
 from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import native
 
 
 def zeros(*shape, dtype=torch.float32, device="cpu"):
@@ -44,6 +45,7 @@ REFUSALS = [
     ({"threshold": math.nan}, "threshold is NaN; give a number"),
     *(({"scale": scale}, f"positive finite number; got {scale}") for scale in (0.0, -1.0, math.inf, math.nan)),
     *(({"skip_tolerance": x}, f"at least 0 and below 1; got {x}") for x in (-0.1, 1.0, 1.5, math.nan)),
+    *(({"largest_key_norm": x}, f"a finite number, at least 0; got {x}") for x in (-1.0, math.inf, math.nan)),
     ({"log_forget": zeros(2, 4, 3) + 0.5}, r"at most 0, .* largest value is 0\.5\. Pass logsigmoid\(x\)"),
     ({"backend": "blockwize"}, "no backend called 'blockwize'; did you mean 'blockwise'"),
     ({"backend": "cuda"}, "no backend called 'cuda'; known: auto, blockwise, native, reference"),
@@ -60,3 +62,59 @@ def test_refusal(wrong, sentence):
         threshold_relative_attention(**GOOD | wrong)
     assert isinstance(caught.value, ValueError)
     assert str(caught.value)[-1] in ".?"
+
+
+@pytest.mark.parametrize("queries", [3, 5])
+def test_a_gate_above_one_is_refused_by_every_backend(backend, queries):
+    good = GOOD | {"query": zeros(2, 4, queries, 8), "log_forget": zeros(2, 4, queries)}
+    good["log_forget"][1, 3, 2] = 0.5
+    with pytest.raises(InputError, match=r"at most 0, .* largest value is 0\.5\. Pass logsigmoid\(x\)"):
+        threshold_relative_attention(**good, backend=backend)
+
+
+NOT_COMPILED = "native kernels were not compiled when lengthwise was installed; install GCC or Clang"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_native_refuses_what_it_does_not_take(dtype):
+    tensors = {name: tensor.to(dtype) for name, tensor in GOOD.items()}
+    with pytest.raises(
+        InputError, match=f"takes float32 and bfloat16 on the CPU; got {dtype} on cpu. Use backend='auto'"
+    ):
+        threshold_relative_attention(**tensors, backend="native")
+    assert threshold_relative_attention(**tensors).dtype == dtype
+
+
+@pytest.fixture
+def not_compiled(monkeypatch):
+    """An installation without a compiler."""
+    monkeypatch.setattr(native.library, "COMPILED", False)
+    native.library.library.cache_clear()
+    yield
+    native.library.library.cache_clear()
+
+
+def test_native_that_is_not_compiled(not_compiled):
+    with pytest.raises(InputError, match=NOT_COMPILED):
+        threshold_relative_attention(**GOOD, backend="native")
+    with pytest.raises(InputError, match=NOT_COMPILED):
+        native.path()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_auto_is_blockwise_where_native_is_not_compiled(draw, not_compiled, dtype):
+    inputs = draw(100, dtype=dtype)
+    del inputs["gradient"]
+    expected = threshold_relative_attention(**inputs, backend="blockwise")
+    assert torch.equal(threshold_relative_attention(**inputs), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.float16])
+def test_auto_takes_the_fastest_that_fits(draw, needs_native, dtype):
+    inputs = draw(1000, dtype=dtype)
+    del inputs["gradient"]
+    results = {name: threshold_relative_attention(**inputs, backend=name) for name in ("auto", "blockwise")}
+    if dtype in native.DTYPES:
+        results["native"] = threshold_relative_attention(**inputs, backend="native")
+        assert not torch.equal(results["native"], results["blockwise"]), "or the next line would see nothing"
+    assert torch.equal(results["auto"], results.get("native", results["blockwise"]))

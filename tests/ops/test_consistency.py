@@ -6,7 +6,19 @@ import torch
 from lengthwise import threshold_relative_attention
 
 ARGUMENTS = ("query", "key", "value", "log_forget")
-CHUNKS = [[1] * 150, [64, 64, 22], [100, 1, 49], [63, 1, 1, 85], [149, 1]]
+CHUNKS = pytest.mark.parametrize(
+    "chunks",
+    [[1] * 150, [64, 64, 22], [100, 1, 49], [63, 1, 1, 85], [146, 4], [145, 5]],
+    ids=["tokens", "tiles", "100+1+49", "63+1+1+85", "146+4", "145+5"],
+)
+BACKENDS_AND_DTYPES = pytest.mark.parametrize(
+    ("fast", "dtype"),
+    [
+        *(("blockwise", dtype) for dtype in (torch.float32, torch.bfloat16, torch.float64)),
+        *(("native", dtype) for dtype in (torch.float32, torch.bfloat16)),
+    ],
+    indirect=["fast"],
+)
 
 
 def in_chunks(inputs, chunks, document_ids=None, **options):
@@ -39,31 +51,33 @@ def at_the_threshold(inputs, row):
     return scores[row, : row + 1 : max(row // 2, 1)].tolist()
 
 
-@pytest.mark.parametrize("chunks", CHUNKS, ids=["tokens", "tiles", "100+1+49", "63+1+1+85", "149+1"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@CHUNKS
+@BACKENDS_AND_DTYPES
 @pytest.mark.parametrize("head_dim", [16, 33])
-def test_blockwise_chunks_are_the_whole_to_the_bit(draw, chunks, dtype, head_dim):
+def test_chunks_are_the_whole_to_the_bit(draw, fast, chunks, dtype, head_dim):
     inputs = draw(150, heads=2, kv_heads=1, head_dim=head_dim, dtype=dtype)
     documents = torch.arange(150)[None] // 40
     for threshold in (0.0, *at_the_threshold(inputs, 120)):
-        assert torch.equal(in_chunks(inputs, chunks, threshold=threshold), whole(inputs, threshold=threshold))
-    assert torch.equal(in_chunks(inputs, chunks, documents), whole(inputs, document_ids=documents))
+        options = {"backend": fast, "threshold": threshold}
+        assert torch.equal(in_chunks(inputs, chunks, **options), whole(inputs, **options))
+    options = {"backend": fast, "document_ids": documents}
+    assert torch.equal(in_chunks(inputs, chunks, **options), whole(inputs, **options))
 
 
-@pytest.mark.parametrize("chunks", CHUNKS, ids=["tokens", "tiles", "100+1+49", "63+1+1+85", "149+1"])
-def test_blockwise_keeps_the_same_keys_when_the_threshold_is_a_score(draw, chunks):
-    inputs = draw(150, heads=1, head_dim=64)
-    inputs["key"] = inputs["key"][:, :, :1].repeat(1, 1, 150, 1)  # one key over and over: one score in every place
-    inputs["value"] = torch.eye(150, 64)[None, None]
-    for row in (0, 63, 64, 149):
-        (threshold,) = at_the_threshold(inputs, row)[:1]
-        ours = whole(inputs, threshold=threshold, skip_tolerance=0.0)
-        assert torch.equal(in_chunks(inputs, chunks, threshold=threshold, skip_tolerance=0.0), ours)
-        kept = (ours[0, 0, row] > 0).sum()
-        assert kept in (0, min(row + 1, 64)), "the same score must fall to the same side everywhere"
+@pytest.mark.parametrize("factor", [1, 5, 20])  # the larger two need a running maximum
+@pytest.mark.parametrize("last", [1, 4, 5, 70])
+@pytest.mark.parametrize("tokens", [2047, 2048])
+def test_a_long_prefill_and_its_last_chunk_to_the_bit(draw, fast, tokens, last, factor):
+    inputs = draw(tokens, tokens if last == 70 else 70, heads=2, kv_heads=1)
+    inputs["log_forget"] = inputs["log_forget"] * torch.tensor([[[1.0], [1e-3]]])
+    inputs["query"], inputs["key"] = factor * inputs["query"], factor * inputs["key"]
+    end = inputs | {name: inputs[name][:, :, -last:] for name in ("query", "log_forget")}
+    for skip_tolerance in (None, 0.0):
+        options = {"backend": fast, "skip_tolerance": skip_tolerance}
+        assert torch.equal(whole(end, **options), whole(inputs, **options)[:, :, -last:])
 
 
-@pytest.mark.parametrize("chunks", CHUNKS, ids=["tokens", "tiles", "100+1+49", "63+1+1+85", "149+1"])
+@CHUNKS
 def test_chunks_keep_the_same_keys(draw, integers, backend, chunks):
     # A materialised product has another shape, thus another order of summation, for each chunk, so its scores agree
     # only to rounding. Clear of the threshold, or exact and on it, the decisions agree.
@@ -75,23 +89,23 @@ def test_chunks_keep_the_same_keys(draw, integers, backend, chunks):
         torch.testing.assert_close(in_chunks(inputs, chunks, **options), whole(inputs, **options))
 
 
-def test_a_row_that_is_done_is_not_touched_by_its_neighbours(draw):
+def test_a_row_that_is_done_is_not_touched_by_its_neighbours(draw, fast):
     # Its keys within the horizon have value zero, so that anything at all from beyond would show.
     inputs = draw(512, heads=1)
     inputs["value"][:, :, 200:] = 0
     inputs["log_forget"] = torch.full_like(inputs["log_forget"], -0.7)
     inputs["log_forget"][:, :, 500] = -1e-4
-    output = whole(inputs)
+    output = whole(inputs, backend=fast)
     assert (output[:, :, 500] != 0).any()
     assert (output[:, :, 501:] == 0).all()
-    assert torch.equal(in_chunks(inputs, [500, 1] + [1] * 11), output)
+    assert torch.equal(in_chunks(inputs, [500, 1] + [1] * 11, backend=fast), output)
 
 
 @pytest.mark.parametrize("changed", [1, 63, 64, 100, 149])
-def test_blockwise_is_causal_to_the_bit(draw, changed):
+def test_causal_to_the_bit(draw, fast, changed):
     inputs, others = draw(150), draw(150, seed=1)
     later = {n: torch.cat([inputs[n][:, :, :changed], 9 * others[n][:, :, changed:]], 2) for n in ARGUMENTS}
-    assert torch.equal(whole(later)[:, :, :changed], whole(inputs)[:, :, :changed])
+    assert torch.equal(whole(later, backend=fast)[:, :, :changed], whole(inputs, backend=fast)[:, :, :changed])
 
 
 @pytest.mark.parametrize("earlier", [1, 64, 100])
@@ -104,15 +118,19 @@ def test_earlier_outputs_send_no_gradient_to_later_tokens(draw, run, backend, ea
         assert earlier == 1 or (results[name][:, :, :earlier] != 0).any()
 
 
-def test_blockwise_batch_is_one_by_one(draw):
-    inputs = draw(700, batch=3, heads=4, kv_heads=2)
-    documents = torch.arange(700) // torch.tensor([[700], [100], [33]])
-    one_by_one = [
-        whole({n: inputs[n][i : i + 1] for n in ARGUMENTS}, document_ids=documents[i : i + 1]) for i in range(3)
-    ]
-    assert torch.equal(torch.cat(one_by_one), whole(inputs, document_ids=documents))
-    one_group = {n: inputs[n][:, : 2 if n in ("query", "log_forget") else 1] for n in ARGUMENTS}
-    assert torch.equal(whole(one_group), whole(inputs)[:, :2])
+@pytest.mark.parametrize(("keys", "queries"), [(700, 700), (700, 3), (2048, 1)])
+def test_batch_is_one_by_one(draw, run, fast, keys, queries):
+    inputs = draw(keys, queries, batch=3, heads=4, kv_heads=2)
+    documents = torch.arange(keys) // torch.tensor([[keys], [100], [33]])
+    together = run(inputs, fast, document_ids=documents)
+    for i in range(3):
+        alone = run({n: x[i : i + 1] for n, x in inputs.items()}, fast, document_ids=documents[i : i + 1])
+        assert torch.equal(alone["output"], together["output"][i : i + 1])
+        for name in ARGUMENTS:  # blockwise sums over other tiles of queries at once
+            close = torch.equal if fast == "native" else torch.allclose
+            assert close(alone[name], together[name][i : i + 1]), name
+    one_group = {n: x[:, : 1 if n in ("key", "value") else 2] for n, x in inputs.items()}
+    assert torch.equal(whole(one_group, backend=fast), whole(inputs, backend=fast)[:, :2])
 
 
 def transposed(tensor):
@@ -137,13 +155,23 @@ def expanded(tensor):
     return tensor[:1].expand(2, *tensor.shape[1:])
 
 
-@pytest.mark.parametrize("layout", [transposed, cached, columns, expanded])
-def test_strides_do_not_matter(draw, run, layout):
-    inputs = draw(100, 70, batch=2, heads=4, kv_heads=2)
+def grouped(tensor):
+    """One head seen by all, and one batch entry seen twice."""
+    return tensor[:1, :1].expand(2, *tensor.shape[1:])
+
+
+@pytest.mark.parametrize("queries", [70, 3])
+@pytest.mark.parametrize("layout", [transposed, cached, columns, expanded, grouped])
+@pytest.mark.parametrize("head_dim", [16, 33])
+def test_strides_do_not_matter(draw, run, fast, layout, head_dim, queries):
+    inputs = draw(100, queries, batch=2, heads=4, kv_heads=2, head_dim=head_dim)
     laid_out = {name: layout(tensor) for name, tensor in inputs.items()}
     dense = {name: tensor.contiguous() for name, tensor in laid_out.items()}
     assert any(tensor.stride() != dense[name].stride() for name, tensor in laid_out.items())
-    results, expected = run(laid_out), run(dense)
+    results, expected = run(laid_out, fast), run(dense, fast)
     assert torch.equal(results["output"], expected["output"])
-    for name in ARGUMENTS:  # a strided gradient is summed in another order
-        torch.testing.assert_close(results[name], expected[name])
+    for name in ARGUMENTS:
+        if fast == "native":
+            assert torch.equal(results[name], expected[name])
+        else:  # a strided gradient is summed in another order
+            torch.testing.assert_close(results[name], expected[name])

@@ -26,8 +26,8 @@ class Sizes:
 class Layout:
     """Where the queries and the keys of a call stand. The queries are the last of the keys.
 
-    ``key_documents`` is None where all tokens of a sequence belong together; documents are contiguous runs of equal ids.
-    Positions are worked out when they are asked for: a decoding step seldom needs those of all keys.
+    ``key_documents`` is None where all tokens of a sequence belong together; documents are contiguous runs of equal
+    ids. Positions are worked out when they are asked for: a decoding step seldom needs those of all keys.
     """
 
     queries: int

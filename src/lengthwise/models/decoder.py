@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -100,7 +101,8 @@ class Decoder(nn.Module):
                 f"tokens must be (batch, tokens) integers; got {tokens.dtype} of shape {tuple(tokens.shape)}."
             )
         if (
-            tokens.device.type == "cpu"
+            not torch.compiler.is_compiling()  # a graph has no numbers to ask for
+            and tokens.device.type == "cpu"
             and tokens.numel()
             and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size
         ):

@@ -1,6 +1,7 @@
 """Threshold relative attention (arXiv 2503.23174): the public function, its checks, and the choice of a backend."""
 
 import math
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Int
@@ -116,12 +117,12 @@ def _attend(
     skip_tolerance: float | None,
     largest_key_norm: float | None,
 ) -> tuple[Tensor, Tensor]:
-    if torch.is_autocast_enabled(query.device.type):
-        dtype = torch.get_autocast_dtype(query.device.type)
-        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
+    device = query.device.type
+    if torch.is_autocast_enabled(device):
+        query, key, value = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (query, key, value))
     check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
     if backend == "auto":
-        on_cpu = query.device.type == "cpu" and query.dtype in native.DTYPES and native.missing() is None
+        on_cpu = device == "cpu" and query.dtype in native.DTYPES and native.missing() is None
         backend = "native" if on_cpu else "blockwise"
     if backend not in BACKENDS:
         raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
@@ -134,6 +135,7 @@ def _attend(
     limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
-    return BACKENDS[backend](
-        query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
-    )
+    with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
+        return BACKENDS[backend](
+            query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
+        )

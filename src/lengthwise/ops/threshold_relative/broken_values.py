@@ -28,17 +28,21 @@ def attend_around(
 
 
 def differentiate_around(
-    differentiate: Callable[[Tensor, Tensor], tuple[Tensor, ...]], gradient: Tensor, value: Tensor, output: Tensor
+    differentiate: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]],
+    gradient: Tensor,
+    value: Tensor,
+    output: Tensor,
 ) -> tuple[Tensor, ...]:
-    """Gradients of query, key, value and the rest, by ``differentiate(gradient, value)``.
+    """Gradients of query, key, value and the rest, by ``differentiate(gradient, value, output)``.
 
     An output that is NaN for its values passes no gradient on, and a broken value receives none.
     """
-    if is_finite(output) or is_finite(value):
-        return differentiate(gradient, value)
-    broken = ~value.isfinite()
-    gradient = gradient.masked_fill(output.isnan(), 0)
-    d_query, d_key, d_value, *rest = differentiate(gradient, value.masked_fill(broken, 0))
+    if is_finite(value):
+        return differentiate(gradient, value, output)
+    broken, touched = ~value.isfinite(), output.isnan()
+    d_query, d_key, d_value, *rest = differentiate(
+        gradient.masked_fill(touched, 0), value.masked_fill(broken, 0), output.masked_fill(touched, 0)
+    )
     return d_query, d_key, d_value.masked_fill(broken, 0), *rest
 
 

@@ -70,11 +70,12 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of query, key, value and log_forget, in their dtypes."""
 
-    def run(gradient: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def run(gradient: Tensor, value: Tensor, output: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
         return backward(walk, gradient, output, largest, total, steps)
 
-    gradients = differentiate_around(run, gradient, value, output)
+    with torch.autocast(query.device.type, enabled=False):
+        gradients = differentiate_around(run, gradient, value, output)
     d_query, d_key, d_value, d_log_forget = (
         of.to(tensor.dtype) for of, tensor in zip(gradients, (query, key, value, log_forget), strict=True)
     )

@@ -53,7 +53,7 @@ def attend(
     bound = -1.0 if largest_key_norm is None else largest_key_norm
     operator = torch.ops.lengthwise.threshold_relative_native
     output, rows = operator(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound)
-    return output.to(query.dtype), rows[2]
+    return output.to(query.dtype), rows[2].to(torch.int32)
 
 
 @torch.library.impl(_OPERATOR, "CPU")
@@ -98,10 +98,10 @@ def _backward(
     """Gradients of query, key, value and log_forget, in their dtypes."""
     inputs = Inputs(query, key, log_forget, document_ids, limit, scale)
 
-    def run(gradient: Tensor, value: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
+    def run(gradient: Tensor, value: Tensor, output: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
         return backward(inputs, gradient, value, output, rows)
 
-    gradients, finding = run(gradient, value)
+    gradients, finding = run(gradient, value, output)
     if finding == Finding.NOT_FINITE:
         gradients = differentiate_around(lambda *of: run(*of)[0], gradient, value, output)
     tensors = (query, key, value, log_forget)

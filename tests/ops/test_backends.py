@@ -1,0 +1,96 @@
+"""The fast backends against the float64 reference: output and all gradients, within twice the reference's own error."""
+
+import math
+
+import pytest
+import torch
+
+MARGIN = 1e-5  # of scores from the threshold; float32 products of normalised rows are good to a tenth of it
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+GEOMETRY = [
+    *({"keys": keys} for keys in (1, 63, 64, 65, 130, 200)),
+    {"keys": 65, "queries": 1},
+    {"keys": 130, "queries": 64},
+    {"keys": 200, "queries": 75, "batch": 2},
+    {"keys": 300, "queries": 5, "heads": 1},
+    *({"keys": 130, "head_dim": head_dim} for head_dim in (1, 8, 33, 40, 64, 96, 128, 256)),
+    {"keys": 100, "heads": 4, "kv_heads": 2, "batch": 2},
+    {"keys": 100, "queries": 40, "heads": 3, "kv_heads": 1, "head_dim": 40},
+]
+
+
+def documents(keys, *starts):
+    """One row of ids: a new document at each start."""
+    return (torch.arange(keys)[:, None] >= torch.tensor([0, *starts])).sum(-1)
+
+
+@DTYPES
+@pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.7])
+@pytest.mark.parametrize("geometry", GEOMETRY, ids=lambda g: ",".join(f"{k}={v}" for k, v in g.items()))
+def test_within_budget(draw, assert_within_budget, fast, geometry, threshold, dtype):
+    inputs = draw(**geometry, dtype=dtype, threshold=threshold, margin=MARGIN)
+    assert_within_budget(inputs, fast, threshold=threshold)
+
+
+@DTYPES
+@pytest.mark.parametrize("queries", [200, 77, 3])
+@pytest.mark.parametrize("starts", [(), (1, 64, 65), (30, 100, 199), tuple(range(200))])
+def test_documents_within_budget(draw, assert_within_budget, fast, queries, starts, dtype):
+    inputs = draw(200, queries, batch=2, heads=4, kv_heads=2, dtype=dtype, margin=MARGIN)
+    ids = torch.stack([documents(200, *starts), torch.arange(200) // 7 % 3])  # the second come back after a while
+    assert_within_budget(inputs, fast, document_ids=ids)
+
+
+@DTYPES
+@pytest.mark.parametrize("head_dim", [16, 32, 33])  # 1 / sqrt(head_dim) is a number of two, or none
+@pytest.mark.parametrize("product", [-3, 0, 1, 6, 7])
+def test_integers_that_hit_the_threshold(draw, integers, assert_within_budget, fast, product, head_dim, dtype):
+    inputs = integers(draw(150, head_dim=head_dim, dtype=dtype))
+    products = inputs["query"].double() @ inputs["key"].double().mT
+    assert (products == product).any()
+    assert_within_budget(inputs, fast, threshold=product / math.sqrt(head_dim))
+    assert_within_budget(inputs, fast, threshold=product * 0.3, scale=0.3)
+    assert_within_budget(inputs, fast, threshold=product * 0.3, scale=0.3, document_ids=documents(150, 50)[None])
+    last = inputs | {name: inputs[name][:, :, -2:] for name in ("query", "log_forget", "gradient")}
+    assert_within_budget(last, fast, threshold=product * 0.3, scale=0.3)
+
+
+@DTYPES
+@pytest.mark.parametrize("layout", ["transposed", "columns", "expanded"])
+@pytest.mark.parametrize("queries", [100, 70, 3])
+def test_any_layout_in_memory_within_budget(draw, assert_within_budget, fast, queries, layout, dtype):
+    inputs = draw(100, queries, batch=2, heads=4, kv_heads=2, head_dim=33, dtype=dtype, margin=MARGIN)
+    lay_out = {
+        "transposed": lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
+        "columns": lambda x: x.movedim(-1, 0).contiguous().movedim(0, -1),
+        "expanded": lambda x: x[:1, :1].expand(x.shape),
+    }[layout]
+    inputs = {name: lay_out(x) for name, x in inputs.items()}
+    assert not inputs["key"].is_contiguous()
+    assert_within_budget(inputs, fast)
+
+
+def test_packed_documents_are_separate_ones(draw, run, backend, finest):
+    lengths, (dtype, atol) = (5, 64, 1, 90), finest
+    inputs = draw(sum(lengths), heads=4, kv_heads=2, dtype=dtype)
+    packed = run(inputs, backend, document_ids=documents(160, 5, 69, 70)[None])
+    split = zip(*(tensor.split(lengths, dim=2) for tensor in inputs.values()), strict=True)
+    separate = [run(dict(zip(inputs, parts, strict=True)), backend) for parts in split]
+    for name, tensor in packed.items():
+        torch.testing.assert_close(tensor, torch.cat([part[name] for part in separate], 2), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(("front", "back"), [(70, 0), (0, 70), (3, 5)])
+def test_padding_changes_nothing(draw, run, backend, finest, front, back):
+    dtype, atol = finest
+    inputs = draw(100, dtype=dtype)
+    widths = {name: (0, 0) * (name != "log_forget") + (front, back) for name in inputs}
+    padded = {name: torch.nn.functional.pad(tensor, widths[name], value=-1.0) for name, tensor in inputs.items()}
+    padded["gradient"][:, :, :front], padded["gradient"][:, :, front + 100 :] = 0, 0
+    ids = documents(front + 100 + back, front, front + 100)[None]
+    results = run(padded, backend, document_ids=ids)
+    for name, expected in run(inputs, backend).items():
+        torch.testing.assert_close(results[name][:, :, front : front + 100], expected, rtol=0, atol=atol)
+        if name != "output":
+            assert (results[name][:, :, :front] == 0).all()
+            assert (results[name][:, :, front + 100 :] == 0).all()
