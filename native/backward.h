@@ -34,20 +34,23 @@ class Chain {
 };
 
 class Backward {
+  static constexpr int BLOCK = 64, GROUPS = BLOCK / GROUP;
+
  public:
   Backward(const Arguments& arguments, std::atomic<int32_t>* passed) : a_(arguments), passed_(passed) {}
 
   static int64_t scratch(const Arguments& a) { return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE; }
 
-  int64_t tasks() const { return a_.batch * a_.heads * Block::count(a_); }
+  static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
   void run(int64_t task, float* scratch) const {
     const int64_t chains = a_.batch * a_.kv_heads, group = a_.heads / a_.kv_heads;
     const int64_t chain = task % chains, turn = task / chains;
     const int64_t slot = chain / a_.kv_heads * a_.heads + chain % a_.kv_heads * group + turn % group;
     const int64_t start = slot * a_.queries;
-    Block block(a_, slot, turn / group,
-                [&](int64_t row) { return a_.total[start + row] == 0 ? INFINITY : 1 / a_.visited[start + row]; });
+    Block<BLOCK> block(a_, slot, turn / group, [&](int64_t row) {
+      return a_.total[start + row] == 0 ? INFINITY : 1 / a_.visited[start + row];
+    });
     State state(a_, block, Chain(passed_, chains, task), scratch);
     for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.visit(tile);
     state.finish();
@@ -55,7 +58,7 @@ class Backward {
 
  private:
   struct State {
-    State(const Arguments& a, Block& block, Chain chain, float* scratch)
+    State(const Arguments& a, Block<BLOCK>& block, Chain chain, float* scratch)
         : a(a),
           block(block),
           chain(chain),
@@ -189,7 +192,7 @@ class Backward {
     }
 
     const Arguments& a;
-    Block& block;
+    Block<BLOCK>& block;
     Chain chain;
     const int64_t width;
     const Rows key, value;

@@ -7,9 +7,6 @@
 
 namespace LENGTHWISE_PATH {
 
-constexpr int BLOCK = 64;  // queries in a block; blocks stand at multiples of it in positions
-constexpr int GROUPS = BLOCK / GROUP;
-
 // A gate of minus infinity would make NaN of a count of 0.
 inline float gate_of(float log_forget) { return (log_forget < -1e30f ? -1e30f : log_forget) * LOG2_E; }
 // 1 / (1 - e^-x) is at most 1 + 1 / x; without the absolute value, a gate of 0 would make it minus infinity.
@@ -18,7 +15,10 @@ inline float series_of(float gate) { return 1 + LOG2_E / std::fabs(gate); }
 inline float limit_of(const Arguments& a, float gate) { return static_cast<float>(a.limit) + 0 * gate; }
 
 // Rows are indices into (queries); positions count over the keys, and the last query stands at the last key.
+template <int BLOCK>  // queries in a block; blocks stand at multiples of it in positions
 struct Block {
+  static constexpr int GROUPS = BLOCK / GROUP;
+
   const Arguments& arguments;
   int64_t batch, head, kv_head;
   int64_t slot;                         // (batch, head), counted in one
@@ -84,6 +84,7 @@ struct Block {
 
   // How many keys of a tile, from its first on, some lane of a group may see; rounded up, at most TILE.
   int seen(int group, int64_t tile) const {
+    if (last[group] < tile * TILE) return 0;
     return static_cast<int>(smaller<int64_t>(TILE, (last[group] - tile * TILE) / GROUP * GROUP + GROUP));
   }
 };
@@ -92,7 +93,8 @@ struct Block {
 template <bool HIDDEN>
 class Sight {
  public:
-  Sight(const Block& block, int first_lane, int64_t tile)
+  template <int BLOCK>
+  Sight(const Block<BLOCK>& block, int first_lane, int64_t tile)
       : position_(block.position + first_lane),
         document_(block.document + first_lane),
         documents_(block.arguments.document ? block.arguments.document + block.batch * block.arguments.keys : nullptr),

@@ -5,6 +5,7 @@
 
 namespace LENGTHWISE_PATH {
 
+template <int BLOCK>
 class Forward {
  public:
   // `norms` holds for each key the largest norm of the keys up to it, (batch, kv_heads, keys), unless the caller knows
@@ -13,21 +14,24 @@ class Forward {
 
   static int64_t scratch(const Arguments& a) { return padded(a.width) * 2 * (BLOCK + TILE) + 2 * TILE * GROUP; }
 
-  int64_t tasks() const { return a_.batch * a_.heads * Block::count(a_); }
+  static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
-  // The longest walks first, so that none is left over for the end.
+  // Head after head, whose keys stay in the cache meanwhile; the longest walks first, so that none is left for the end.
   void run(int64_t task, float* scratch) const {
-    const int64_t heads = a_.batch * a_.heads, slot = task % heads;
+    const int64_t blocks = Block<BLOCK>::count(a_), slot = task / blocks;
     const float* gates = a_.log_forget + slot * a_.queries;
-    Block block(a_, slot, task / heads, [&](int64_t row) { return a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
+    Block<BLOCK> block(a_, slot, task % blocks,
+                       [&](int64_t row) { return a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
     State state(*this, block, scratch);
     for (int64_t tile = block.newest; tile >= 0 && !block.empty(); --tile) state.visit(tile);
     state.finish();
   }
 
  private:
+  static constexpr int GROUPS = BLOCK / GROUP;
+
   struct State {
-    State(const Forward& forward, Block& block, float* scratch)
+    State(const Forward& forward, Block<BLOCK>& block, float* scratch)
         : a(forward.a_),
           block(block),
           width(padded(a.width)),
@@ -64,7 +68,7 @@ class Forward {
       const float* values = tile_of(value, tile * TILE, a.keys, value_tile);
       int group[2], count = 0;
       for (int g = 0; g < GROUPS; ++g) {
-        if (block.open[g]) group[count++] = g;
+        if (block.open[g] && block.seen(g, tile) > 0) group[count++] = g;
         if (count == 2 || (count == 1 && g == GROUPS - 1)) {
           const float* of[2];
           float* to[2];
@@ -180,7 +184,7 @@ class Forward {
     }
 
     const Arguments& a;
-    Block& block;
+    Block<BLOCK>& block;
     const int64_t width;
     const Rows key, value;
     const float* norms;

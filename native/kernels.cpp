@@ -29,10 +29,21 @@ void norms(const Arguments& a, float* to, int64_t task) {
   }
 }
 
-int64_t forward_tasks(const Arguments& a) { return Forward(a, nullptr).tasks(); }
+#ifndef LENGTHWISE_LONG
+#define LENGTHWISE_LONG 4096  // the sanitizers' build has fewer, to get there at all
+#endif
+
+// Long walks that nothing may end take more queries along: the keys come from memory once for all of them.
+bool long_walks(const Arguments& a) { return a.skip_tolerance == 0 && a.keys > LENGTHWISE_LONG; }
+
+int64_t forward_tasks(const Arguments& a) { return long_walks(a) ? Forward<128>::tasks(a) : Forward<64>::tasks(a); }
+
+int64_t forward_scratch(const Arguments& a) {
+  return long_walks(a) ? Forward<128>::scratch(a) : Forward<64>::scratch(a);
+}
 
 void forward(const Arguments& a, const float* norms, int64_t task, float* scratch) {
-  Forward(a, norms).run(task, scratch);
+  long_walks(a) ? Forward<128>(a, norms).run(task, scratch) : Forward<64>(a, norms).run(task, scratch);
 }
 
 void backward(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
@@ -56,8 +67,8 @@ void decode_finish(const Arguments& a, int64_t index, const FewRow& row) { Decod
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    LENGTHWISE_NAME, norm_tasks,      norms,          forward_tasks, Forward::scratch, forward,       Backward::scratch,
-    backward,        Decode::scratch, decode_prepare, decode_visit,  decode_join,      decode_finish,
+    LENGTHWISE_NAME,   norm_tasks, norms,           forward_tasks,  forward_scratch, forward,     Backward::tasks,
+    Backward::scratch, backward,   Decode::scratch, decode_prepare, decode_visit,    decode_join, decode_finish,
 };
 
 }  // namespace LENGTHWISE_PATH

@@ -13,6 +13,7 @@ struct Kernels {
   int64_t (*forward_tasks)(const Arguments&);
   int64_t (*forward_scratch)(const Arguments&);  // floats for each thread
   void (*forward)(const Arguments&, const float* norms, int64_t task, float* scratch);
+  int64_t (*backward_tasks)(const Arguments&);
   int64_t (*backward_scratch)(const Arguments&);
   void (*backward)(const Arguments&, std::atomic<int32_t>* passed, int64_t task, float* scratch);
   int64_t (*decode_scratch)(const Arguments&);

@@ -180,7 +180,7 @@ const char* lengthwise_threshold_relative_forward(const Arguments* a) {
 
 const char* lengthwise_threshold_relative_backward(const Arguments* a) {
   return guarded([&] {
-    const int64_t tasks = chosen().forward_tasks(*a);
+    const int64_t tasks = chosen().backward_tasks(*a);
     std::vector<std::atomic<int32_t>> passed(tasks);
     for (auto& tile : passed) tile = std::numeric_limits<int32_t>::max();
     const Floats scratch(a->threads, chosen().backward_scratch(*a));
