@@ -33,9 +33,8 @@ class Chain {
   int64_t stride_, task_, first_;
 };
 
+template <int BLOCK>
 class Backward {
-  static constexpr int BLOCK = 64, GROUPS = BLOCK / GROUP;
-
  public:
   Backward(const Arguments& arguments, std::atomic<int32_t>* passed) : a_(arguments), passed_(passed) {}
 
@@ -57,6 +56,8 @@ class Backward {
   }
 
  private:
+  static constexpr int GROUPS = BLOCK / GROUP;
+
   struct State {
     State(const Arguments& a, Block<BLOCK>& block, Chain chain, float* scratch)
         : a(a),

@@ -46,8 +46,14 @@ void forward(const Arguments& a, const float* norms, int64_t task, float* scratc
   long_walks(a) ? Forward<128>(a, norms).run(task, scratch) : Forward<64>(a, norms).run(task, scratch);
 }
 
+int64_t backward_tasks(const Arguments& a) { return long_walks(a) ? Backward<128>::tasks(a) : Backward<64>::tasks(a); }
+
+int64_t backward_scratch(const Arguments& a) {
+  return long_walks(a) ? Backward<128>::scratch(a) : Backward<64>::scratch(a);
+}
+
 void backward(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
-  Backward(a, passed).run(task, scratch);
+  long_walks(a) ? Backward<128>(a, passed).run(task, scratch) : Backward<64>(a, passed).run(task, scratch);
 }
 
 void decode_prepare(const Arguments& a, const float* norms, int64_t index, FewRow& row, float* scratch) {
@@ -67,8 +73,8 @@ void decode_finish(const Arguments& a, int64_t index, const FewRow& row) { Decod
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    LENGTHWISE_NAME,   norm_tasks, norms,           forward_tasks,  forward_scratch, forward,     Backward::tasks,
-    Backward::scratch, backward,   Decode::scratch, decode_prepare, decode_visit,    decode_join, decode_finish,
+    LENGTHWISE_NAME,  norm_tasks, norms,           forward_tasks,  forward_scratch, forward,     backward_tasks,
+    backward_scratch, backward,   Decode::scratch, decode_prepare, decode_visit,    decode_join, decode_finish,
 };
 
 }  // namespace LENGTHWISE_PATH

@@ -19,10 +19,13 @@ __all__ = ["DTYPES", "attend", "missing", "path"]
 
 DTYPES = (torch.float32, torch.bfloat16)
 _OPERATOR = "lengthwise::threshold_relative_native"
-_INPUTS = "Tensor query, Tensor key, Tensor value, Tensor log_forget, Tensor? document_ids, float limit, float scale"
+_INPUTS = (
+    "Tensor query, Tensor key, Tensor value, Tensor log_forget, Tensor? document_ids, "
+    "float limit, float scale, float skip_tolerance"
+)
 
 # Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
-torch.library.define(_OPERATOR, f"({_INPUTS}, float skip_tolerance, float largest_key_norm) -> (Tensor, Tensor)")
+torch.library.define(_OPERATOR, f"({_INPUTS}, float largest_key_norm) -> (Tensor, Tensor)")
 torch.library.define(
     f"{_OPERATOR}_backward",
     f"(Tensor gradient, {_INPUTS}, Tensor output, Tensor rows) -> (Tensor, Tensor, Tensor, Tensor)",
@@ -69,10 +72,10 @@ def _forward(
     largest_key_norm: float,
 ) -> tuple[Tensor, ...]:
     """Output in float32, and what the backward pass has to know of each row."""
-    inputs = Inputs(query, key, log_forget, document_ids, limit, scale)
+    inputs = Inputs(query, key, log_forget, document_ids, limit, scale, skip_tolerance)
 
     def run(value: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
-        return forward(inputs, value, skip_tolerance, largest_key_norm)
+        return forward(inputs, value, largest_key_norm)
 
     results, finding = run(value)
     if finding == Finding.GATE_ABOVE_ONE:
@@ -92,11 +95,12 @@ def _backward(
     document_ids: Tensor | None,
     limit: float,
     scale: float,
+    skip_tolerance: float,
     output: Tensor,
     rows: Tensor,
 ) -> tuple[Tensor, ...]:
     """Gradients of query, key, value and log_forget, in their dtypes."""
-    inputs = Inputs(query, key, log_forget, document_ids, limit, scale)
+    inputs = Inputs(query, key, log_forget, document_ids, limit, scale, skip_tolerance)
 
     def run(gradient: Tensor, value: Tensor, output: Tensor) -> tuple[tuple[Tensor, ...], Finding]:
         return backward(inputs, gradient, value, output, rows)
@@ -117,7 +121,7 @@ def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.limit, ctx.scale, _, _ = inputs
+    *tensors, ctx.limit, ctx.scale, ctx.skip_tolerance, _ = inputs
     # The unrounded output: its product with the gradient must not carry bfloat16's error.
     ctx.save_for_backward(*tensors, *output)
 
@@ -125,7 +129,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 def _differentiate(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     *inputs, output, rows = ctx.saved_tensors
     differentiate = torch.ops.lengthwise.threshold_relative_native_backward
-    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, output, rows)
+    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, output, rows)
     return *gradients, None, None, None, None, None
 
 

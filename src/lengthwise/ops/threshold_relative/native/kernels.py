@@ -19,10 +19,11 @@ class Inputs:
         document_ids: Int[Tensor, "batch keys"] | None,
         limit: float,
         scale: float,
+        skip_tolerance: float,
     ) -> None:
         self.query, self.key = _rows(query), _rows(key)
         self.log_forget = log_forget.to(torch.float32).contiguous()
-        self.limit, self.scale = limit, scale
+        self.limit, self.scale, self.skip_tolerance = limit, scale, skip_tolerance
         self.documents: tuple[Tensor, ...] = ()
         if document_ids is not None:
             self.documents = tuple(x.to(torch.int32).contiguous() for x in oldest_visible(document_ids, query.shape[2]))
@@ -33,7 +34,8 @@ class Inputs:
         sizes = (batch, heads, self.key.shape[1], queries, self.key.shape[2], width)
         arguments = Arguments(*sizes, self.query.dtype == torch.bfloat16, torch.get_num_threads())
         arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(value)
-        arguments.log_forget, arguments.limit, arguments.scale = self.log_forget.data_ptr(), self.limit, self.scale
+        arguments.log_forget = self.log_forget.data_ptr()
+        arguments.limit, arguments.scale, arguments.skip_tolerance = self.limit, self.scale, self.skip_tolerance
         if self.documents:
             arguments.document, arguments.oldest = (x.data_ptr() for x in self.documents)
         arguments.output = output.data_ptr()
@@ -47,14 +49,12 @@ def empty_results(query: Tensor) -> tuple[Tensor, Tensor]:
     return output, query.new_empty((3, *query.shape[:3]), dtype=torch.float32)
 
 
-def forward(
-    inputs: Inputs, value: Tensor, skip_tolerance: float, largest_key_norm: float
-) -> tuple[tuple[Tensor, Tensor], Finding]:
+def forward(inputs: Inputs, value: Tensor, largest_key_norm: float) -> tuple[tuple[Tensor, Tensor], Finding]:
     """Output and rows as in :func:`empty_results`; a negative ``largest_key_norm`` is not known."""
     value = _rows(value)
     output, rows = empty_results(inputs.query)
     arguments = inputs.arguments(value, output, rows)
-    arguments.skip_tolerance, arguments.largest_key_norm = skip_tolerance, largest_key_norm
+    arguments.largest_key_norm = largest_key_norm
     return (output, rows), call("forward", arguments)
 
 
