@@ -42,13 +42,18 @@ def main(
     table = Table(title=f"One token, {heads} heads, head_dim {head_dim}, {dtype}, {config.threads} threads", box=None)
     for name in ("cached keys", *CONTESTANTS):
         table.add_column(name, justify="right")
-    for length in lengths or [1_000, 10_000, 100_000, 1_000_000]:
-        inputs = last_token(config, length)
+    tokens = {length: last_token(config, length) for length in lengths or [1_000, 10_000, 100_000, 1_000_000]}
+    for length, inputs in tokens.items():
         runs = {name: partial(decode, name, inputs) for name in CONTESTANTS}
         seconds = {name: median(of) for name, of in time_in_turns(runs, rounds, budget=60).items()}
         cells = (f"{1e3 * t:.3f} ms ({t / seconds['sdpa']:.2f})" for t in seconds.values())
         table.add_row(f"{length:,}", *cells)
     Console().print(table)
+    # Beside SDPA, which reads the whole cache, native finds its keys in slower memory the longer the cache is. Here it
+    # takes turns with itself.
+    alone = {f"{length:,}": partial(decode, "native", inputs) for length, inputs in tokens.items()}
+    medians = {length: median(of) for length, of in time_in_turns(alone, 20 * rounds, budget=60).items()}
+    Console().print("native alone: " + ", ".join(f"{1e3 * t:.3f} ms at {length}" for length, t in medians.items()))
 
 
 if __name__ == "__main__":
