@@ -14,8 +14,6 @@ namespace LENGTHWISE_PATH {
 // chain are begun in order and walk the same way, hardly any has to wait.
 class Chain {
  public:
-  static constexpr int32_t NOT_YET = INT32_MAX;
-
   // `passed` holds for each task of a call the oldest tile it has added to; task t follows task t - stride.
   Chain(std::atomic<int32_t>* passed, int64_t stride, int64_t task)
       : passed_(passed), stride_(stride), task_(task), first_(task % stride) {}

@@ -56,25 +56,23 @@ const Kernels* once() {
 const Kernels& chosen() { return *once(); }
 
 // Memory for every thread, poisoned in tests: nothing may read what it has not written.
-template <typename Number>
-class Memory {
+class Floats {
  public:
-  Memory(int64_t members, int64_t each) : each_((each + 15) / 16 * 16) {
-    const size_t bytes = static_cast<size_t>(each_ * members) * sizeof(Number);
-    at_.reset(static_cast<Number*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
+  Floats(int64_t members, int64_t each) : each_((each + 15) / 16 * 16) {
+    const size_t bytes = static_cast<size_t>(each_ * members) * sizeof(float);
+    at_.reset(static_cast<float*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
     if (!at_) throw std::bad_alloc();
     if (std::getenv("LENGTHWISE_POISON")) std::memset(at_.get(), 0xff, bytes);  // NaN
   }
-  Number* of(int64_t member) const { return at_.get() + member * each_; }
+  float* of(int64_t member) const { return at_.get() + member * each_; }
 
  private:
   struct Free {
     void operator()(void* at) const { std::free(at); }
   };
   int64_t each_;
-  std::unique_ptr<Number, Free> at_;
+  std::unique_ptr<float, Free> at_;
 };
-using Floats = Memory<float>;
 
 int64_t padded(int64_t width) { return (width + 15) / 16 * 16; }
 
