@@ -1,6 +1,6 @@
 """Train short, run long: transformers that hold beyond the sequence length they were trained on."""
 
-from lengthwise.attention import Attention, ThresholdRelativeAttention
+from lengthwise.attention import Attention, ThresholdRelativeAttention, outputs
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.ops import threshold_relative_attention
 
@@ -11,5 +11,6 @@ __all__ = [
     "Decoder",
     "DecoderConfig",
     "ThresholdRelativeAttention",
+    "outputs",
     "threshold_relative_attention",
 ]

@@ -1,7 +1,7 @@
 """Configuration that comes from people: frozen, checked, and refused in one sentence."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,9 +69,12 @@ def from_settings(settings: Iterable[str]) -> Tree:
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem pydantic found, said for a person."""
     problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    # Inside a field that may be of several kinds, pydantic names the kind too; people do not.
+    kinds = _kinds(model).intersection(problem["loc"])
+    place = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    depth = place.count(".") + 1
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = {".".join(key.split(".")[: len(problem["loc"])]) for key in keys(model)}
+        known = {".".join(key.split(".")[:depth]) for key in keys(model, kinds)}
         return unknown("setting", place, known)
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
@@ -79,14 +82,22 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     return f"The setting {place} cannot be {problem['input']!r}: {message}."
 
 
-def keys(model: type[BaseModel]) -> dict[str, Any]:
-    """Every dotted key of a configuration, with pydantic's JSON schema of it."""
+def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
+    """Every dotted key of a configuration, with pydantic's JSON schema of it.
+
+    Of a field that may be of several kinds it gives the keys of those in ``kinds``, or else of all.
+    """
     schema = model.model_json_schema()
     found: dict[str, Any] = {}
 
     def walk(node: Mapping[str, Any], path: str) -> None:
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        if "discriminator" in node:
+            for kind, reference in node["discriminator"]["mapping"].items():
+                if not kinds or kind in kinds:
+                    walk({"$ref": reference}, path)
+            return
         if "properties" not in node:
             found[path] = node
         for name, inner in node.get("properties", {}).items():
@@ -94,3 +105,9 @@ def keys(model: type[BaseModel]) -> dict[str, Any]:
 
     walk(schema, "")
     return found
+
+
+def _kinds(model: type[BaseModel]) -> set[str]:
+    """Names of the kinds that fields of several kinds can be of."""
+    fields = model.model_json_schema().get("properties", {}).values()
+    return {kind for field in fields for kind in field.get("discriminator", {}).get("mapping", ())}

@@ -37,7 +37,7 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
     chunked = EvaluateConfig(sequences=30, tokens_at_once=10_000, chunk=13)
     points = [evaluate_point(model, FlipFlop(), config, "sparse", 96) for config in (whole, chunked)]
     assert points[0].loss == pytest.approx(points[1].loss, rel=1e-5)
-    assert replace(points[0], seconds=0, loss=0) == replace(points[1], seconds=0, loss=0)
+    assert replace(points[0], seconds=0, loss=0, layers=()) == replace(points[1], seconds=0, loss=0, layers=())
 
 
 def test_long_points_have_fewer_sequences() -> None:

@@ -1,7 +1,7 @@
 """A mechanism's name, taken apart: ``softmax+rope+layer-norm`` is weights, position and output."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.attention.parts import Output, Position, Sizes, Weights
@@ -10,24 +10,31 @@ from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.registry import Registry, unknown
 
+Placement = Literal["width", "heads", "projected"]
+"""Of an output part: before the output projection, over all heads side by side or head by head, or after it."""
+
 
 @dataclass(frozen=True)
 class Mechanism:
     """The parts of an attention mechanism, by name.
 
     ``Mechanism.parse("softmax+rope")`` reads the parts joined by ``+`` in any order; what is not named is ``nope``
-    (no position) and ``none`` (the output as it is). ``str`` gives the shortest name back.
+    (no position) and ``none`` (the output as it is). An output part stands before the output projection, over all heads
+    side by side; ``layer-norm@heads`` treats head by head, ``layer-norm@projected`` stands after the projection.
+    ``str`` gives the shortest name back.
     """
 
     weights: str
     position: str = "nope"
     output: str = "none"
+    placement: Placement = "width"
 
     @classmethod
     def parse(cls, name: str) -> "Mechanism":
         """Read a name; raises :class:`InputError` with the nearest right names where a part does not exist."""
-        parts: dict[str, str] = {}
-        for part in name.split("+"):
+        parts: dict[str, Any] = {}
+        for given in name.split("+"):
+            part, at, placement = given.partition("@")
             kinds = [kind for kind, table in _TABLES.items() if part in table]
             if not kinds:
                 known = [entry for table in _TABLES.values() for entry in table]
@@ -37,6 +44,12 @@ class Mechanism:
                     f"{name!r} names two {kinds[0]} parts, {parts[kinds[0]]!r} and {part!r}; it can have one."
                 )
             parts[kinds[0]] = part
+            if at and (kinds[0] != "output" or part == "none"):
+                raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
+            if at and placement not in get_args(Placement):
+                raise InputError(unknown("placement", placement, get_args(Placement)))
+            if at:
+                parts["placement"] = placement
         if "weights" not in parts:
             raise InputError(
                 f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
@@ -52,16 +65,28 @@ class Mechanism:
             )
 
     def __str__(self) -> str:
-        optional = [self.position] * (self.position != "nope") + [self.output] * (self.output != "none")
+        output = self.output if self.placement == "width" else f"{self.output}@{self.placement}"
+        optional = [self.position] * (self.position != "nope") + [output] * (self.output != "none")
         return "+".join([self.weights, *optional])
+
+    @property
+    def trained_as(self) -> "Mechanism":
+        """The mechanism that this one is while it is trained; itself, unless it differs at inference only."""
+        weights = WEIGHTS.load(self.weights).trained_as
+        return self if weights is None else replace(self, weights=weights)
 
     def build(self, sizes: Sizes, **of_weights: Any) -> tuple[Position, Weights, Output]:
         """The three modules; ``of_weights`` are further arguments of the weights part."""
         return (
             POSITIONS.load(self.position)(sizes),
             WEIGHTS.load(self.weights)(sizes, **of_weights),
-            OUTPUTS.load(self.output)(sizes),
+            OUTPUTS.load(self.output)(self.shape(sizes)),
         )
+
+    def shape(self, sizes: Sizes) -> tuple[int, ...]:
+        """Of what an output part learns where it stands."""
+        width = sizes.heads * sizes.head_dim
+        return {"width": (width,), "heads": (sizes.heads, sizes.head_dim), "projected": (sizes.dim,)}[self.placement]
 
 
 _TABLES: dict[str, Registry[Any]] = {"weights": WEIGHTS, "position": POSITIONS, "output": OUTPUTS}

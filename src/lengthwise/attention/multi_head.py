@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Layout, Sizes
+from lengthwise.attention.projection import Projection
 from lengthwise.errors import InputError
 
 
@@ -52,8 +53,9 @@ class Attention(nn.Module):
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
         self.value = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
-        self.project = nn.Linear(dim, dim, bias=False)
-        self.position, self.weights, self.output = self.mechanism.build(self.sizes, backend=backend, dropout=dropout)
+        matrix = nn.Linear(dim, dim, bias=False)
+        self.position, self.weights, output = self.mechanism.build(self.sizes, backend=backend, dropout=dropout)
+        self.project = Projection(matrix, output, self.mechanism.placement)
 
     def forward(
         self,
@@ -85,8 +87,7 @@ class Attention(nn.Module):
         query, key = (self.position.turn(vectors, positions) for vectors in (query, key))
         if cache is not None:
             key, value = cache.append(key, value)
-        attended = self.weights(hidden, query, key, value, layout, self.position)
-        return self.project(self.output(attended.transpose(1, 2).flatten(2)))
+        return self.project(self.weights(hidden, query, key, value, layout, self.position))
 
     def _check(self, hidden: Tensor, document_ids: Tensor | None, cache: LayerCache | None) -> None:
         if hidden.ndim != 3 or hidden.shape[-1] != self.sizes.dim:

@@ -15,7 +15,7 @@ def run(
     task: options.Task,
     mechanism: Annotated[
         str | None,
-        typer.Option("--mechanism", "-a", help="Attention mechanism. Default: threshold-relative.", show_default=False),
+        typer.Option("--mechanism", "-a", help="Attention mechanism. Default: the model's.", show_default=False),
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate. Default: the recipe's.", show_default=False)

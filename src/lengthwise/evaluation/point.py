@@ -2,7 +2,30 @@
 
 from dataclasses import dataclass
 
+from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.evaluation.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Attention of one layer, at the last query of every sequence, which sees all of it."""
+
+    spread: Spread
+    """Of the attended values, all heads side by side, before anything is done to them."""
+    dispersion: Dispersion
+    """Of the weights."""
+
+
+@dataclass(frozen=True)
+class Causes:
+    """Why sequences were answered wrongly, where the task knows the item that holds the answer. Counts of sequences."""
+
+    right_key: int
+    """Its heaviest key, summed over heads, is that item, whatever was answered."""
+    dispersion: int
+    """Wrong although its heaviest key is that item: too much weight on the others."""
+    ordering: int
+    """Wrong, and its heaviest key is another item: sharper weights would not help."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +50,6 @@ class Point:
     loss: float
     """Mean cross-entropy of the scored tokens, in nats."""
     seconds: float
+    layers: tuple[Layer, ...] = ()
+    """First layer first."""
+    causes: Causes | None = None

@@ -1,18 +1,17 @@
-"""Accuracy of a model at one length, in memory that the length does not set."""
+"""Accuracy of a model at one length, and what its attention does there, in memory that the length does not set."""
 
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention import KeyValueCache
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.evaluation.point import Point
+from lengthwise.evaluation.point import Causes, Point
 from lengthwise.evaluation.statistics import ratio_interval, wilson
-from lengthwise.tasks import Batch, Task
+from lengthwise.evaluation.watch import Watch
+from lengthwise.tasks import Sets, Task
 from lengthwise.training.seeds import generator
 
 
@@ -27,55 +26,53 @@ def evaluate_point(
     label: str = "evaluation",
     device: torch.device | str = "cpu",
 ) -> Point:
-    """Exact match per sequence and accuracy per scored token, on sequences that are the same for every model.
+    """Exact match per example and accuracy per scored prediction, on examples that are the same for every model.
 
-    The sequences depend on ``label``, split and length alone. They come in batches of ``config.tokens_at_once`` tokens,
-    and a sequence longer than ``config.chunk`` is read in chunks through the cache.
+    The examples depend on ``label``, split and length alone. They come in batches of ``config.tokens_at_once`` tokens
+    or items, and a sequence longer than ``config.chunk`` is read in chunks through the cache.
     """
     began = time.perf_counter()
     model.eval()
-    sequences = config.sequences_at(length)
+    examples = config.sequences_at(length)
     at_once = max(1, config.tokens_at_once // length)
-    correct, scored, loss = [], [], 0.0
-    for index, start in enumerate(range(0, sequences, at_once)):
-        count = min(at_once, sequences - start)
-        batch = Batch(
-            *(t.to(device) for t in task.sample(generator(label, split, length, index), count, length, split))
-        )
-        logits, targets = _logits(model, batch, config.chunk), batch.targets[batch.scored]
-        loss += F.cross_entropy(logits, targets, reduction="sum").item()
-        right = torch.zeros_like(batch.scored)
-        right[batch.scored] = logits.argmax(-1) == targets
-        correct.append(right.sum(1).cpu().numpy())
-        scored.append(batch.scored.sum(1).cpu().numpy())
-    per_sequence, of = np.concatenate(correct), np.concatenate(scored)
-    exact = int((per_sequence == of).sum())
+    correct, scored, loss, heaviest = [], [], 0.0, []
+    with Watch(model) as watch:
+        for index, start in enumerate(range(0, examples, at_once)):
+            batch = task.sample(generator(label, split, length, index), min(at_once, examples - start), length, split)
+            batch = type(batch)(*(tensor.to(device) for tensor in batch))
+            logits, answers = batch.ask(model, config.chunk), batch.answers
+            watch.take()
+            loss += F.cross_entropy(logits, answers, reduction="sum").item()
+            right = torch.zeros_like(batch.scored)
+            right[batch.scored] = logits.argmax(-1) == answers
+            correct.append(right.sum(1).cpu().numpy())
+            scored.append(batch.scored.sum(1).cpu().numpy())
+            if isinstance(batch, Sets):
+                heaviest.append(watch.heaviest() == batch.holder)
+    per_example, of = np.concatenate(correct), np.concatenate(scored)
+    exact = int((per_example == of).sum())
     return Point(
         split=split,
         length=length,
-        sequences=sequences,
+        sequences=examples,
         exact=exact,
         scored=int(of.sum()),
-        correct=int(per_sequence.sum()),
-        exact_match=exact / sequences,
-        exact_match_interval=wilson(exact, sequences),
-        token_accuracy=float(per_sequence.sum() / of.sum()),
-        token_accuracy_interval=ratio_interval(per_sequence, of),
+        correct=int(per_example.sum()),
+        exact_match=exact / examples,
+        exact_match_interval=wilson(exact, examples),
+        token_accuracy=float(per_example.sum() / of.sum()),
+        token_accuracy_interval=ratio_interval(per_example, of),
         loss=loss / int(of.sum()),
         seconds=time.perf_counter() - began,
+        layers=watch.result(),
+        causes=_causes(torch.cat(heaviest).cpu(), torch.from_numpy(per_example) == 1) if heaviest else None,
     )
 
 
-def _logits(model: nn.Module, batch: Batch, chunk: int) -> Float[Tensor, "selected vocab"]:
-    """Logits of the scored tokens, sequence by sequence."""
-    if batch.inputs.shape[1] <= chunk:
-        return model(batch.inputs, select=batch.scored).float()
-    cache = KeyValueCache()
-    parts = [
-        model(inputs, select=scored, cache=cache).float()
-        for inputs, scored in zip(batch.inputs.split(chunk, 1), batch.scored.split(chunk, 1), strict=True)
-    ]
-    # Chunks give the tokens column by column; put them back in the order of the whole batch.
-    places = torch.arange(batch.scored.numel(), device=batch.scored.device).view_as(batch.scored)
-    order = torch.cat([p[s] for p, s in zip(places.split(chunk, 1), batch.scored.split(chunk, 1), strict=True)])
-    return torch.cat(parts)[order.argsort()]
+def _causes(right_key: Tensor, right: Tensor) -> Causes:
+    """From booleans per set: whether the heaviest key held the answer, and whether the answer was right."""
+    return Causes(
+        right_key=int(right_key.sum()),
+        dispersion=int((right_key & ~right).sum()),
+        ordering=int((~right_key & ~right).sum()),
+    )

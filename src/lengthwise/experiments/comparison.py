@@ -3,16 +3,18 @@
 A comparison's folder holds ``comparison.json`` and ``runs/MECHANISM/rate-RATE/seed-SEED/``, each a run of its own.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder, claim
 from lengthwise.experiments.processes import Job, Queue, run_all
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.files import read_json
+from lengthwise.files import explained, read_json
 
 
 def compare(
@@ -21,7 +23,8 @@ def compare(
     """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
-    on to all seeds and to the evaluation. A folder can be carried on with other mechanisms, rates or seeds: every run
+    on to all seeds and to the evaluation. A mechanism that differs from another of them at inference only takes over
+    what that one has learnt, since training it would end with the same weights. A folder can be carried on with other mechanisms, rates or seeds: every run
     is a folder of its own, and those it has are used.
     """
     claim(
@@ -32,19 +35,28 @@ def compare(
         extra={"environment": environment()},
         may_change=("mechanisms", "learning_rates", "seeds"),
     )
+
+    def work(jobs: Sequence[Job]) -> None:
+        """Do what is not done, and what others take over before they do."""
+        for inherits in (False, True):
+            due = [job for job in jobs if not _over(job) and (_teacher(job) is not None) == inherits]
+            for job in due:
+                _inherit(job)
+            run_all(due, processes, on_change)
+
     first = [
         Job(_claim_run(config, folder, mechanism, rate, 0), evaluate=len(config.learning_rates) == 1)
         for rate in config.learning_rates
         for mechanism in config.mechanisms
     ]
-    run_all([job for job in first if not _over(job)], processes, on_change)
+    work(first)
     chosen = choose(config, [RunFolder(job.folder).read() for job in first])
     second = [
         Job(_claim_run(config, folder, mechanism, rate, seed), evaluate=True)
         for seed in range(config.seeds)
         for mechanism, rate in chosen.items()
     ]
-    run_all([job for job in second if not _over(job)], processes, on_change)
+    work(second)
     return read_experiment(folder)
 
 
@@ -95,6 +107,24 @@ def _claim_run(config: ComparisonConfig, folder: Path, mechanism: str, rate: flo
 
 def _path(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
     return folder / "runs" / mechanism / f"rate-{rate}" / f"seed-{config.base.seed + seed}"
+
+
+def _teacher(job: Job) -> Path | None:
+    """The folder of the run that trains the same weights, where that is another one."""
+    mechanism, rate, seed = job.folder.parts[-3:]
+    teacher = str(Mechanism.parse(mechanism).trained_as)
+    return None if teacher == mechanism else job.folder.parents[2] / teacher / rate / seed
+
+
+def _inherit(job: Job) -> None:
+    """Take over the training of the run that trains the same weights, where it has been trained and this has not."""
+    teacher = _teacher(job)
+    if teacher is None or RunFolder(teacher).trained is None or (job.folder / "checkpoint").exists():
+        return
+    with explained("write the checkpoint", job.folder):
+        shutil.copy2(teacher / "metrics.jsonl", job.folder)
+        shutil.copytree(teacher / "checkpoint", job.folder / ".inheriting", dirs_exist_ok=True)
+        (job.folder / ".inheriting").rename(job.folder / "checkpoint")
 
 
 def _over(job: Job) -> bool:

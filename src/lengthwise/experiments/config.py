@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from lengthwise.attention import Mechanism
 from lengthwise.configuration import Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.models import DecoderConfig
+from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS, Task
 from lengthwise.training.config import TrainConfig
@@ -21,31 +21,33 @@ class RunConfig(Config):
     """What is learnt, by name."""
     seed: int = Field(0, ge=0)
     """Of the weights and of the training data."""
-    model: DecoderConfig
+    model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @model_validator(mode="before")
     @classmethod
-    def _vocabulary(cls, tree: Any) -> Any:
-        """The task says how many tokens there are; nobody needs to repeat it."""
+    def _sizes(cls, tree: Any) -> Any:
+        """The task says what the model reads and answers; nobody needs to repeat it."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model = tree.get("model", {})
+            model, task = tree.get("model", {}), TASKS.load(tree["task"])
             if isinstance(model, dict):
-                tree = {**tree, "model": {"vocab_size": TASKS.load(tree["task"]).vocab_size, **model}}
+                if model.get("kind", task.model) != task.model:
+                    raise ValueError(f"{tree['task']} is learnt by a {task.model}; drop model.kind.")
+                tree = {**tree, "model": {"kind": task.model, **task.sizes, **model}}
         return tree
 
     @model_validator(mode="after")
     def _task_agrees(self) -> Self:
         task = self.build_task()
-        if self.model.vocab_size != task.vocab_size:
-            raise ValueError(
-                f"model.vocab_size is {self.model.vocab_size}, but {self.task} has {task.vocab_size} tokens; drop it."
-            )
+        for name, size in task.sizes.items():
+            if (held := getattr(self.model, name)) != size:
+                raise ValueError(f"model.{name} is {held!r}, but {self.task} needs {size!r}; drop it.")
         for split in self.evaluate.splits:
             if split not in task.splits:
                 raise ValueError(unknown(f"split of {self.task}", split, task.splits))
-        for length in (self.train.length, *self.evaluate.lengths):
+        trained = range(self.train.shortest or self.train.length, self.train.length + 1)
+        for length in (*trained, *self.evaluate.lengths):
             task.sample(torch.Generator(), 1, length, task.splits[0])  # refuses a length that cannot be
         return self
 

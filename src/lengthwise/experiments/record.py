@@ -15,6 +15,7 @@ class Trained:
     parameters: int
     seconds: float
     tokens_per_second: float
+    """Tokens, or items."""
     validation: Point
     """On the validation split at the training length; the learning rate is chosen by it."""
 

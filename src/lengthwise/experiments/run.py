@@ -10,23 +10,23 @@ from lengthwise.evaluation import Point, evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.record import Trained
-from lengthwise.models import Decoder
+from lengthwise.models import Decoder, SetReader, build
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.device import fabric
 from lengthwise.training.loop import Progress, train
 from lengthwise.training.seeds import seed_of
 
 
-def build_model(config: RunConfig) -> Decoder:
+def build_model(config: RunConfig) -> Decoder | SetReader:
     """The untrained model; its weights depend on the seed alone."""
     torch.manual_seed(seed_of(config.seed, "weights"))
-    return Decoder(config.model)
+    return build(config.model)
 
 
-def load_model(folder: Path) -> Decoder:
+def load_model(folder: Path) -> Decoder | SetReader:
     """The model of a run's folder at its newest checkpoint, on the CPU, ready for inference."""
     run = RunFolder(folder)
-    model = Decoder(run.config.model)
+    model = build(run.config.model)
     newest = Checkpoint.newest(folder / "checkpoint")
     if newest is None:
         raise InputError(f"{folder} holds no checkpoint yet; train it with lengthwise run --resume.")
@@ -41,7 +41,7 @@ def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambd
     config = folder.config
     task = config.build_task()
     model = build_model(config)
-    seconds = train(model, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
+    effort = train(model, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
     validation = evaluate_point(
         model,
         task,
@@ -51,8 +51,8 @@ def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambd
         label="validation",
         device=next(model.parameters()).device,
     )
-    tokens = config.train.steps * config.train.batch_size * config.train.length
-    folder.trained = Trained(sum(p.numel() for p in model.parameters()), seconds, tokens / seconds, validation)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
 
 
 def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda point: None) -> None:

@@ -1,5 +1,13 @@
-"""Models around the attention module."""
+"""Models around attention: a decoder of tokens, a reader of sets."""
 
 from lengthwise.models.decoder import Decoder, DecoderConfig
+from lengthwise.models.set_reader import SetReader, SetReaderConfig
 
-__all__ = ["Decoder", "DecoderConfig"]
+__all__ = ["Decoder", "DecoderConfig", "ModelConfig", "SetReader", "SetReaderConfig", "build"]
+
+ModelConfig = DecoderConfig | SetReaderConfig
+
+
+def build(config: ModelConfig) -> Decoder | SetReader:
+    """The model of a configuration, untrained."""
+    return Decoder(config) if isinstance(config, DecoderConfig) else SetReader(config)

@@ -1,6 +1,7 @@
 """A small decoder-only transformer: embeddings, pre-norm blocks of any attention mechanism and SwiGLU, a head."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,8 @@ class DecoderConfig:
 
     vocab_size: int
     """Number of different tokens."""
+    kind: Literal["decoder"] = "decoder"
+    """Which model this is; the task decides."""
     layers: int = 2
     """Number of blocks."""
     dim: int = 64

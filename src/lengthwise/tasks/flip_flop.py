@@ -5,13 +5,13 @@ A sequence is pairs of an instruction and a bit. The first instruction writes, t
 *ignore* is uniform; the bit after *read* repeats the bit of the last *write*. Only the bits after *read* are scored.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
-from lengthwise.tasks.task import Batch
+from lengthwise.tasks.batch import Tokens
 
 ZERO, ONE, WRITE, READ, IGNORE = range(5)
 
@@ -19,11 +19,14 @@ ZERO, ONE, WRITE, READ, IGNORE = range(5)
 class FlipFlop:
     """One bit of memory: written, ignored and read (arXiv 2306.00946)."""
 
-    vocab_size: ClassVar[int] = 5
+    unit: ClassVar[str] = "tokens"
+    example: ClassVar[str] = "sequence"
+    model: ClassVar[str] = "decoder"
+    sizes: ClassVar[dict[str, Any]] = {"vocab_size": 5}
     ignore: ClassVar[dict[str, float]] = {"train": 0.8, "validation": 0.8, "dense": 0.1, "sparse": 0.98}
     splits: ClassVar[tuple[str, ...]] = tuple(ignore)
 
-    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Batch:
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         """Sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.
 
         Returns:
@@ -45,4 +48,4 @@ class FlipFlop:
         bit = torch.where(instruction == READ, bit.gather(1, last_write), bit)
         tokens = torch.stack([instruction, bit], dim=2).flatten(1)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
-        return Batch(inputs, targets, scored=inputs == READ)
+        return Tokens(inputs, targets, scored=inputs == READ)

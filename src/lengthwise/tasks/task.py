@@ -1,28 +1,26 @@
 """What a task is: a function from a random generator, a batch size and a length to a batch."""
 
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
 
-
-class Batch(NamedTuple):
-    """Tokens, what follows each of them, and which of those predictions count."""
-
-    inputs: Int[Tensor, "batch length"]
-    targets: Int[Tensor, "batch length"]
-    scored: Bool[Tensor, "batch length"]
+from lengthwise.tasks.batch import Batch
 
 
 class Task(Protocol):
-    """A task for a decoder. It has no state: the same generator state gives the same batch."""
+    """A task for a model. It has no state: the same generator state gives the same batch."""
 
-    vocab_size: ClassVar[int]
-    """Number of different tokens."""
+    unit: ClassVar[str]
+    """What lengths count, in the plural: tokens or items."""
+    example: ClassVar[str]
+    """What is of that length: a sequence or a set."""
+    model: ClassVar[str]
+    """Kind of the model that can learn it: decoder or set-reader."""
+    sizes: ClassVar[dict[str, Any]]
+    """The settings of that model that the task sets."""
     splits: ClassVar[tuple[str, ...]]
     """Names of the distributions examples can come from; the first is for training, the second for validation."""
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Batch:
-        """Draw ``batch_size`` sequences of ``length`` tokens; raises InputError for a length that cannot be."""
+        """Draw ``batch_size`` examples of ``length``; raises InputError for a length that cannot be."""
         ...

@@ -11,17 +11,21 @@ class TrainConfig(Config):
     """How a model is trained."""
 
     length: PositiveInt = 128
-    """Tokens per training sequence."""
+    """Tokens or items per training example."""
+    shortest: PositiveInt | None = None
+    """Where given, every batch has a length of its own, from this to length, each as likely."""
     steps: PositiveInt = 600
     """Optimiser steps."""
     batch_size: PositiveInt = 32
-    """Sequences per optimiser step, over all accumulated parts."""
+    """Examples (sequences or sets) per optimiser step, over all accumulated parts."""
     accumulate: PositiveInt = 1
     """Parts that a batch is split into, one after the other, to save memory; divides batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     warmup_steps: int = Field(0, ge=0)
-    """Steps over which the learning rate rises linearly before the cosine decay to 0."""
+    """Steps over which the learning rate rises linearly to its peak."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """What the learning rate does after the warm-up: half a cosine down to 0, or nothing."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
     """Decoupled weight decay, on matrices only."""
     clip_norm: float = Field(1.0, gt=0)
@@ -43,6 +47,8 @@ class TrainConfig(Config):
             raise ValueError(
                 f"train.batch_size must be a multiple of train.accumulate; got {self.batch_size} and {self.accumulate}."
             )
+        if self.shortest is not None and self.shortest > self.length:
+            raise ValueError(f"train.shortest must be at most train.length; got {self.shortest} and {self.length}.")
         if self.warmup_steps >= self.steps:
             raise ValueError(
                 f"train.warmup_steps must be less than train.steps; got {self.warmup_steps} and {self.steps}."

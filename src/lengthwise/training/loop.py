@@ -16,7 +16,7 @@ from lengthwise.tasks import Batch, Task
 from lengthwise.training import checkpoint
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.config import TrainConfig
-from lengthwise.training.device import fabric
+from lengthwise.training.device import fabric, flushed_subnormals
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
 
@@ -31,14 +31,24 @@ class Progress:
     step: int
     """Optimiser steps done."""
     loss: float
-    """Mean cross-entropy of the scored tokens of the batch, in nats."""
+    """Mean cross-entropy of the scored predictions of the batch, in nats."""
     learning_rate: float
     gradient_norm: float
     """Before clipping."""
     tokens_per_second: float
-    """Since training began or resumed."""
+    """Tokens, or items, since training began or resumed."""
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What training took, from its first step, interruptions left out."""
+
+    seconds: float
+    tokens: int
+    """Tokens or items read."""
+
+
+@flushed_subnormals()
 def train(
     model: nn.Module,
     task: Task,
@@ -47,11 +57,11 @@ def train(
     seed: int,
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> float:
+) -> Effort:
     """Train ``model`` in place, or carry on from the newest checkpoint in ``folder``.
 
-    Writes ``metrics.jsonl`` and ``checkpoint/`` there. Returns the seconds of training, those before an interruption
-    included, up to the checkpoint it resumed from.
+    Writes ``metrics.jsonl`` and ``checkpoint/`` there. What is returned includes the training before an interruption,
+    up to the checkpoint it resumed from.
 
     Raises:
         RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
@@ -62,19 +72,21 @@ def train(
     decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}], betas=BETAS
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        betas=BETAS,
+        fused=device.device.type == "cpu",  # a loop over small tensors would cost more than its arithmetic
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
     wrapped.train()
 
-    done, seconds = 0, 0.0
+    done, before = 0, Effort(0.0, 0)
     newest = Checkpoint.newest(folder / "checkpoint")
     if newest is not None:
-        done, seconds = newest.step, newest.load(model, optimizer)["seconds"]
+        done, before = newest.step, Effort(**newest.load(model, optimizer))
     metrics = folder / "metrics.jsonl"
     keep_lines(metrics, lambda line: line["step"] <= done)  # the others will be done again
 
-    began, first = time.perf_counter(), done
+    began, tokens = time.perf_counter(), 0
     for step in range(done, config.steps):
         batches = _batches(task, config, seed, step)
         scored = sum(int(batch.scored.sum()) for batch in batches)
@@ -82,10 +94,11 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss = torch.zeros((), device=device.device)
-        for batch in batches:
-            inputs, targets, mask = (device.to_device(tensor) for tensor in batch)
-            part = F.cross_entropy(wrapped(inputs, select=mask).float(), targets[mask], reduction="sum") / scored
+        for cpu_batch in batches:
+            batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
+            part = F.cross_entropy(batch.ask(wrapped), batch.answers, reduction="sum") / scored
             device.backward(part)
+            tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
             loss += part.detach()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         wrapped_optimizer.step()
@@ -95,22 +108,24 @@ def train(
         last = done == config.steps
         if last or done % config.log_every == 0:
             passed = time.perf_counter() - began
-            tokens = (done - first) * config.batch_size * config.length
             progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
             append_line(metrics, asdict(progress))
             on_progress(progress)
         if last or done % config.checkpoint_every == 0:
             _finite(loss, done)  # a checkpoint must be worth resuming from
-            passed = time.perf_counter() - began
-            checkpoint.save(folder / "checkpoint", done, model, optimizer, {"seconds": seconds + passed})
-    return seconds + time.perf_counter() - began
+            effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
+            checkpoint.save(folder / "checkpoint", done, model, optimizer, asdict(effort))
+    return Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
 
 
 def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
     """The batch of a step, in as many parts as are accumulated."""
-    batch = task.sample(generator(seed, "train", step), config.batch_size, config.length, task.splits[0])
+    random, length = generator(seed, "train", step), config.length
+    if config.shortest is not None:
+        length = int(torch.randint(config.shortest, config.length + 1, (), generator=random))
+    batch = task.sample(random, config.batch_size, length, task.splits[0])
     parts = (tensor.chunk(config.accumulate) for tensor in batch)
-    return [Batch(*part) for part in zip(*parts, strict=True)]
+    return [type(batch)(*part) for part in zip(*parts, strict=True)]
 
 
 def _finite(loss: Tensor, step: int) -> float:

@@ -1,4 +1,4 @@
-"""The learning rate at each step: a linear warm-up, then half a cosine down to zero."""
+"""The learning rate at each step: a linear warm-up, then half a cosine down to zero, or a constant."""
 
 import math
 
@@ -9,5 +9,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     """The learning rate of a step, counted from 0."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
     progress = (step - config.warmup_steps) / (config.steps - config.warmup_steps)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

@@ -8,5 +8,8 @@ OUTPUTS: Registry[type[Output]] = Registry(
     {
         "none": "lengthwise.attention.parts:Output",
         "layer-norm": "lengthwise.attention.outputs.layer_norm:LayerNorm",
+        "rms-norm": "lengthwise.attention.outputs.rms_norm:RMSNorm",
+        "standardise": "lengthwise.attention.outputs.standardise:Standardise",
+        "scale": "lengthwise.attention.outputs.scale:Scale",
     },
 )

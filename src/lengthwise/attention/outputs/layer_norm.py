@@ -1,18 +1,21 @@
 """Layer normalisation of the attended values, against their variance vanishing with length (arXiv 2504.02827)."""
 
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Output, Sizes
+from lengthwise.attention.parts import Output
 
 
 class LayerNorm(Output):
-    """LayerNorm over all heads side by side, with learned scale and shift (arXiv 2504.02827)."""
+    """LayerNorm with learned scale and shift (arXiv 2504.02827)."""
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.norm = nn.LayerNorm(sizes.heads * sizes.head_dim)
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.scale = nn.Parameter(torch.ones(shape))
+        self.shift = nn.Parameter(torch.zeros(shape))
 
-    def forward(self, attended: Float[Tensor, "batch queries width"]) -> Float[Tensor, "batch queries width"]:
-        """The normalised values."""
-        return self.norm(attended)
+    def forward(self, attended: Float[Tensor, "*rows components"]) -> Float[Tensor, "*rows components"]:
+        """``scale * (x - mean) / sqrt(variance + 1e-5) + shift``."""
+        return torch.addcmul(self.shift, self.scale, F.layer_norm(attended, attended.shape[-1:]))

@@ -7,6 +7,11 @@ WEIGHTS: Registry[type[Weights]] = Registry(
     "weights part",
     {
         "softmax": "lengthwise.attention.weights.softmax:Softmax",
+        "scalable-softmax": "lengthwise.attention.weights.scalable_softmax:ScalableSoftmax",
+        "log-n": "lengthwise.attention.weights.log_n:LogN",
+        "entmax": "lengthwise.attention.weights.entmax:Entmax",
+        "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
+        "top-1": "lengthwise.attention.weights.top_1:TopOne",
         "threshold-relative": "lengthwise.attention.weights.threshold_relative:ThresholdRelative",
     },
 )

@@ -1,13 +1,14 @@
-"""Softmax attention in blocks of rows: the same result, and memory that does not grow with the square of the length."""
+"""Attention in blocks of rows: the same result, and memory that does not grow with the square of the length."""
 
 import pytest
 import torch
 
 from lengthwise import Attention
+from lengthwise.attention import parts
 from lengthwise.attention.weights import softmax
 
 
-@pytest.mark.parametrize("mechanism", ["softmax+alibi", "softmax+rope"])
+@pytest.mark.parametrize("mechanism", ["softmax+alibi", "softmax+rope", "log-n", "entmax+alibi"])
 def test_blocks_are_the_whole(mechanism: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     attention = Attention(16, heads=2, mechanism=mechanism)
@@ -19,6 +20,7 @@ def test_blocks_are_the_whole(mechanism: str, monkeypatch: pytest.MonkeyPatch) -
         return [output, *torch.autograd.grad(output.square().sum(), [hidden, *attention.parameters()])]
 
     whole = results()
-    monkeypatch.setattr(softmax, "SCORES_AT_ONCE", 4_000)  # blocks of 16 rows
+    for module in (parts, softmax):
+        monkeypatch.setattr(module, "SCORES_AT_ONCE", 4_000)  # blocks of 16 rows
     for blocked, expected in zip(results(), whole, strict=True):
         torch.testing.assert_close(blocked, expected, rtol=1e-5, atol=1e-5)

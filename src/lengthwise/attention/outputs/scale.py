@@ -1,0 +1,19 @@
+"""What LayerNorm learns without what it normalises: the other half of the ablation of arXiv 2504.02827."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.parts import Output
+
+
+class Scale(Output):
+    """A learned scale per component and no normalisation: the control of the norms (cf. arXiv 2504.02827)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(shape)
+        self.scale = nn.Parameter(torch.ones(shape))
+
+    def forward(self, attended: Float[Tensor, "*rows components"]) -> Float[Tensor, "*rows components"]:
+        """``scale * x``."""
+        return self.scale * attended

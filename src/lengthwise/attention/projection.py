@@ -1,0 +1,28 @@
+"""From the attended values of all heads to a layer's output, with the output part in its place."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.mechanism import Placement
+from lengthwise.attention.parts import Output
+
+
+class Projection(nn.Module):
+    """The output projection ``matrix`` and the output part ``output`` before or after it."""
+
+    def __init__(self, matrix: nn.Module, output: Output, placement: Placement) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.output = output
+        self.placement = placement
+
+    def forward(self, attended: Float[Tensor, "batch heads queries head_dim"]) -> Float[Tensor, "batch queries dim"]:
+        """The layer's output."""
+        attended = attended.transpose(1, 2)
+        if self.placement == "heads":
+            attended = self.output(attended)
+        attended = attended.flatten(2)
+        if self.placement == "width":
+            attended = self.output(attended)
+        projected = self.matrix(attended)
+        return self.output(projected) if self.placement == "projected" else projected

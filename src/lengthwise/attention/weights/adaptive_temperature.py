@@ -1,0 +1,25 @@
+"""Adaptive temperature: at inference, the higher a row's entropy, the sharper its softmax (arXiv 2410.01104)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lengthwise.attention.weights.inference_only import InferenceOnly
+
+POLYNOMIAL = (-0.037, 0.481, -2.3, 4.917, -1.791)
+"""Of the entropy in nats, highest power first."""
+
+
+class AdaptiveTemperature(InferenceOnly):
+    """At inference ``softmax(beta(H) z)`` by each row's entropy H; in training softmax (arXiv 2410.01104)."""
+
+    def of_scores(self, logits: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+        """``beta`` is at least 1, and 1 where the entropy is no more than 0.5 nats."""
+        weights = logits.softmax(-1)
+        entropy = -(weights * (weights + 1e-9).log()).sum(-1, keepdim=True)
+        beta = torch.zeros_like(entropy)
+        for coefficient in POLYNOMIAL:
+            beta = beta * entropy + coefficient
+        hidden = logits == -torch.inf  # times the derivative of beta it would be NaN
+        sharper = logits.masked_fill(hidden, 0) * torch.where(entropy > 0.5, beta.clamp(min=1), 1)
+        return sharper.masked_fill(hidden, -torch.inf).softmax(-1)

@@ -1,0 +1,26 @@
+"""Scalable softmax: scores grow with the logarithm of the number of keys, lest it fade (arXiv 2501.19399)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.parts import Layout, Sizes
+from lengthwise.attention.weights.log_n import log_visible
+from lengthwise.attention.weights.softmax import Softmax
+
+
+class ScalableSoftmax(Softmax):
+    """``softmax(s log n * z)`` over ``n`` visible keys, ``s`` learned per head, 1 at first (arXiv 2501.19399, eq. 2).
+
+    Adds one parameter per head.
+    """
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
+        super().__init__(sizes, backend, dropout)
+        self.scale = nn.Parameter(torch.ones(sizes.heads))
+
+    def sharpen(
+        self, query: Float[Tensor, "batch heads queries head_dim"], layout: Layout
+    ) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Queries times ``s log n``."""
+        return query * (self.scale[:, None, None] * log_visible(layout)).to(query.dtype)

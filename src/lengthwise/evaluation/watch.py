@@ -1,0 +1,77 @@
+"""Watching attention while a model is evaluated: what each layer returns for the last query, and where it looks."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from lengthwise.attention import Attention
+from lengthwise.attention.parts import Weights
+from lengthwise.evaluation.point import Layer
+from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
+from lengthwise.models import SetReader
+
+
+class Watch:
+    """Adds up the statistics of every attention layer of a model over batches, as a context.
+
+    Only the last query of a sequence is watched: it sees all of it, and its weights alone are computed once more, by
+    the definition. Of a sequence read in chunks, that is the last query of the last chunk.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._layers = [
+            _Layer(module.weights, module.project)
+            for module in model.modules()
+            if isinstance(module, Attention | SetReader)
+        ]
+
+    def __enter__(self) -> Self:
+        self._hooks = [hook for layer in self._layers for hook in layer.watch()]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def heaviest(self) -> Int[Tensor, " batch"]:
+        """The heaviest key of each sequence of the batch just read, in the last layer, summed over heads."""
+        return self._layers[-1].weights.sum(1)[:, 0].argmax(-1)
+
+    def take(self) -> None:
+        """Add the batch just read to the statistics."""
+        for layer in self._layers:
+            layer.take()
+
+    def result(self) -> tuple[Layer, ...]:
+        """The statistics of all batches, first layer first."""
+        return tuple(Layer(layer.spread.result(), layer.dispersion.result()) for layer in self._layers)
+
+
+class _Layer:
+    """One attention layer: what it did last, and the sums over what it did before."""
+
+    def __init__(self, part: Weights, project: nn.Module) -> None:
+        self.part, self.project = part, project
+        self.spread, self.dispersion = SpreadMeter(), DispersionMeter()
+        self.attended = self.weights = torch.empty(0)
+
+    def watch(self) -> tuple[RemovableHandle, RemovableHandle]:
+        return self.part.register_forward_pre_hook(self._looks), self.project.register_forward_pre_hook(self._returns)
+
+    def _looks(self, part: nn.Module, arguments: Any) -> None:
+        hidden, query, key, _, layout, position = arguments
+        last = layout.rows(layout.queries - 1, layout.queries)
+        self.weights = self.part.probabilities(hidden[:, -1:], query[:, :, -1:], key, last, position)
+
+    def _returns(self, project: nn.Module, arguments: tuple[Float[Tensor, "batch heads queries head_dim"]]) -> None:
+        self.attended = arguments[0][:, :, -1].flatten(1)
+
+    def take(self) -> None:
+        self.spread.add(self.attended)
+        self.dispersion.add(self.weights)

@@ -1,0 +1,28 @@
+"""The base experiment of arXiv 2410.01104: trained on 5 to 16 items, evaluated up to 1,024 times as many."""
+
+from lengthwise.recipes.recipe import Recipe
+
+ARGMAX_RETRIEVAL = Recipe(
+    name="argmax-retrieval",
+    summary="the class of the highest priority in 5 to 16 items, evaluated up to 16,384",
+    settings={
+        "task": "argmax-retrieval",
+        "train": {
+            "shortest": 5,
+            "length": 16,
+            "steps": 20_000,
+            "batch_size": 128,
+            "learning_rate": 1e-3,
+            "weight_decay": 1e-3,
+            "schedule": "constant",
+            "checkpoint_every": 5_000,
+            "log_every": 100,
+        },
+        "evaluate": {
+            "lengths": [16, 64, 256, 512, 1024, 2048, 4096, 16384],
+            "sequences": 1024,
+            "tokens": 2_097_152,
+        },
+    },
+    learning_rates=(1e-3,),
+)

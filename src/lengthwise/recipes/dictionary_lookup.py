@@ -1,0 +1,28 @@
+"""Dictionary lookup at the scale of the base experiment: trained on 5 to 16 pairs, evaluated up to 16,384."""
+
+from lengthwise.recipes.recipe import Recipe
+
+DICTIONARY_LOOKUP = Recipe(
+    name="dictionary-lookup",
+    summary="the value of a key in 5 to 16 pairs, evaluated up to 16,384",
+    settings={
+        "task": "dictionary-lookup",
+        "train": {
+            "shortest": 5,
+            "length": 16,
+            "steps": 10_000,
+            "batch_size": 128,
+            "learning_rate": 1e-3,
+            "weight_decay": 1e-3,
+            "schedule": "constant",
+            "checkpoint_every": 5_000,
+            "log_every": 100,
+        },
+        "evaluate": {
+            "lengths": [16, 64, 256, 512, 1024, 2048, 4096, 16384],
+            "sequences": 1024,
+            "tokens": 2_097_152,
+        },
+    },
+    learning_rates=(1e-3,),
+)

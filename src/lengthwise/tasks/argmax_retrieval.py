@@ -1,0 +1,43 @@
+"""Argmax retrieval: the class of the item with the highest priority (arXiv 2410.01104 and 2504.02827).
+
+An item is a priority ~ U(0, 1) and one of ten classes, one-hot; the answer is the class of the item with the highest
+priority. The query is one number ~ U(0, 1) that says nothing.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+
+from lengthwise.errors import InputError
+from lengthwise.registry import unknown
+from lengthwise.tasks.batch import Sets
+
+CLASSES = 10
+
+
+class ArgmaxRetrieval:
+    """The class of the item with the highest priority (arXiv 2410.01104)."""
+
+    unit: ClassVar[str] = "items"
+    example: ClassVar[str] = "set"
+    model: ClassVar[str] = "set-reader"
+    sizes: ClassVar[dict[str, Any]] = {"item_features": 1 + CLASSES, "query_features": 1, "classes": CLASSES}
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
+        """Sets of ``length`` items; both splits are the same distribution.
+
+        Returns:
+            Items (batch_size, length, 11) float32, queries (batch_size, 1), answers from 0 to 9.
+        """
+        if length < 1:
+            raise InputError(f"An argmax-retrieval set has at least one item; got a length of {length}.")
+        if split not in self.splits:
+            raise InputError(unknown("split of argmax-retrieval", split, self.splits))
+        priority = torch.rand(batch_size, length, generator=generator)
+        kind = torch.randint(CLASSES, (batch_size, length), generator=generator)
+        query = torch.rand(batch_size, 1, generator=generator)
+        holder = priority.argmax(1)
+        answer = kind.gather(1, holder[:, None])[:, 0]
+        return Sets(torch.cat([priority[..., None], F.one_hot(kind, CLASSES)], dim=-1), query, answer, holder)

@@ -1,0 +1,67 @@
+"""Output parts against their formulas, and where they stand."""
+
+import pytest
+import torch
+
+from lengthwise import Attention
+from lengthwise.attention import Mechanism
+from lengthwise.attention.outputs import OUTPUTS
+from lengthwise.errors import InputError
+
+FORMULAS = {
+    "none": lambda x: x,
+    "layer-norm": lambda x: (x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt() * 2 + 3,
+    "rms-norm": lambda x: x / (x.square().mean(-1, True) + 1e-5).sqrt() * 2,
+    "standardise": lambda x: (x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt(),
+    "scale": lambda x: x * 2,
+}
+
+
+@pytest.mark.parametrize("name", list(OUTPUTS))
+@pytest.mark.parametrize("shape", [(12,), (3, 4)])
+def test_formula(name: str, shape: tuple[int, ...]) -> None:
+    part = OUTPUTS.load(name)(shape)
+    with torch.no_grad():
+        for parameter, value in zip(part.parameters(), (2, 3), strict=False):
+            parameter.fill_(value)
+    x = torch.randn(2, 5, *shape) * 7 + 1
+    torch.testing.assert_close(part(x), FORMULAS[name](x))
+
+
+def test_where_it_stands() -> None:
+    torch.manual_seed(0)
+    hidden, plain = torch.randn(2, 9, 12), Attention(12, heads=3, mechanism="softmax")
+    attended = torch.linalg.solve(plain.project.matrix.weight, plain(hidden).mT).mT
+    norm = FORMULAS["standardise"]
+    expected = {
+        "softmax+standardise": plain.project.matrix(norm(attended)),
+        "softmax+standardise@heads": plain.project.matrix(norm(attended.unflatten(-1, (3, 4))).flatten(-2)),
+        "softmax+standardise@projected": norm(plain(hidden)),
+    }
+    for mechanism, output in expected.items():
+        attention = Attention(12, heads=3, mechanism=mechanism)
+        attention.load_state_dict(plain.state_dict())
+        torch.testing.assert_close(attention(hidden), output, rtol=1e-4, atol=1e-4)
+
+
+def test_heads_learn_each_for_itself() -> None:
+    attention = Attention(12, heads=3, mechanism="softmax+layer-norm@heads")
+    assert {tuple(p.shape) for p in attention.project.output.parameters()} == {(3, 4)}
+
+
+@pytest.mark.parametrize("name", ["softmax+layer-norm@heads", "softmax+rope+rms-norm@projected", "softmax+scale"])
+def test_names_go_there_and_back(name: str) -> None:
+    assert str(Mechanism.parse(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("softmax+layer-norm@head", "did you mean 'heads'"),
+        ("softmax@heads", "only output parts"),
+        ("softmax+none@heads", "only output parts"),
+    ],
+)
+def test_wrong_place_is_answered(name: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Mechanism.parse(name)

@@ -1,0 +1,136 @@
+"""Weights parts against their formulas, computed in another way."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lengthwise import Attention
+from lengthwise.attention.mechanism import Mechanism
+from lengthwise.attention.parts import Layout, Position, Sizes, Weights
+from lengthwise.attention.weights import WEIGHTS
+from lengthwise.attention.weights.entmax import Entmax
+
+SIZES = Sizes(dim=8, heads=2, kv_heads=1, head_dim=4)
+QUERIES = 5
+
+
+def layout(queries: int = QUERIES, keys: int = QUERIES) -> Layout:
+    return Layout(queries, keys, None, torch.device("cpu"))
+
+
+def call(name: str) -> tuple[Weights, Tensor, Tensor, Tensor]:
+    """A part, its scaled scores with hidden keys at minus infinity, and its weights, in double precision."""
+    torch.manual_seed(0)
+    part = WEIGHTS.load(name)(SIZES).eval()
+    query, key = torch.randn(2, 2, QUERIES, 4).double() * 3, torch.randn(2, 1, QUERIES, 4).double()
+    scores = (query @ key.mT / 2).masked_fill(~torch.ones(QUERIES, QUERIES).tril().bool(), -torch.inf)
+    weights = part.probabilities(torch.randn(2, QUERIES, 8), query, key, layout(), Position(SIZES))
+    return part, scores, weights, key
+
+
+@pytest.mark.parametrize("name", [name for name in WEIGHTS if name != "threshold-relative"])
+def test_weights_of_a_row_sum_to_one(name: str) -> None:
+    _, scores, weights, _ = call(name)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, QUERIES, dtype=weights.dtype))
+    assert (weights[scores == -torch.inf] == 0).all()
+
+
+def test_log_n_is_softmax_of_scores_times_the_logarithm_of_the_visible_keys() -> None:
+    _, scores, weights, _ = call("log-n")
+    for row in range(QUERIES):
+        expected = torch.softmax(scores[..., row, : row + 1] * math.log(row + 1), -1)
+        torch.testing.assert_close(weights[..., row, : row + 1], expected, rtol=1e-6, atol=1e-7)
+
+
+def test_scalable_softmax_has_a_scale_per_head() -> None:
+    part, scores, _, key = call("scalable-softmax")
+    with torch.no_grad():
+        part.scale.copy_(torch.tensor([0.5, 2.0]))
+    query = torch.randn(2, 2, QUERIES, 4).double()
+    weights = part.probabilities(torch.empty(0), query, key, layout(), Position(SIZES))
+    scores = query @ key.mT / 2
+    for head, scale in enumerate((0.5, 2.0)):
+        expected = torch.softmax(scores[:, head, -1] * scale * math.log(QUERIES), -1)
+        torch.testing.assert_close(weights[:, head, -1], expected, rtol=1e-6, atol=1e-7)
+
+
+def test_documents_count_their_own_keys() -> None:
+    torch.manual_seed(0)
+    attention = Attention(8, heads=2, mechanism="log-n")
+    hidden, ids = torch.randn(1, 7, 8), torch.tensor([[0, 0, 0, 1, 1, 1, 1]])
+    separate = torch.cat([attention(hidden[:, :3]), attention(hidden[:, 3:])], dim=1)
+    torch.testing.assert_close(attention(hidden, document_ids=ids), separate)
+
+
+def test_adaptive_temperature_is_the_published_polynomial() -> None:
+    _, scores, weights, _ = call("adaptive-temperature")
+    for z, p in zip(scores.flatten(0, 2).numpy(), weights.flatten(0, 2).numpy(), strict=True):
+        z = z[np.isfinite(z)]
+        soft = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+        entropy = -(soft * np.log(soft + 1e-9)).sum()
+        beta = max(np.polyval([-0.037, 0.481, -2.3, 4.917, -1.791], entropy), 1) if entropy > 0.5 else 1
+        sharp = np.exp(beta * (z - z.max()))
+        np.testing.assert_allclose(p[: len(z)], sharp / sharp.sum(), rtol=1e-6)
+
+
+def test_adaptive_temperature_sharpens_what_is_flat() -> None:
+    flat = torch.linspace(0, 1, 16)
+    part = WEIGHTS.load("adaptive-temperature")(SIZES).eval()
+    assert part.of_scores(flat).amax() > 1.5 * flat.softmax(-1).amax()
+
+
+def test_top_1_takes_the_first_of_equal_keys() -> None:
+    part = WEIGHTS.load("top-1")(SIZES).eval()
+    assert part.of_scores(torch.tensor([1.0, 3.0, 3.0, -torch.inf])).tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["adaptive-temperature", "top-1"])
+def test_inference_only_is_softmax_in_training(name: str) -> None:
+    torch.manual_seed(0)
+    plain, sharp = Attention(16, 2, mechanism="softmax"), Attention(16, 2, mechanism=name)
+    sharp.load_state_dict(plain.state_dict())
+    hidden = torch.randn(2, 9, 16)
+    assert torch.equal(sharp.train()(hidden), plain.train()(hidden))
+    assert (sharp.eval()(hidden) - plain(hidden)).abs().max() > 1e-3
+    assert Mechanism.parse(f"{name}+alibi+layer-norm").trained_as == Mechanism.parse("softmax+alibi+layer-norm")
+    assert Mechanism.parse("log-n").trained_as == Mechanism.parse("log-n")
+
+
+def bisected(z: Tensor) -> Tensor:
+    """1.5-entmax by bisection of its threshold."""
+    low, high = z.amax(-1, keepdim=True) / 2 - 1, z.amax(-1, keepdim=True) / 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        above = (z / 2 - middle).clamp(min=0).square().sum(-1, keepdim=True) > 1
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    return (z / 2 - low).clamp(min=0).square()
+
+
+def entmax(z: Tensor) -> Tensor:
+    """The part's weights of given scores: queries of one feature times keys of one."""
+    part = Entmax(Sizes(1, 1, 1, 1))
+    return part.probabilities(
+        torch.empty(0), torch.ones(len(z), 1, 1, 1).to(z), z[:, None, :, None], layout(1, z.shape[1]), Position(SIZES)
+    )[:, 0, 0]
+
+
+@pytest.mark.parametrize("keys", [1, 2, 7, 300])
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 30.0])
+def test_entmax_is_what_bisection_finds(keys: int, spread: float) -> None:
+    z = torch.randn(20, keys, generator=torch.Generator().manual_seed(keys)).double() * spread + 5
+    torch.testing.assert_close(entmax(z), bisected(z), rtol=1e-9, atol=1e-12)
+
+
+def test_entmax_of_a_case_by_hand() -> None:
+    # Two scores d apart share p = (x + d/4)^2 and (x - d/4)^2 with x^2 = 1/2 - d^2/16, until one has all at d = 2.
+    x = (1 / 2 - 1 / 16) ** 0.5
+    expected = torch.tensor([[(x + 1 / 4) ** 2, (x - 1 / 4) ** 2], [1.0, 0.0]]).double()
+    torch.testing.assert_close(entmax(torch.tensor([[1.0, 0.0], [2.0, 0.0]]).double()), expected)
+
+
+def test_entmax_has_the_right_gradient() -> None:
+    z = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
+    assert torch.autograd.gradcheck(entmax, (z,))

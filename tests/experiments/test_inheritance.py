@@ -1,0 +1,51 @@
+"""What differs at inference only is not trained twice."""
+
+from pathlib import Path
+
+import pytest
+
+from lengthwise.experiments.comparison import compare
+from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.folder import RunFolder
+
+SETTINGS = {
+    "task": "argmax-retrieval",
+    "model": {"dim": 16},
+    "train": {"shortest": 3, "length": 8, "steps": 20, "batch_size": 8, "log_every": 5, "checkpoint_every": 10},
+    "evaluate": {"lengths": [8, 32], "sequences": 16},
+}
+
+
+def config(*mechanisms: str, rates: tuple[float, ...] = (1e-3,)) -> ComparisonConfig:
+    return ComparisonConfig.read({"base": SETTINGS, "mechanisms": mechanisms, "learning_rates": rates, "seeds": 2})
+
+
+def run(folder: Path, *mechanisms: str, rates: tuple[float, ...] = (1e-3,)) -> dict[str, list[bytes]]:
+    """The weights at the end of every run, by mechanism."""
+    experiment = compare(
+        config(*mechanisms, rates=rates), folder, processes=2, resume=True, on_change=lambda queue: None
+    )
+    assert not any(run.failure for run in experiment.runs)
+    assert all(len(run.points) == 2 for name in mechanisms for run in experiment.finalists(name))
+    return {
+        name: [(run.folder / "checkpoint/step-00000020/model.safetensors").read_bytes() for run in experiment.runs
+               if run.mechanism == name]
+        for name in mechanisms
+    }  # fmt: skip
+
+
+def test_inference_only_mechanisms_take_over_the_weights(tmp_path: Path) -> None:
+    weights = run(tmp_path, "top-1", "softmax", "adaptive-temperature", rates=(1e-3, 3e-3))
+    assert weights["top-1"][:2] == weights["softmax"][:2] == weights["adaptive-temperature"][:2]
+    folder = tmp_path / "runs/top-1/rate-0.001/seed-0"
+    trained = [RunFolder(tmp_path / f"runs/{name}/rate-0.001/seed-0").trained for name in ("softmax", "top-1")]
+    assert all(trained)
+    assert trained[0].seconds == pytest.approx(trained[1].seconds, abs=0.5)
+    assert (folder / "metrics.jsonl").read_text() == (
+        tmp_path / "runs/softmax/rate-0.001/seed-0/metrics.jsonl"
+    ).read_text()
+
+
+def test_alone_they_train_to_the_same_weights(tmp_path: Path) -> None:
+    alone, taught = run(tmp_path / "alone", "top-1"), run(tmp_path / "both", "softmax", "top-1")
+    assert alone["top-1"] == taught["top-1"] == taught["softmax"]

@@ -1,0 +1,100 @@
+"""The set reader: its definition, what it promises of sets, and what it refuses."""
+
+import pytest
+import torch
+
+from lengthwise.attention.parts import Layout
+from lengthwise.attention.weights import WEIGHTS
+from lengthwise.errors import InputError
+from lengthwise.models import SetReader, SetReaderConfig
+
+ORDERLESS = [name for name in WEIGHTS if name != "threshold-relative"]
+
+
+def reader(mechanism: str, **settings: object) -> SetReader:
+    torch.manual_seed(0)
+    config = SetReaderConfig(5, 3, 4, dim=24, mechanism=mechanism, **{"heads": 2, **settings})
+    return SetReader(config).eval()
+
+
+def items_and_query(items: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(6, items, 5, generator=generator), torch.randn(6, 3, generator=generator)
+
+
+@pytest.mark.parametrize("mechanism", ORDERLESS)
+def test_order_does_not_matter(mechanism: str) -> None:
+    items, query = items_and_query()
+    model = reader(mechanism)
+    torch.testing.assert_close(model(items[:, torch.randperm(9)], query), model(items, query), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mechanism", [*WEIGHTS, "softmax+layer-norm@heads"])
+def test_sets_do_not_see_each_other(mechanism: str) -> None:
+    items, query = items_and_query()
+    model = reader(mechanism)
+    singles = torch.cat([model(items[one : one + 1], query[one : one + 1]) for one in range(6)])
+    torch.testing.assert_close(model(items, query), singles, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("mechanism", ORDERLESS)
+def test_unprojected_is_the_definition(mechanism: str, heads: int) -> None:
+    model, (items, query) = reader(mechanism, heads=heads), items_and_query()
+    results = []
+    for attend in (model._attend, model._attend_unprojected):
+        attended = attend(model.psi_q(query)[:, None], model.psi_x(items), Layout(1, 9, None, items.device))
+        gradients = torch.autograd.grad(attended.square().sum(), model.parameters(), allow_unused=True)
+        results.append([attended, *(gradient for gradient in gradients if gradient is not None)])
+    assert len(results[0]) == len(results[1]) > 5
+    for fast, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(fast, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_one_head_of_softmax_by_hand() -> None:
+    model, (items, query) = reader("softmax", heads=1), items_and_query()
+    read, asked = model.psi_x(items), model.psi_q(query)
+    scores = torch.einsum("bd,bnd->bn", model.query(asked), model.key(read)) / 24**0.5
+    attended = torch.einsum("bn,bnd->bd", scores.softmax(-1), model.value(read))
+    torch.testing.assert_close(model(items, query), model.phi(attended))
+
+
+def test_residual_and_projection() -> None:
+    items, query = items_and_query()
+    plain, full = reader("softmax"), reader("softmax", residual=True, projection=True)
+    full.load_state_dict(plain.state_dict(), strict=False)
+    with torch.no_grad():
+        full.project.matrix.weight.copy_(torch.eye(24) * 2)
+    attended = []
+    plain.phi.register_forward_pre_hook(lambda _, inputs: attended.append(inputs[0]))
+    plain(items, query)
+    torch.testing.assert_close(full(items, query), full.phi(2 * attended[0] + full.psi_q(query)))
+
+
+def test_threshold_relative_counts_along_the_items() -> None:
+    items, query = items_and_query()
+    model = reader("threshold-relative")
+    assert (model(items.flip(1), query) - model(items, query)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"heads": 5}, "multiple of heads"),
+        ({"classes": 0}, "classes must be at least 1"),
+        ({"mechanism": "softmax+rope"}, "has no order"),
+        ({"mechanism": "softmx"}, "did you mean 'softmax'"),
+    ],
+)
+def test_bad_settings_are_answered(settings: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        SetReaderConfig(**{"item_features": 5, "query_features": 3, "classes": 4, **settings})
+
+
+def test_bad_inputs_are_answered() -> None:
+    model, (items, query) = reader("softmax"), items_and_query()
+    for wrong in (items[..., :-1], items[:, :0], items[0]):
+        with pytest.raises(InputError, match="items must be"):
+            model(wrong, query)
+    with pytest.raises(InputError, match="query must be"):
+        model(items, query[:3])
