@@ -1,6 +1,7 @@
 """The training loop: accumulation, resuming to the same bits, divergence."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -8,6 +9,9 @@ import torch
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.errors import RunError
 from lengthwise.files import read_lines
+from lengthwise.models import SetReader, SetReaderConfig
+from lengthwise.tasks import Sets
+from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
@@ -89,3 +93,38 @@ def test_bfloat16_trains(tmp_path: Path) -> None:
     trained = model()
     train(trained, FlipFlop(), config, seed=0, folder=tmp_path)
     assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in trained.parameters())
+
+
+def test_every_batch_has_a_length_of_its_own(tmp_path: Path) -> None:
+    class Recorder(ArgmaxRetrieval):
+        lengths: ClassVar[list[int]] = []
+
+        def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
+            self.lengths.append(length)
+            return super().sample(generator, batch_size, length, split)
+
+    config = CONFIG.model_copy(update={"shortest": 5, "length": 9, "steps": 60, "schedule": "constant"})
+    reader = SetReader(SetReaderConfig(item_features=11, query_features=1, classes=10, dim=8))
+    effort = train(reader, Recorder(), config, seed=0, folder=tmp_path)
+    assert set(Recorder.lengths) == {5, 6, 7, 8, 9}
+    assert effort.tokens == config.batch_size * sum(Recorder.lengths)
+    assert {line["learning_rate"] for line in read_lines(tmp_path / "metrics.jsonl")[1:]} == {config.learning_rate}
+
+
+def test_gradients_are_clipped_or_left_alone(tmp_path: Path) -> None:
+    weights = []
+    for run, norm in enumerate((0.0, 1e9, 1e-3)):
+        trained = model()
+        train(trained, FlipFlop(), CONFIG.model_copy(update={"clip_norm": norm}), seed=0, folder=tmp_path / str(run))
+        weights.append(trained.head.weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_subnormals_are_flushed_in_training_only(tmp_path: Path) -> None:
+    smallest, seen = torch.tensor([1e-40]), []
+    train(
+        model(), FlipFlop(), CONFIG, seed=0, folder=tmp_path, on_progress=lambda _: seen.append((smallest * 1).item())
+    )
+    assert set(seen) == {0.0}
+    assert (smallest * 1).item() > 0

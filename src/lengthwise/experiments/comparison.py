@@ -24,8 +24,8 @@ def compare(
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
     on to all seeds and to the evaluation. A mechanism that differs from another of them at inference only takes over
-    what that one has learnt, since training it would end with the same weights. A folder can be carried on with other mechanisms, rates or seeds: every run
-    is a folder of its own, and those it has are used.
+    what that one has learnt, since training it would end with the same weights. A folder can be carried on with other
+    mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
     """
     claim(
         folder,

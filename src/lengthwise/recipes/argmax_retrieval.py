@@ -15,7 +15,9 @@ ARGMAX_RETRIEVAL = Recipe(
             "learning_rate": 1e-3,
             "weight_decay": 1e-3,
             "schedule": "constant",
-            "checkpoint_every": 5_000,
+            "beta2": 0.999,
+            "clip_norm": 0.0,
+            "checkpoint_every": 1_000,
             "log_every": 100,
         },
         "evaluate": {

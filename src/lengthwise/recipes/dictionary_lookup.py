@@ -10,12 +10,14 @@ DICTIONARY_LOOKUP = Recipe(
         "train": {
             "shortest": 5,
             "length": 16,
-            "steps": 10_000,
+            "steps": 5_000,
             "batch_size": 128,
             "learning_rate": 1e-3,
             "weight_decay": 1e-3,
             "schedule": "constant",
-            "checkpoint_every": 5_000,
+            "beta2": 0.999,
+            "clip_norm": 0.0,
+            "checkpoint_every": 1_000,
             "log_every": 100,
         },
         "evaluate": {

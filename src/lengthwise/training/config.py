@@ -28,8 +28,10 @@ class TrainConfig(Config):
     """What the learning rate does after the warm-up: half a cosine down to 0, or nothing."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
     """Decoupled weight decay, on matrices only."""
-    clip_norm: float = Field(1.0, gt=0)
-    """Largest norm of the gradient; a larger one is scaled down."""
+    beta2: float = Field(0.95, ge=0, lt=1)
+    """Decay of AdamW's second moment; with 0.999 it lags when a model suddenly finds a rule, and the loss jumps up."""
+    clip_norm: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """Largest norm of the gradient, a larger one is scaled down; 0 leaves all as they are."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the model trains."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

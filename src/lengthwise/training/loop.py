@@ -20,9 +20,6 @@ from lengthwise.training.device import fabric, flushed_subnormals
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
 
-BETAS = (0.9, 0.95)
-"""Of AdamW. With 0.999 the second moment lags when a model suddenly finds the rule, and the loss jumps back up."""
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -73,7 +70,7 @@ def train(
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        betas=BETAS,
+        betas=(0.9, config.beta2),
         fused=device.device.type == "cpu",  # a loop over small tensors would cost more than its arithmetic
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
@@ -100,7 +97,7 @@ def train(
             device.backward(part)
             tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
             loss += part.detach()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
         wrapped_optimizer.step()
         wrapped_optimizer.zero_grad()
 

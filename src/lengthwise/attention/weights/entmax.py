@@ -14,7 +14,7 @@ from lengthwise.attention.parts import Layout, Position, Weights, scores
 
 
 class Entmax(Weights):
-    """1.5-entmax over all visible keys (arXiv 1905.05702, eq. 10 with alpha = 1.5)."""
+    """1.5-entmax over all visible keys (arXiv 1905.05702)."""
 
     def probabilities(
         self,
@@ -30,7 +30,7 @@ class Entmax(Weights):
 
 
 class _Entmax(torch.autograd.Function):
-    """With the derivative of arXiv 1905.05702, section 4: through the solution, not through the sorting."""
+    """The derivative goes through the solution, not through the sorting (arXiv 1905.05702)."""
 
     @staticmethod
     def forward(ctx: Any, logits: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:

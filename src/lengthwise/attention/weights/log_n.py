@@ -8,7 +8,7 @@ from lengthwise.attention.weights.softmax import Softmax
 
 
 class LogN(Softmax):
-    """``softmax(log n * z)`` over ``n`` visible keys (cf. arXiv 2501.19399, with s = 1)."""
+    """Softmax of scores times log n, over n visible keys (arXiv 2501.19399 with s fixed at 1)."""
 
     def sharpen(
         self, query: Float[Tensor, "batch heads queries head_dim"], layout: Layout

@@ -10,9 +10,9 @@ from lengthwise.attention.weights.softmax import Softmax
 
 
 class ScalableSoftmax(Softmax):
-    """``softmax(s log n * z)`` over ``n`` visible keys, ``s`` learned per head, 1 at first (arXiv 2501.19399, eq. 2).
+    """Softmax of scores times s log n, over n visible keys, s learned per head (arXiv 2501.19399).
 
-    Adds one parameter per head.
+    Adds one parameter per head, 1 at first.
     """
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
