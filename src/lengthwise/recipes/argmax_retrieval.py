@@ -10,7 +10,7 @@ ARGMAX_RETRIEVAL = Recipe(
         "train": {
             "shortest": 5,
             "length": 16,
-            "steps": 20_000,
+            "steps": 25_000,
             "batch_size": 128,
             "learning_rate": 1e-3,
             "weight_decay": 1e-3,
