@@ -1,6 +1,7 @@
 """The verbs from end to end, small."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +117,32 @@ def test_help_reads(lengthwise: Call, verb: str) -> None:
     answer = lengthwise(verb, "--help")
     assert answer.code == 0
     assert "Usage" in answer.out
+
+
+def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--steps", 12, "--lengths", "16,64", "--set", "model.dim=16", "--set", "evaluate.sequences=32"]
+    small += ["--set", "train.log_every=2", "--seeds", 2, "--out", tmp_path]
+    answer = lengthwise("compare", "argmax-retrieval", "-a", "softmax", "-a", "top-1", *small)
+    assert answer.code == 0, answer.error
+    assert "items" in answer.out
+    assert "tokens" not in answer.out
+    for said in ("Wrong by dispersion and by ordering", "less that of softmax", "more seeds are needed"):
+        assert said in answer.out
+    result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text())
+    assert [point["causes"]["dispersion"] for point in result["evaluation"]] == [0, 0]
+    assert all(len(point["layers"]) == 1 for point in result["evaluation"])
+
+
+@pytest.mark.parametrize("task", ["argmax-retrieval", "dictionary-lookup"])
+def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path, task: str) -> None:
+    settings = ["--lengths", "16", "--set", "model.dim=16", "--set", "evaluate.sequences=8", "--set"]
+    settings += ["train.checkpoint_every=3"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert lengthwise("run", task, "--steps", 8, *settings, "--out", whole).code == 0
+    assert lengthwise("run", task, "--steps", 8, *settings, "--out", broken).code == 0
+    for lost in ("trained.json", "evaluation.jsonl", "result.json"):
+        (broken / lost).unlink()
+    shutil.rmtree(broken / "checkpoint" / "step-00000008")
+    assert lengthwise("run", task, "--steps", 8, *settings, "--out", broken, "--resume").code == 0
+    weights = [folder / "checkpoint" / "step-00000008" / "model.safetensors" for folder in (whole, broken)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()

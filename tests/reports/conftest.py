@@ -1,11 +1,13 @@
 """Experiments made up to look like real ones, without training anything."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
 
-from lengthwise.evaluation.point import Point
+from lengthwise.evaluation.point import Causes, Layer, Point
+from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.record import Experiment, Run, Trained
 from lengthwise.reports import write_report
@@ -15,6 +17,9 @@ MECHANISMS = ("threshold-relative", "softmax+rope", "softmax+alibi+layer-norm")
 REACH = {"threshold-relative": math.inf, "softmax+rope": 300, "softmax+alibi+layer-norm": 1500}
 """Tokens at which half of the sequences are right."""
 EASE = {"validation": 1.0, "dense": 3.0, "sparse": 0.5}
+SETS = (16, 64, 256, 512, 1024, 2048, 4096, 16384)
+GAINS = {"softmax+layer-norm": 0.04, "softmax+standardise": -0.03}
+"""How much of a fixed gain a mechanism has over softmax where it has the most room."""
 COMMAND = "lengthwise compare flip-flop -a threshold-relative -a softmax+rope --seeds 2"
 
 
@@ -47,6 +52,43 @@ def _point(split, length, share, sequences):
 def _share(mechanism, split, length, seed):
     reach = REACH.get(mechanism, 800) * EASE.get(split, 1.0) * (1 + 0.4 * seed)
     return 1 / (1 + (length / reach) ** 3)
+
+
+def _layer(mechanism, length, seed, depth):
+    """Uniform weights on values without a mean, more or less, and less so in deeper layers."""
+    noise = random.Random(f"{mechanism} {length} {seed} {depth}").gauss
+    deviation = 2 * length ** (-0.5 / depth) * math.exp(noise(0, 0.05))
+    spread = Spread(256, deviation, deviation * 1.1, 0.02 * math.log(length) + noise(0, 0.004), deviation**2 + 0.01)
+    return Layer(spread, Dispersion(1 - 2 / length**0.5 + noise(0, 0.002), length**-0.7, 1 / length))
+
+
+def _set_point(mechanism, split, length, seed, layers=1):
+    noise = random.Random(f"{mechanism} {length} {seed}").gauss
+    share = 0.1 + 0.88 / (1 + (length / 700) ** 1.3)
+    share += 4 * GAINS.get(mechanism, 0.0) * share * (1 - share) + noise(0, 0.008)
+    point = _point(split, length, share, 1000)
+    wrong, ordered = point.sequences - point.exact, round(900 / (1 + (length / 3000) ** 1.1))
+    dispersion = round(wrong * ordered / 1000)
+    return replace(
+        point,
+        scored=point.sequences,
+        correct=point.exact,
+        token_accuracy=point.exact_match,
+        token_accuracy_interval=point.exact_match_interval,
+        layers=tuple(_layer(mechanism, length, seed, depth) for depth in range(1, layers + 1)),
+        causes=Causes(right_key=ordered, dispersion=dispersion, ordering=wrong - dispersion),
+    )
+
+
+def _sets(experiment, layers=1):
+    """The same experiment, but its points are what set tasks leave."""
+
+    def point(run, length):
+        return _set_point(run.mechanism, "validation", length, run.config.seed, layers)
+
+    lengths = experiment.config.base.evaluate.lengths
+    runs = tuple(replace(run, points=tuple(point(run, length) for length in lengths)) for run in experiment.runs)
+    return replace(experiment, runs=runs)
 
 
 def _run(folder, config, full):
@@ -83,11 +125,14 @@ def _run(folder, config, full):
     )
 
 
-def _experiment(folder, mechanisms=MECHANISMS, rates=(1e-3, 3e-3), seeds=2, splits=tuple(EASE), lengths=LENGTHS):
+def _experiment(
+    folder, mechanisms=MECHANISMS, rates=(1e-3, 3e-3), seeds=2, splits=tuple(EASE), lengths=LENGTHS, task="flip-flop"
+):
     """A finished comparison in which every mechanism goes on with its first learning rate."""
+    train = {"shortest": 5, "length": 16} if task == "argmax-retrieval" else {}
     config = ComparisonConfig.read(
         {
-            "base": {"task": "flip-flop", "evaluate": {"splits": splits, "lengths": lengths}},
+            "base": {"task": task, "train": train, "evaluate": {"splits": splits, "lengths": lengths}},
             "mechanisms": mechanisms,
             "learning_rates": rates,
             "seeds": seeds,
@@ -141,6 +186,32 @@ def unfinished(make):
 
 
 @pytest.fixture(scope="session")
+def make_sets(make):
+    """A maker of comparisons on sets; softmax comes first, and all but it and those with gains are its equals."""
+
+    def make_sets(mechanisms=("softmax", *GAINS, "softmax+rms-norm"), seeds=10, layers=1):
+        task = {"task": "argmax-retrieval", "splits": ("validation",), "lengths": SETS, "rates": (1e-3,)}
+        return _sets(make(mechanisms=mechanisms, seeds=seeds, **task), layers)
+
+    return make_sets
+
+
+@pytest.fixture(scope="session")
+def sets(make_sets):
+    """Four mechanisms on sets, ten seeds, of which softmax+layer-norm lacks the fourth."""
+    experiment = make_sets()
+    wanted = ("softmax+layer-norm", 3)
+    index = next(i for i, run in enumerate(experiment.runs) if (run.mechanism, run.config.seed) == wanted)
+    return _fail(experiment, index, "The loss became NaN at step 40; lower the learning rate.")
+
+
+@pytest.fixture(scope="session")
 def report(experiment):
     """The page of the experiment."""
     return write_report(experiment)
+
+
+@pytest.fixture(scope="session")
+def sets_report(sets):
+    """The page of the sets."""
+    return write_report(sets)

@@ -43,8 +43,8 @@ def test_draws_the_figures_and_says_what_the_pointer_meets(experiment, report, b
     page = tmp_path / "pointed.html"
     page.write_text(report.read_text().replace("</body>", f"{POINT}</body>"))
     document, picture = browse(page)
-    assert document.count("<figure") == document.count("</figure>") == 3
-    assert document.count('class="marks"') == 3
+    assert document.count("<figure") == document.count("</figure>") == 4
+    assert document.count('class="marks"') == 4
     for mechanism in experiment.config.mechanisms:
         assert f'aria-label="{mechanism}, validation · 4,096 tokens, 32 times its training length' in document
     tip = document.split('id="tip"')[1].split("</div>")[0]
@@ -56,6 +56,17 @@ def test_draws_a_single_run(alone, browse):
     document, _ = browse(write_report(alone))
     assert document.count('class="marks"') == 3
     assert 'aria-label="softmax+rope, validation · 128 tokens' in document
+
+
+def test_draws_what_sets_have(sets_report, browse):
+    document, _ = browse(sets_report)
+    assert document.count('class="marks"') == 5
+    for said in (
+        "softmax+standardise against softmax, validation · 1,024 items, 10 pairs · −",
+        "softmax+rms-norm, validation · 16,384 items, 10 seeds · right ",
+        "softmax, layer 1 · 64 items, validation · standard deviation of a component 0.2",
+    ):
+        assert f'aria-label="{said}' in document
 
 
 def test_has_nothing_to_draw_without_results(unfinished, browse):

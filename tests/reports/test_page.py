@@ -14,7 +14,7 @@ from lengthwise.reports import write_report
 from lengthwise.reports.settings import toml
 from lengthwise.reports.text import percent
 
-FIGURES = ("exact_match", "token_accuracy", "training_loss")
+FIGURES = {"exact_match", "token_accuracy", "paired", "training_loss"}
 ATTACK = '<script>alert("1")</script>'
 
 
@@ -61,6 +61,7 @@ def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
 
 
 def test_figures_are_png_at_twice_the_size(experiment, report):
+    assert {path.stem for path in (experiment.folder / "figures").iterdir()} == FIGURES
     for name in FIGURES:
         png = (experiment.folder / "figures" / f"{name}.png").read_bytes()
         width, _ = struct.unpack(">II", png[16:24])
@@ -83,6 +84,54 @@ def test_escapes_what_it_shows(alone):
     page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text()
     assert page.count("<script>") == 1  # its own
     assert page.count("&lt;script&gt;") > 10
+
+
+def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
+    said = _text(sets_report).split("How to repeat it")[0]
+    assert "Training: 5 to 16 items per set" in said
+    assert "Accuracy The share of sets answered rightly." in said
+    assert "Mean cross-entropy of the answers" in said
+    assert "items per second" in said
+    assert not re.search("(?i)tokens?|sequences?|exact match", said)
+    assert not re.search(
+        r">[^<]*\b(tokens?|sequences?)\b", "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(), re.S))
+    )
+    figures = {path.stem for path in (sets.folder / "figures").iterdir()}
+    assert figures == {"exact_match", "paired", "causes", "attention", "training_loss"}
+
+
+def test_tables_of_sets_hold_the_numbers(sets, sets_report):
+    text = _text(sets_report)
+    points = [run.points[3] for run in sets.finalists("softmax")]
+    shares = [sum(getattr(p.causes, cause) for p in points) / 10_000 for cause in ("dispersion", "ordering")]
+    for name, share in zip(("wrong by dispersion", "wrong by ordering"), shares, strict=True):
+        assert re.search(rf"{name}( [0-9.]+){{3}} {percent(share)} ", text)
+    weights = [p.layers[0].dispersion.entropy for p in points]
+    assert f"{sum(weights) / 10:.3g} [{min(weights):.3g}, {max(weights):.3g}]" in text
+    assert "The drift of the global mean is counted from 16 items, the training length." in text
+
+
+def test_folders_without_measurements_have_no_section_for_them(experiment, report):
+    text = _text(report)
+    assert "Against threshold-relative" in text
+    assert "Two causes of error" not in text
+    assert "Attention at every length" not in text
+
+
+def test_escapes_names_in_every_section(make_sets):
+    experiment = make_sets(mechanisms=("softmax", "entmax"), seeds=2)
+    names = {"softmax": ATTACK, "entmax": ATTACK * 2}
+
+    def renamed(run):
+        model = SimpleNamespace(mechanism=names[run.mechanism])
+        return replace(run, config=SimpleNamespace(model=model, train=run.config.train, seed=run.config.seed))
+
+    config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})
+    chosen = {names[name]: rate for name, rate in experiment.chosen.items()}
+    runs = tuple(map(renamed, experiment.runs))
+    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text()
+    assert "Two causes of error" in page
+    assert page.count("<script>") == 1  # its own
 
 
 def test_one_run_is_a_page(alone):

@@ -1,5 +1,6 @@
 """What is said of an experiment, on the page and in the terminal."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,8 +9,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from lengthwise.reports import summary_table, verdicts
-from lengthwise.reports.text import joined, percent
+from lengthwise.reports import overview, verdicts
+from lengthwise.reports.text import joined, multiple, p_value, percent, points
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,12 @@ def test_percent_forgives_the_rounding_of_a_mean():
 
 def test_joined():
     assert [joined("a"), joined("ab"), joined("abc")] == ["a", "a and b", "a, b and c"]
+
+
+def test_differences_have_a_sign_and_p_values_two_digits():
+    assert [points(x) for x in (0.031, -0.0042, 0, 1e-9)] == ["+3.1", "−0.4", "0.0", "+0.0"]
+    assert [p_value(p) for p in (0.0156, 0.0004, 1)] == ["0.016", "below 0.001", "1"]
+    assert [multiple(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
 
 
 def test_says_what_holds_what_falls_and_what_failed(experiment):
@@ -64,9 +71,20 @@ def test_nothing_known_is_nothing_said(unfinished):
     assert verdicts(unfinished) == [f"{name} is not evaluated yet." for name in unfinished.config.mechanisms]
 
 
+def test_sets_have_items_and_accuracy(sets):
+    said = verdicts(sets)
+    assert said[0] == (
+        "softmax falls below 50 % accuracy at 1,024 items, 64 times its training length, in the mean of 10 seeds."
+    )
+    shown = " ".join(_shown(sets).split())
+    assert "Accuracy on argmax-retrieval, % of sets" in shown
+    assert "Lengths in items, and in training lengths (16 items)." in shown
+    assert not re.search("tokens?|sequences?|[Ee]xact match", " ".join([*said, shown]))
+
+
 def _shown(experiment):
     console = Console(width=80, file=StringIO())
-    console.print(summary_table(experiment))
+    console.print(overview(experiment))
     return console.file.getvalue()
 
 

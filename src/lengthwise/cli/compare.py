@@ -49,7 +49,7 @@ def compare(
     """
     from lengthwise.experiments.comparison import compare
     from lengthwise.experiments.config import ComparisonConfig
-    from lengthwise.reports import summary_table, write_report
+    from lengthwise.reports import overview, write_report
 
     base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
     config = ComparisonConfig.read(
@@ -68,7 +68,7 @@ def compare(
             )
     except KeyboardInterrupt:
         raise RunError("Stopped. The same command with --resume carries on where the runs were.") from None
-    console.print(summary_table(experiment))
+    console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
     failed = [run for run in experiment.runs if run.failure]
     if failed:

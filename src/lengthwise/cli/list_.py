@@ -28,7 +28,9 @@ def list_(
     _table("Tasks", ((name, _summary(TASKS.load(name))) for name in TASKS))
     _table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
     console.print(
-        "A mechanism is weights, then position and output where wanted, as in [bold]softmax+rope+layer-norm[/].\n"
+        "A mechanism is weights, then position and output where wanted, as in [bold]softmax+rope+layer-norm[/]. "
+        "An output stands before the output projection, over all heads side by side; [bold]layer-norm@heads[/] treats "
+        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n"
     )
     parts: dict[str, Registry[Any]] = {"Weights": WEIGHTS, "Positions": POSITIONS, "Outputs": OUTPUTS}
     for title, table in parts.items():

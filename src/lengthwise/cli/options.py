@@ -13,12 +13,12 @@ from lengthwise.experiments.config import RunConfig
 Task = Annotated[str, typer.Argument(help="A task or recipe; 'lengthwise list' shows them.", show_default=False)]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.", show_default=False)]
 Length = Annotated[
-    int | None, typer.Option(help="Training length in tokens. Default: the recipe's.", show_default=False)
+    int | None, typer.Option(help="Training length in tokens or items. Default: the recipe's.", show_default=False)
 ]
 Lengths = Annotated[
     str | None,
     typer.Option(
-        help="Evaluation lengths in tokens: 128,256,1000 or, doubling, 128:4096. Default: the recipe's.",
+        help="Evaluation lengths in tokens or items: 128,256,1000 or, doubling, 128:4096. Default: the recipe's.",
         show_default=False,
     ),
 ]
@@ -59,13 +59,13 @@ def resolve(
 
 
 def parse_lengths(text: str) -> list[int]:
-    """Lengths in tokens, written 128,256,1000 or, doubling, 128:4096."""
+    """Lengths, written 128,256,1000 or, doubling, 128:4096."""
     try:
         if ":" not in text:
             return [int(part) for part in text.split(",")]
         first, last = (int(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"--lengths is numbers of tokens such as 128,256 or 128:4096; got {text!r}.") from None
+        raise InputError(f"--lengths is numbers such as 128,256 or 128:4096; got {text!r}.") from None
     if not 0 < first <= last:
         raise InputError(
             f"--lengths {text} doubles from the first to the last: the first must be positive and no larger."

@@ -53,19 +53,20 @@ class RunProgress(_Live):
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         evaluate = config.evaluate
+        self._unit = config.build_task().unit
         self._train = self.bars.add_task("training", total=config.train.steps, detail="")
         self._evaluate = self.bars.add_task("evaluation", total=len(evaluate.lengths) * len(evaluate.splits), detail="")
 
     def trained(self, step: "Step") -> None:
         """A logged step."""
-        self.bars.update(self._train, completed=step.step, detail=_speed(step.loss, step.tokens_per_second))
+        self.bars.update(self._train, completed=step.step, detail=_speed(step.loss, step.tokens_per_second, self._unit))
 
     def evaluated(self, point: "Point") -> None:
         """A point of the sweep."""
-        detail = f"{point.split} at {point.length:,} tokens: {point.exact_match:.1%} exact"
+        detail = f"{point.split} at {point.length:,} {self._unit}: {point.exact_match:.1%}"
         self.bars.update(self._evaluate, advance=1, detail=detail)
         console.print(
-            f"{point.split:>12} {point.length:>7,} tokens  exact match {point.exact_match:7.1%}", highlight=False
+            f"{point.split:>12} {point.length:>7,} {self._unit}  exact match {point.exact_match:7.1%}", highlight=False
         )
 
 
@@ -75,6 +76,7 @@ class ComparisonProgress(_Live):
     def __init__(self, config: ComparisonConfig) -> None:
         super().__init__()
         self._config = config
+        self._unit = config.base.build_task().unit
         self._all = self.bars.add_task("all runs", total=None, detail="")
         self._tasks: dict[Job, TaskID] = {}
 
@@ -87,7 +89,7 @@ class ComparisonProgress(_Live):
             line = last_line(job.folder / "metrics.jsonl")
             if line:
                 evaluating = (job.folder / "trained.json").exists()
-                detail = "evaluating" if evaluating else _speed(line["loss"], line["tokens_per_second"])
+                detail = "evaluating" if evaluating else _speed(line["loss"], line["tokens_per_second"], self._unit)
                 self.bars.update(self._tasks[job], completed=line["step"], detail=detail)
         for job in queue.done:
             if job in self._tasks:
@@ -100,5 +102,5 @@ def _name(job: "Job") -> str:
     return f"{mechanism}  {rate.replace('-', ' ', 1)}  {seed.replace('-', ' ')}"
 
 
-def _speed(loss: float, tokens_per_second: float) -> str:
-    return f"loss {loss:.4f}  {tokens_per_second:,.0f} tokens/s"
+def _speed(loss: float, per_second: float, unit: str) -> str:
+    return f"loss {loss:.4f}  {per_second:,.0f} {unit}/s"

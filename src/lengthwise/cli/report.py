@@ -15,8 +15,8 @@ def report(
 ) -> None:
     """Write report.html and its figures from what a folder holds, and print the table."""
     from lengthwise.experiments.comparison import read_experiment
-    from lengthwise.reports import summary_table, write_report
+    from lengthwise.reports import overview, write_report
 
     experiment = read_experiment(folder)
-    console.print(summary_table(experiment))
+    console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

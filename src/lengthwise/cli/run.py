@@ -50,7 +50,7 @@ def run(
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
-    from lengthwise.reports import summary_table, write_report
+    from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
     folder.claim(config, resume=resume)
@@ -65,5 +65,5 @@ def run(
         folder.failure = str(error)
         raise
     experiment = read_experiment(folder.path)
-    console.print(summary_table(experiment))
+    console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

@@ -1,4 +1,6 @@
-"""Intervals for counts and for ratios over sequences; scipy does the work."""
+"""Intervals for counts, for ratios over sequences and for means over seeds; scipy does the work."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,3 +37,17 @@ def ratio_interval(numerators: np.ndarray, denominators: np.ndarray, confidence:
         random_state=np.random.default_rng(0),
     ).confidence_interval
     return float(interval.low), float(interval.high)
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Student's t interval of the mean of two or more values; without width where they are all the same."""
+    from scipy.stats import t
+
+    count, mean = len(values), float(np.mean(values))
+    half = float(t.ppf((1 + confidence) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return mean - half, mean + half
+
+
+def log_slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Least-squares slope of log y against log x, both positive: the exponent of a power law."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

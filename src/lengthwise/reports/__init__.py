@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from lengthwise.experiments.record import Experiment
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
-__all__ = ["summary_table", "verdicts", "write_report"]
+__all__ = ["overview", "rulings", "verdicts", "write_report"]
 
 
 def write_report(experiment: Experiment) -> Path:
@@ -22,15 +22,27 @@ def write_report(experiment: Experiment) -> Path:
     return write(experiment)
 
 
-def summary_table(experiment: Experiment) -> "Table":
-    """The page's main table for the terminal: exact match in per cent, by mechanism, split and length."""
+def overview(experiment: Experiment) -> "Group":
+    """All that the terminal shows of the page: the main accuracy by mechanism, split and length, in per cent.
+
+    Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far each is
+    ahead of the first, in points, with :func:`rulings`.
+    """
     from lengthwise.reports import terminal
 
-    return terminal.summary_table(experiment)
+    return terminal.overview(experiment)
 
 
 def verdicts(experiment: Experiment) -> list[str]:
-    """What the experiment has shown, in sentences: one per mechanism, then few sequences and failed runs."""
+    """What the experiment has shown, in sentences: one per mechanism, then few examples and failed runs."""
     from lengthwise.reports import sentences
 
     return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(experiment)]
+
+
+def rulings(experiment: Experiment) -> list[str]:
+    """What became of the claims that a mechanism beats the first beyond the training length, in sentences."""
+    from lengthwise.reports import claim_sentences, claims
+
+    found = claim_sentences.rulings(experiment, claims.claims(experiment))
+    return [f"{mechanism} {text}".strip() for mechanism, text in found]

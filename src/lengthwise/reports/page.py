@@ -1,77 +1,92 @@
 """The page: everything of a report in one file that needs no network."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lengthwise import files
 from lengthwise.experiments.record import Experiment
-from lengthwise.reports import drawing, figures, palette, sentences, text
+from lengthwise.reports import claims, drawing, figures, palette, sentences, text
+from lengthwise.reports.causes import shares
+from lengthwise.reports.claim_sentences import rulings
+from lengthwise.reports.palette import Colour
+from lengthwise.reports.rendering import render
 from lengthwise.reports.settings import environment, toml
-from lengthwise.reports.summary import Grid, grid, training
+from lengthwise.reports.summary import Metric, grid, training
+from lengthwise.reports.traces import by_statistic, home, slopes, traces
+from lengthwise.reports.words import words
 
-TEMPLATES = Path(__file__).parent / "templates"
+FILTERS: dict[str, Callable[..., object]] = {
+    "percent": text.percent,
+    "points": text.points,
+    "signed": text.signed,
+    "multiple": text.multiple,
+    "p_value": text.p_value,
+    "title_of": text.title,
+    "run_name": sentences.name,
+}
+"""How templates say numbers and names."""
 
 
 def write(experiment: Experiment) -> Path:
     """Write the page and its figures as PNG; returns the page's path."""
-    exact, tokens = grid(experiment, "exact_match"), grid(experiment, "token_accuracy")
+    known = _known(experiment)
+    nouns = known["words"]
+    main = f"{nouns.measure} (% of {nouns.example}s)"
     charts = {
-        "exact_match": figures.accuracy(experiment, exact, "exact match (% of sequences)"),
-        "token_accuracy": figures.accuracy(experiment, tokens, "accuracy (% of scored tokens)"),
+        "exact_match": figures.accuracy(experiment, known["grids"]["exact_match"], main),
         "training_loss": figures.training_loss(experiment),
     }
+    if not nouns.one_answer:
+        name = f"accuracy (% of scored {nouns.unit})"
+        charts["token_accuracy"] = figures.accuracy(experiment, known["grids"]["token_accuracy"], name)
+    for name, figure, of in (
+        ("paired", figures.paired, known["claims"]),
+        ("causes", figures.causes, known["causes"]),
+        ("attention", figures.attention, known["traces"]),
+    ):
+        if of:
+            charts[name] = figure(experiment, of)
     pictures = {name: drawing.draw(chart, rows) for name, (chart, rows) in charts.items() if rows}
     for name, (_, png) in pictures.items():
         files.write(experiment.folder / "figures" / f"{name}.png", png)
     path = experiment.folder / "report.html"
-    files.write(path, _render(experiment, exact, tokens, {name: Markup(svg) for name, (svg, _) in pictures.items()}))
+    known["figures"] = {name: Markup(svg) for name, (svg, _) in pictures.items()}
+    files.write(path, render("report.html", known, filters=FILTERS, colours=_colours(experiment)))
     return path
 
 
-def _render(experiment: Experiment, exact: Grid, tokens: Grid, pictures: dict[str, Markup]) -> str:
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"percent": text.percent, "title_of": text.title, "run_name": sentences.name}
-    config = experiment.config
-    return templates.get_template("report.html").render(
-        experiment=experiment,
-        config=config,
-        verdicts=sentences.verdicts(experiment),
-        grids={"exact_match": exact, "token_accuracy": tokens},
-        figures=pictures,
-        training=training(experiment),
-        failed=[run for run in experiment.runs if run.failure],
-        settings=toml(config.model_dump(mode="json")),
-        environment=environment(experiment),
-        shapes=[palette.shape(index) for index in range(len(config.mechanisms))],
-        written=datetime.now(UTC),
-        style=_style(len(config.mechanisms)),
-        script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
-        counted=text.counted,
-        spread=text.spread,
-    )
+def _known(experiment: Experiment) -> dict[str, Any]:
+    """What the templates fill in, but for the figures."""
+    config, found = experiment.config, claims.claims(experiment)
+    return {
+        "experiment": experiment,
+        "config": config,
+        "words": words(experiment),
+        "lengths": sorted(set(config.base.evaluate.lengths)),
+        "verdicts": sentences.verdicts(experiment),
+        "grids": {name: grid(experiment, name) for name in get_args(Metric)},
+        "claims": found,
+        "rule": claims.RULE,
+        "rulings": rulings(experiment, found),
+        "causes": shares(experiment),
+        "traces": traces(experiment),
+        "by_statistic": by_statistic(traces(experiment)),
+        "slopes": slopes(experiment),
+        "home": home(experiment),
+        "training": training(experiment),
+        "failed": [run for run in experiment.runs if run.failure],
+        "settings": toml(config.model_dump(mode="json")),
+        "environment": environment(experiment),
+        "shapes": [palette.shape(index) for index in range(len(config.mechanisms))],
+        "counted": text.counted,
+        "spread": text.spread,
+    }
 
 
-def _style(mechanisms: int) -> Markup:
-    """The style sheet, with the figures' colours turned for the dark scheme."""
-    colours = {"ink": palette.INK, "soft": palette.SOFT, "line": palette.LINE, "paper": palette.PAPER}
-    colours |= {f"mechanism-{index}": palette.colour(index) for index in range(mechanisms)}
-    light = "".join(f"--{name}: {colour.light}; " for name, colour in colours.items())
-    dark = "".join(f"--{name}: {colour.dark}; " for name, colour in colours.items())
-    turned = "".join(
-        f'svg [{kind}="{colour.light}"] {{ {kind}: {colour.dark}; }}\n'
-        for colour in dict.fromkeys(colours.values())
-        for kind in ("fill", "stroke")
-    )
-    sheet = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return Markup(
-        f":root {{ {light}}}\n{sheet}\n@media (prefers-color-scheme: dark) {{\n:root {{ {dark}}}\n{turned}}}\n"
-    )
+def _colours(experiment: Experiment) -> dict[str, Colour]:
+    causes = {f"cause-{part}": colour for part, colour in palette.CAUSES.items()}
+    mechanisms = range(len(experiment.config.mechanisms))
+    return causes | {f"mechanism-{index}": palette.colour(index) for index in mechanisms}

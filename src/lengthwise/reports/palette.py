@@ -10,7 +10,7 @@ class Colour(NamedTuple):
     dark: str
 
 
-MECHANISMS = (  # the qualitative palette of Okabe and Ito, less yellow and black, which one of the two schemes hides
+MECHANISMS = (  # first those of Okabe and Ito, less yellow and black, which one of the two schemes hides
     Colour("#0072b2", "#4c9df5"),
     Colour("#d55e00", "#ff8b45"),
     Colour("#009e73", "#2cc795"),
@@ -18,15 +18,26 @@ MECHANISMS = (  # the qualitative palette of Okabe and Ito, less yellow and blac
     Colour("#e69f00", "#f2bd42"),
     Colour("#56b4e9", "#9bd8fb"),
     Colour("#757b86", "#a7adb8"),
+    Colour("#5b2a9d", "#a98bf2"),
+    Colour("#8a4513", "#cf9468"),
+    Colour("#a80f3c", "#ff7d98"),
+    Colour("#7f8a12", "#c6d053"),
+    Colour("#00525c", "#5fb3ba"),
 )
-SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to the colours, so that 42 mechanisms differ
+SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to the colours, so that 84 mechanisms differ
     "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z",
     "M-0.85,-0.85H0.85V0.85H-0.85Z",
     "M0,-1.2L1.2,0L0,1.2L-1.2,0Z",
     "M0,-1.1L1.15,0.9H-1.15Z",
     "M-0.4,-1.1H0.4V-0.4H1.1V0.4H0.4V1.1H-0.4V0.4H-1.1V-0.4H-0.4Z",
     "M0,1.1L1.15,-0.9H-1.15Z",
+    "M-1.1,-0.55L-0.55,-1.1L0,-0.55L0.55,-1.1L1.1,-0.55L0.55,0L1.1,0.55L0.55,1.1L0,0.55L-0.55,1.1L-1.1,0.55L-0.55,0Z",
 )
+CAUSES = {  # told apart by lightness alone, since a colour of its own is a mechanism's
+    "right": Colour("#dfe3ea", "#333a46"),
+    "dispersion": Colour("#a08bc9", "#8069b8"),
+    "ordering": Colour("#453068", "#cbbcf0"),
+}
 
 INK = Colour("#1f2430", "#e8eaee")
 SOFT = Colour("#5d6573", "#a2a9b5")

@@ -7,10 +7,11 @@ from lengthwise.evaluation.statistics import wilson
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports.summary import Cell, Grid, grid
 from lengthwise.reports.text import counted, joined, percent, times
+from lengthwise.reports.words import Words, words
 
 FEW = 100
-"""Fewer sequences than these at a point, per seed, are pointed out."""
-PERFECT = "stays at 100.0 % exact match up to"
+"""Fewer examples than these at a point, per seed, are pointed out."""
+PERFECT = "stays at 100.0 %"
 
 
 class Verdict(NamedTuple):
@@ -21,18 +22,18 @@ class Verdict(NamedTuple):
 
 
 def verdicts(experiment: Experiment) -> list[Verdict]:
-    """One verdict per mechanism, then what to keep in mind: few sequences, failed runs."""
-    accuracy = grid(experiment, "exact_match")
-    found = [Verdict(name, _of_mechanism(experiment, accuracy, name)) for name in experiment.config.mechanisms]
-    return found + [Verdict("", text) for text in (_few(accuracy), _failed(experiment)) if text]
+    """One verdict per mechanism, then what to keep in mind: few examples, failed runs."""
+    accuracy, nouns = grid(experiment, "exact_match"), words(experiment)
+    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name)) for name in experiment.config.mechanisms]
+    return found + [Verdict("", text) for text in (_few(accuracy, nouns), _failed(experiment)) if text]
 
 
-def _of_mechanism(experiment: Experiment, accuracy: Grid, mechanism: str) -> str:
+def _of_mechanism(experiment: Experiment, accuracy: Grid, nouns: Words, mechanism: str) -> str:
     found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
     seeds = {name: [cell.seeds for cell in rows[mechanism] if cell] for name, rows in accuracy.rows.items()}
     for split, rows in accuracy.rows.items():
         if cells := [cell for cell in rows[mechanism] if cell]:
-            what, where = _outcome(cells)
+            what, where = _outcome(cells, nouns.measure)
             found.setdefault(what, {}).setdefault(where.length, []).append(split)
     if not found:
         own = [run for run in experiment.runs if run.mechanism == mechanism]
@@ -44,30 +45,30 @@ def _of_mechanism(experiment: Experiment, accuracy: Grid, mechanism: str) -> str
     phrases = []
     for what, lengths in found.items():
         fewest = min(number for splits in lengths.values() for split in splits for number in seeds[split])
-        places = _places(lengths, experiment.config.base.train.length, alone=len(accuracy.rows) == 1)
-        phrases.append(f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what == PERFECT)}")
+        places = _places(lengths, nouns.unit, experiment.config.base.train.length, alone=len(accuracy.rows) == 1)
+        phrases.append(f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what.startswith(PERFECT))}")
     return "; ".join(phrases) + "."
 
 
-def _places(lengths: dict[int, list[str]], training: int, alone: bool) -> str:
+def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool) -> str:
     """Lengths, each with the splits it goes for, which need no mention where there is but one."""
     if len(lengths) == 1:
         ((length, splits),) = lengths.items()
-        return f"{length:,} tokens, {times(length, training)}, " + ("" if alone else f"on {joined(splits)} data, ")
+        return f"{length:,} {unit}, {times(length, training)}, " + ("" if alone else f"on {joined(splits)} data, ")
     places = [
-        f"{length:,} tokens ({times(length, training)}) on {joined(lengths[length])} data" for length in sorted(lengths)
+        f"{length:,} {unit} ({times(length, training)}) on {joined(lengths[length])} data" for length in sorted(lengths)
     ]
     return joined([places[0], *(place.replace(" times its training length", " times") for place in places[1:])]) + ", "
 
 
-def _outcome(cells: Sequence[Cell]) -> tuple[str, Cell]:
+def _outcome(cells: Sequence[Cell], measure: str) -> tuple[str, Cell]:
     """What happens along the lengths of one split, shortest first, and at which of them."""
     if all(percent(cell.mean) == "100.0" for cell in cells):
-        return PERFECT, cells[-1]
+        return f"{PERFECT} {measure} up to", cells[-1]
     below = next((cell for cell in cells if cell.mean < 0.5), None)
     if below is None:
-        return f"goes no lower than {percent(min(cell.mean for cell in cells))} % exact match up to", cells[-1]
-    return "is below 50 % exact match already at" if below is cells[0] else "falls below 50 % exact match at", below
+        return f"goes no lower than {percent(min(cell.mean for cell in cells))} % {measure} up to", cells[-1]
+    return f"is below 50 % {measure} already at" if below is cells[0] else f"falls below 50 % {measure} at", below
 
 
 def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
@@ -79,17 +80,19 @@ def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
     return f"in the mean of {number}"
 
 
-def _few(accuracy: Grid) -> str:
+def _few(accuracy: Grid, nouns: Words) -> str:
     sizes = {column.length: column.sequences[0] for column in accuracy.columns if column.sequences}
     few = [length for length, sequences in sizes.items() if sequences < FEW]
     if not few:
         return ""
     fewest = min(sizes[length] for length in few)
     lowest = wilson(fewest, fewest)[0]
-    where = "all lengths" if len(few) == len(sizes) > 1 else joined([f"{length:,}" for length in few]) + " tokens"
+    where = (
+        "all lengths" if len(few) == len(sizes) > 1 else joined([f"{length:,}" for length in few]) + f" {nouns.unit}"
+    )
     return (
-        f"Points at {where} rest on few sequences, as few as {fewest:,} per seed: even {fewest:,} right of {fewest:,} "
-        f"only tells of a rate of {percent(lowest)} % or more (95 % Wilson interval)."
+        f"Points at {where} rest on few {nouns.example}s, as few as {fewest:,} per seed: even {fewest:,} right of "
+        f"{fewest:,} only tells of a rate of {percent(lowest)} % or more (95 % Wilson interval)."
     )
 
 

@@ -18,23 +18,23 @@ class Cell:
     mechanism: str
     split: str
     length: int
-    """Tokens per sequence."""
+    """Tokens or items per example."""
     seeds: int
     """Seeds that have been evaluated here."""
     sequences: int
-    """Sequences per seed."""
+    """Examples per seed."""
     mean: float
     """Over seeds."""
     low: float
     high: float
-    """Of several seeds the lowest and the highest; of one seed its 95 % interval over sequences."""
+    """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples."""
     loss: float
-    """Mean cross-entropy of the scored tokens in nats, mean over seeds."""
+    """Mean cross-entropy of the scored predictions in nats, mean over seeds."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A length of the sweep, in tokens, and how many sequences a point there rests on, per seed."""
+    """A length of the sweep, and how many examples a point there rests on, per seed."""
 
     length: int
     sequences: tuple[int, ...]

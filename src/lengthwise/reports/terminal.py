@@ -1,31 +1,42 @@
-"""The report's main table for the terminal."""
+"""The report's tables for the terminal."""
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from lengthwise.evaluation.paired import Difference
 from lengthwise.experiments.record import Experiment
+from lengthwise.reports.bare import bare
+from lengthwise.reports.causes import shares
+from lengthwise.reports.claim_sentences import rulings
+from lengthwise.reports.claims import RULE, Claim, claims
 from lengthwise.reports.summary import Cell, Grid, grid
-from lengthwise.reports.text import counted, percent, title
+from lengthwise.reports.text import counted, multiple, percent, points, title
+from lengthwise.reports.words import words
+
+SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ", "dim")}
+
+
+def overview(experiment: Experiment) -> Group:
+    """The tables there are, and what the claims have come to, one below the other."""
+    found = claims(experiment)
+    tables = (summary_table(experiment), causes_table(experiment), paired_table(experiment, found))
+    parts = [table for table in tables if table is not None]
+    said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(experiment, found)]
+    said += [Text(RULE, "dim")] if found else []
+    return Group(*(line for part in parts for line in (part, "")), *said)
 
 
 def summary_table(experiment: Experiment) -> Table:
-    """Exact match in per cent, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
-    accuracy = grid(experiment, "exact_match")
-    base = experiment.config.base
-    table = Table(
-        title=f"Exact match on {base.task}, % of sequences",
-        caption=f"Lengths in tokens, and in training lengths ({base.train.length:,} tokens). "
+    """The main accuracy in per cent, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
+    accuracy, nouns, base = grid(experiment, "exact_match"), words(experiment), experiment.config.base
+    table = _table(
+        experiment,
+        f"{nouns.measure.capitalize()} on {base.task}, % of {nouns.example}s",
+        f"Lengths in {nouns.unit}, and in training lengths ({base.train.length:,} {nouns.unit}). "
         + (_seeds(accuracy) if accuracy.cells else "Nothing is evaluated yet."),
-        title_justify="left",
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
+        [""],
     )
-    table.add_column("", overflow="fold")
-    for column in accuracy.columns:
-        heading = f"{column.length:,}\n{column.length / base.train.length:.3g}×"
-        table.add_column(heading, justify="right", no_wrap=True)
     for split, rows in accuracy.rows.items():
         if len(accuracy.rows) > 1:
             table.add_row(Text(title(split), "bold"))
@@ -33,6 +44,57 @@ def summary_table(experiment: Experiment) -> Table:
             table.add_row(Text(mechanism), *map(_shown, row))
         table.add_section()
     return table
+
+
+def paired_table(experiment: Experiment, found: list[Claim]) -> Table | None:
+    """Each contestant less the first mechanism, in points, mean over seeds; None where there is no pair to compare."""
+    if not found:
+        return None
+    lengths = _lengths(experiment)
+    heading = f"{words(experiment).measure.capitalize()} less that of {found[0].baseline}, points, paired by seed"
+    table = _table(experiment, heading, "▲ better, ▼ worse, otherwise undecided.", [""])
+    split = None
+    for claim in found:
+        if claim.split != split and len(experiment.config.base.evaluate.splits) > 1:
+            table.add_section()
+            table.add_row(Text(title(claim.split), "bold"))
+        split, at = claim.split, {difference.length: difference for difference in claim.differences}
+        table.add_row(Text(claim.contestant), *(_ahead(at.get(length)) for length in lengths))
+    return table
+
+
+def causes_table(experiment: Experiment) -> Table | None:
+    """Wrong answers by their cause, in per cent of all, mean over seeds; None where no cause is known."""
+    found, lengths, nouns = shares(experiment), _lengths(experiment), words(experiment)
+    if not found:
+        return None
+    caption = "Dispersion: the heaviest key was the right one. Ordering: it was another."
+    heading = f"Wrong by dispersion and by ordering, % of {nouns.example}s"
+    table = _table(experiment, heading, caption, ["", "wrong by"])
+    for split, rows in found.items():
+        if len(found) > 1:
+            table.add_row(Text(title(split), "bold"))
+        for mechanism, at in rows.items():
+            for name, cause in ((mechanism, "dispersion"), ("", "ordering")):
+                cells = [percent(getattr(at[length], cause)) if length in at else "–" for length in lengths]
+                table.add_row(Text(name), Text(cause, "dim"), *cells)
+        table.add_section()
+    return table
+
+
+def _table(experiment: Experiment, heading: str, caption: str, first: list[str]) -> Table:
+    """A table without rows: the columns named ``first``, then one per length."""
+    table = bare(heading, caption)
+    for name in first:
+        table.add_column(name, overflow="fold")
+    for length in _lengths(experiment):
+        times = multiple(length / experiment.config.base.train.length)
+        table.add_column(f"{length:,}\n{times}×", justify="right", no_wrap=True)
+    return table
+
+
+def _lengths(experiment: Experiment) -> list[int]:
+    return sorted(set(experiment.config.base.evaluate.lengths))
 
 
 def _seeds(accuracy: Grid) -> str:
@@ -47,3 +109,10 @@ def _shown(cell: Cell | None) -> Text:
     if shown == "100.0":
         return Text(shown, "bold green")
     return Text(shown, "green" if cell.mean >= 0.9 else "yellow" if cell.mean >= 0.5 else "red")
+
+
+def _ahead(difference: Difference | None) -> Text:
+    if difference is None:
+        return Text("–", "dim")
+    mark, style = SHOWN[difference.outcome]
+    return Text(f"{points(difference.mean)}{mark}", style)

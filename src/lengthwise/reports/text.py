@@ -18,9 +18,29 @@ def spread(low: float, high: float) -> str:
     return f"{percent(low)}–{percent(high)}"
 
 
+def points(share: float) -> str:
+    """A difference of shares in percentage points with one decimal and its sign, as in ``+3.1`` and ``−0.4``."""
+    return f"{100 * share:+.1f}".replace("-", "−") if share else "0.0"
+
+
+def signed(number: float) -> str:
+    """A number with three decimals and its sign, as in ``−0.482``."""
+    return f"{number:+.3f}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p-value to two digits."""
+    return "below 0.001" if p < 0.001 else f"{p:.2g}"
+
+
 def times(length: int, training: int) -> str:
-    """A length in tokens, said in training lengths in tokens."""
-    return "its training length" if length == training else f"{length / training:.3g} times its training length"
+    """A length, said in training lengths."""
+    return "its training length" if length == training else f"{multiple(length / training)} times its training length"
+
+
+def multiple(times: float) -> str:
+    """How many times, to three digits or to the whole number."""
+    return f"{times:.3g}" if times < 999.5 else f"{times:,.0f}"
 
 
 def joined(items: Sequence[str]) -> str:

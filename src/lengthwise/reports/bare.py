@@ -1,0 +1,17 @@
+"""The look of tables in the terminal."""
+
+from rich.table import Table
+
+
+def bare(title: str, caption: str) -> Table:
+    """A table without lines and without columns yet."""
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+        min_width=min(len(title), 80),  # a narrow table would break its title into many lines
+    )

@@ -1,0 +1,43 @@
+"""Why examples are answered wrongly, as shares over seeds."""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from lengthwise.evaluation.point import Causes, Point
+from lengthwise.experiments.record import Experiment
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the examples at one length, means over seeds; right, dispersion and ordering make 1."""
+
+    seeds: int
+    right: float
+    """Answered rightly."""
+    dispersion: float
+    """Answered wrongly although the heaviest key was the right one."""
+    ordering: float
+    """Answered wrongly, and the heaviest key was another."""
+    right_key: float
+    """The heaviest key was the right one, whatever was answered."""
+
+
+def shares(experiment: Experiment) -> dict[str, dict[str, dict[int, Shares]]]:
+    """By split, mechanism and length, shortest first; only what has been measured."""
+    found: dict[str, dict[str, dict[int, Shares]]] = {}
+    for split in experiment.config.base.evaluate.splits:
+        for mechanism in experiment.config.mechanisms:
+            known: dict[int, list[tuple[Point, Causes]]] = {}
+            for point in (p for run in experiment.finalists(mechanism) for p in run.points if p.split == split):
+                if point.causes is not None:
+                    known.setdefault(point.length, []).append((point, point.causes))
+            if known:
+                found.setdefault(split, {})[mechanism] = {length: _over(known[length]) for length in sorted(known)}
+    return found
+
+
+def _over(seeds: list[tuple[Point, Causes]]) -> Shares:
+    dispersion = fmean(causes.dispersion / point.sequences for point, causes in seeds)
+    ordering = fmean(causes.ordering / point.sequences for point, causes in seeds)
+    right_key = fmean(causes.right_key / point.sequences for point, causes in seeds)
+    return Shares(len(seeds), fmean(point.exact_match for point, _ in seeds), dispersion, ordering, right_key)

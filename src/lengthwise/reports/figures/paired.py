@@ -1,0 +1,87 @@
+"""How far each contestant is ahead of the baseline, against length."""
+
+from typing import Any
+
+import altair as alt
+
+from lengthwise.evaluation.paired import Difference
+from lengthwise.experiments.record import Experiment
+from lengthwise.reports import palette
+from lengthwise.reports.claims import Claim
+from lengthwise.reports.figures.parts import (
+    MARGIN,
+    WIDTH,
+    Chart,
+    Rows,
+    arranged,
+    colours,
+    length_axis,
+    only,
+    training_rule,
+)
+from lengthwise.reports.text import counted, p_value, points
+from lengthwise.reports.words import words
+
+COLUMNS = 3
+
+
+def paired(experiment: Experiment, found: list[Claim]) -> tuple[Chart, Rows]:
+    """Differences in points with their intervals: a panel per contestant and split, filled points where decided."""
+    contestants = len({claim.contestant for claim in found})
+    columns = contestants if 1 < contestants < COLUMNS else min(COLUMNS, len(found))
+    unit = words(experiment).unit
+    rows = [_row(claim, difference, unit) for claim in found for difference in claim.differences]
+    scale = alt.Scale(domain=[min(0, *(row["low"] for row in rows)), max(0, *(row["high"] for row in rows))], nice=5)
+    panels = [
+        _panel(experiment, claim, scale, first=index % columns == 0).properties(
+            width=WIDTH // columns - MARGIN, height=180
+        )
+        for index, claim in enumerate(found)
+    ]
+    return arranged(panels, columns), rows
+
+
+def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
+    low, high = found.interval or (found.mean, found.mean)
+    interval = f" [{points(low)}, {points(high)}]" if found.interval else ""
+    said = (
+        f"{claim.contestant} against {claim.baseline}, {claim.split}",
+        f"{found.length:,} {unit}, {counted(found.pairs, 'pair')}",
+        f"{points(found.mean)} points{interval}",
+        f"corrected p {p_value(found.p)}: {found.outcome}",
+    )
+    return {
+        "mechanism": claim.contestant,
+        "split": claim.split,
+        "length": found.length,
+        "mean": 100 * found.mean,
+        "low": 100 * low,
+        "high": 100 * high,
+        "decided": found.outcome != "undecided",
+        "said": " · ".join(said),
+    }
+
+
+def _panel(experiment: Experiment, claim: Claim, scale: Any, first: bool) -> Chart:
+    several = len(experiment.config.base.evaluate.splits) > 1
+    heading = [claim.contestant, f"on {claim.split} data"] if several else claim.contestant
+    chart = only(alt.Chart(title=heading), mechanism=claim.contestant, split=claim.split)
+    name = "points ahead" if first else ""
+    axis = alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '+~g')", grid=True, tickCount=5)
+    chart = chart.encode(
+        length_axis(experiment, "length:Q", words(experiment).unit),
+        alt.Y("mean:Q", scale=scale, axis=axis, title=name),
+        colours(experiment).legend(None),
+    )
+    zero = alt.Chart(alt.InlineData([{}])).mark_rule(stroke=palette.SOFT.light, aria=False)
+    bounds = {"y": "low:Q", "y2": "high:Q"}
+    decided = chart.transform_filter("datum.decided")
+    return alt.layer(
+        *training_rule(experiment),
+        zero.encode(y=alt.datum(0, type="quantitative")),
+        chart.mark_area(opacity=0.18, aria=False).encode(**bounds),
+        chart.mark_line(strokeWidth=2, aria=False),
+        chart.mark_point(size=44, fill=palette.PAPER.light, opacity=1, aria=False),
+        decided.mark_point(size=60, filled=True, opacity=1, aria=False),
+        chart.mark_circle(size=320, opacity=0).encode(description="said:N"),  # for the pointer
+    )

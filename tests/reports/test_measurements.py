@@ -1,0 +1,105 @@
+"""What reports make of attention's statistics and of the causes of error."""
+
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import linregress, ttest_1samp
+
+from lengthwise.reports import overview, write_report
+from lengthwise.reports.causes import shares
+from lengthwise.reports.traces import home, slopes, traces
+
+
+def _with(experiment, change):
+    """The experiment with every point changed."""
+    runs = tuple(replace(run, points=tuple(map(change, run.points))) for run in experiment.runs)
+    return replace(experiment, runs=runs)
+
+
+def _respread(point, **values):
+    """A point whose layers have other values of their spread."""
+    return replace(point, layers=tuple(replace(at, spread=replace(at.spread, **values)) for at in point.layers))
+
+
+def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets):
+    experiment = make_sets(seeds=3, layers=2)
+    found = {(t.mechanism, t.layer, t.statistic.name, t.length): t for t in traces(experiment)}
+    assert len(found) == 4 * 2 * 5 * 8
+    entropies = [run.points[2].layers[1].dispersion.entropy for run in experiment.finalists("softmax")]
+    trace = found["softmax", 2, "entropy / log n", 256]
+    assert (trace.seeds, trace.low, trace.high) == (3, min(entropies), max(entropies))
+    assert trace.mean == pytest.approx(np.mean(entropies))
+
+
+def test_drift_is_counted_from_the_training_length(make_sets):
+    experiment = make_sets(seeds=2)
+    means = [[point.layers[0].spread.global_mean for point in run.points] for run in experiment.finalists("softmax")]
+    drifts = [t for t in traces(experiment) if t.statistic.drift and t.mechanism == "softmax"]
+    assert [t.mean for t in drifts] == pytest.approx(np.mean([[m - of[0] for m in of] for of in means], axis=0))
+    assert home(experiment) == 16
+
+
+def test_drift_is_counted_from_the_shortest_where_training_is_not_among_the_lengths(make):
+    assert home(make(lengths=(4096, 64, 512))) == 64
+
+
+def test_slopes_against_scipy(make_sets):
+    experiment = make_sets(layers=2)
+    lines = [[p.layers[1].spread.deviation for p in run.points] for run in experiment.finalists("softmax")]
+    lengths = np.log([point.length for point in experiment.runs[0].points])
+    values = [linregress(lengths, np.log(line)).slope for line in lines]
+    slope = slopes(experiment)["validation", 2, "softmax"]
+    interval = ttest_1samp(values, 0).confidence_interval()
+    assert slope.mean == pytest.approx(np.mean(values))
+    assert slope.interval == pytest.approx((interval.low, interval.high))
+
+
+def test_a_deviation_of_a_single_set_is_left_out(make_sets):
+    def unknown(point):
+        return _respread(point, deviation=float("nan")) if point.length > 4000 else point
+
+    experiment = _with(make_sets(seeds=2), unknown)
+    lengths = [
+        t.length for t in traces(experiment) if t.statistic.name.startswith("standard") and t.mechanism == "softmax"
+    ]
+    assert lengths == [16, 64, 256, 512, 1024, 2048]
+    assert "nan" not in write_report(experiment).read_text().split("All numbers")[-1].split("</table>")[0]
+
+
+def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets):
+    experiment = _with(make_sets(seeds=1), lambda point: _respread(point, deviation=float("nan")))
+    assert slopes(experiment) == {}
+    page = write_report(experiment).read_text()
+    assert "Standard deviation of a component" not in page
+    assert "How fast" not in page
+    assert "Largest weight" in page
+
+
+def test_shares_make_one(sets):
+    found = shares(sets)["validation"]
+    assert list(found) == list(sets.config.mechanisms)
+    for rows in found.values():
+        for share in rows.values():
+            assert share.right + share.dispersion + share.ordering == pytest.approx(1)
+    assert found["softmax+layer-norm"][64].seeds == 9
+    keys = [run.points[1].causes.right_key / 1000 for run in sets.finalists("softmax")]
+    assert found["softmax"][64].right_key == pytest.approx(np.mean(keys))
+
+
+def test_terminal_has_the_causes(sets):
+    console = Console(width=100, file=StringIO())
+    console.print(overview(sets))
+    table = console.file.getvalue().split("Wrong by dispersion and by ordering")[1].split("Accuracy less")[0]
+    row = next(line for line in table.splitlines() if line.startswith("softmax+rms-norm"))
+    found = [run.points[-1].causes.dispersion / 10 for run in sets.finalists("softmax+rms-norm")]
+    assert row.split()[1] == "dispersion"
+    assert float(row.split()[-1]) == pytest.approx(np.mean(found), abs=0.051)
+
+
+def test_points_without_measurements_have_none(experiment):
+    assert traces(experiment) == []
+    assert slopes(experiment) == {}
+    assert shares(experiment) == {}
