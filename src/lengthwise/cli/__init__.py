@@ -3,8 +3,9 @@
 import sys
 
 import typer
+from rich.markup import escape
 
-from lengthwise.cli import bench, compare, list_, report, run
+from lengthwise.cli import bench, compare, list_, probe, report, run
 from lengthwise.cli.console import errors
 from lengthwise.errors import LengthwiseError
 
@@ -19,11 +20,16 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("probe")(probe.probe)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("list")(list_.list_)
 
-_EXTRAS = {"lightning_fabric", "scipy", "altair", "vl_convert", "jinja2"}
+_EXTRAS = {
+    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2"), "experiments"),
+    **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
+}
+"""Which extra brings a module."""
 
 
 def main() -> None:
@@ -33,10 +39,11 @@ def main() -> None:
     except LengthwiseError as error:
         sentence = str(error)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
             raise
-        sentence = f"This command needs {error.name}: pip install 'lengthwise[experiments]' brings it."
+        sentence = f"This command needs {error.name}: pip install 'lengthwise[{extra}]' brings it."
     else:
         return
-    errors.print(f"[bold red]Error:[/] {sentence}", highlight=False, soft_wrap=True)
+    errors.print(f"[bold red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     sys.exit(2)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from lengthwise.reports import palette
 from lengthwise.reports.palette import Colour
-from lengthwise.reports.sheet import TEMPLATES, sheet
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(
@@ -34,6 +37,22 @@ def render(
     return templates.get_template(template).render(
         known,
         written=datetime.now(UTC),
-        style=sheet(colours),
+        style=_sheet(colours),
         script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+    )
+
+
+def _sheet(colours: Mapping[str, Colour]) -> Markup:
+    """The style sheet; the page's own colours and those in ``colours`` are its variables, by name."""
+    colours = {"ink": palette.INK, "soft": palette.SOFT, "line": palette.LINE, "paper": palette.PAPER, **colours}
+    light = "".join(f"--{name}: {colour.light}; " for name, colour in colours.items())
+    dark = "".join(f"--{name}: {colour.dark}; " for name, colour in colours.items())
+    turned = "".join(
+        f'svg [{kind}="{colour.light}"] {{ {kind}: {colour.dark}; }}\n'
+        for colour in dict.fromkeys(colours.values())
+        for kind in ("fill", "stroke")
+    )
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return Markup(
+        f":root {{ {light}}}\n{style}\n@media (prefers-color-scheme: dark) {{\n:root {{ {dark}}}\n{turned}}}\n"
     )

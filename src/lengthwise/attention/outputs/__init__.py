@@ -1,7 +1,10 @@
 """Output parts: what is done to the attended values. One file each; a new one is one more line here."""
 
+from lengthwise.attention.outputs.insertion import Insertion, insert
 from lengthwise.attention.parts import Output
 from lengthwise.registry import Registry
+
+__all__ = ["OUTPUTS", "Insertion", "insert"]
 
 OUTPUTS: Registry[type[Output]] = Registry(
     "output part",

@@ -1,0 +1,102 @@
+"""Where attention stands in a module that someone else wrote: its layers, and the projections that end them."""
+
+from dataclasses import dataclass
+from operator import attrgetter
+
+from torch import nn
+
+from lengthwise.errors import InputError
+
+_PROJECTIONS = (
+    *("o_proj", "out_proj", "c_proj", "output.dense", "dense", "project.matrix", "project", "projection"),
+    *("to_out", "proj_out", "out_lin", "wo", "Wo", "o", "proj", "linear_out", "output_proj"),
+)
+"""What output projections are called, in the order in which they are looked for."""
+_HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "heads", "nhead", "sizes.heads")
+
+
+@dataclass(frozen=True)
+class AttentionLayer:
+    """An attention module inside a larger one."""
+
+    name: str
+    """Its dotted path, as in ``model.layers.0.self_attn``."""
+    module: nn.Module
+    projection: nn.Module | None
+    """The module that maps the attended values of all heads side by side to the layer's output; None where there is
+    none, or where it is not called as a module, as in ``torch.nn.MultiheadAttention``."""
+    path: str | None
+    """Of the projection, from ``module``."""
+
+    @property
+    def measured(self) -> str:
+        """What is taken for the attention output, in words."""
+        return "its output" if self.path is None else f"the input of {self.path}"
+
+    @property
+    def heads(self) -> int | None:
+        """How many there are, if the module or its configuration says so."""
+        inner = [*self.module.modules(), getattr(self.module, "config", None)]
+        known = (_get(owner, name) for owner in inner for name in _HEADS)
+        return next((int(heads) for heads in known if isinstance(heads, int) and heads > 0), None)
+
+    @property
+    def widths(self) -> tuple[int, int] | None:
+        """Numbers that the projection takes and gives per token; None of a projection that does not tell.
+
+        What ``torch.nn.MultiheadAttention`` takes and gives is as wide as its tokens.
+        """
+        if isinstance(self.module, nn.MultiheadAttention):
+            return self.module.embed_dim, self.module.embed_dim
+        pairs = (("in_features", "out_features"), ("nx", "nf"))  # a Linear's, and those of transformers' Conv1D
+        found = (tuple(_get(self.projection, name) for name in pair) for pair in pairs)
+        return next(((a, b) for a, b in found if isinstance(a, int) and isinstance(b, int)), None)
+
+
+def find_attention(model: nn.Module) -> list[AttentionLayer]:
+    """The attention layers of any module, in the order in which it holds them.
+
+    These are ``torch.nn.MultiheadAttention`` and modules whose class name contains *Attention*: with their output
+    projection, by the names it usually has (``o_proj``, ``out_proj``, ``c_proj``, ``dense``, BERT's ``output.dense``,
+    ...), or without one where such a module neither holds another attention layer nor lies in one.
+
+    Raises:
+        InputError: if there is none.
+    """
+    layers: list[AttentionLayer] = []
+    named = [(name, module) for name, module in model.named_modules() if "Attention" in type(module).__name__]
+    for name, module in named:
+        if any(_inside(name, layer.name) for layer in layers):
+            continue
+        path = None if isinstance(module, nn.MultiheadAttention) else _projection(module)
+        holds_another = any(_inside(other, name) for other, _ in named if other != name)
+        if path is not None or not holds_another:
+            layers.append(AttentionLayer(name, module, None if path is None else _first(_get(module, path)), path))
+    if not layers:
+        raise InputError(
+            f"{type(model).__name__} has no attention that can be found: no torch.nn.MultiheadAttention and no module "
+            "whose class name contains 'Attention'."
+        )
+    return layers
+
+
+def _projection(module: nn.Module) -> str | None:
+    return next((path for path in _PROJECTIONS if _first(_get(module, path)) is not None), None)
+
+
+def _first(found: object) -> nn.Module | None:
+    """The projection itself, which some keep in a list with the dropout that follows it."""
+    if isinstance(found, nn.Sequential | nn.ModuleList):
+        found = next(iter(found), None)
+    return found if isinstance(found, nn.Module) else None
+
+
+def _get(owner: object, path: str) -> object:
+    try:
+        return attrgetter(path)(owner)
+    except AttributeError:
+        return None
+
+
+def _inside(name: str, other: str) -> bool:
+    return name.startswith(f"{other}." if other else "")

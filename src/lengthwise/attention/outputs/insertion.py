@@ -1,0 +1,136 @@
+"""An output part put into the attention layers of a model that was built without one, and taken out again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, get_args
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from lengthwise.attention.finding import AttentionLayer, find_attention
+from lengthwise.attention.parts import Output
+from lengthwise.errors import InputError
+from lengthwise.registry import unknown
+
+_NAME = "output_part"
+"""Of the part as a submodule of the projection it belongs to."""
+
+
+class Insertion:
+    """Output parts in a model: :meth:`remove` takes them out, and so does the end of a ``with`` block."""
+
+    def __init__(self, parts: list[Output], hosts: list[nn.Module], hooks: list[RemovableHandle]) -> None:
+        self.parts = tuple(parts)
+        """One per layer, in the order of the layers; what they learn is the model's."""
+        self._hosts, self._hooks = hosts, hooks
+
+    def remove(self) -> None:
+        """Leave the model as it was before; a second call does nothing."""
+        for hook in self._hooks:
+            hook.remove()
+        for host in self._hosts:
+            delattr(host, _NAME)
+        self._hosts, self._hooks = [], []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+
+def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] | None = None) -> Insertion:
+    """Put an output part into the attention layers of a model: a Hugging Face one, or any whose attention is found.
+
+    The part becomes a submodule, called ``output_part``, of each layer's output projection: the model's parameters,
+    ``state_dict`` and ``to`` take it in. It is made on the layer's device, in its dtype. It lasts as long as the model,
+    or until :meth:`Insertion.remove`; weights that were saved with it load into a model that has it.
+
+    Args:
+        model: whatever :func:`~lengthwise.attention.finding.find_attention` finds attention in.
+        part: the name of an output part, as in ``"layer-norm"``: before the output projection, over all heads side by
+            side. ``"layer-norm@heads"`` treats head by head, ``"layer-norm@projected"`` stands after the projection.
+        layers: which of the attention layers, by number from 0, in the order in which the model holds them; a negative
+            number counts from the last. All of them if nothing is said.
+
+    Raises:
+        InputError: for a name that does not exist, a model without attention, a layer that is not there, that has a
+            part already, or that hides what the part would treat. The model is then as it was before.
+    """
+    kind, placement = _read(part)
+    chosen = _choose(find_attention(model), layers)
+    hosts = [_host(layer, placement) for layer in chosen]
+    parts = [kind(_shape(layer, placement)) for layer in chosen]
+    hooks = []
+    for layer, host, module in zip(chosen, hosts, parts, strict=True):
+        like = next(layer.module.parameters())
+        host.add_module(_NAME, module.to(like.device, like.dtype).train(layer.module.training))
+        hook = _Hook(layer.heads if placement == "heads" else None)
+        behind = placement == "projected"
+        hooks.append(host.register_forward_hook(hook.behind) if behind else host.register_forward_pre_hook(hook.before))
+    return Insertion(parts, hosts, hooks)
+
+
+def _read(name: str) -> tuple[type[Output], str]:
+    # Mechanisms are made of the table of this package, and so cannot be imported while it is being imported.
+    from lengthwise.attention.mechanism import Placement
+    from lengthwise.attention.outputs import OUTPUTS
+
+    part, at, placement = name.partition("@")
+    kind = OUTPUTS.load(part)
+    if at and placement not in get_args(Placement):
+        raise InputError(unknown("placement", placement, get_args(Placement)))
+    return kind, placement if at else "width"
+
+
+def _choose(found: list[AttentionLayer], layers: Iterable[int] | None) -> list[AttentionLayer]:
+    numbers = list(range(len(found))) if layers is None else list(layers)
+    for number in numbers:
+        if not -len(found) <= number < len(found):
+            raise InputError(f"There is no attention layer {number}: the model has {len(found)}, counted from 0.")
+    return [found[number] for number in sorted({number % len(found) for number in numbers})]
+
+
+def _host(layer: AttentionLayer, placement: str) -> nn.Module:
+    host = layer.projection or layer.module
+    if hasattr(host, _NAME):
+        raise InputError(f"{layer.name} has an output part already; remove that one first.")
+    if layer.widths is None:
+        raise InputError(f"{layer.name} has no output projection of a known width, on which an output part depends.")
+    if layer.projection is None and placement != "projected":
+        raise InputError(
+            f"{layer.name} hides what goes into its output projection; put the part behind it, as in "
+            "'layer-norm@projected'."
+        )
+    return host
+
+
+def _shape(layer: AttentionLayer, placement: str) -> tuple[int, ...]:
+    assert layer.widths is not None
+    width, projected = layer.widths
+    if placement != "heads":
+        return (projected if placement == "projected" else width,)
+    if layer.heads is None or width % layer.heads:
+        raise InputError(f"{layer.name} does not tell its number of heads, by which '@heads' would treat its values.")
+    return layer.heads, width // layer.heads
+
+
+@dataclass(frozen=True)
+class _Hook:
+    """Finds the part in the module it is called with, so that a copy of the model has parts of its own."""
+
+    heads: int | None
+    """For a part that treats head by head."""
+
+    def before(self, host: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return self._treat(host, inputs[0]), *inputs[1:]
+
+    def behind(self, host: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+        return self._treat(host, output) if isinstance(output, Tensor) else (self._treat(host, output[0]), *output[1:])
+
+    def _treat(self, host: nn.Module, values: Tensor) -> Tensor:
+        part = host.get_submodule(_NAME)
+        return part(values) if self.heads is None else part(values.unflatten(-1, (self.heads, -1))).flatten(-2)

@@ -1,0 +1,99 @@
+"""``lengthwise probe``: what happens to a language model's attention as its input grows."""
+
+import importlib.metadata
+import io
+import sys
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lengthwise.cli import options
+from lengthwise.cli.console import console, errors
+
+
+def probe(
+    model: Annotated[
+        str,
+        typer.Argument(help="A GGUF file, the folder of a saved model, or an id on the hub.", show_default=False),
+    ],
+    lengths: Annotated[
+        str | None,
+        typer.Option(
+            help="Tokens: 64,512 or, doubling, 64:8192. Default: 64:4096, or as far as the model has positions.",
+            show_default=False,
+        ),
+    ] = None,
+    tokens: Annotated[str, typer.Option(help="What the model reads: text or random.")] = "text",
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="A UTF-8 file to cut windows from. Default: the documentation that comes with Python.",
+            show_default=False,
+        ),
+    ] = None,
+    windows: Annotated[int, typer.Option(help="Inputs over which the outputs spread; they do not overlap.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of random tokens and of the bootstrap.")] = 0,
+    dtype: Annotated[
+        str, typer.Option(help="bfloat16, or float32, which takes longer unless the processor knows no bfloat16.")
+    ] = "bfloat16",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    beyond: Annotated[
+        bool, typer.Option("--beyond", help="Allow lengths beyond the positions the model was made for.")
+    ] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch from the Hugging Face hub what is not on this machine.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is found. Default: runs/probe-MODEL.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure how the attention of a causal or masked language MODEL changes with length, layer by layer.
+
+    The spread of its output over windows and the slope of that against length, the entropy of its weights, the sink,
+    the largest weight, and the perplexity by position: as a table, as JSON, as figures and as a page.
+
+    Ctrl-C stops, and keeps what was measured.
+    """
+    import transformers
+
+    from lengthwise.experiments.environment import environment
+    from lengthwise.probes.config import ProbeConfig
+    from lengthwise.probes.folder import check
+    from lengthwise.probes.run import begin, measure
+    from lengthwise.reports.probe import Summary, table, write
+
+    given: dict[str, Any] = {"model": model, "tokens": tokens, "text": text, "windows": windows, "seed": seed}
+    given |= {"dtype": dtype, "device": device, "beyond": beyond, "download": download}
+    config = ProbeConfig.read(given | ({} if lengths is None else {"lengths": options.parse_lengths(lengths)}))
+    folder = out or Path("runs") / f"probe-{Path(model).stem if Path(model).is_file() else Path(model).name}"
+    check(folder, config)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn()
+    stopped = False
+    with Progress(*columns, console=Console(file=sys.stderr), redirect_stderr=False, transient=True) as progress:
+        task = progress.add_task("loading the model", total=None)
+        with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
+            loaded, inputs, findings = begin(config)
+        progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
+        progress.reset(task, total=len(inputs))
+        try:
+            measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
+        except KeyboardInterrupt:
+            stopped = True
+    if stopped and not findings.enough:
+        errors.print("Stopped before two windows were read; there is nothing to show.")
+        raise typer.Exit(130)
+    if stopped:
+        findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
+    summary = Summary.of(findings)
+    console.print(table(summary))
+    versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
+    page = write(summary, config.model_dump(mode="json"), environment() | versions, folder)
+    console.print(f"Report: {page}", soft_wrap=True)
+    if stopped:
+        raise typer.Exit(130)

@@ -1,0 +1,44 @@
+"""Settings of a probe of a language model."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from lengthwise.configuration import Config
+
+
+class ProbeConfig(Config):
+    """What is measured, on what."""
+
+    model: str = Field(min_length=1)
+    """A GGUF file, the folder of a saved model, or an id on the Hugging Face hub."""
+    lengths: tuple[PositiveInt, ...] | None = None
+    """In tokens; by default they double from 64 to 4,096, or as far as the model has positions."""
+    tokens: Literal["text", "random"] = "text"
+    """What the windows are made of."""
+    text: Path | None = None
+    """A UTF-8 file to cut windows from; by default the documentation that comes with Python."""
+    windows: int = Field(16, ge=2)
+    """Inputs over which the outputs spread; fewer where the text is short."""
+    seed: NonNegativeInt = 0
+    """Of random tokens, and of the bootstrap."""
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of weights and activations; statistics are taken in float32 or better. float32 takes about twice as long."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the model runs."""
+    beyond: bool = False
+    """Whether lengths may exceed the positions that the model was made for."""
+    download: bool = False
+    """Whether what is not on this machine may be fetched from the Hugging Face hub."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted(set(self.lengths))):
+            raise ValueError(f"lengths must ascend, each named once; got {', '.join(map(str, self.lengths))}.")
+        if self.text is not None and self.tokens == "random":
+            raise ValueError("text is for windows of text, and tokens are random here; leave out one of the two.")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("The device is 'cuda', but torch finds no such GPU here; use 'cpu'.")
+        return self

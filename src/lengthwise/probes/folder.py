@@ -1,0 +1,29 @@
+"""The folder that a probe is written to."""
+
+from pathlib import Path
+
+from lengthwise.configuration import Config
+from lengthwise.errors import InputError
+from lengthwise.files import read_json
+
+FILE = "probe.json"
+
+
+def check(folder: Path, config: Config) -> None:
+    """Raise :class:`InputError` where a probe would write over something else than the same probe."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another folder with --out.")
+    path = folder / FILE
+    if path.exists():
+        held, wanted = read_json(path).get("config", {}), config.model_dump(mode="json")
+        differing = [key for key in wanted if key not in held or held[key] != wanted[key]]
+        if differing:
+            key = differing[0]
+            raise InputError(
+                f"{folder} holds another probe, whose {key} is {held.get(key)!r} and not {wanted[key]!r}; choose "
+                "another folder with --out."
+            )
+    elif any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no {FILE}; choose another folder with --out.")

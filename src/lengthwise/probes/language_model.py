@@ -1,0 +1,157 @@
+"""Probing a Hugging Face language model: what its attention does as the text before a token grows."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from lengthwise.errors import RunError
+from lengthwise.evaluation.spread import Dispersion
+from lengthwise.probes.perplexity import token_losses
+from lengthwise.probes.results import Window
+from lengthwise.probes.tap import Tap
+from lengthwise.probes.weights import tapping_weights
+from lengthwise.probes.windows import Windows
+
+_TRIAL = 8
+"""Tokens of the passes that show what kind of model it is."""
+_SAME = 1e-3
+"""Relative difference up to which two computations of the same numbers count as the same."""
+
+
+class LanguageModelProbe:
+    """A model with hooks in it, for the length of a ``with`` block, which leaves it as it was.
+
+    A causal model's output at position ``N - 1`` depends on its first ``N`` tokens alone, so one pass over the longest
+    length gives all shorter ones. Of a model whose tokens see those that follow, each length is a pass of its own, and
+    the output is that of the last token. Which kind it is, a trial shows: whether another last token changes the
+    attention outputs before it. Memory is that of one pass over one window.
+
+    ``called`` is called whenever an attention layer was read.
+    """
+
+    def __init__(self, model: PreTrainedModel, called: Callable[[], None] = lambda: None) -> None:
+        self._model, self._tap = model, Tap(model, called)
+        self._context = ExitStack()
+        self._body: Any = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as context:
+            context.enter_context(self._tap)
+            self._weights = context.enter_context(tapping_weights(self._model, self._tap))
+            context.enter_context(torch.inference_mode())
+            self._try()
+            self._context = context.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.__exit__(kind, error, trace)
+
+    @property
+    def notes(self) -> list[str]:
+        """What cannot be measured, and why: a sentence each."""
+        notes = []
+        if self.hidden:
+            notes.append(
+                f"Entropy, sink and largest weight are unavailable in {len(self.hidden)} of {len(self.measured)} "
+                "layers, whose weights are hidden: they do not attend by torch's SDPA through transformers' interface."
+            )
+        return [*notes, *([f"Perplexity by position is unavailable: {self.headless}."] if self.headless else [])]
+
+    def passes(self, lengths: Sequence[int]) -> int:
+        """How often one window goes through the model."""
+        return 1 if self.causal else len(lengths)
+
+    def read(self, windows: Windows, index: int, lengths: Sequence[int]) -> Window:
+        """Everything that one window tells.
+
+        Raises:
+            RunError: where the model gives numbers that are not finite, or has no such positions.
+        """
+        groups = [lengths] if self.causal else [[length] for length in lengths]
+        reads = [self._read(windows.cut(index, group[-1]), group) for group in groups]
+        outputs = {name: torch.cat([taken[name] for taken, _, _ in reads]) for name in reads[0][0]}
+        dispersions = {name: [one for _, seen, _ in reads for one in seen[name]] for name in reads[0][1]}
+        for name, taken in outputs.items():
+            if not taken.isfinite().all():
+                raise RunError(f"{name} gives numbers that are not finite; another --dtype may help.")
+        return Window(outputs, dispersions, reads[-1][2])
+
+    def _read(
+        self, tokens: Int[Tensor, "1 length"], lengths: Sequence[int]
+    ) -> tuple[dict[str, Tensor], dict[str, list[Dispersion]], Tensor | None]:
+        tokens = tokens.to(self._model.device)
+        taken = self._run(tokens, [length - 1 for length in lengths])
+        losses = None
+        if not self.headless and tokens.shape[1] > 1:
+            losses = token_losses(self._body[0][0], tokens[0], self._logits, self._vocab_size).cpu()
+        return {name: rows[0] for name, rows in taken.items()}, dict(self._weights.taken), losses
+
+    def _run(self, tokens: Int[Tensor, "1 length"], rows: Sequence[int]) -> dict[str, Tensor]:
+        """Attention outputs; what the model's body gives, its hidden states first, is kept."""
+        self._weights.rows, self._weights.taken = rows, {}
+        body = self._model.base_model
+        options = {"use_cache": False} if hasattr(self._model.config, "use_cache") else {}
+        try:
+            return self._tap.read(rows, lambda: setattr(self, "_body", body(input_ids=tokens, **options)))
+        except IndexError:  # from a table of positions
+            raise RunError(f"The model cannot read {tokens.shape[1]:,} tokens: it has fewer positions.") from None
+        finally:
+            self._weights.rows = ()
+
+    def _try(self) -> None:
+        """Find out whether the model is causal, shows its weights, and has a head for the next token."""
+        self._vocab_size = len(self._model.get_input_embeddings().get_parameter("weight"))
+        tokens = torch.arange(_TRIAL, device=self._model.device)[None] % self._vocab_size
+        other = tokens.clone()
+        other[0, -1] = self._vocab_size - 1
+        before = self._run(tokens, range(_TRIAL))
+        self.hidden = [name for name in before if name not in self._weights.taken]
+        """Layers whose weights cannot be seen."""
+        self.measured = {name: self._tap.measured(name) for name in before}
+        """What is taken for the attention output, by layer, in the order in which they are called."""
+        after = self._run(other, range(_TRIAL))
+        self.causal = all(_same(before[name][:, :-1], after[name][:, :-1]) for name in before)
+        """Whether no token sees those that follow it."""
+        self.headless = self._find_head(other)
+        """Why it does not tell the next token; empty if it does."""
+
+    def _find_head(self, read: Tensor) -> str:
+        """A way to make logits of some of the hidden states of the tokens just read, or else why there is none."""
+        head = self._model.get_output_embeddings()
+        if head is None:
+            return "the model has no head for language"
+        if not self.causal:
+            return "the model does not tell the next token: its tokens see those that follow"
+        whole, halves = self._model(input_ids=read).logits[0], self._body[0][0].split(_TRIAL // 2)
+        for make in (self._as_the_model_does, head):
+            self._logits: Callable[[Tensor], Tensor] = make
+            try:
+                parts = [self._logits(hidden) for hidden in halves]
+            except Exception:  # there is no saying what a model may want of its own body
+                continue
+            if _same(whole, torch.cat(parts)):
+                return ""
+        return "the model's head cannot be asked for a part of its logits"
+
+    def _as_the_model_does(self, hidden: Float[Tensor, "some dim"]) -> Float[Tensor, "some vocab"]:
+        """Logits with whatever the model does to them, such as scaling: it gets the hidden states from its body."""
+        body, output = self._model.base_model, self._body
+        some = type(output)(**{**output, "last_hidden_state": hidden[None]})
+        body.forward = lambda *_, **__: some  # the attribute of this instance hides the method of its class
+        try:
+            return self._model(input_ids=torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)).logits[0]
+        finally:
+            del body.forward
+
+
+def _same(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:
+    one, other = one.float(), other.float()
+    return bool(((one - other).norm() <= _SAME * one.norm()).item())

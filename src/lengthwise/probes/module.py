@@ -1,0 +1,117 @@
+"""Vanishing variance in any module: the spread of its attention outputs over inputs, against length."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.errors import InputError
+from lengthwise.evaluation.spread import COMPONENT, Spread, SpreadMeter
+from lengthwise.probes.estimate import Estimate, slope
+from lengthwise.probes.tap import Tap
+
+Batch = Tensor | tuple[Any, ...] | Mapping[str, Any]
+"""One call's arguments: a single one, several, or by name."""
+
+
+@dataclass(frozen=True)
+class LayerVariance:
+    """The attention outputs of one layer."""
+
+    name: str
+    """Dotted path of the attention module."""
+    measured: str
+    """What was taken for the attention output, in words."""
+    lengths: tuple[int, ...]
+    spreads: tuple[Spread, ...]
+    """One per length."""
+    slope: Estimate
+    """Of the standard deviation, mean over components, against length, both logarithmic."""
+    fixed_slope: Estimate
+    """That of component 0."""
+
+
+def variance(
+    module: nn.Module,
+    inputs: Iterable[Batch] | Mapping[int, Iterable[Batch]],
+    *,
+    lengths: Sequence[int] | None = None,
+    seed: int = 0,
+) -> list[LayerVariance]:
+    r"""How the attention outputs of a module spread over inputs, at every length (arXiv 2504.02827).
+
+    For each attention layer and length :math:`N`: the standard deviation over inputs of each component of the output,
+    mean over components; the mean over everything; the variance over components, mean over inputs; and over the lengths
+    the slope of :math:`\log` deviation against :math:`\log N` with its 95 % interval. The points of that line come from
+    the same inputs and are correlated, so the interval is a bootstrap over inputs, not a regression's.
+
+    The output is the input of the layer's output projection, the attended values of all heads side by side; where no
+    projection is found, or it is hidden, as in ``torch.nn.MultiheadAttention``, what the attention module gives.
+    The module runs as it is, in evaluation mode, without gradients; one row per input, layer and length is kept.
+
+    Args:
+        module: any module in which :func:`~lengthwise.attention.finding.find_attention` finds attention.
+        inputs: *either* batches, with ``lengths``: each is one call, and the output at ``N`` tokens is its row
+            ``N - 1``; right only where a token sees none that follow it. *Or* a mapping from length to batches: every
+            length is a call of its own, and the output is its last row. A batch is the module's argument, a tuple of
+            its arguments, or a mapping of them by name; its first axis is that of the inputs.
+        lengths: in tokens, ascending.
+        seed: of the bootstrap's draws.
+
+    Returns:
+        The layers in the order in which the module calls them.
+
+    Raises:
+        InputError: if there is no attention, no input, a single input, or an output shorter than a length.
+    """
+    with Tap(module) as tap:
+        if isinstance(inputs, Mapping):
+            if lengths is not None:
+                raise InputError("The lengths are those of the mapping; give no others.")
+            lengths = sorted(inputs)
+            parts = [_rows(tap, module, inputs[length], [-1]) for length in lengths]
+            if len({len(taken) for part in parts for taken in part.values()}) > 1:
+                raise InputError("Give the same number of inputs at every length.")
+            rows = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]} if parts else {}
+        elif lengths is None or not all(length > 0 for length in lengths):
+            raise InputError("Say at which lengths, as in lengths=[64, 128, 256], or give the inputs by length.")
+        else:
+            rows = _rows(tap, module, inputs, [length - 1 for length in lengths])
+    if not rows or len(next(iter(rows.values()))) < 2:
+        raise InputError("A spread over inputs needs two inputs or more.")
+    return [describe(name, tap.measured(name), lengths, taken, seed) for name, taken in rows.items()]
+
+
+def describe(
+    name: str, measured: str, lengths: Sequence[int], rows: Float[Tensor, "inputs lengths components"], seed: int
+) -> LayerVariance:
+    """The statistics of one layer's outputs."""
+    spreads = []
+    for taken in rows.unbind(1):
+        meter = SpreadMeter()
+        meter.add(taken)
+        spreads.append(meter.result())
+    fixed = rows[..., COMPONENT : COMPONENT + 1]
+    return LayerVariance(
+        name=name,
+        measured=measured,
+        lengths=tuple(lengths),
+        spreads=tuple(spreads),
+        slope=slope(rows, lengths, seed),
+        fixed_slope=slope(fixed, lengths, seed),
+    )
+
+
+def _rows(tap: Tap, module: nn.Module, batches: Iterable[Batch], rows: Sequence[int]) -> dict[str, Tensor]:
+    """Of all inputs, layer by layer."""
+    parts = [tap.read(rows, _call(module, batch)) for batch in batches]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def _call(module: nn.Module, batch: Batch) -> Callable[[], object]:
+    if isinstance(batch, Mapping):
+        return lambda: module(**batch)
+    return lambda: module(*batch) if isinstance(batch, tuple) else module(batch)

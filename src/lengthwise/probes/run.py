@@ -1,0 +1,65 @@
+"""A probe from its settings to its findings."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from lengthwise.errors import RunError
+from lengthwise.probes import loading
+from lengthwise.probes.config import ProbeConfig
+from lengthwise.probes.language_model import LanguageModelProbe
+from lengthwise.probes.results import Findings
+from lengthwise.probes.windows import Windows, draw
+
+
+def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
+    """The model, what it will read, and what is found so far: nothing.
+
+    Raises:
+        InputError: if the model, the lengths or the text cannot be used.
+    """
+    source = loading.find(config)
+    lengths = source.lengths(config)
+    windows = draw(config, source.tokenizer, source.config.vocab_size, lengths[-1], source.causal)
+    model = source.load(config.dtype, config.device)
+    facts = {
+        "name": source.name,
+        "class": type(model).__name__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "positions": source.positions,
+        "dtype": config.dtype,
+    }
+    notes = []
+    if len(windows) < config.windows:
+        notes.append(f"The text fills {len(windows)} windows of {lengths[-1]:,} tokens, not {config.windows}.")
+    return model, windows, Findings(facts, lengths, windows.source, config.windows, config.seed, notes=notes)
+
+
+def measure(
+    model: PreTrainedModel, windows: Windows, findings: Findings, advance: Callable[[float], Any] = lambda done: None
+) -> None:
+    """Let the model read window after window, each of which is kept in ``findings`` the moment it is whole.
+
+    ``advance`` is told the share of a window that was read since it was called before, layer by layer.
+
+    Raises:
+        InputError: if the model has no attention that can be found.
+        RunError: if it gives numbers that are not finite, or if memory runs out.
+    """
+    began, step = time.perf_counter(), 0.0
+    try:
+        with LanguageModelProbe(model, lambda: advance(step)) as probe:
+            findings.measured, findings.causal = probe.measured, probe.causal
+            findings.notes += probe.notes
+            step = 1 / (len(probe.measured) * probe.passes(findings.lengths))
+            for index in range(len(windows)):
+                findings.windows.append(probe.read(windows, index, findings.lengths))
+                findings.seconds = time.perf_counter() - began
+    except RuntimeError as error:
+        if "memory" not in str(error) or isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"There is not enough memory for {findings.lengths[-1]:,} tokens; shorten --lengths, or try bfloat16."
+        ) from None

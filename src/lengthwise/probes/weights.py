@@ -1,0 +1,101 @@
+"""Rows of a Hugging Face model's attention weights, without the matrix they are rows of.
+
+Transformers lets a model attend by any registered function. Ours attends by torch's fused routine, as the model does by
+itself, and beside it computes the weights of the wanted queries alone: of one query, ``heads x keys`` numbers.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from lengthwise.evaluation.spread import Dispersion, DispersionMeter
+from lengthwise.probes.tap import Tap, numbered
+
+_IMPLEMENTATION = "lengthwise-probe"
+
+
+class WeightTap:
+    """The dispersion of attention weights by layer, one for each of ``rows``; without any, nothing is taken."""
+
+    def __init__(self) -> None:
+        self.rows: Sequence[int] = ()
+        """Queries, counted from 0."""
+        self.taken: dict[str, list[Dispersion]] = {}
+
+
+_WATCHED: WeakKeyDictionary[nn.Module, tuple[str, WeightTap]] = WeakKeyDictionary()
+
+
+@contextmanager
+def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
+    """Let the model attend by our function, for the length of a ``with`` block; layers go by the names of ``tap``.
+
+    What is taken stays empty for layers that do not attend through transformers' interface, and for a model that does
+    not attend by torch's fused routine by itself: it may do what that routine cannot.
+    """
+    weights, before = WeightTap(), model.config._attn_implementation
+    if before != "sdpa" or not model._can_set_attn_implementation():
+        yield weights
+        return
+    for name, layer in tap.layers.items():
+        # BERT's attention holds the module that attends.
+        _WATCHED.update(dict.fromkeys(layer.module.modules(), (name, weights)))
+    # Without the second line the model would make no mask for our function, and its tokens would see the future.
+    AttentionInterface.register(_IMPLEMENTATION, _attend)
+    AttentionMaskInterface.register(_IMPLEMENTATION, sdpa_mask)
+    model.set_attn_implementation(_IMPLEMENTATION)
+    try:
+        yield weights
+    finally:
+        model.set_attn_implementation(before)
+        for layer in tap.layers.values():
+            for part in layer.module.modules():
+                _WATCHED.pop(part, None)
+
+
+def _attend(
+    module: nn.Module,
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    value: Float[Tensor, "batch kv_heads keys head_dim"],
+    attention_mask: Tensor | None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """As transformers' own function for SDPA, with a look at some rows."""
+    name, tap = _WATCHED.get(module, ("", WeightTap()))
+    if tap.rows:
+        name = numbered(name, tap.taken)
+        tap.taken[name] = [_row(module, query, key, attention_mask, row, options) for row in tap.rows]
+    return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+
+
+def _row(
+    module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, row: int, options: dict[str, Any]
+) -> Dispersion:
+    """The weights of one query, in float32, over the keys it can see."""
+    asked = options.get("is_causal")
+    causal = mask is None and (getattr(module, "is_causal", True) if asked is None else asked)
+    keys = row % query.shape[2] + 1 if causal else key.shape[2]
+    scale = options.get("scaling") or 1 / math.sqrt(query.shape[-1])
+    groups = query[:, :, row].unflatten(1, (key.shape[1], -1)).float()  # the queries that share a key
+    scores = torch.einsum("bgqd,bgkd->bgqk", groups, key[:, :, :keys].float()).flatten(1, 2) * scale
+    if (bias := options.get("position_bias")) is not None:
+        scores = scores + bias[:, :, row, :keys]
+    visible = keys
+    if mask is not None:
+        shown = mask[:, :, row, :keys]
+        hidden = ~shown if shown.dtype == torch.bool else shown <= torch.finfo(shown.dtype).min
+        scores = scores.masked_fill(hidden, -torch.inf) if shown.dtype == torch.bool else scores + shown.float()
+        visible = keys - int(hidden[0, 0].sum())
+    meter = DispersionMeter()
+    meter.add(scores.softmax(-1), visible)
+    return meter.result()

@@ -1,0 +1,90 @@
+"""The inputs of a probe: windows of text that do not overlap, or random tokens."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lengthwise.errors import InputError
+from lengthwise.probes import prose
+from lengthwise.probes.config import ProbeConfig
+
+Facts = dict[str, str | int]
+"""Where something comes from, by name."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Sequences of tokens, each with what the tokenizer puts around a text."""
+
+    tokens: Int[Tensor, "windows longest"]
+    """Without ``suffix``, of which a shorter length keeps the beginning."""
+    suffix: Int[Tensor, " suffix"]
+    """What ends a sequence of every length, as BERT's [SEP] does; empty for a causal model."""
+    source: Facts
+    """Where they come from."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def cut(self, window: int, length: int) -> Int[Tensor, "1 length"]:
+        """The first ``length`` tokens of a window, the suffix at their end included."""
+        return torch.cat([self.tokens[window, : length - len(self.suffix)], self.suffix])[None]
+
+
+def draw(
+    config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, vocab_size: int, longest: int, causal: bool
+) -> Windows:
+    """The windows of a probe; of a text there may be fewer than asked for, spread evenly over it.
+
+    Raises:
+        InputError: if the text has not enough tokens for two windows.
+    """
+    prefix, suffix = _around(tokenizer)
+    suffix = [] if causal else suffix
+    body = longest - len(prefix) - len(suffix)
+    if body < 1:
+        raise InputError(f"{longest} tokens leave no room between the tokenizer's own; give longer lengths.")
+    bodies, source = (
+        _random(config, tokenizer, vocab_size, body) if config.tokens == "random" else _text(config, tokenizer, body)
+    )
+    start = torch.tensor(prefix, dtype=torch.long).expand(len(bodies), -1)
+    return Windows(torch.cat([start, bodies], dim=1), torch.tensor(suffix, dtype=torch.long), source)
+
+
+def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer puts before and after a text."""
+    empty, one = tokenizer("")["input_ids"], tokenizer("a")["input_ids"]
+    same = next((place for place, (a, b) in enumerate(zip(empty, one, strict=False)) if a != b), len(empty))
+    return empty[:same], empty[same:]
+
+
+def _random(
+    config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, vocab_size: int, body: int
+) -> tuple[Tensor, Facts]:
+    """Uniform over the vocabulary without special tokens."""
+    special = set(tokenizer.all_special_ids)
+    special |= {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    plain = torch.tensor([token for token in range(min(len(tokenizer), vocab_size)) if token not in special])
+    if not len(plain):
+        raise InputError("The tokenizer has special tokens only; there is nothing to draw from.")
+    generator = torch.Generator().manual_seed(config.seed)
+    drawn = torch.randint(len(plain), (config.windows, body), generator=generator)
+    return plain[drawn], {"kind": "random tokens", "seed": config.seed}
+
+
+def _text(config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, body: int) -> tuple[Tensor, Facts]:
+    source = prose.python_documentation() if config.text is None else prose.read(config.text)
+    tokens = torch.tensor(tokenizer(source.text, add_special_tokens=False)["input_ids"], dtype=torch.long)
+    count = min(config.windows, len(tokens) // body)
+    if count < 2:
+        raise InputError(
+            f"The text {config.text or source.source} has {len(tokens):,} tokens, and two windows, the fewest that can "
+            f"spread, need {2 * body:,}; give a longer text, or shorter --lengths."
+        )
+    apart = len(tokens) // count
+    bodies = torch.stack([tokens[window * apart :][:body] for window in range(count)])
+    facts: Facts = {"kind": "windows of text", "text": source.source, "characters": len(source.text)}
+    return bodies, facts | {"sha256": source.sha256, "tokens": len(tokens)}

@@ -1,0 +1,31 @@
+"""The report of a probe: its numbers as JSON, its figures, its page, its table for the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+from lengthwise import files
+from lengthwise.probes.folder import FILE
+from lengthwise.probes.results import as_json
+from lengthwise.reports import drawing
+from lengthwise.reports.probe import figures, page
+from lengthwise.reports.probe.sentences import verdicts
+from lengthwise.reports.probe.summary import Summary
+from lengthwise.reports.probe.terminal import table
+
+__all__ = ["Summary", "table", "verdicts", "write"]
+
+
+def write(summary: Summary, config: dict[str, Any], environment: dict[str, str], folder: Path) -> Path:
+    """Write ``probe.json``, ``figures/*.png`` and ``report.html``; returns the page's path.
+
+    The numbers come first, lest a figure that cannot be drawn should cost them.
+    """
+    tree = {"config": config, "environment": environment}
+    files.write_json(folder / FILE, tree | as_json(summary.findings, summary.layers, summary.buckets))
+    charts = figures.charts(summary)
+    pictures = {name: drawing.draw(chart, rows) for name, (chart, rows) in charts.items() if rows}
+    for name, (_, png) in pictures.items():
+        files.write(folder / "figures" / f"{name}.png", png)
+    svgs = {name: svg for name, (svg, _) in pictures.items()}
+    files.write(folder / "report.html", page.render(summary, svgs, config, environment))
+    return folder / "report.html"

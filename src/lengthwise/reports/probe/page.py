@@ -1,0 +1,29 @@
+"""The page of a probe: everything in one file that needs no network."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from lengthwise.reports import rendering, text
+from lengthwise.reports.probe.figures import FIRST, LAST
+from lengthwise.reports.probe.sentences import interval, perplexity, verdicts
+from lengthwise.reports.probe.summary import Summary, trend
+from lengthwise.reports.settings import toml
+
+
+def render(
+    summary: Summary, figures: Mapping[str, str], config: Mapping[str, Any], environment: Mapping[str, str]
+) -> str:
+    """The page, with its figures as SVG elements."""
+    known = {
+        "summary": summary,
+        "findings": summary.findings,
+        "verdicts": verdicts(summary),
+        "figures": {name: Markup(svg) for name, svg in figures.items()},
+        "settings": toml(config),
+        "environment": environment,
+        "counted": text.counted,
+    }
+    filters: Mapping[str, Callable[..., object]] = {"interval": interval, "trend": trend, "perplexity": perplexity}
+    return rendering.render("probe.html", known, filters=filters, colours={"first": FIRST, "last": LAST})

@@ -1,0 +1,226 @@
+"""``lengthwise probe``, on models of three layers: what it prints, what it writes, how it stops, what it refuses."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lengthwise.probes import run
+from lengthwise.probes.config import ProbeConfig
+from lengthwise.probes.language_model import LanguageModelProbe
+from lengthwise.reports.probe import Summary, table
+from lengthwise.reports.text import signed
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path, words: Callable[[int], str]) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text(words(400))
+    return path
+
+
+def _command(model: Path, *options: object, out: Path) -> list[object]:
+    return ["probe", model, "--lengths", "8:32", "--windows", 5, "--out", out, *options]
+
+
+def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
+    answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
+    assert answer.code == 0, answer.error
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert written["config"]["lengths"] == [8, 16, 32]
+    assert written["environment"]["transformers"]
+    assert written["model"]["name"] == "tiny-llama"
+    assert written["tokens"]["text"] == "words.txt"
+    assert [layer["name"] for layer in written["layers"]] == [f"model.layers.{i}.self_attn" for i in range(3)]
+    for number, layer in enumerate(written["layers"]):
+        assert layer["measured"] == "the input of o_proj"
+        assert layer["slope"]["low"] <= layer["slope"]["value"] <= layer["slope"]["high"]
+        row = next(line.split() for line in answer.out.splitlines() if line.split()[:1] == [str(number)])
+        assert signed(layer["slope"]["value"]) == row[1]
+        first, last = layer["lengths"]["8"], layer["lengths"]["32"]
+        shown = [first["deviation"], last["deviation"]]
+        assert [f"{value:.2g}" for value in shown] == row[4:6]
+        shown = [end[of] for of in ("entropy", "first", "largest") for end in (first, last)]
+        assert [f"{value:.2f}" for value in shown] == row[7:13]
+    assert "Layer 0 is model.layers.0.self_attn; measured is the input of o_proj." in " ".join(answer.out.split())
+    assert [bucket["last"] for bucket in written["perplexity"]] == [31]
+    assert f"{written['perplexity'][0]['perplexity']:.2f}" in answer.out
+    assert "From 8 to 32 tokens, over 5 windows, the deviation of the attention output" in " ".join(answer.out.split())
+    assert f"Report: {tmp_path / 'out' / 'report.html'}" in answer.out
+
+
+def test_the_page(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
+    lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
+    page = (tmp_path / "out" / "report.html").read_text()
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)  # it loads nothing
+    assert "default-src 'none'" in page
+    names = ["deviation", "global", "perplexity", "slope", "weights"]
+    assert page.count("<figure") == page.count('class="marks"') == len(names)
+    assert sorted(path.name for path in (tmp_path / "out" / "figures").iterdir()) == [f"{name}.png" for name in names]
+    assert 'aria-label="layer 2, model.layers.2.self_attn · 32 tokens · entropy / log n' in page
+    for layer in written["layers"]:
+        for point in layer["lengths"].values():
+            assert f"{point['deviation']:.3g}<small>{point['fixed_deviation']:.3g}</small>" in page
+            assert f"{point['entropy']:.3f}<small>{point['first']:.3f}</small>" in page
+    assert written["environment"]["command"] in page
+    assert written["tokens"]["sha256"] in page
+
+
+def test_a_masked_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
+    answer = lengthwise(*_command(saved("bert"), "--text", file, out=tmp_path / "out"))
+    assert answer.code == 0, answer.error
+    assert "Perplexity by position is unavailable: the model does not tell the next token" in answer.out
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert written["model"]["causal"] is False
+    assert written["perplexity"] == []
+    assert "a pass for every length" in (tmp_path / "out" / "report.html").read_text()
+    assert not (tmp_path / "out" / "figures" / "perplexity.png").exists()
+
+
+def test_random_tokens_and_one_length(lengthwise: Call, saved: Call, tmp_path: Path) -> None:
+    command = ["probe", saved("gpt2"), "--tokens", "random", "--lengths", 16, "--windows", 3, "--out", tmp_path / "out"]
+    answer = lengthwise(*command)
+    assert answer.code == 0, answer.error
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert written["tokens"] == {"kind": "random tokens", "seed": 0}
+    assert written["layers"][0]["slope"] == {"value": None, "low": None, "high": None}  # one point is no line
+    assert not (tmp_path / "out" / "figures" / "slope.png").exists()
+
+
+def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Path) -> None:
+    command = ["probe", saved("llama"), "--lengths", "64,100", "--windows", 2, "--out", tmp_path / "out"]
+    refused = lengthwise(*command)
+    assert refused.code == 2
+    assert "a length of 100 exceeds them; --beyond measures it there all the same" in refused.error
+    answer = lengthwise(*command, "--beyond")
+    assert answer.code == 0, answer.error
+    assert "The model was made for 64 positions." in " ".join(answer.out.split())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert written["tokens"]["text"].startswith("the documentation that comes with Python")
+    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_fewer_windows_than_asked_for_are_said(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
+    answer = lengthwise(*_command(saved("llama"), "--text", file, "--windows", 40, out=tmp_path / "out"))
+    assert answer.code == 0, answer.error
+    assert "The text fills 12 windows of 32 tokens, not 40." in answer.out
+
+
+@pytest.mark.parametrize(("whole", "sentence"), [(1, "there is nothing to show"), (3, "Stopped after 3 of 5 windows.")])
+def test_what_was_measured_is_kept(
+    lengthwise: Call,
+    saved: Call,
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: int,
+    sentence: str,
+) -> None:
+    class Stops(LanguageModelProbe):
+        def read(self, windows: Any, index: int, lengths: Any) -> Any:
+            if index == whole:
+                raise KeyboardInterrupt
+            return super().read(windows, index, lengths)
+
+    monkeypatch.setattr(run, "LanguageModelProbe", Stops)
+    answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
+    assert answer.code == 130
+    assert sentence in answer.out + answer.error
+    if whole < 2:
+        assert not (tmp_path / "out").exists()
+        return
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert (written["windows"], written["windows_asked_for"]) == (whole, 5)
+    assert sentence in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
+    command = _command(saved("gpt2"), "--text", file, out=tmp_path / "out")
+    assert lengthwise(*command).code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    answer = lengthwise(*command, "--seed", 1)
+    assert answer.code == 2
+    assert "holds another probe, whose seed is 0 and not 1; choose another folder with --out" in answer.error
+    assert before == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert lengthwise(*command).code == 0  # the same probe may be taken again
+
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=tmp_path / "thesis"))
+    assert "is not empty and holds no probe.json" in answer.error
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
+    assert "is a file; choose another folder" in lengthwise(*_command(saved("gpt2"), out=file)).error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["probe"], "Missing argument"),
+        (["probe", "nobody/has-this"], "not among the models on this machine; --download looks on the hub"),
+        (["probe", "missing.gguf"], "There is no file missing.gguf"),
+        (["probe", "tiny", "--lengths", "long"], "128,256 or 128:4096"),
+        (["probe", "tiny", "--lengths", "64,32"], "lengths must ascend"),
+        (["probe", "tiny", "--windows", "1"], "windows cannot be 1"),
+        (["probe", "tiny", "--tokens", "words"], "tokens cannot be 'words'"),
+        (["probe", "tiny", "--dtype", "float16"], "dtype cannot be 'float16'"),
+        (["probe", "tiny", "--tokens", "random", "--text", "a.txt"], "leave out one of the two"),
+    ],
+)
+def test_one_sentence(
+    lengthwise: Call, arguments: list[str], fragment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = lengthwise(*arguments)
+    assert answer.code == 2
+    assert fragment in answer.error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("module", "extra"), [("transformers", "huggingface"), ("altair", "experiments")])
+def test_an_extra_that_is_missing_is_named(
+    lengthwise: Call, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("lengthwise.reports.probe")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    answer = lengthwise("probe", "tiny")
+    assert answer.code == 2
+    assert f"pip install 'lengthwise[{extra}]' brings it." in answer.error
+
+
+def test_only_language_models_need_transformers() -> None:
+    """As where the extra is not installed."""
+    code = (
+        "import sys; sys.modules['transformers'] = None; import torch, lengthwise.cli; "
+        "from lengthwise import Attention, outputs; from lengthwise.probes import variance; "
+        "layer = Attention(8, heads=2); outputs.insert(layer); "
+        "print(len(variance(layer, [torch.randn(3, 8, 8)], lengths=[4, 8])))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_the_table_loses_no_number_where_it_is_narrow(saved: Call, file: Path) -> None:
+    config = ProbeConfig.read({"model": str(saved("llama")), "text": str(file), "lengths": [8, 32], "windows": 3})
+    model, windows, findings = run.begin(config)
+    run.measure(model, windows, findings)
+    shown = {}
+    for width in (200, 60):
+        stream = io.StringIO()
+        Console(file=stream, width=width).print(table(Summary.of(findings)))
+        shown[width] = stream.getvalue()
+        assert max(map(len, shown[width].splitlines())) <= width
+    numbers = [sorted(re.findall(r"[\d.,]*\d", shown[width])) for width in shown]
+    assert numbers[0] == numbers[1]
+    assert len(numbers[0]) > 40
+    assert "Intervals are left out: they need 5 windows or more." in shown[200]  # of three

@@ -1,0 +1,100 @@
+"""Tiny language models, built and saved as anyone would, for the tests that take Hugging Face models."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+WORDS = 60
+SPECIAL = {"unk_token": "<unk>", "bos_token": "<s>", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+
+
+def _build(kind: str) -> "PreTrainedModel":
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        BertModel,
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        MistralConfig,
+        MistralForCausalLM,
+    )
+
+    torch.manual_seed(0)
+    same = {"vocab_size": WORDS + len(SPECIAL), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4} | same
+    llama = sizes | {"num_key_value_heads": 2, "max_position_embeddings": 64}
+    bert = BertConfig(**sizes, max_position_embeddings=64)
+    model = {
+        "llama": lambda: LlamaForCausalLM(LlamaConfig(**llama)),
+        "sliding": lambda: MistralForCausalLM(MistralConfig(**llama, sliding_window=6)),
+        "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=64, **same)),
+        "bert": lambda: BertForMaskedLM(bert),
+        "encoder": lambda: BertModel(bert),
+    }[kind]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(6)  # lest all weights of attention be the same
+    return model.eval()
+
+
+def _tokenizer(kind: str) -> "PreTrainedTokenizerFast":
+    """Words ``w0`` to ``w59``; of BERT with [CLS] before a text and [SEP] behind it, of Llama with <s> before it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    names = [*SPECIAL.values(), *(f"w{number}" for number in range(WORDS))]
+    words = Tokenizer(models.WordLevel({name: number for number, name in enumerate(names)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    pattern = {"bert": "[CLS] $A [SEP]", "encoder": "[CLS] $A [SEP]", "llama": "<s> $A"}.get(kind)
+    if pattern:
+        special = [(name, names.index(name)) for name in SPECIAL.values()]
+        words.post_processor = processors.TemplateProcessing(single=pattern, special_tokens=special)
+    return PreTrainedTokenizerFast(tokenizer_object=words, **SPECIAL)
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[[str], "PreTrainedModel"]:
+    """``build("llama")``, or gpt2, sliding (a window of 6 tokens), bert, encoder (BERT without a head): fresh ones."""
+    return _build
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Callable[[str], "PreTrainedTokenizerFast"]:
+    """``tokenizer("llama")`` is the tokenizer of that model."""
+    return _tokenizer
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``saved("llama")`` is the folder of a saved model with its tokenizer."""
+    folders: dict[str, Path] = {}
+
+    def save(kind: str) -> Path:
+        if kind not in folders:
+            folders[kind] = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
+            _build(kind).save_pretrained(folders[kind])
+            _tokenizer(kind).save_pretrained(folders[kind])
+        return folders[kind]
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def words() -> Callable[[int], str]:
+    """A text of so many random words, some more frequent than others."""
+
+    def draw(number: int) -> str:
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.multinomial(torch.arange(1.0, WORDS + 1), number, replacement=True, generator=generator)
+        return " ".join(f"w{word}" for word in drawn.tolist())
+
+    return draw

@@ -1,0 +1,115 @@
+"""Output parts in other people's models: in their place, trained and saved with them, and gone without a trace."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import layer_norm
+
+from lengthwise import outputs
+from lengthwise.errors import InputError
+
+Build = Callable[..., Any]
+TOKENS = torch.arange(20)[None] + 5
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert"])
+@pytest.mark.parametrize("part", ["standardise", "standardise@heads", "standardise@projected"])
+def test_in_its_place(build: Build, kind: str, part: str) -> None:
+    model = build(kind)
+    before = model(TOKENS).logits
+    name = {"llama": "o_proj", "gpt2": "c_proj", "bert": "attention.output.dense"}[kind]
+    projections = [module for path, module in model.named_modules() if path.endswith(name) and "mlp" not in path]
+
+    def by_hand(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        heads = inputs[0].unflatten(-1, (4, 8) if part.endswith("heads") else (1, 32))
+        return (layer_norm(heads, heads.shape[-1:]).flatten(-2),)
+
+    def behind(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+        return layer_norm(output, output.shape[-1:])
+
+    with outputs.insert(model, part) as insertion:
+        assert len(insertion.parts) == len(projections)
+        inserted = model(TOKENS).logits
+    projected = part.endswith("projected")
+    hooks = [
+        p.register_forward_hook(behind) if projected else p.register_forward_pre_hook(by_hand) for p in projections
+    ]
+    expected = model(TOKENS).logits
+    for hook in hooks:
+        hook.remove()
+    torch.testing.assert_close(inserted, expected)
+    assert (inserted - before).abs().max() > 1e-3
+    assert torch.equal(model(TOKENS).logits, before)
+
+
+def test_chosen_layers_and_what_the_model_learns(build: Build) -> None:
+    model = build("llama")
+    names, state = set(dict(model.named_parameters())), set(model.state_dict())
+    insertion = outputs.insert(model, "layer-norm@heads", layers=[0, 2, -1])
+    assert len(insertion.parts) == 2
+    new = {
+        f"model.layers.{layer}.self_attn.o_proj.output_part.{what}" for layer in (0, 2) for what in ("scale", "shift")
+    }
+    assert set(dict(model.named_parameters())) - names == new
+    assert set(model.state_dict()) - state == new
+    assert insertion.parts[0].get_parameter("scale").shape == (4, 8)
+
+    model(TOKENS, labels=TOKENS).loss.backward()
+    assert all(model.get_parameter(name).grad.abs().sum() > 0 for name in new)
+    model.to(torch.bfloat16)
+    assert all(model.get_parameter(name).dtype == torch.bfloat16 for name in new)
+    other = outputs.insert(build("llama").to(torch.bfloat16), "layer-norm@heads", layers=[0])
+    assert other.parts[0].get_parameter("scale").dtype == torch.bfloat16  # it follows its layer
+
+    insertion.remove()
+    insertion.remove()
+    assert set(dict(model.named_parameters())) == names
+
+
+def test_a_copy_has_parts_of_its_own(build: Build) -> None:
+    model = build("llama")
+    outputs.insert(model, "scale")
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin.model.layers[0].self_attn.o_proj.output_part.scale.zero_()
+    assert not torch.equal(model(TOKENS).logits, twin(TOKENS).logits)
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(model(TOKENS).logits, twin(TOKENS).logits)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_torch_hides_what_goes_into_its_projection(batch_first: bool) -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=batch_first).eval()
+    x = torch.randn(3, 5, 8)
+    attended = layer.self_attn(x, x, x)[0]
+    with outputs.insert(layer, "standardise@projected"), torch.no_grad():
+        torch.testing.assert_close(layer.self_attn(x, x, x)[0], layer_norm(attended, (8,)))
+        inserted = layer(x)  # nor does the fast path of torch leave it out
+    assert not torch.allclose(layer(x), inserted)
+    with pytest.raises(InputError, match="self_attn hides what goes into its output projection"):
+        outputs.insert(layer, "layer-norm")
+
+
+def test_one_sentence(build: Build, plain: Build) -> None:
+    model = build("llama")
+    for arguments, sentence in [
+        (("layr-norm",), "did you mean 'layer-norm'"),
+        (("rope",), "There is no output part called 'rope'"),
+        (("layer-norm@head",), "did you mean 'heads'"),
+    ]:
+        with pytest.raises(InputError, match=sentence):
+            outputs.insert(model, *arguments)
+    with pytest.raises(InputError, match="no attention layer 3: the model has 3, counted from 0"):
+        outputs.insert(model, layers=[0, 3])
+    with pytest.raises(InputError, match="has no attention that can be found"):
+        outputs.insert(nn.Linear(3, 3))
+    with pytest.raises(InputError, match="0 does not tell its number of heads"):
+        outputs.insert(plain(2), "layer-norm@heads")
+    with outputs.insert(model, layers=[1]), pytest.raises(InputError, match=r"layers\.1\.self_attn has an output part"):
+        outputs.insert(model, "scale")
+    assert not any("output_part" in name for name in model.state_dict())  # not even in the layers that could

@@ -1,0 +1,194 @@
+"""What a probe reads in a language model, against everything materialised by the model's own eager attention."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lengthwise.errors import RunError
+from lengthwise.probes import perplexity
+from lengthwise.probes.language_model import LanguageModelProbe
+from lengthwise.probes.perplexity import by_position
+from lengthwise.probes.windows import Windows
+
+Build = Callable[..., Any]
+LENGTHS = [4, 9, 24, 40]
+PROJECTIONS = {"llama": "o_proj", "sliding": "o_proj", "gpt2": "attn.c_proj", "bert": "attention.output.dense"}
+
+
+def _windows(count: int = 2, suffix: list[int] | None = None) -> Windows:
+    tokens = torch.randint(5, 65, (count, LENGTHS[-1]), generator=torch.Generator().manual_seed(3))
+    return Windows(tokens, torch.tensor(suffix or [], dtype=torch.long), {})
+
+
+@torch.no_grad()
+def _materialised(model: Any, kind: str, tokens: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """What goes into each output projection, all weights, and the logits."""
+    outputs: list[Tensor] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda module, inputs: outputs.append(inputs[0][0]))
+        for name, module in model.named_modules()
+        if name.endswith(PROJECTIONS[kind])
+    ]
+    implementation = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    result = model(tokens, output_attentions=True)
+    model.set_attn_implementation(implementation)
+    for hook in hooks:
+        hook.remove()
+    return outputs, [weights[0] for weights in result.attentions], result.logits[0]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "sliding", "bert"])
+def test_everything_agrees(build: Build, kind: str) -> None:
+    model, windows = build(kind), _windows(suffix=[3] if kind == "bert" else None)
+    with LanguageModelProbe(model) as probe:
+        window = probe.read(windows, 1, LENGTHS)
+        assert probe.causal == (kind != "bert")
+        assert probe.passes(LENGTHS) == (1 if probe.causal else len(LENGTHS))
+        assert not probe.hidden
+    for place, length in enumerate(LENGTHS):
+        tokens = windows.cut(1, length)
+        outputs, weights, logits = _materialised(model, kind, tokens)
+        for name, output, of_layer in zip(window.outputs, outputs, weights, strict=True):
+            torch.testing.assert_close(window.outputs[name][place], output[-1], atol=1e-4, rtol=1e-3)
+            row = of_layer[:, -1].double()
+            visible = 6 if kind == "sliding" and length > 6 else length
+            entropy = -(row * row.clamp(min=1e-30).log()).sum(-1) / math.log(visible)
+            found = window.dispersions[name][place]
+            assert found.entropy == pytest.approx(entropy.mean().item(), abs=1e-4)
+            assert found.largest == pytest.approx(row.amax(-1).mean().item(), abs=1e-4)
+            assert found.first == pytest.approx(row[:, 0].mean().item(), abs=1e-4)
+    if kind == "bert":
+        assert window.losses is None
+        assert "tokens see those that follow" in probe.notes[0]
+    else:
+        assert window.losses is not None
+        expected = cross_entropy(logits[:-1], tokens[0, 1:], reduction="none")
+        torch.testing.assert_close(window.losses, expected, atol=1e-3, rtol=1e-3)
+        assert probe.notes == []
+
+
+@pytest.mark.parametrize("kind", ["llama", "sliding", "bert"])
+def test_a_model_does_the_same_under_the_probe_and_after_it(build: Build, kind: str) -> None:
+    """A function that transformers knows without a mask for it would let tokens see the future."""
+    model, tokens = build(kind).train(), _windows().tokens
+    before = model.eval()(tokens).logits
+    model.train()
+    with LanguageModelProbe(model):
+        assert model.config._attn_implementation != "sdpa"
+        torch.testing.assert_close(model(tokens).logits, before)
+        with torch.no_grad():
+            changed = tokens.clone()
+            changed[:, -1] = 7
+            earlier = (model(changed).logits - before)[:, :-1].abs().max()
+        assert (earlier == 0) == (kind != "bert")
+    assert model.config._attn_implementation == "sdpa"
+    assert model.training
+    assert torch.equal(model.eval()(tokens).logits, before)
+    assert not any(part._forward_pre_hooks or part._forward_hooks for part in model.modules())
+
+
+def test_hidden_weights_are_said_and_the_rest_is_there(build: Build) -> None:
+    model = build("llama")
+    model.set_attn_implementation("eager")
+    with LanguageModelProbe(model) as probe:
+        window = probe.read(_windows(), 0, LENGTHS)
+    assert model.config._attn_implementation == "eager"
+    (note,) = probe.notes
+    assert "unavailable in 3 of 3 layers, whose weights are hidden" in note
+    assert window.dispersions == {}
+    assert window.losses is not None
+    with LanguageModelProbe(build("llama")) as probe:
+        shown = probe.read(_windows(), 0, LENGTHS)
+    for name, output in shown.outputs.items():
+        torch.testing.assert_close(window.outputs[name], output, atol=1e-4, rtol=1e-3)
+
+
+def test_a_model_without_a_head_or_with_an_odd_one(build: Build) -> None:
+    with LanguageModelProbe(build("encoder")) as probe:
+        assert probe.read(_windows(), 0, LENGTHS).losses is None
+    assert probe.notes == ["Perplexity by position is unavailable: the model has no head for language."]
+
+    model = build("llama")  # whose last logit is to depend on how many there are
+    model.forward = lambda *arguments, forward=model.forward, **options: _numbered(forward(*arguments, **options))
+    with LanguageModelProbe(model) as probe:
+        assert probe.read(_windows(), 0, LENGTHS).losses is None
+    assert "the model's head cannot be asked for a part of its logits" in probe.notes[0]
+
+
+def _numbered(result: Any) -> Any:
+    result.logits = result.logits + 9 * torch.arange(result.logits.shape[1])[:, None]
+    return result
+
+
+def test_what_a_model_does_to_its_logits_is_done(build: Build) -> None:
+    model = build("llama")
+    plain = _losses(model)
+    model.forward = lambda *arguments, forward=model.forward, **options: _halved(forward(*arguments, **options))
+    expected = cross_entropy(model(_windows().tokens[:1]).logits[0, :-1], _windows().tokens[0, 1:], reduction="none")
+    torch.testing.assert_close(_losses(model), expected.detach(), atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(plain, expected, atol=1e-1)
+    assert "forward" not in vars(model.base_model)
+
+
+def _halved(result: Any) -> Any:
+    result.logits = result.logits / 2
+    return result
+
+
+def _losses(model: Any) -> Tensor:
+    with LanguageModelProbe(model) as probe:
+        losses = probe.read(_windows(), 0, LENGTHS).losses
+    assert losses is not None
+    return losses
+
+
+def test_logits_in_chunks(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build("gpt2")
+    with LanguageModelProbe(model) as probe:
+        whole = probe.read(_windows(), 0, LENGTHS).losses
+        monkeypatch.setattr(perplexity, "_LOGITS_AT_ONCE", 7 * 65)
+        sizes: list[int] = []
+        head = model.get_output_embeddings()
+        hook = head.register_forward_hook(lambda head, inputs, logits: sizes.append(logits.shape[1]))
+        parts = probe.read(_windows(), 0, LENGTHS).losses
+        hook.remove()
+    assert sizes == [7, 7, 7, 7, 7, 4]
+    torch.testing.assert_close(parts, whole)
+
+
+def test_progress_comes_layer_by_layer(build: Build) -> None:
+    calls: list[None] = []
+    with LanguageModelProbe(build("bert"), lambda: calls.append(None)) as probe:
+        calls.clear()
+        probe.read(_windows(), 0, LENGTHS)
+        assert len(calls) == len(probe.measured) * probe.passes(LENGTHS) == 12
+
+
+def test_numbers_that_are_none_and_positions_that_are_not_there(build: Build) -> None:
+    model = build("llama")
+    with torch.no_grad():
+        model.model.layers[1].self_attn.v_proj.weight[0, 0] = torch.inf
+    sentence = r"layers\.1\.self_attn gives numbers that are not finite"
+    with pytest.raises(RunError, match=sentence), LanguageModelProbe(model) as probe:
+        probe.read(_windows(), 0, LENGTHS)
+    assert model.config._attn_implementation == "sdpa"
+
+    long = Windows(torch.full((2, 65), 7), torch.tensor([], dtype=torch.long), {})
+    with LanguageModelProbe(build("gpt2")) as probe, pytest.raises(RunError, match="cannot read 65 tokens"):
+        probe.read(long, 0, [65])
+
+
+def test_buckets_cover_every_token_once() -> None:
+    losses = torch.arange(99.0)[None].expand(5, -1) + torch.tensor([-1.0, 0.0, 0.0, 0.0, 1.0])[:, None]
+    buckets = by_position(losses)
+    assert [(bucket.first, bucket.last) for bucket in buckets] == [(1, 35), (36, 50), (51, 71), (72, 99)]
+    for bucket in buckets:
+        assert bucket.loss.value == pytest.approx((bucket.first + bucket.last) / 2 - 1)
+        assert bucket.loss.low == pytest.approx(bucket.loss.value - 0.5, abs=0.2)
+    assert [(bucket.first, bucket.last) for bucket in by_position(losses[:, :4])] == [(1, 4)]

@@ -1,0 +1,91 @@
+"""Finding a model: what it was made for, and everything that can be wrong with it in one sentence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lengthwise.errors import InputError
+from lengthwise.probes.config import ProbeConfig
+from lengthwise.probes.loading import find
+
+Saved = Callable[[str], Path]
+
+
+def _config(model: object, **changes: Any) -> ProbeConfig:
+    return ProbeConfig.read({"model": str(model)} | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "causal"),
+    [
+        ("llama", "LlamaForCausalLM", True),
+        ("gpt2", "GPT2LMHeadModel", True),
+        ("bert", "BertForMaskedLM", False),
+        ("encoder", "BertModel", False),
+    ],
+)
+def test_a_model_comes_as_it_was_saved(saved: Saved, kind: str, name: str, causal: bool) -> None:
+    source = find(_config(saved(kind)))
+    assert (source.positions, source.causal) == (64, causal)
+    assert type(source.load("bfloat16", "cpu")).__name__ == name
+    assert source.lengths(_config("tiny")) == (64,)
+
+
+def test_lengths_beyond_the_positions(saved: Saved) -> None:
+    lengths = {"lengths": [32, 128]}
+    rotary, learned = find(_config(saved("llama"))), find(_config(saved("gpt2")))
+    with pytest.raises(InputError, match="made for 64 positions, and a length of 128 exceeds them; --beyond"):
+        rotary.lengths(_config("tiny", **lengths))
+    assert rotary.lengths(_config("tiny", **lengths, beyond=True)) == (32, 128)
+    for beyond in (False, True):
+        with pytest.raises(InputError, match="has learned positions for 64 tokens and none beyond"):
+            learned.lengths(_config("tiny", **lengths, beyond=beyond))
+
+
+def test_default_lengths_double(saved: Saved) -> None:
+    source = find(_config(saved("llama")))
+    for positions, expected in [(8192, (64, 128, 256, 512, 1024, 2048, 4096)), (514, (64, 128, 256, 512)), (20, (20,))]:
+        source.config.max_position_embeddings = positions
+        assert source.lengths(_config("tiny")) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"model_type": "t5", "is_encoder_decoder": True}, "is an encoder with a decoder"),
+        ({"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}, "runs no code that comes with a model"),
+        ({"model_type": "odd"}, "does not recognize this architecture"),
+        ({"model_type": "llama"}, "Cannot load the tokenizer of"),
+        ("{", "Cannot load"),
+    ],
+)
+def test_folders_in_one_sentence(tmp_path: Path, config: Any, sentence: str) -> None:
+    (tmp_path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    with pytest.raises(InputError, match=sentence):
+        find(_config(tmp_path))
+
+
+def test_a_damaged_model(saved: Saved, tmp_path: Path) -> None:
+    for file in saved("gpt2").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="Cannot load "):
+        find(_config(tmp_path)).load("float32", "cpu")
+
+
+def test_models_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no saved model"):
+        find(_config(tmp_path))
+    with pytest.raises(InputError, match=r"There is no file .*missing\.gguf"):
+        find(_config(tmp_path / "missing.gguf"))
+    (tmp_path / "no.gguf").write_text("no")
+    with pytest.raises(InputError, match=r"Cannot load .*no\.gguf: .*not a GGUF file"):
+        find(_config(tmp_path / "no.gguf"))
+    with pytest.raises(InputError, match="not among the models on this machine; --download looks on the hub"):
+        find(_config("nobody/has-this"))
+    with pytest.raises(InputError, match="Cannot load a name with spaces: "):
+        find(_config("a name with spaces"))

@@ -1,0 +1,133 @@
+"""The spread of attention outputs in any module, against the same by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lengthwise import Attention
+from lengthwise.errors import InputError
+from lengthwise.evaluation.spread import Spread
+from lengthwise.probes import LayerVariance, variance
+
+Build = Callable[..., Any]
+LENGTHS = [4, 9, 16]
+
+
+def _agrees(spread: Spread, outputs: Tensor) -> None:
+    """With statistics of materialised outputs, (inputs, components)."""
+    outputs = outputs.double()
+    assert spread.inputs == len(outputs)
+    assert spread.deviation == pytest.approx(outputs.std(0).mean().item(), rel=1e-5)
+    assert spread.fixed_deviation == pytest.approx(outputs.std(0)[0].item(), rel=1e-5)
+    assert spread.global_mean == pytest.approx(outputs.mean().item(), rel=1e-4)
+    assert spread.global_variance == pytest.approx(outputs.var(1, correction=0).mean().item(), rel=1e-5)
+
+
+def test_every_length_of_one_causal_pass(plain: Build) -> None:
+    module = plain(2).train()
+    module[1].eval()
+    batches = torch.randn(3, 5, 16, 12, generator=torch.Generator().manual_seed(1))
+    found = variance(module, batches, lengths=LENGTHS)
+    assert [layer.name for layer in found] == ["0", "1"]
+    for number, layer in enumerate(found):
+        assert layer.measured == "the input of o_proj"
+        assert layer.lengths == tuple(LENGTHS)
+        outputs = torch.cat(module[number].seen)  # what the module handed to its projection, all of it
+        for length, spread in zip(LENGTHS, layer.spreads, strict=True):
+            _agrees(spread, outputs[:, length - 1])
+    assert module.training
+    assert not module[1].training  # each part is as it was before
+    module(batches[0])
+    assert len(module[0].seen) == 4  # and nothing is measured any more
+    assert not any(part._forward_pre_hooks or part._forward_hooks for part in module.modules())
+
+
+def test_one_pass_is_as_good_as_one_for_every_length(plain: Build) -> None:
+    inputs = torch.randn(6, 16, 12, generator=torch.Generator().manual_seed(1))
+    at_once = variance(plain(2), [inputs], lengths=LENGTHS)
+    one_by_one = variance(plain(2), {length: inputs[:, :length].split(4) for length in reversed(LENGTHS)})
+    for one, other in zip(at_once, one_by_one, strict=True):
+        assert one.lengths == other.lengths
+        assert one.slope.value == pytest.approx(other.slope.value, rel=1e-4)
+        assert one.fixed_slope.low == pytest.approx(other.fixed_slope.low, rel=1e-3)
+
+
+def test_it_falls_as_one_over_the_root_of_equal_keys() -> None:
+    """Claim 1 of arXiv 2504.02827, with equal weights: a slope of -1/2."""
+    attention = Attention(16, heads=2, mechanism="softmax")
+    nn.init.zeros_(attention.query.weight)
+    lengths = [16, 64, 256, 1024]
+    inputs = torch.randn(64, 1024, 16, generator=torch.Generator().manual_seed(0))
+    (layer,) = variance(attention, inputs.split(16), lengths=lengths)
+    assert layer.measured == "the input of project.matrix"
+    assert layer.slope.low < -0.5 < layer.slope.high
+    assert layer.slope.high - layer.slope.low < 0.1
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_torch(batch_first: bool) -> None:
+    torch.manual_seed(0)
+    module = nn.MultiheadAttention(8, 2, batch_first=batch_first)
+    x = torch.randn(5, 9, 8)
+    inputs = x if batch_first else x.transpose(0, 1)
+    mask = torch.ones(9, 9, dtype=torch.bool).triu(1)
+    by_name = {"query": inputs, "key": inputs, "value": inputs, "attn_mask": mask}
+    outputs = module(**by_name)[0].detach()
+    (layer,) = variance(module, [by_name], lengths=[3, 9])
+    assert (layer.name, layer.measured) == ("MultiheadAttention", "its output")
+    for length, spread in zip([3, 9], layer.spreads, strict=True):
+        _agrees(spread, outputs[:, length - 1] if batch_first else outputs[length - 1])
+    (again,) = variance(module, [(inputs, inputs, inputs, None, True, mask)], lengths=[3, 9])
+    assert again.spreads == layer.spreads
+
+
+def test_torch_has_no_way_around_it() -> None:
+    """In evaluation mode its encoder takes a fast path, which calls no attention."""
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    assert len(variance(encoder, {4: [torch.randn(3, 4, 8)], 8: [torch.randn(3, 8, 8)]})) == 2
+
+
+def test_a_layer_that_is_called_twice_is_two() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = Attention(8, heads=2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.attention(self.attention(x))
+
+    found = variance(Twice(), [torch.randn(3, 8, 8)], lengths=[4, 8])
+    assert [layer.name for layer in found] == ["attention", "attention #2"]
+    assert found[0].spreads != found[1].spreads
+
+
+def _call(**changes: Any) -> list[LayerVariance]:
+    arguments: dict[str, Any] = {"inputs": [torch.randn(3, 8, 8)], "lengths": [4, 8]} | changes
+    return variance(Attention(8, heads=2), arguments.pop("inputs"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"lengths": None}, "Say at which lengths"),
+        ({"lengths": [0, 4]}, "Say at which lengths"),
+        ({"lengths": [4, 9]}, "gives 8 rows, fewer than the length of 9"),
+        ({"inputs": []}, "needs two inputs or more"),
+        ({"inputs": {}, "lengths": None}, "needs two inputs or more"),
+        ({"inputs": [torch.randn(1, 8, 8)]}, "needs two inputs or more"),
+        ({"inputs": {4: [torch.randn(3, 4, 8)]}}, "The lengths are those of the mapping"),
+        ({"inputs": {n: [torch.randn(n, n, 8)] for n in (3, 4)}, "lengths": None}, "the same number of inputs"),
+    ],
+)
+def test_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        _call(**changes)
+
+
+def test_no_attention() -> None:
+    with pytest.raises(InputError, match="has no attention that can be found"):
+        variance(nn.Linear(8, 8), [torch.randn(3, 8, 8)], lengths=[4])
