@@ -11,18 +11,8 @@ import lengthwise
 from lengthwise.cli import app
 
 ROOT = Path(__file__).parents[1]
-HEAVY = [
-    "transformers",
-    "pydantic",
-    "typer",
-    "rich",
-    "scipy",
-    "lightning_fabric",
-    "altair",
-    "vl_convert",
-    "jinja2",
-    "torch._dynamo",
-]
+HEAVY = ["pydantic", "typer", "rich", "scipy", "lightning_fabric", "altair", "vl_convert", "jinja2", "transformers"]
+HEAVY += ["torch._dynamo"]
 
 
 def python(code: str) -> None:

@@ -12,7 +12,6 @@ def bare(title: str, caption: str) -> Table:
         caption_justify="left",
         box=None,
         pad_edge=False,
-        collapse_padding=True,
         header_style="dim",
         min_width=min(len(title), 80),  # a narrow table would break its title into many lines
     )

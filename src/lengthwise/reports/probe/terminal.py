@@ -31,6 +31,7 @@ def _layers(summary: Summary) -> Table:
         "is a bootstrap over windows. Two numbers in a place are of the two lengths; the global variance is given as "
         "their ratio.",
     )
+    table.collapse_padding = True  # eight columns fit into 80 characters
     weights = ("entropy\n/ log n", "first\ntoken", "largest\nweight") if summary.shown else ()
     for heading in ("", "\nslope", "95 %\ninterval", "\ndeviation", "global\nvariance", *weights):
         table.add_column(heading, justify="right", overflow="fold")
