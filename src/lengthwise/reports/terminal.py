@@ -35,7 +35,6 @@ def summary_table(experiment: Experiment) -> Table:
         f"{nouns.measure.capitalize()} on {base.task}, % of {nouns.example}s",
         f"Lengths in {nouns.unit}, and in training lengths ({base.train.length:,} {nouns.unit}). "
         + (_seeds(accuracy) if accuracy.cells else "Nothing is evaluated yet."),
-        [""],
     )
     for split, rows in accuracy.rows.items():
         if len(accuracy.rows) > 1:
@@ -52,7 +51,7 @@ def paired_table(experiment: Experiment, found: list[Claim]) -> Table | None:
         return None
     lengths = _lengths(experiment)
     heading = f"{words(experiment).measure.capitalize()} less that of {found[0].baseline}, points, paired by seed"
-    table = _table(experiment, heading, "▲ better, ▼ worse, otherwise undecided.", [""])
+    table = _table(experiment, heading, "▲ better, ▼ worse, otherwise undecided.")
     split = None
     for claim in found:
         if claim.split != split and len(experiment.config.base.evaluate.splits) > 1:
@@ -70,23 +69,23 @@ def causes_table(experiment: Experiment) -> Table | None:
         return None
     caption = "Dispersion: the heaviest key was the right one. Ordering: it was another."
     heading = f"Wrong by dispersion and by ordering, % of {nouns.example}s"
-    table = _table(experiment, heading, caption, ["", "wrong by"])
+    table = _table(experiment, heading, caption)
     for split, rows in found.items():
         if len(found) > 1:
             table.add_row(Text(title(split), "bold"))
         for mechanism, at in rows.items():
-            for name, cause in ((mechanism, "dispersion"), ("", "ordering")):
+            table.add_row(Text(mechanism))
+            for cause in ("dispersion", "ordering"):
                 cells = [percent(getattr(at[length], cause)) if length in at else "–" for length in lengths]
-                table.add_row(Text(name), Text(cause, "dim"), *cells)
+                table.add_row(Text(f"  {cause}", "dim"), *cells)
         table.add_section()
     return table
 
 
-def _table(experiment: Experiment, heading: str, caption: str, first: list[str]) -> Table:
-    """A table without rows: the columns named ``first``, then one per length."""
+def _table(experiment: Experiment, heading: str, caption: str) -> Table:
+    """A table without rows: a column for names, then one per length."""
     table = bare(heading, caption)
-    for name in first:
-        table.add_column(name, overflow="fold")
+    table.add_column("", overflow="fold")
     for length in _lengths(experiment):
         times = multiple(length / experiment.config.base.train.length)
         table.add_column(f"{length:,}\n{times}×", justify="right", no_wrap=True)
