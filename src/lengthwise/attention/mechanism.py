@@ -1,17 +1,14 @@
 """A mechanism's name, taken apart: ``softmax+rope+layer-norm`` is weights, position and output."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Output, Position, Sizes, Weights
+from lengthwise.attention.parts import Output, Placement, Position, Sizes, Weights, read_placement
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.registry import Registry, unknown
-
-Placement = Literal["width", "heads", "projected"]
-"""Of an output part: before the output projection, over all heads side by side or head by head, or after it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Mechanism:
         """Read a name; raises :class:`InputError` with the nearest right names where a part does not exist."""
         parts: dict[str, Any] = {}
         for given in name.split("+"):
-            part, at, placement = given.partition("@")
+            part, placement = read_placement(given)
             kinds = [kind for kind, table in _TABLES.items() if part in table]
             if not kinds:
                 known = [entry for table in _TABLES.values() for entry in table]
@@ -44,11 +41,9 @@ class Mechanism:
                     f"{name!r} names two {kinds[0]} parts, {parts[kinds[0]]!r} and {part!r}; it can have one."
                 )
             parts[kinds[0]] = part
-            if at and (kinds[0] != "output" or part == "none"):
+            if placement is not None and (kinds[0] != "output" or part == "none"):
                 raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
-            if at and placement not in get_args(Placement):
-                raise InputError(unknown("placement", placement, get_args(Placement)))
-            if at:
+            if placement is not None:
                 parts["placement"] = placement
         if "weights" not in parts:
             raise InputError(

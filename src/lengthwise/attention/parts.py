@@ -7,7 +7,7 @@ kind is also its plainest member: no position, no treatment of the output.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, cast, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,21 @@ from torch.utils.checkpoint import checkpoint
 
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
+
+Placement = Literal["width", "heads", "projected"]
+"""Of an output part: before the output projection, over all heads side by side or head by head, or after it."""
+
+
+def read_placement(name: str) -> tuple[str, Placement | None]:
+    """A part's name and its place, as in ``layer-norm@heads``; None where no place is named.
+
+    Raises:
+        InputError: for a place that does not exist.
+    """
+    part, at, placement = name.partition("@")
+    if at and placement not in get_args(Placement):
+        raise InputError(unknown("placement", placement, get_args(Placement)))
+    return part, cast(Placement, placement) if at else None
 
 
 @dataclass(frozen=True)

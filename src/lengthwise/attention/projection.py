@@ -3,8 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.mechanism import Placement
-from lengthwise.attention.parts import Output
+from lengthwise.attention.parts import Output, Placement
 
 
 class Projection(nn.Module):

@@ -1,10 +1,9 @@
 """Named experiments: what a task is trained and evaluated with where nothing else is said. Plain data."""
 
 from lengthwise.errors import InputError
-from lengthwise.recipes.argmax_retrieval import ARGMAX_RETRIEVAL
-from lengthwise.recipes.dictionary_lookup import DICTIONARY_LOOKUP
 from lengthwise.recipes.flip_flop import FLIP_FLOP
 from lengthwise.recipes.recipe import Recipe
+from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
 
 __all__ = ["RECIPES", "Recipe", "find"]

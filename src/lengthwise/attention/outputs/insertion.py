@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.finding import AttentionLayer, find_attention
-from lengthwise.attention.parts import Output
+from lengthwise.attention.parts import Output, read_placement
 from lengthwise.errors import InputError
-from lengthwise.registry import unknown
 
 _NAME = "output_part"
 """Of the part as a submodule of the projection it belongs to."""
@@ -75,15 +74,10 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
 
 
 def _read(name: str) -> tuple[type[Output], str]:
-    # Mechanisms are made of the table of this package, and so cannot be imported while it is being imported.
-    from lengthwise.attention.mechanism import Placement
-    from lengthwise.attention.outputs import OUTPUTS
+    from lengthwise.attention.outputs import OUTPUTS  # the table of this package, which imports this file
 
-    part, at, placement = name.partition("@")
-    kind = OUTPUTS.load(part)
-    if at and placement not in get_args(Placement):
-        raise InputError(unknown("placement", placement, get_args(Placement)))
-    return kind, placement if at else "width"
+    part, placement = read_placement(name)
+    return OUTPUTS.load(part), placement or "width"
 
 
 def _choose(found: list[AttentionLayer], layers: Iterable[int] | None) -> list[AttentionLayer]:

@@ -4,10 +4,8 @@ r"""1.5-entmax: a softmax that gives exact zeros, so that what does not matter c
 keys are the highest ones, and for each possible number of them the quadratic equation for the threshold is solved.
 """
 
-from typing import Any
-
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lengthwise.attention.parts import Layout, Position, Weights, scores
@@ -25,30 +23,27 @@ class Entmax(Weights):
         position: Position,
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""
-        weights: Tensor = _Entmax.apply(scores(query, key, layout, position))
-        return weights
+        return _entmax(scores(query, key, layout, position))
 
 
-class _Entmax(torch.autograd.Function):
-    """The derivative goes through the solution, not through the sorting (arXiv 1905.05702)."""
+def _entmax(logits: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    """The threshold from the mean and the variance of the kept keys, through which the derivative goes."""
+    halves = (logits - logits.detach().amax(-1, keepdim=True)) / 2
+    kept = _kept(halves.detach())
+    number = kept.sum(-1, keepdim=True).to(halves.dtype)
+    halves = halves.masked_fill(~kept, 0)
+    mean = halves.sum(-1, keepdim=True) / number
+    variance = (halves - mean).masked_fill(~kept, 0).square().sum(-1, keepdim=True) / number
+    threshold = mean - (1 / number - variance).sqrt()  # the solution of: sum of (z - tau)^2 = 1
+    return (halves - threshold).clamp(min=0).masked_fill(~kept, 0).square()
 
-    @staticmethod
-    def forward(ctx: Any, logits: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
-        halves = (logits - logits.amax(-1, keepdim=True)) / 2
-        # Below the highest by 1, a weight is 0 for certain; the clamp keeps minus infinity out of the sums.
-        descending = halves.clamp(min=-2).sort(-1, descending=True).values
-        count = torch.arange(1, logits.shape[-1] + 1, device=logits.device, dtype=logits.dtype)
-        mean, of_squares = descending.cumsum(-1) / count, descending.square().cumsum(-1) / count
-        # Of the first k: sum (z - tau)^2 = 1.
-        thresholds = mean - ((1 - count * (of_squares - mean.square())) / count).clamp(min=0).sqrt()
-        kept = (thresholds <= descending).sum(-1, keepdim=True)
-        weights = (halves - thresholds.gather(-1, kept - 1)).clamp(min=0).square()
-        ctx.save_for_backward(weights)
-        return weights
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
-        (weights,) = ctx.saved_tensors
-        root = weights.sqrt()
-        along = gradient * root
-        return along - along.sum(-1, keepdim=True) / root.sum(-1, keepdim=True) * root
+def _kept(halves: Float[Tensor, "*rows keys"]) -> Bool[Tensor, "*rows keys"]:
+    """Which keys have a weight: the most of the highest ones that all lie above their own threshold."""
+    # Below the highest by 1, a weight is 0 for certain; the clamp keeps minus infinity out of the sums.
+    descending = halves.clamp(min=-2).sort(-1, descending=True).values
+    count = torch.arange(1, halves.shape[-1] + 1, device=halves.device, dtype=halves.dtype)
+    mean, of_squares = descending.cumsum(-1) / count, descending.square().cumsum(-1) / count
+    thresholds = mean - (1 / count - (of_squares - mean.square())).clamp(min=0).sqrt()
+    number = (thresholds <= descending).sum(-1, keepdim=True)
+    return halves >= descending.gather(-1, number - 1)

@@ -20,6 +20,15 @@ class Softmax(Weights):
         """Queries times what sharpens or flattens the scores; here, as they are."""
         return query
 
+    def of_scores(self, logits: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+        """Weights of sharpened scores, which are minus infinity where a key is hidden."""
+        return logits.softmax(-1)
+
+    @property
+    def fused(self) -> bool:
+        """Whether torch's fused routine may attend, which knows softmax alone."""
+        return self.backend != "reference"
+
     def probabilities(
         self,
         hidden: Float[Tensor, "batch queries dim"],
@@ -29,7 +38,7 @@ class Softmax(Weights):
         position: Position,
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""
-        return scores(self.sharpen(query, layout), key, layout, position).softmax(-1)
+        return self.of_scores(scores(self.sharpen(query, layout), key, layout, position))
 
     def forward(
         self,
@@ -41,7 +50,7 @@ class Softmax(Weights):
         position: Position,
     ) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values; dropout acts on the weights, in training only."""
-        if self.backend == "reference":
+        if not self.fused:
             return super().forward(hidden, query, key, value, layout, position)
         query, dropout = self.sharpen(query, layout), self.dropout if self.training else 0.0
         if layout.key_documents is None and not position.biased and layout.queries in (1, layout.keys):

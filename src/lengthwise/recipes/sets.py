@@ -1,0 +1,34 @@
+"""Sets: the base experiment of arXiv 2410.01104, and dictionary lookup at its scale."""
+
+from lengthwise.recipes.recipe import Recipe
+
+_TRAIN = {
+    "shortest": 5,
+    "length": 16,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "weight_decay": 1e-3,
+    "schedule": "constant",
+    "beta2": 0.999,
+    "clip_norm": 0.0,
+    "checkpoint_every": 1_000,
+    "log_every": 100,
+}
+_EVALUATE = {
+    "lengths": [16, 64, 256, 512, 1024, 2048, 4096, 16384],
+    "sequences": 1024,
+    "tokens": 2_097_152,
+}
+
+ARGMAX_RETRIEVAL = Recipe(
+    name="argmax-retrieval",
+    summary="the class of the highest priority in 5 to 16 items, evaluated up to 16,384",
+    settings={"task": "argmax-retrieval", "train": {**_TRAIN, "steps": 25_000}, "evaluate": _EVALUATE},
+    learning_rates=(1e-3,),
+)
+DICTIONARY_LOOKUP = Recipe(
+    name="dictionary-lookup",
+    summary="the value of a key in 5 to 16 pairs, evaluated up to 16,384",
+    settings={"task": "dictionary-lookup", "train": {**_TRAIN, "steps": 5_000}, "evaluate": _EVALUATE},
+    learning_rates=(1e-3,),
+)
