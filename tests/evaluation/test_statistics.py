@@ -1,8 +1,11 @@
 """Intervals against what is known of them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from lengthwise.evaluation import statistics
 from lengthwise.evaluation.statistics import ratio_interval, wilson
 
 
@@ -29,3 +32,15 @@ def test_bootstrap_covers_and_draws_whole_sequences() -> None:
     expected = wilson(int(right.sum()), 200)
     assert low == pytest.approx(expected[0], abs=0.02)
     assert high == pytest.approx(expected[1], abs=0.02)
+
+
+def test_the_bootstrap_of_many_sequences_is_that_of_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    right = rng.binomial(50, 0.7, 20_000)
+    tracemalloc.start()
+    interval = ratio_interval(right, np.full(20_000, 50))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 250e6  # all draws at once take four times as much
+    monkeypatch.setattr(statistics, "DRAWN_AT_ONCE", 1_234_567)
+    assert ratio_interval(right, np.full(20_000, 50)) == interval

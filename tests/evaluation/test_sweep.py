@@ -42,7 +42,20 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
 
 def test_long_points_have_fewer_sequences() -> None:
     config = EvaluateConfig(sequences=100, tokens=1_000)
-    assert [config.sequences_at(length) for length in (5, 100, 1_000, 9_999)] == [100, 10, 1, 1]
+    assert [config.sequences_at(length, "dense") for length in (5, 100, 1_000, 9_999)] == [100, 10, 1, 1]
+    assert config.sequences_at(100, "dense", trained_at=100) == 10  # one number is bounded there, too
+
+
+def test_test_sets_are_whole_up_to_the_training_length() -> None:
+    config = EvaluateConfig(sequences={"dense": 40, "sparse": 1_600}, tokens=1_000)
+    sizes = [
+        [config.sequences_at(length, split, trained_at=20) for length in (10, 20, 22, 9_999)]
+        for split in ("dense", "sparse")
+    ]
+    assert sizes == [[40, 40, 40, 1], [1_600, 1_600, 45, 1]]
+    model = Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2))
+    points = [evaluate_point(model, FlipFlop(), config, "sparse", 20, trained_at=length) for length in (18, 20)]
+    assert [point.sequences for point in points] == [50, 1_600]
 
 
 MEMORY = """

@@ -103,7 +103,12 @@ def _run(folder, config, full):
         "validation", config.train.length, _share(mechanism, "validation", 128, seed) * (1 - bad / 2), 512
     )
     points = [
-        _point(split, length, _share(mechanism, split, length, seed), config.evaluate.sequences_at(length))
+        _point(
+            split,
+            length,
+            _share(mechanism, split, length, seed),
+            config.evaluate.sequences_at(length, split, trained_at=config.train.length),
+        )
         for split in config.evaluate.splits
         for length in config.evaluate.lengths
         if full
@@ -126,13 +131,24 @@ def _run(folder, config, full):
 
 
 def _experiment(
-    folder, mechanisms=MECHANISMS, rates=(1e-3, 3e-3), seeds=2, splits=tuple(EASE), lengths=LENGTHS, task="flip-flop"
+    folder,
+    mechanisms=MECHANISMS,
+    rates=(1e-3, 3e-3),
+    seeds=2,
+    splits=tuple(EASE),
+    lengths=LENGTHS,
+    task="flip-flop",
+    sequences=512,
 ):
     """A finished comparison in which every mechanism goes on with its first learning rate."""
     train = {"shortest": 5, "length": 16} if task == "argmax-retrieval" else {}
     config = ComparisonConfig.read(
         {
-            "base": {"task": task, "train": train, "evaluate": {"splits": splits, "lengths": lengths}},
+            "base": {
+                "task": task,
+                "train": train,
+                "evaluate": {"splits": splits, "lengths": lengths, "sequences": sequences},
+            },
             "mechanisms": mechanisms,
             "learning_rates": rates,
             "seeds": seeds,
@@ -171,6 +187,13 @@ def experiment(make):
     experiment = make()
     index = next(i for i, run in enumerate(experiment.runs) if (run.mechanism, run.config.seed) == ("softmax+rope", 1))
     return _fail(experiment, index, "The loss became NaN at step 40; lower the learning rate.")
+
+
+@pytest.fixture(scope="session")
+def sized(make):
+    """One run on test sets of different sizes, one of which is small."""
+    sizes = {"validation": 1600, "dense": 40, "sparse": 16_000}
+    return make(mechanisms=("softmax+rope",), rates=(1e-3,), seeds=1, lengths=(128, 512, 8192), sequences=sizes)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,12 @@ def test_tables_hold_every_number(experiment, report, metric):
     assert "4,096 32× n = 64" in text
 
 
+def test_tables_hold_the_size_of_every_test_set(sized):
+    text = _text(write_report(sized))
+    assert text.count("128 1× 512 4× 8,192 64× n = 32 Validation n = 1,600 n = 512 softmax+rope") == 2
+    assert text.count("Dense n = 40 n = 40 softmax+rope") == text.count("Sparse n = 16,000 n = 512 softmax+rope") == 2
+
+
 def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
     text = _text(report)
     for run in experiment.runs:

@@ -50,6 +50,13 @@ def test_says_what_holds_what_falls_and_what_failed(experiment):
     assert failed == "1 of 9 runs failed: softmax+rope (learning rate 0.001, seed 1)."
 
 
+def test_few_examples_are_told_by_split_where_only_some_have_few(sized):
+    assert verdicts(sized)[1].startswith(
+        "Points at 128 and 512 tokens on dense data and at 8,192 tokens rest on few sequences, as few as 32 per seed: "
+        "even 32 right of 32 only tells"
+    )
+
+
 def test_one_split_needs_no_mention(alone):
     assert verdicts(alone)[0] == (
         "softmax+rope falls below 50 % exact match at 512 tokens, 4 times its training length, with 1 seed."

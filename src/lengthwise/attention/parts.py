@@ -135,6 +135,15 @@ class Numbering(nn.Module):
         """The number of every token; ``counted`` is its index in its document."""
         return counted
 
+    def next_marks(
+        self,
+        stream: Float[Tensor, "*tokens dim"],
+        numbers: Int[Tensor, "*tokens"],
+        marks: Int[Tensor, "*tokens"] | None,
+    ) -> Float[Tensor, "*tokens marks"] | None:
+        """Logits of the mark of the token that follows each, where this part predicts it; a head reads ``stream``."""
+        return None
+
 
 class Weights(nn.Module):
     """Base of the weights parts. Built from :class:`Sizes`, a backend's name and a dropout probability.

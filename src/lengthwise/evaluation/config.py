@@ -1,6 +1,8 @@
 """Settings of an evaluation over lengths."""
 
-from pydantic import Field, PositiveInt
+from typing import Any
+
+from pydantic import Field, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from lengthwise.configuration import Config
 
@@ -12,15 +14,32 @@ class EvaluateConfig(Config):
     """Tokens or items per example, one point of the sweep each."""
     splits: tuple[str, ...] = Field(("validation",), min_length=1)
     """Distributions of the task to evaluate on."""
-    sequences: PositiveInt = 512
-    """Examples (sequences or sets) per point, at most."""
+    sequences: PositiveInt | dict[str, PositiveInt] = 512
+    """Examples (sequences or sets) per point, at most. One number for each split, as in {dense = 40, sparse = 800}, is
+    the size of its test set, which is taken whole up to the training length and at most whole beyond it."""
     tokens: PositiveInt = 262_144
-    """Tokens or items per point, at most: long points have fewer examples, but at least one."""
+    """Tokens or items per point, at most: long points have fewer examples, but at least one. A whole test set may
+    have more."""
     tokens_at_once: PositiveInt = 65_536
     """Tokens or items in the model at a time, which bounds the memory; more examples come in batches."""
     chunk: PositiveInt = 8_192
     """Tokens of a sequence read at a time; longer ones are read in chunks, through the cache."""
 
-    def sequences_at(self, length: int) -> int:
-        """Number of examples of the point at ``length``."""
-        return max(1, min(self.sequences, self.tokens // length))
+    @field_validator("sequences", mode="wrap")
+    @classmethod
+    def _one_or_by_split(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:  # which would say what is wrong with each of the two forms
+            raise ValueError(
+                f"The setting evaluate.sequences cannot be {value!r}: it is a positive whole number, or one for each "
+                "split, as in {dense = 40, sparse = 800}."
+            ) from None
+
+    def sequences_at(self, length: int, split: str, *, trained_at: int = 0) -> int:
+        """Number of examples of the point at ``length`` on ``split``, of a model trained at length ``trained_at``."""
+        bound = max(1, self.tokens // length)
+        if isinstance(self.sequences, int):
+            return min(self.sequences, bound)
+        wanted = self.sequences[split]
+        return wanted if length <= trained_at else min(wanted, bound)

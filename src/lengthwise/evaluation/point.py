@@ -40,7 +40,7 @@ class Point:
     scored: int
     """Scored tokens over all sequences."""
     correct: int
-    """Scored tokens that were right."""
+    """Scored tokens that were right, and their marks where the model predicts them."""
     exact_match: float
     exact_match_interval: Interval
     """Wilson interval over sequences."""
@@ -48,7 +48,7 @@ class Point:
     token_accuracy_interval: Interval
     """Bootstrap over sequences."""
     loss: float
-    """Mean cross-entropy of the scored tokens, in nats."""
+    """Mean cross-entropy of the scored tokens, and of their marks where the model predicts them, in nats."""
     seconds: float
     layers: tuple[Layer, ...] = ()
     """First layer first."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 Interval = tuple[float, float]
+DRAWN_AT_ONCE = 8_000_000
+"""Sequences, which bounds the memory of a bootstrap; its result is the same."""
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -32,6 +34,7 @@ def ratio_interval(numerators: np.ndarray, denominators: np.ndarray, confidence:
         paired=True,
         vectorized=True,
         n_resamples=2_000,
+        batch=max(1, DRAWN_AT_ONCE // len(ratios)),
         confidence_level=confidence,
         method="percentile",
         random_state=np.random.default_rng(0),

@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lengthwise.evaluation.config import EvaluateConfig
@@ -24,27 +23,29 @@ def evaluate_point(
     length: int,
     *,
     label: str = "evaluation",
+    trained_at: int = 0,
     device: torch.device | str = "cpu",
 ) -> Point:
     """Exact match per example and accuracy per scored prediction, on examples that are the same for every model.
 
     The examples depend on ``label``, split and length alone. They come in batches of ``config.tokens_at_once`` tokens
-    or items, and a sequence longer than ``config.chunk`` is read in chunks through the cache.
+    or items, and a sequence longer than ``config.chunk`` is read in chunks through the cache. Up to ``trained_at``,
+    the length that the model was trained at, they are all of the split's test set, where ``config`` knows its size.
     """
     began = time.perf_counter()
     model.eval()
-    examples = config.sequences_at(length)
+    examples = config.sequences_at(length, split, trained_at=trained_at)
     at_once = max(1, config.tokens_at_once // length)
     correct, scored, loss, heaviest = [], [], 0.0, []
     with Watch(model) as watch:
         for index, start in enumerate(range(0, examples, at_once)):
             batch = task.sample(generator(label, split, length, index), min(at_once, examples - start), length, split)
             batch = type(batch)(*(tensor.to(device) for tensor in batch))
-            logits, answers = batch.ask(model, config.chunk), batch.answers
+            reply = batch.ask(model, config.chunk)
             watch.take()
-            loss += F.cross_entropy(logits, answers, reduction="sum").item()
+            loss += reply.loss.item()
             right = torch.zeros_like(batch.scored)
-            right[batch.scored] = logits.argmax(-1) == answers
+            right[batch.scored] = reply.right
             correct.append(right.sum(1).cpu().numpy())
             scored.append(batch.scored.sum(1).cpu().numpy())
             if isinstance(batch, Sets):

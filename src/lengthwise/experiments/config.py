@@ -45,9 +45,6 @@ class RunConfig(Config):
         for name, size in task.sizes.items():
             if (held := getattr(self.model, name)) != size:
                 raise ValueError(f"model.{name} is {held!r}, but {self.task} needs {size!r}; drop it.")
-        for split in self.evaluate.splits:
-            if split not in task.splits:
-                raise ValueError(unknown(f"split of {self.task}", split, task.splits))
         for length in (*self.train.lengths(task.stride), *self.evaluate.lengths):
             task.sample(torch.Generator(), 1, length, task.splits[0])  # refuses a length that cannot be
         numbering = Mechanism.parse(self.model.mechanism).numbering
@@ -55,6 +52,22 @@ class RunConfig(Config):
             raise ValueError(
                 f"{numbering!r} numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
                 "'addition' does."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _splits_agree(self) -> Self:
+        task, sizes = self.build_task(), self.evaluate.sequences
+        named = sizes if isinstance(sizes, dict) else {}
+        for split in (*self.evaluate.splits, *named):
+            if split not in task.splits:
+                raise ValueError(unknown(f"split of {self.task}", split, task.splits))
+        needed = dict.fromkeys((task.splits[1], *self.evaluate.splits))  # training ends with validating
+        missing = [split for split in needed if split not in named]
+        if missing and isinstance(sizes, dict):
+            raise ValueError(
+                f"evaluate.sequences has no number for {missing[0]!r}; give one number for all splits, or one for each "
+                f"of {', '.join(needed)}."
             )
         return self
 

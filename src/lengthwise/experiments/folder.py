@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from lengthwise.configuration import Config
+from lengthwise.configuration import Config, keys
 from lengthwise.errors import InputError
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import RunConfig
@@ -38,15 +38,17 @@ def claim(
             raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
         write_json(path, {"config": wanted, **extra})
         return
-    held = _flat(read_json(path).get("config", {}))
-    chosen = _flat(config.model_dump(mode="json", exclude_defaults=True))
+    settings = keys(type(config))
+    held = _flat(read_json(path).get("config", {}), settings)
+    chosen = _flat(config.model_dump(mode="json", exclude_defaults=True), settings)
+    here = _flat(wanted, settings)
     # A setting that is newer than the folder is, there, what it is by default.
-    differing = [key for key, value in _flat(wanted).items() if (held[key] != value if key in held else key in chosen)]
+    differing = [key for key, value in here.items() if (held[key] != value if key in held else key in chosen)]
     forbidden = [key for key in differing if key not in may_change]
     if forbidden:
         key = forbidden[0]
         raise InputError(
-            f"{folder} belongs to other settings: {key} is {held.get(key)!r} there, {_flat(wanted)[key]!r} here. "
+            f"{folder} belongs to other settings: {key} is {held.get(key)!r} there, {here[key]!r} here. "
             "Choose another folder with --out, or give the settings it was begun with."
         )
     if not resume:
@@ -55,13 +57,14 @@ def claim(
         write_json(path, {"config": wanted, **extra})
 
 
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict):
+def _flat(tree: Any, settings: Collection[str], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys with their values; that of one of the ``settings`` is whole, also where it is a tree by itself."""
+    if not isinstance(tree, dict) or prefix in settings:
         return {prefix: tree}
     return {
         key: value
         for name, inner in tree.items()
-        for key, value in _flat(inner, f"{prefix}.{name}".lstrip(".")).items()
+        for key, value in _flat(inner, settings, f"{prefix}.{name}".lstrip(".")).items()
     }
 
 

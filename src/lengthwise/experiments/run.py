@@ -56,6 +56,7 @@ def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambd
         task.splits[1],
         config.train.length,
         label="validation",
+        trained_at=config.train.length,
         device=next(model.parameters()).device,
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -87,7 +88,15 @@ def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda p
         for split in config.evaluate.splits:
             if (split, length) not in done:
                 with device.autocast():
-                    point = evaluate_point(model, task, config.evaluate, split, length, device=device.device)
+                    point = evaluate_point(
+                        model,
+                        task,
+                        config.evaluate,
+                        split,
+                        length,
+                        trained_at=config.train.length,
+                        device=device.device,
+                    )
                 folder.add_point(point)
                 on_point(point)
     folder.finish()

@@ -1,9 +1,10 @@
 """Models around attention: a decoder of tokens, a reader of sets."""
 
 from lengthwise.models.decoder import Decoder, DecoderConfig
+from lengthwise.models.greedy import greedy
 from lengthwise.models.set_reader import SetReader, SetReaderConfig
 
-__all__ = ["Decoder", "DecoderConfig", "ModelConfig", "SetReader", "SetReaderConfig", "build"]
+__all__ = ["Decoder", "DecoderConfig", "ModelConfig", "SetReader", "SetReaderConfig", "build", "greedy"]
 
 ModelConfig = DecoderConfig | SetReaderConfig
 

@@ -83,7 +83,7 @@ class DecoderConfig:
 
 
 class Decoder(nn.Module):
-    """Tokens in, logits of the next token out."""
+    """Tokens in, logits of the next token out, and of its mark where the numbering part predicts it."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -112,8 +112,8 @@ class Decoder(nn.Module):
         document_ids: Int[Tensor, "batch tokens"] | None = None,
         cache: KeyValueCache | None = None,
         select: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch tokens vocab"] | Float[Tensor, "selected vocab"]:
-        """Logits of the token that follows each token.
+    ) -> Float[Tensor, "batch tokens vocab"] | Float[Tensor, "selected vocab"] | tuple[Tensor, Tensor]:
+        """Logits of the token that follows each token; with a numbering part that predicts it, also of its mark.
 
         Args:
             tokens: ids from 0 to ``vocab_size - 1``; with a cache, those that follow the ones in it.
@@ -151,7 +151,17 @@ class Decoder(nn.Module):
         for index, block in enumerate(self.blocks):
             stream = block(stream, positions, document_ids, None if cache is None else cache[index])
         stream = self.norm(stream)
-        return self.head(stream if select is None else stream[select])
+        if select is not None:
+            stream = stream[select]
+        logits = self.head(stream)
+        if self.numbering is None:
+            return logits
+        assert positions is not None
+        numbers = positions.expand_as(tokens)
+        if select is not None:
+            numbers, marks = numbers[select], None if marks is None else marks[select]
+        next_marks = self.numbering.next_marks(stream, numbers, marks)
+        return logits if next_marks is None else (logits, next_marks)
 
     def _counted(
         self, tokens: Tensor, document_ids: Tensor | None, cache: KeyValueCache | None

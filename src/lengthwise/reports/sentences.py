@@ -81,19 +81,26 @@ def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
 
 
 def _few(accuracy: Grid, nouns: Words) -> str:
-    sizes = {column.length: column.sequences[0] for column in accuracy.columns if column.sequences}
-    few = [length for length, sequences in sizes.items() if sequences < FEW]
-    if not few:
+    known = [{split: of[0] for split, of in column.sequences.items() if of} for column in accuracy.columns]
+    sizes = {column.length: of for column, of in zip(accuracy.columns, known, strict=True) if of}
+    at: dict[tuple[str, ...], list[int]] = {}  # the splits that have few, none being named where all have: the lengths
+    for length, of in sizes.items():
+        if splits := tuple(split for split, size in of.items() if size < FEW):
+            at.setdefault(() if len(splits) == len(of) else splits, []).append(length)
+    if not at:
         return ""
-    fewest = min(sizes[length] for length in few)
+    fewest = min(size for of in sizes.values() for size in of.values())
     lowest = wilson(fewest, fewest)[0]
-    where = (
-        "all lengths" if len(few) == len(sizes) > 1 else joined([f"{length:,}" for length in few]) + f" {nouns.unit}"
-    )
+    where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
     return (
-        f"Points at {where} rest on few {nouns.example}s, as few as {fewest:,} per seed: even {fewest:,} right of "
+        f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed: even {fewest:,} right of "
         f"{fewest:,} only tells of a rate of {percent(lowest)} % or more (95 % Wilson interval)."
     )
+
+
+def _of_splits(lengths: list[int], splits: Sequence[str], unit: str, every: int) -> str:
+    where = "at all lengths" if len(lengths) == every > 1 else f"at {joined([f'{n:,}' for n in lengths])} {unit}"
+    return f"{where} on {joined(splits)} data" if splits else where
 
 
 def _failed(experiment: Experiment) -> str:

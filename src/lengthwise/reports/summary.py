@@ -1,5 +1,6 @@
 """The numbers of a report, computed once for its figures, tables and sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -37,7 +38,14 @@ class Column:
     """A length of the sweep, and how many examples a point there rests on, per seed."""
 
     length: int
-    sequences: tuple[int, ...]
+    sequences: dict[str, tuple[int, ...]]
+    """By split; several where seeds differ, none where nothing is known yet."""
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """Those of all splits, where they have the same."""
+        known = {sizes for sizes in self.sequences.values() if sizes}
+        return known.pop() if len(known) == 1 else ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,12 @@ def grid(experiment: Experiment, metric: Metric) -> Grid:
         }
         for split in evaluate.splits
     }
-    sizes = {length: {p.sequences for of in points.values() for p in of if p.length == length} for length in lengths}
-    return Grid(tuple(Column(length, tuple(sorted(sizes[length]))) for length in lengths), rows)
+    return Grid(tuple(_column(evaluate.splits, [p for of in points.values() for p in of], n) for n in lengths), rows)
+
+
+def _column(splits: Sequence[str], points: Sequence[Point], length: int) -> Column:
+    sizes = {split: {p.sequences for p in points if (p.split, p.length) == (split, length)} for split in splits}
+    return Column(length, {split: tuple(sorted(of)) for split, of in sizes.items()})
 
 
 def _cell(mechanism: str, points: list[Point], metric: Metric) -> Cell | None:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lengthwise.errors import RunError
@@ -29,7 +28,7 @@ class Progress:
     step: int
     """Optimiser steps done."""
     loss: float
-    """Mean cross-entropy of the scored predictions of the batch, in nats."""
+    """Mean cross-entropy of the scored predictions of the batch, in nats; of all that a model predicts there."""
     learning_rate: float
     gradient_norm: float
     """Before clipping."""
@@ -96,7 +95,7 @@ def train(
         loss = torch.zeros((), device=device.device)
         for cpu_batch in batches:
             batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
-            part = F.cross_entropy(batch.ask(wrapped), batch.answers, reduction="sum") / scored
+            part = batch.ask(wrapped).loss / scored
             device.backward(part)
             tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
             loss += part.detach()

@@ -10,5 +10,6 @@ NUMBERINGS: Registry[type[Numbering]] = Registry(
         "randomised": "lengthwise.attention.numberings.randomised:Randomised",
         "coupled": "lengthwise.attention.numberings.coupled:Coupled",
         "abacus": "lengthwise.attention.numberings.abacus:Abacus",
+        "predicted": "lengthwise.attention.numberings.predicted:Predicted",
     },
 )

@@ -14,9 +14,9 @@ from lengthwise.attention.parts import Evidence, Numbering, Sizes
 
 
 class Coupled(Numbering):
-    """The task's marks, in training from a random start on (arXiv 2405.20671).
+    """The task's marks, in training from a start on that is drawn for each sequence (arXiv 2405.20671).
 
-    One start serves a whole batch; the authors draw one for each sequence. They use learned positions: ``learned``.
+    The authors use learned positions: ``learned``.
     """
 
     evidence: ClassVar[Evidence] = "code"
@@ -26,10 +26,10 @@ class Coupled(Numbering):
         super().__init__(sizes)
         self.last = self.numbers(sizes) - 1
 
-    @staticmethod
-    def numbers(sizes: Sizes) -> int:
+    @classmethod
+    def numbers(cls, sizes: Sizes) -> int:
         """As many as there are marks in the longest sequence."""
-        return sizes.need("marks", "coupled") + 1
+        return sizes.need("marks", cls.__name__.lower()) + 1
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
@@ -38,7 +38,7 @@ class Coupled(Numbering):
         assert marks is not None
         return marks + self.start(marks)
 
-    def start(self, marks: Int[Tensor, "batch tokens"]) -> Int[Tensor, ""]:
+    def start(self, marks: Int[Tensor, "batch tokens"]) -> Int[Tensor, "#batch 1"]:
         """Drawn in training so that no number is larger than the last."""
-        drawn = torch.rand((), device=marks.device) if self.training else torch.zeros((), device=marks.device)
-        return (drawn * (self.last - marks.amax() + 1).clamp(min=0)).long()
+        drawn = torch.rand(len(marks), 1, device=marks.device) if self.training else marks.new_zeros(1, 1)
+        return (drawn * (self.last - marks.amax(1, keepdim=True) + 1).clamp(min=0)).long()
