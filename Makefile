@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test oracles lint benchmark sanitize browser clean
+.PHONY: demo test test-gpu oracles lint benchmark sanitize browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -13,6 +13,10 @@ demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evalu
 
 test: $(READY) browser  ## The tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-gpu: $(READY)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.
+	LENGTHWISE_TEST_GPU=1 $(BIN)/python -m pytest tests/ops/test_triton.py tests/ops/test_backends.py \
+		tests/ops/test_extremes.py tests/ops/test_decoding.py
 
 oracles: $(VENV)/.oracles  ## The attention mechanisms against independent packages, which nothing else needs.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/oracles

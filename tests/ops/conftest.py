@@ -1,5 +1,7 @@
 """Inputs for the operator, ways to run it, and the error budget that every backend is held to."""
 
+import importlib.util
+import os
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +12,9 @@ from torch.nn.functional import logsigmoid, rms_norm
 from lengthwise import threshold_relative_attention
 from lengthwise.ops.threshold_relative import native, reference
 
+GPU = torch.cuda.is_available()
+if not GPU:
+    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: its kernels then run in Python
 Inputs = dict[str, Tensor]
 """``query``, ``key``, ``value``, ``log_forget``, and ``gradient``, the one that arrives at the output."""
 ARGUMENTS = ("query", "key", "value", "log_forget")
@@ -73,11 +78,14 @@ def _run(
     attend: Callable[..., Tensor] = threshold_relative_attention,
     **options: object,
 ) -> Inputs:
-    """The output and the gradients of the four arguments, by name."""
-    leaves = {name: inputs[name].detach().requires_grad_() for name in ARGUMENTS}
+    """The output and the gradients of the four arguments, by name, on the CPU wherever they were computed."""
+    device = "cuda" if GPU and backend == "triton" else "cpu"
+    options = {name: of.to(device) if isinstance(of, Tensor) else of for name, of in options.items()}
+    leaves = {name: inputs[name].detach().to(device).requires_grad_() for name in ARGUMENTS}
     output = attend(**leaves, backend=backend, **options)
-    output.backward(inputs["gradient"])
-    return {"output": output.detach()} | {name: leaf.grad for name, leaf in leaves.items()}
+    output.backward(inputs["gradient"].to(device))
+    results = {"output": output.detach()} | {name: leaf.grad for name, leaf in leaves.items()}
+    return {name: result.cpu() for name, result in results.items()}
 
 
 def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, **options: object) -> Inputs:
@@ -146,20 +154,31 @@ def assert_within_budget():
 
 def _compiled(backend: str) -> str:
     """The backend's name, where it is there."""
-    if backend == "native" and (reason := native.missing()):
+    if backend == "native" and (reason := native.not_compiled()):
         pytest.skip(reason)
     return backend
 
 
-@pytest.fixture(params=["reference", "blockwise", "native"])
+FAST = ["triton"] if os.environ.get("LENGTHWISE_TEST_GPU") else ["blockwise", "native"]
+
+
+@pytest.fixture(params=["reference", *FAST])
 def backend(request):
     return _compiled(request.param)
 
 
-@pytest.fixture(params=["blockwise", "native"])
+@pytest.fixture(params=FAST)
 def fast(request):
     """A backend that is not the reference. With a dtype that native does not take, give both, ``indirect=["fast"]``."""
     return _compiled(request.param)
+
+
+@pytest.fixture
+def triton():
+    """For the tests of the Triton kernels."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("Triton is not installed; there is none for this platform.")
+    return "triton"
 
 
 @pytest.fixture
@@ -171,4 +190,4 @@ def needs_native():
 @pytest.fixture
 def finest(backend):
     """The finest dtype that ``backend`` takes, and how closely two ways to one result agree in it."""
-    return (torch.float32, 1e-5) if backend == "native" else (torch.float64, 1e-12)
+    return (torch.float32, 1e-5) if backend in ("native", "triton") else (torch.float64, 1e-12)

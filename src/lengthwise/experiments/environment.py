@@ -13,6 +13,8 @@ import torch
 
 from lengthwise.ops.threshold_relative import native
 
+MISSING = "not installed"
+
 
 def environment() -> dict[str, str]:
     """What someone needs to know to get the same numbers."""
@@ -24,13 +26,16 @@ def environment() -> dict[str, str]:
         "commit": _commit(),
         "torch": torch.__version__,
         "lightning-fabric": _version("lightning-fabric"),
+        "triton": _version("triton"),
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
-        "native kernels": native.path() if native.missing() is None else "not compiled",
+        "native kernels": native.path() if native.not_compiled() is None else "not compiled",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if (rival := _version("fla-core")) != MISSING:  # only benchmarks call it
+        facts["fla-core"] = rival
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
     return facts
@@ -46,7 +51,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return MISSING
 
 
 def _commit() -> str:

@@ -8,13 +8,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import blockwise, native, reference
+from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
 from lengthwise.ops.threshold_relative.checks import check
 from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
 
-BACKENDS = {"reference": reference.attend, "blockwise": blockwise.attend, "native": native.attend}
+BACKENDS = {
+    "reference": reference.attend,
+    "blockwise": blockwise.attend,
+    "native": native.attend,
+    "triton": triton.attend,
+}
+
+
+MISSING = {"native": native.missing, "triton": triton.missing}
+"""Why a backend cannot take a query, in one sentence, or None."""
 
 
 def threshold_relative_attention(
@@ -57,7 +66,8 @@ def threshold_relative_attention(
             own) need nothing else.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"blockwise"`` walks
             tiles of keys from the newest to the oldest in memory linear in the tokens, on any device; ``"native"`` is
-            the same walk in C++, for float32 and bfloat16 on the CPU; ``"auto"`` takes the fastest that fits.
+            the same walk in C++, for float32 and bfloat16 on the CPU; ``"triton"`` on a GPU, for all dtypes but
+            float64 and heads of up to 256 numbers; ``"auto"`` takes the fastest that fits.
         skip_tolerance: the walk may stop once all keys still to come hold at most this fraction of a row's softmax
             mass; the default is half the float32 (float64) rounding unit, which is exact to that precision. 0 visits
             every key. The reference always does.
@@ -74,7 +84,8 @@ def threshold_relative_attention(
         value, every row that gives such values more than ``skip_tolerance`` of its softmax mass.
 
     Raises:
-        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
+        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence. A gate above 1 is refused on
+            the CPU; the Triton kernels, which run ahead of Python, make its row NaN.
     """
     output, _ = _attend(
         query, key, value, log_forget, document_ids, threshold, scale, backend, skip_tolerance, largest_key_norm
@@ -122,8 +133,8 @@ def _attend(
         query, key, value = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (query, key, value))
     check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
     if backend == "auto":
-        on_cpu = device == "cpu" and query.dtype in native.DTYPES and native.missing() is None
-        backend = "native" if on_cpu else "blockwise"
+        fastest = "native" if device == "cpu" else "triton"
+        backend = "blockwise" if MISSING[fastest](query) else fastest
     if backend not in BACKENDS:
         raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
     if query.numel() == 0:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.threshold_relative.blockwise.walk import TILE, State, Walk, part
-from lengthwise.ops.threshold_relative.documents import oldest_visible
+from lengthwise.ops.threshold_relative.documents import first_of_document
 
 
 def forward(walk: Walk, skip_tolerance: float, largest_key_norm: float | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -20,7 +20,7 @@ def forward(walk: Walk, skip_tolerance: float, largest_key_norm: float | None) -
     if walk.document_ids is None:
         oldest = torch.zeros(walk.batch, walk.queries, dtype=torch.long, device=walk.device)
     else:
-        _, oldest = oldest_visible(walk.document_ids, walk.queries)
+        oldest = first_of_document(walk.document_ids)[:, walk.offset :]
     for state in walk.chunks():
         zero = torch.zeros_like(state["log_forget"])
         state |= {

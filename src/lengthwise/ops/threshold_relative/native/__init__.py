@@ -13,9 +13,9 @@ from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
 from lengthwise.ops.threshold_relative.checks import check_gates
 from lengthwise.ops.threshold_relative.native.kernels import Inputs, backward, empty_results, forward
-from lengthwise.ops.threshold_relative.native.library import Finding, missing, path
+from lengthwise.ops.threshold_relative.native.library import Finding, not_compiled, path
 
-__all__ = ["DTYPES", "attend", "missing", "path"]
+__all__ = ["DTYPES", "attend", "missing", "not_compiled", "path"]
 
 DTYPES = (torch.float32, torch.bfloat16)
 _OPERATOR = "lengthwise::threshold_relative_native"
@@ -30,6 +30,16 @@ torch.library.define(
     f"{_OPERATOR}_backward",
     f"(Tensor gradient, {_INPUTS}, Tensor output, Tensor rows) -> (Tensor, Tensor, Tensor, Tensor)",
 )
+
+
+def missing(query: Tensor) -> str | None:
+    """Why the kernels cannot take a query, in one sentence, or None."""
+    if query.device.type != "cpu" or query.dtype not in DTYPES:
+        return (
+            f"The native backend takes float32 and bfloat16 on the CPU; got {query.dtype} on {query.device}. "
+            "Use backend='auto'."
+        )
+    return not_compiled()
 
 
 def attend(
@@ -48,11 +58,8 @@ def attend(
     Raises:
         InputError: where the kernels are not compiled, and for tensors that they do not take.
     """
-    if query.device.type != "cpu" or query.dtype not in DTYPES:
-        raise InputError(
-            f"The native backend takes float32 and bfloat16 on the CPU; got {query.dtype} on {query.device}. "
-            "Use backend='auto'."
-        )
+    if sentence := missing(query):
+        raise InputError(sentence)
     bound = -1.0 if largest_key_norm is None else largest_key_norm
     operator = torch.ops.lengthwise.threshold_relative_native
     output, rows = operator(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound)

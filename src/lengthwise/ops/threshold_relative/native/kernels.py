@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.documents import oldest_visible
+from lengthwise.ops.threshold_relative.documents import first_of_document
 from lengthwise.ops.threshold_relative.native.library import Arguments, Finding, Rows, call
 
 
@@ -26,7 +26,8 @@ class Inputs:
         self.limit, self.scale, self.skip_tolerance = limit, scale, skip_tolerance
         self.documents: tuple[Tensor, ...] = ()
         if document_ids is not None:
-            self.documents = tuple(x.to(torch.int32).contiguous() for x in oldest_visible(document_ids, query.shape[2]))
+            document = first_of_document(document_ids).to(torch.int32)
+            self.documents = (document, document[:, document.shape[1] - query.shape[2] :].contiguous())
 
     def arguments(self, value: Tensor, output: Tensor, rows: Tensor) -> Arguments:
         """Sizes, strides and pointers; all tensors have to outlive the call."""

@@ -41,7 +41,7 @@ class Arguments(ctypes.Structure):
     ]
 
 
-def missing() -> str | None:
+def not_compiled() -> str | None:
     """Why there are no native kernels here, in one sentence, or None."""
     if not COMPILED:
         return (
@@ -58,7 +58,7 @@ def library() -> ctypes.CDLL:
     Raises:
         InputError: where it was not compiled, or the environment asks for an instruction path that is not here.
     """
-    if sentence := missing():
+    if sentence := not_compiled():
         raise InputError(sentence)
     kernels = ctypes.CDLL(str(FILE))
     kernels.lengthwise_path.restype = ctypes.c_char_p

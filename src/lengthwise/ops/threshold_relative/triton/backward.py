@@ -1,0 +1,304 @@
+"""The backward kernels: the walk of the forward pass once more, which ends where that one ended.
+
+Gradients of the queries and of the gates belong to a row of scores, and are summed up where it is walked. Those of keys
+and values gather from many rows: by atomic additions, whose order is left to chance, or, where torch is told to be
+deterministic, by a second kernel that owns a tile of keys. That one meets the rows in another order than the walk, and
+looks up how many newer keys a row had kept when it came to the tile.
+"""
+
+import triton
+import triton.language as tl
+
+from lengthwise.ops.threshold_relative.triton.tuning import BACKWARD, CHOSEN_BY, fitting
+from lengthwise.ops.threshold_relative.triton.walk import at, dot, load, logits_and_kept, slopes, store
+
+
+@triton.autotune(
+    BACKWARD,
+    key=CHOSEN_BY,
+    prune_configs_by={"early_config_prune": fitting},
+    reset_to_zero=["d_key", "d_value"],
+    cache_results=True,
+)
+@triton.jit(do_not_specialize=["queries", "keys", "first_row", "counted_rows", "key_tiles"])
+def rows_kernel(
+    query,
+    key,
+    value,
+    gradient,
+    precise,
+    log_forget,
+    oldest,
+    rows,
+    plane,
+    d_query,
+    d_log_forget,
+    d_key,
+    d_value,
+    counts,
+    heads,
+    group,
+    queries,
+    keys,
+    first_row,
+    counted_rows,
+    key_tiles,
+    width,
+    limit,
+    scale,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    DTYPE: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    ATOMIC: tl.constexpr,
+    M: tl.constexpr,
+    N: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """Gradients of queries and gates; those of keys and values where ``ATOMIC``, else ``counts`` at every key tile."""
+    tile, head = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1)
+    batch, key_head = head // heads, head % heads // group
+    row = first_row + tile * M + tl.arange(0, M)
+    inside = row < queries
+    oldest += tl.cast(batch, tl.int64) * keys
+    q, slope, grad, inner, shift, share, begin, position = row_tile(
+        query, gradient, precise, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries, keys,
+        width, WIDTH, WHOLE, DOCUMENTS,
+    )  # fmt: skip
+    k, v = at(key, batch, key_head), at(value, batch, key_head)
+    of_keys = tl.cast(batch * (heads // group) + key_head, tl.int64) * keys * width
+    d_key += of_keys
+    d_value += of_keys
+    counts += (tl.cast(head, tl.int64) * counted_rows + row - first_row) * key_tiles
+    first = keys - queries + first_row + tile * M
+    stop = tl.min(tl.load(rows + 2 * plane + tl.cast(head, tl.int64) * queries + row, mask=inside, other=1e9), 0)
+    last, in_sight = stop.to(tl.int32) // N, (first + 1) // N
+    newest = tl.cdiv(tl.minimum(first + M, keys), N)
+    newer, d_slope = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
+    d_q = tl.zeros([M, WIDTH], tl.float32)
+    for step in range(newest - in_sight):
+        newer, d_slope, d_q = differentiate(
+            q, slope, grad, inner, shift, share, begin, position, inside, k, key.token, v, value.token, oldest,
+            newest - 1 - step, keys, width, limit, scale, newer, d_slope, d_q, d_key, d_value, counts,
+            WIDTH, WHOLE, DOCUMENTS, True, INTERPRET, ATOMIC, N, BY_PRODUCT,
+        )  # fmt: skip
+    for step in range(in_sight - last):
+        newer, d_slope, d_q = differentiate(
+            q, slope, grad, inner, shift, share, begin, position, inside, k, key.token, v, value.token, oldest,
+            in_sight - 1 - step, keys, width, limit, scale, newer, d_slope, d_q, d_key, d_value, counts,
+            WIDTH, WHOLE, DOCUMENTS, False, INTERPRET, ATOMIC, N, BY_PRODUCT,
+        )  # fmt: skip
+    store(at(d_query, batch, head % heads), d_query.token, row, inside, width, d_q * scale, WIDTH)
+    tl.store(d_log_forget + tl.cast(head, tl.int64) * queries + row, d_slope, mask=inside)
+
+
+@triton.jit(do_not_specialize=["queries", "keys", "first_row", "past_row", "counted_rows", "key_tiles"])
+def keys_kernel(
+    query,
+    key,
+    value,
+    gradient,
+    precise,
+    log_forget,
+    oldest,
+    rows,
+    plane,
+    d_key,
+    d_value,
+    counts,
+    heads,
+    group,
+    queries,
+    keys,
+    first_row,
+    past_row,
+    counted_rows,
+    key_tiles,
+    width,
+    limit,
+    scale,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    M: tl.constexpr,
+    N: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """Adds to the gradients of one tile of keys and values what the rows from ``first_row`` to ``past_row`` give it."""
+    tile, key_heads = tl.program_id(0), heads // group
+    batch, key_head = tl.program_id(1) // key_heads, tl.program_id(1) % key_heads
+    at_key = tile * N + tl.arange(0, N)
+    there = at_key < keys
+    k = load(at(key, batch, key_head), key.token, at_key, there, width, WIDTH, WHOLE, False)
+    v = load(at(value, batch, key_head), value.token, at_key, there, width, WIDTH, WHOLE, False)
+    oldest += tl.cast(batch, tl.int64) * keys
+    d_k, d_v = tl.zeros([N, WIDTH], tl.float32), tl.zeros([N, WIDTH], tl.float32)
+    in_sight = tl.maximum(tile * N - (keys - queries) - first_row, 0) // M * M + first_row
+    for head in range(batch * heads + key_head * group, batch * heads + (key_head + 1) * group):
+        for start in range(in_sight, past_row, M):
+            row = start + tl.arange(0, M)
+            inside = row < past_row
+            of_row = tl.cast(head, tl.int64) * queries + row
+            stop = tl.min(tl.load(rows + 2 * plane + of_row, mask=inside, other=1e9), 0)
+            if stop.to(tl.int32) // N <= tile:
+                q, slope, grad, inner, shift, share, begin, position = row_tile(
+                    query, gradient, precise, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries,
+                    keys, width, WIDTH, WHOLE, DOCUMENTS,
+                )  # fmt: skip
+                of_table = (tl.cast(head, tl.int64) * counted_rows + row - first_row) * key_tiles + tile
+                newer = tl.load(counts + of_table, mask=inside, other=0.0)
+                weights, d_logits, _, _ = weigh(
+                    q, slope, grad, inner, shift, share, begin, position, k, v, oldest, at_key, there, limit, scale,
+                    newer, DOCUMENTS, True, INTERPRET, BY_PRODUCT,
+                )  # fmt: skip
+                d_v += dot(tl.trans(weights.to(v.dtype)), grad, INTERPRET)
+                d_k += dot(tl.trans(d_logits.to(k.dtype)), q, INTERPRET)
+    column = tl.arange(0, WIDTH)
+    into = (tl.cast(tl.program_id(1), tl.int64) * keys + at_key)[:, None] * width + column[None, :]
+    mask = there[:, None] & (column < width)[None, :]
+    tl.store(d_key + into, tl.load(d_key + into, mask=mask) + d_k * scale, mask=mask)
+    tl.store(d_value + into, tl.load(d_value + into, mask=mask) + d_v, mask=mask)
+
+
+@triton.jit
+def row_tile(
+    query,
+    gradient,
+    precise,
+    log_forget,
+    oldest,
+    rows,
+    plane,
+    row,
+    inside,
+    batch,
+    head,
+    heads,
+    queries,
+    keys,
+    width,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+):
+    """What a tile of queries brings to every tile of keys.
+
+    The query, the slope, the gradient of the output and its product with the output, the shift of the logits, one over
+    their denominator, the first key of the document, and the position. An output that is NaN passes no gradient on.
+    """
+    of_row = tl.cast(head, tl.int64) * queries + row
+    position = keys - queries + row
+    slope = slopes(log_forget + of_row, inside)
+    q = load(at(query, batch, head % heads), query.token, row, inside, width, WIDTH, WHOLE, False)
+    out = load(at(precise, batch, head % heads), precise.token, row, inside, width, WIDTH, WHOLE, False)
+    grad = load(at(gradient, batch, head % heads), gradient.token, row, inside, width, WIDTH, WHOLE, False)
+    grad = tl.where(out == out, grad, 0.0).to(q.dtype)
+    inner = tl.sum(grad.to(tl.float32) * tl.where(out == out, out, 0.0), 1)
+    shift = tl.load(rows + of_row, mask=inside, other=0.0)
+    total = tl.load(rows + plane + of_row, mask=inside, other=0.0)
+    share = tl.where(total == 0.0, 0.0, 1.0 / total)
+    begin = tl.zeros_like(row)
+    if DOCUMENTS:
+        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+    return q, slope, grad, inner, shift, share, begin, position
+
+
+@triton.jit
+def weigh(
+    q,
+    slope,
+    grad,
+    inner,
+    shift,
+    share,
+    begin,
+    position,
+    k,
+    v,
+    oldest,
+    at_key,
+    there,
+    limit,
+    scale,
+    newer,
+    DOCUMENTS: tl.constexpr,
+    DIAGONAL: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """The weights of a tile (M, N), the gradient of its logits, and the counts of kept keys in it: newer ones, all."""
+    visible = there[None, :]
+    if DIAGONAL:
+        visible = visible & (at_key[None, :] <= position[:, None])
+    if DOCUMENTS:
+        visible = visible & (begin[:, None] == tl.load(oldest + at_key, mask=there, other=-1)[None, :])
+    MASKED: tl.constexpr = DIAGONAL or DOCUMENTS
+    start = slope * newer - shift
+    logits, kept, _, within, count = logits_and_kept(
+        q, k, slope, start, visible, limit, scale, MASKED, BY_PRODUCT, INTERPRET
+    )
+    weights = tl.where(kept, tl.exp2(logits) * share[:, None], 0.0)
+    d_weights = dot(grad, tl.trans(v), INTERPRET)
+    return weights, weights * (d_weights - inner[:, None]), within, count
+
+
+@triton.jit
+def differentiate(
+    q,
+    slope,
+    grad,
+    inner,
+    shift,
+    share,
+    begin,
+    position,
+    inside,
+    key,
+    key_token,
+    value,
+    value_token,
+    oldest,
+    tile,
+    keys,
+    width,
+    limit,
+    scale,
+    newer,
+    d_slope,
+    d_q,
+    d_key,
+    d_value,
+    counts,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    DIAGONAL: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    ATOMIC: tl.constexpr,
+    N: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """One tile of keys on the way back from a tile of queries."""
+    at_key = tile * N + tl.arange(0, N)
+    there = at_key < keys
+    k = load(key, key_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
+    v = load(value, value_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
+    if not ATOMIC:
+        tl.store(counts + tile, newer, mask=inside)
+    weights, d_logits, within, count = weigh(
+        q, slope, grad, inner, shift, share, begin, position, k, v, oldest, at_key, there, limit, scale, newer,
+        DOCUMENTS, DIAGONAL, INTERPRET, BY_PRODUCT,
+    )  # fmt: skip
+    d_slope += newer * tl.sum(d_logits, 1) + tl.sum(d_logits * within, 1)
+    d_logits = d_logits.to(k.dtype)
+    d_q += dot(d_logits, k, INTERPRET)
+    if ATOMIC:
+        column = tl.arange(0, WIDTH)
+        into = tl.cast(at_key, tl.int64)[:, None] * width + column[None, :]
+        mask = there[:, None] & (column < width)[None, :]
+        tl.atomic_add(d_value + into, dot(tl.trans(weights.to(v.dtype)), grad, INTERPRET), mask=mask, sem="relaxed")
+        d_k = dot(tl.trans(d_logits), q, INTERPRET) * scale
+        tl.atomic_add(d_key + into, d_k, mask=mask, sem="relaxed")
+    return newer + count, d_slope, d_q

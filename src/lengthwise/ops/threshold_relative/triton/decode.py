@@ -1,0 +1,180 @@
+"""Few queries against many keys: ranges of keys side by side, of which only those before the horizon are read.
+
+The newest keys come first, and alone, since they tell how far back the others matter; then some more, then the rest.
+Every range counts from its own newest key, and its part of the sums is multiplied by :math:`e^{\\delta c}`, where
+:math:`c` keys are kept in newer ranges. Rows of a program are the queries of all heads that share a key head, so that
+keys are read once.
+"""
+
+import triton
+import triton.language as tl
+
+from lengthwise.ops.threshold_relative.triton.forward import visit
+from lengthwise.ops.threshold_relative.triton.walk import LOG2_E, at, keys_to_go, slopes, tiles_to_go
+
+RANGES = tl.constexpr(128)
+"""At most so many of them."""
+FIRST = tl.constexpr(16)
+"""So many of them at most are read before the last launch."""
+NOT_READ = tl.constexpr(1e9)
+
+
+@triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach"])
+def range_kernel(
+    query,
+    key,
+    value,
+    log_forget,
+    key_norm,
+    oldest,
+    sums,
+    broken_sums,
+    found,
+    heads,
+    group,
+    queries,
+    keys,
+    width,
+    limit,
+    scale,
+    largest_key_norm,
+    tolerance,
+    done,
+    covered,
+    reach,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    NORMS: tl.constexpr,
+    DTYPE: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    M: tl.constexpr,
+    N: tl.constexpr,
+):
+    """Sums over one range of keys: values, of which broken ones apart, (rows, ranges, D), and what ``found`` holds.
+
+    ``found`` (5, rows, ranges): shift of the logits, denominator, kept keys, oldest key visited, whether a value is
+    broken. ``done`` ranges are there already and have ``covered`` so many keys; this one has ``reach``.
+    """
+    part = done + tl.program_id(0)
+    past = keys - covered - tl.program_id(0) * reach
+    start = tl.maximum(past - reach, 0)
+    key_heads = heads // group
+    batch, key_head = tl.program_id(1) // key_heads, tl.program_id(1) % key_heads
+    row = tl.program_id(2) * M + tl.arange(0, M)
+    inside = row < group * queries
+    position = keys - queries + row % queries
+    every = tl.program_id(1) * group * queries + row  # heads of a key head are neighbours
+    slope = slopes(log_forget + every, inside)
+    column = tl.arange(0, WIDTH)
+    q_rows = at(query, batch, key_head * group) + tl.cast(row // queries, tl.int64) * query.head
+    q_rows += tl.cast(row % queries, tl.int64) * query.token
+    q = tl.load(q_rows[:, None] + column[None, :], mask=inside[:, None] & (column < width)[None, :], other=0.0)
+    k, v = at(key, batch, key_head), at(value, batch, key_head)
+    oldest += tl.cast(batch, tl.int64) * keys
+    begin = tl.zeros([M], tl.int32)
+    if DOCUMENTS:
+        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+        start = tl.maximum(start, tl.min(begin, 0))
+    wide = q.to(tl.float32)
+    bound = tl.sqrt(tl.sum(wide * wide, 1)) * (scale * LOG2_E)
+    if NORMS:
+        of_keys = key_norm + tl.cast(tl.program_id(1), tl.int64) * keys
+        bound *= tl.load(of_keys + position, mask=inside, other=0.0)
+    else:
+        bound *= largest_key_norm
+
+    of_all = tl.cast(tl.num_programs(1), tl.int64) * group * queries * RANGES
+    found += tl.cast(every, tl.int64) * RANGES
+    tiles = 1
+    if done > 0:
+        # The newest range holds a part of the denominator, and all that are done a part of the count.
+        shift = tl.load(found, mask=inside, other=0.0)
+        total = tl.load(found + of_all, mask=inside, other=1.0)
+        before = tl.arange(0, FIRST)
+        counts = found[:, None] + 2 * of_all + before[None, :]
+        newer = tl.sum(tl.load(counts, mask=inside[:, None] & (before < done)[None, :], other=0.0), 1)
+        left = tl.where(inside, past - begin, 0)
+        tiles = tiles_to_go(keys_to_go(bound, slope, newer, shift, total, left, tolerance), 1, N)
+    newer, total = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
+    shift = tl.full([M], -1e30, tl.float32)
+    attended, broken = tl.zeros([M, WIDTH], tl.float32), tl.zeros([M, WIDTH], tl.float32)
+    end = past
+    while tiles > 0:
+        for step in range(tiles):
+            newer, total, shift, attended, broken = visit(
+                q, slope, begin, position, k, key.token, v, value.token, oldest, end - (step + 1) * N, keys, width,
+                limit, scale, newer, total, shift, attended, broken,
+                WIDTH, WHOLE, DOCUMENTS, True, True, INTERPRET, N, False,
+            )  # fmt: skip
+        end -= tiles * N
+        left = tl.where(inside, end - tl.maximum(begin, start), 0)
+        needed = keys_to_go(bound, slope, newer, shift, total, left, tolerance)
+        tiles = tiles_to_go(needed, tl.cdiv(end - start, N), N)
+
+    is_broken = tl.max(tl.max(broken, 1), 0)
+    found += part
+    tl.store(found, shift, mask=inside)
+    tl.store(found + of_all, total, mask=inside)
+    tl.store(found + 2 * of_all, newer, mask=inside)
+    oldest_read = tl.where(end < past, tl.maximum(end, start).to(tl.float32), NOT_READ)
+    tl.store(found + 3 * of_all, oldest_read + tl.zeros([M], tl.float32), mask=inside)
+    tl.store(found + 4 * of_all, is_broken + tl.zeros([M], tl.float32), mask=inside)
+    into = (tl.cast(every, tl.int64) * RANGES + part)[:, None] * WIDTH + column[None, :]
+    if end < past:
+        tl.store(sums + into, attended, mask=inside[:, None])
+    if is_broken > 0.0:
+        tl.store(broken_sums + into, broken, mask=inside[:, None])
+
+
+@triton.jit(do_not_specialize=["queries", "ranges"])
+def together_kernel(
+    sums,
+    broken_sums,
+    found,
+    log_forget,
+    output,
+    precise,
+    rows,
+    heads,
+    group,
+    queries,
+    width,
+    ranges,
+    tolerance,
+    WIDTH: tl.constexpr,
+    PRECISE: tl.constexpr,
+):
+    """The ranges' sums, each times what the kept keys of newer ranges take off it; one program for each row."""
+    every = tl.cast(tl.program_id(0), tl.int64)
+    head, row = every // queries, every % queries
+    part = tl.arange(0, RANGES)
+    there = part < ranges
+    of_all = tl.cast(tl.num_programs(0), tl.int64) * RANGES
+    found += every * RANGES + part
+    shift = tl.load(found, mask=there, other=0.0)
+    total = tl.load(found + of_all, mask=there, other=0.0)
+    kept = tl.load(found + 2 * of_all, mask=there, other=0.0)
+    visited = tl.min(tl.load(found + 3 * of_all, mask=there, other=NOT_READ), 0)
+    is_broken = tl.load(found + 4 * of_all, mask=there, other=0.0)
+    slope = slopes(log_forget + every, True)
+    logit = tl.where(total == 0.0, -float("inf"), shift + slope * (tl.cumsum(kept, 0) - kept))
+    largest = tl.maximum(tl.max(logit, 0), -1e30)
+    factor = tl.where(total == 0.0, 0.0, tl.exp2(logit - largest))
+    total = tl.sum(factor * total, 0)
+    divisor = tl.where(total == 0.0, 1.0, total)
+    column = tl.arange(0, WIDTH)
+    into = (every * RANGES + part)[:, None] * WIDTH + column[None, :]
+    read = (factor != 0.0)[:, None]
+    attended = tl.sum(factor[:, None] * tl.load(sums + into, mask=read, other=0.0), 0) / divisor
+    read = read & (is_broken > 0.0)[:, None]
+    broken = tl.sum(factor[:, None] * tl.load(broken_sums + into, mask=read, other=0.0), 0) / divisor
+    attended = tl.where(broken > tl.exp2(tolerance), float("nan"), attended)
+    inside = column < width
+    to = at(output, head // heads, head % heads) + row * output.token + column
+    tl.store(to, attended.to(to.dtype.element_ty), mask=inside)
+    if PRECISE:
+        tl.store(at(precise, head // heads, head % heads) + row * precise.token + column, attended, mask=inside)
+    tl.store(rows + every, largest)
+    tl.store(rows + tl.num_programs(0) + every, total)
+    tl.store(rows + 2 * tl.num_programs(0) + every, visited)

@@ -1,0 +1,201 @@
+"""The forward kernel: one program walks one tile of queries to the horizon of the last of them."""
+
+import triton
+import triton.language as tl
+
+from lengthwise.ops.threshold_relative.triton.tuning import CHOSEN_BY, FORWARD, fitting
+from lengthwise.ops.threshold_relative.triton.walk import (
+    LOG2_E,
+    at,
+    dot,
+    keys_to_go,
+    load,
+    logits_and_kept,
+    slopes,
+    store,
+    tiles_to_go,
+)
+
+
+@triton.autotune(FORWARD, key=CHOSEN_BY, prune_configs_by={"early_config_prune": fitting}, cache_results=True)
+@triton.jit(do_not_specialize=["queries", "keys"])
+def forward_kernel(
+    query,
+    key,
+    value,
+    log_forget,
+    key_norm,
+    oldest,
+    output,
+    precise,
+    rows,
+    careful,
+    heads,
+    group,
+    queries,
+    keys,
+    width,
+    limit,
+    scale,
+    largest_key_norm,
+    tolerance,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    NORMS: tl.constexpr,
+    PRECISE: tl.constexpr,
+    CAREFUL: tl.constexpr,
+    DTYPE: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    M: tl.constexpr,
+    N: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """Output, and in ``rows`` the shift of each query's logits, its denominator and the oldest key it has visited.
+
+    Programs run over tiles of queries, the longest walks first, and over batch and heads. Where logits can overflow or
+    the output is not finite, the program says so in ``careful``, and the same kernel with ``CAREFUL`` does those tiles
+    again, with a running maximum and broken values set apart.
+    """
+    tile, head = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1)
+    # One flag for 64 queries, whatever the tile.
+    flags = careful + head * 2 * tl.cdiv(queries, 128) + tile * (M // 64) + tl.arange(0, M // 64)
+    if CAREFUL:
+        if tl.max(tl.load(flags), 0) == 0:
+            return
+    batch, key_head = head // heads, head % heads // group
+    of_head = tl.cast(head, tl.int64) * queries
+    row = tile * M + tl.arange(0, M)
+    inside = row < queries
+    position = keys - queries + row
+    slope = slopes(log_forget + of_head + row, inside)
+    q = load(at(query, batch, head % heads), query.token, row, inside, width, WIDTH, WHOLE, False)
+    k, v = at(key, batch, key_head), at(value, batch, key_head)
+    oldest += tl.cast(batch, tl.int64) * keys
+    begin = tl.zeros([M], tl.int32)
+    if DOCUMENTS:
+        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+
+    wide = q.to(tl.float32)
+    bound = tl.sqrt(tl.sum(wide * wide, 1)) * (scale * LOG2_E)
+    if NORMS:
+        of_keys = key_norm + tl.cast(batch * (heads // group) + key_head, tl.int64) * keys
+        bound *= tl.load(of_keys + position, mask=inside, other=0.0)
+    else:
+        bound *= largest_key_norm
+    # Weights go to the second product in the dtype of the values, and float16 ends at 2 ** 16.
+    HALF: tl.constexpr = DTYPE == "float16"
+    shift = tl.maximum(bound - 15.0, 0.0) if HALF else tl.zeros([M], tl.float32)
+    if CAREFUL:
+        shift = tl.full([M], -1e30, tl.float32)
+    else:
+        fits = bound <= (25.0 if HALF else 86.0)
+        if tl.min(tl.where(inside, fits, True).to(tl.int32), 0) == 0:
+            tl.store(flags, tl.full([M // 64], 1, tl.int32))
+            return
+
+    newer, total = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
+    attended = tl.zeros([M, WIDTH], tl.float32)
+    broken = tl.zeros([M, WIDTH] if CAREFUL else [M], tl.float32)
+    first = keys - queries + tile * M
+    end, last = (first + 1) // N, tl.min(begin, 0) // N
+    newest = tl.cdiv(tl.minimum(first + M, keys), N)
+    for step in range(newest - end):
+        newer, total, shift, attended, broken = visit(
+            q, slope, begin, position, k, key.token, v, value.token, oldest, (newest - 1 - step) * N, keys, width,
+            limit, scale, newer, total, shift, attended, broken,
+            WIDTH, WHOLE, DOCUMENTS, True, CAREFUL, INTERPRET, N, BY_PRODUCT,
+        )  # fmt: skip
+    needed = keys_to_go(bound, slope, newer, shift, total, tl.where(inside, end * N - begin, 0), tolerance)
+    tiles = tiles_to_go(needed, end - last, N)
+    while tiles > 0:
+        for step in range(tiles):
+            newer, total, shift, attended, broken = visit(
+                q, slope, begin, position, k, key.token, v, value.token, oldest, (end - 1 - step) * N, keys, width,
+                limit, scale, newer, total, shift, attended, broken,
+                WIDTH, WHOLE, DOCUMENTS, False, CAREFUL, INTERPRET, N, BY_PRODUCT,
+            )  # fmt: skip
+        end -= tiles
+        needed = keys_to_go(bound, slope, newer, shift, total, tl.where(inside, end * N - begin, 0), tolerance)
+        tiles = tiles_to_go(needed, end - last, N)
+
+    share = tl.where(total == 0.0, 0.0, 1.0 / total)[:, None]
+    attended *= share
+    if CAREFUL:
+        attended = tl.where(broken * share > tl.exp2(tolerance), float("nan"), attended)
+    else:
+        # Too small a denominator has lost what float16 cannot hold, and a broken value may have no weight at all.
+        poor = (total > 0.0) & (total < (0.0625 if HALF else 1e-24))
+        finite = (tl.sum(attended * 0.0, 1) == 0.0) & (poor == 0)
+        again = 1 - tl.min(tl.where(inside, finite, True).to(tl.int32), 0)
+        tl.store(flags, again + tl.zeros([M // 64], tl.int32))
+    store(at(output, batch, head % heads), output.token, row, inside, width, attended, WIDTH)
+    if PRECISE:
+        store(at(precise, batch, head % heads), precise.token, row, inside, width, attended, WIDTH)
+    rows += of_head + row
+    of_all = tl.cast(tl.num_programs(1), tl.int64) * queries
+    tl.store(rows, shift, mask=inside)
+    tl.store(rows + of_all, total, mask=inside)
+    tl.store(rows + 2 * of_all, end * N, mask=inside)
+
+
+@triton.jit
+def visit(
+    q,
+    slope,
+    begin,
+    position,
+    key,
+    key_token,
+    value,
+    value_token,
+    oldest,
+    first_key,
+    keys,
+    width,
+    limit,
+    scale,
+    newer,
+    total,
+    shift,
+    attended,
+    broken,
+    WIDTH: tl.constexpr,
+    WHOLE: tl.constexpr,
+    DOCUMENTS: tl.constexpr,
+    DIAGONAL: tl.constexpr,
+    CAREFUL: tl.constexpr,
+    INTERPRET: tl.constexpr,
+    N: tl.constexpr,
+    BY_PRODUCT: tl.constexpr,
+):
+    """Add one tile of keys to the sums of each query."""
+    at_key = first_key + tl.arange(0, N)
+    there = (at_key >= 0) & (at_key < keys)
+    k = load(key, key_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
+    v = load(value, value_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
+    visible = there[None, :]
+    if DIAGONAL:
+        visible = visible & (at_key[None, :] <= position[:, None])
+    if DOCUMENTS:
+        visible = visible & (begin[:, None] == tl.load(oldest + at_key, mask=there, other=-1)[None, :])
+    MASKED: tl.constexpr = DIAGONAL or DOCUMENTS
+    start = slope * newer - (0.0 if CAREFUL else shift)
+    logits, kept, ones, _, count = logits_and_kept(
+        q, k, slope, start, visible, limit, scale, MASKED, BY_PRODUCT, INTERPRET
+    )
+    if CAREFUL:
+        largest = tl.maximum(shift, tl.max(tl.where(kept, logits, -float("inf")), 1))
+        rescale = tl.exp2(shift - largest)
+        total, attended, broken = total * rescale, attended * rescale[:, None], broken * rescale[:, None]
+        shift = largest
+        weights = tl.where(kept, tl.exp2(logits - shift[:, None]), 0.0)
+        whole = tl.abs(v.to(tl.float32)) < float("inf")
+        broken += dot(weights.to(v.dtype), tl.where(whole, 0.0, 1.0).to(v.dtype), INTERPRET)
+        v = tl.where(whole, v, 0.0).to(v.dtype)
+    else:
+        # Within its bounds the exponential is finite, and a product is one instruction less than a choice.
+        weights = tl.exp2(logits) * ones
+    total += tl.sum(weights, 1)
+    attended += dot(weights.to(v.dtype), v, INTERPRET)
+    return newer + count, total, shift, attended, broken

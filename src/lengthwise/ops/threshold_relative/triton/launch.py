@@ -1,0 +1,182 @@
+"""Tensors into the Triton kernels, and out of them. Nothing is read back from the device, so that it runs ahead."""
+
+import math
+from functools import cache
+from typing import Any
+
+import torch
+import triton
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.threshold_relative.documents import first_of_document
+from lengthwise.ops.threshold_relative.triton import empty_like
+from lengthwise.ops.threshold_relative.triton.backward import keys_kernel, rows_kernel
+from lengthwise.ops.threshold_relative.triton.decode import FIRST, RANGES, range_kernel, together_kernel
+from lengthwise.ops.threshold_relative.triton.forward import forward_kernel
+from lengthwise.ops.threshold_relative.triton.tuning import fixed
+from lengthwise.ops.threshold_relative.triton.walk import INTERPRETED, Rows
+
+FEW = 16
+"""So many queries at most have ranges of keys walked side by side."""
+RANGE = 256
+"""Keys in a range, but for the oldest ranges of a long cache: more than most fresh gates look at."""
+COUNTS = 2**26
+"""At most so many counts of kept keys, 256 MiB, are held for the kernel that owns tiles of keys."""
+
+
+class Inputs:
+    """What a forward and a backward pass share, as the kernels want it; nothing is copied that they can read."""
+
+    def __init__(
+        self,
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
+        log_forget: Float[Tensor, "batch heads queries"],
+        document_ids: Int[Tensor, "batch keys"] | None,
+        limit: float,
+        scale: float,
+        skip_tolerance: float,
+    ) -> None:
+        self.query, self.key = query.detach(), key.detach()
+        self.batch, self.heads, self.queries, self.width = query.shape
+        self.kv_heads, self.keys = key.shape[1:3]
+        gates = log_forget.detach().to(torch.float32).contiguous()
+        self.arguments: dict[str, Any] = {
+            "query": Rows.of(query),
+            "key": Rows.of(key),
+            "log_forget": gates,
+            # Where nothing is to be read, any tensor does for a pointer.
+            "oldest": gates if document_ids is None else first_of_document(document_ids).to(torch.int32),
+            "heads": self.heads,
+            "group": self.heads // self.kv_heads,
+            "queries": self.queries,
+            "keys": self.keys,
+            "width": self.width,
+            "limit": limit,
+            "scale": scale,
+        }
+        self.padded = max(16, triton.next_power_of_2(self.width))
+        self.arguments |= {
+            "WIDTH": self.padded,
+            "WHOLE": self.padded == self.width,
+            "DOCUMENTS": document_ids is not None,
+            "DTYPE": str(query.dtype).removeprefix("torch."),
+            "INTERPRET": INTERPRETED,
+        }
+        self.fixed = fixed(self.padded, self.arguments["DTYPE"])
+        self.tolerance = math.log2(skip_tolerance) if skip_tolerance > 0 else -math.inf
+
+    def horizon(self, largest_key_norm: float) -> dict[str, Any]:
+        """What the horizon depends on; where the largest norm is negative, up to each key the largest so far counts."""
+        known = largest_key_norm >= 0
+        norms = self.arguments["log_forget"]
+        if not known:
+            norms = torch.linalg.vector_norm(self.key, dim=-1, dtype=torch.float32).cummax(-1).values
+        bound = {"key_norm": norms, "largest_key_norm": largest_key_norm, "NORMS": not known}
+        return bound | {"tolerance": self.tolerance}
+
+    def empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return self.query.new_empty(shape, dtype=dtype)
+
+
+def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
+    """Launch a kernel with those of the arguments that it takes."""
+    names = {*kernel.arg_names, "num_warps", "num_stages"}
+    kernel[grid](**{name: argument for name, argument in arguments.items() if name in names})
+
+
+def forward(
+    inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tensor, unrounded: Tensor, rows: Tensor
+) -> None:
+    """Fills the output, the same in float32 if there is room for it, and for each row three numbers.
+
+    These are the shift of its logits, its denominator, and the position of the oldest key it has visited.
+    """
+    precise = unrounded.numel() > 0
+    arguments = inputs.arguments | inputs.horizon(largest_key_norm) | {"value": Rows.of(value), "rows": rows}
+    arguments |= {"output": Rows.of(output), "precise": Rows.of(unrounded if precise else output), "PRECISE": precise}
+    if inputs.queries <= FEW:
+        _decode(inputs, arguments)
+        return
+    every = inputs.batch * inputs.heads
+    arguments["careful"] = inputs.empty(every, 2 * triton.cdiv(inputs.queries, 128), dtype=torch.int32)
+
+    def grid(meta: dict[str, Any]) -> tuple[int, int]:
+        return triton.cdiv(inputs.queries, meta["M"]), every
+
+    run(forward_kernel, grid, arguments | {"CAREFUL": False})
+    run(forward_kernel.fn, grid, arguments | inputs.fixed | {"CAREFUL": True})
+
+
+def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
+    every, group = inputs.batch * inputs.heads * inputs.queries, inputs.heads // inputs.kv_heads
+    tiles, key_heads = triton.cdiv(group * inputs.queries, inputs.fixed["M"]), inputs.batch * inputs.kv_heads
+    sums = inputs.empty(2, every, RANGES.value, inputs.padded)
+    arguments |= inputs.fixed | {"sums": sums[0], "broken_sums": sums[1], "found": inputs.empty(5, every, RANGES.value)}
+    done = covered = 0
+    side_by_side = max(1, 2 * _processors(inputs.query.device) // (tiles * key_heads))
+    for most in (1, FIRST.value - 1, min(RANGES.value - FIRST.value, side_by_side)):
+        left = inputs.keys - covered
+        if left <= 0:
+            break
+        reach = RANGE
+        if done == FIRST.value:
+            reach *= triton.cdiv(left, most * RANGE)
+        ranges = min(most, triton.cdiv(left, reach))
+        arguments |= {"done": done, "covered": covered, "reach": reach}
+        run(range_kernel, (ranges, key_heads, tiles), arguments)
+        done, covered = done + ranges, covered + ranges * reach
+    run(together_kernel, (every,), arguments | {"ranges": done})
+
+
+@cache
+def _processors(device: torch.device) -> int:
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 8
+
+
+def backward(
+    inputs: Inputs, gradient: Tensor, value: Tensor, unrounded: Tensor, rows: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of query, key, value and log_forget; all but the first are float32."""
+    every, whole = inputs.batch * inputs.heads, value.isfinite()
+    d_query, d_log_forget = empty_like(inputs.query, inputs.query.dtype), inputs.empty(*inputs.query.shape[:3])
+    d_key, d_value = inputs.query.new_zeros((2, *inputs.key.shape), dtype=torch.float32)
+    arguments = inputs.arguments | {
+        "value": Rows.of(torch.where(whole, value.detach(), 0)),
+        "gradient": Rows.of(gradient),
+        "precise": Rows.of(unrounded),
+        "rows": rows,
+        "plane": rows.stride(0),
+        "d_query": Rows.of(d_query),
+        "d_key": d_key,
+        "d_value": d_value,
+        "d_log_forget": d_log_forget,
+        "counts": rows,
+        "first_row": 0,
+        "counted_rows": 0,
+        "key_tiles": 0,
+        "ATOMIC": True,
+    }
+    if torch.are_deterministic_algorithms_enabled():
+        _in_order(inputs, arguments)
+    else:
+
+        def grid(meta: dict[str, Any]) -> tuple[int, int]:
+            return triton.cdiv(inputs.queries, meta["M"]), every
+
+        run(rows_kernel, grid, arguments)
+    return d_query, d_key, d_value.masked_fill_(~whole, 0), d_log_forget
+
+
+def _in_order(inputs: Inputs, arguments: dict[str, Any]) -> None:
+    """Every gradient by one program alone: a band of rows at a time, whose counts fit into memory."""
+    every, size, key_tiles = inputs.batch * inputs.heads, inputs.fixed["M"], triton.cdiv(inputs.keys, inputs.fixed["N"])
+    band = size * min(max(1, COUNTS // (every * key_tiles * size)), triton.cdiv(inputs.queries, size))
+    arguments |= inputs.fixed | {"counted_rows": band, "key_tiles": key_tiles, "ATOMIC": False}
+    arguments["counts"] = inputs.empty(every, band, key_tiles)
+    for first in range(0, inputs.queries, band):
+        past = min(first + band, inputs.queries)
+        arguments |= {"first_row": first, "past_row": past}
+        run(rows_kernel.fn, (triton.cdiv(past - first, size), every), arguments)
+        run(keys_kernel, (key_tiles, inputs.batch * inputs.kv_heads), arguments)

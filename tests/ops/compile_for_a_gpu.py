@@ -1,0 +1,56 @@
+"""Compile the Triton kernels for the GPU of a compute capability, which need not be there; says what came of it."""
+
+import json
+import sys
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+
+from lengthwise.ops.threshold_relative.triton import empty_results, launch
+from lengthwise.ops.threshold_relative.triton.tuning import fitting
+
+
+class Driver:
+    """As much of a driver as compiling asks for."""
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", int(sys.argv[1]), 32)
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_active_torch_device(self) -> torch.device:
+        return torch.device("cpu")
+
+
+def compile_only(kernel, grid, arguments):
+    """In the place of a launch: the first choice where tiles are searched for."""
+    tuned, constants = getattr(kernel, "configs", None), {}
+    if tuned:
+        constants = fitting(tuned, {}, **arguments)[0].all_kwargs()
+        kernel = kernel.fn
+    names = {*kernel.arg_names, "num_warps", "num_stages"} - constants.keys()
+    taken = {name: argument for name, argument in arguments.items() if name in names}
+    compiled = kernel.warmup(**taken, **constants, grid=(1,))
+    row = {"name": kernel.__name__, "shared_memory": compiled.metadata.shared, "assembly": compiled.asm["ptx"]}
+    found.append(row)
+
+
+found: list[dict[str, object]] = []
+triton.runtime.driver.set_active(Driver())
+launch.run = compile_only
+tensors = torch.empty(1, 4, 500, 64, dtype=torch.bfloat16), torch.empty(1, 2, 500, 64, dtype=torch.bfloat16)
+for queries in (500, 1):
+    query, key, gates = tensors[0][:, :, :queries], tensors[1], torch.empty(1, 4, queries)
+    inputs = launch.Inputs(query, key, gates, None, 0.0, 0.125, 2.0**-24)
+    output, unrounded, rows = empty_results(query, True)
+    launch.forward(inputs, key, 8.01, output, unrounded, rows)
+for deterministic in (False, True):
+    torch.use_deterministic_algorithms(deterministic)
+    inputs = launch.Inputs(tensors[0], key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24)
+    launch.backward(inputs, tensors[0], key, tensors[0].float(), torch.empty(3, 1, 4, 500))
+json.dump(found, sys.stdout)

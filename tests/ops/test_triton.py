@@ -1,0 +1,264 @@
+"""The Triton kernels in Triton's interpreter, where there is no GPU, and compiled for GPUs that need not be there.
+
+The interpreter takes a third of a second for a tile, so the cases are few and small. On a machine with a GPU the other
+tests of this folder run the kernels themselves (``make test-gpu``).
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from lengthwise import threshold_relative_attention
+from lengthwise.attention import Attention
+from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import visited_tiles
+
+MARGIN = 1e-5
+ARGUMENTS = ("query", "key", "value", "log_forget")
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of what is computed and then masked
+HALVES = [torch.bfloat16, torch.float16]
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, *HALVES], ids=lambda dtype: str(dtype)[6:])
+
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def attend(inputs, **options):
+    tensors = {n: inputs[n].to(DEVICE) for n in ARGUMENTS}
+    return threshold_relative_attention(**tensors, backend="triton", **options).cpu()
+
+
+def tiles(inputs, backend="triton", **options):
+    device = DEVICE if backend == "triton" else "cpu"
+    tensors = [inputs[name].to(device) for name in ("query", "key", "log_forget")]
+    return visited_tiles(*tensors, backend=backend, **options).cpu()
+
+
+def documents(keys, *starts):
+    return (torch.arange(keys)[:, None] >= torch.tensor([0, *starts])).sum(-1)
+
+
+GEOMETRY = [
+    {"keys": 1},
+    {"keys": 130, "heads": 1},
+    {"keys": 65, "heads": 4, "kv_heads": 2},
+    {"keys": 150, "queries": 70, "batch": 2, "heads": 1},
+    {"keys": 200, "queries": 3, "heads": 6, "kv_heads": 2},
+    {"keys": 900, "queries": 1, "heads": 2, "kv_heads": 1},
+    *({"keys": 70, "heads": 1, "head_dim": head_dim} for head_dim in (1, 33, 64, 256)),
+]
+
+
+@DTYPES
+@pytest.mark.parametrize("geometry", GEOMETRY, ids=lambda g: ",".join(f"{k}={v}" for k, v in g.items()))
+def test_within_budget(draw, assert_within_budget, triton, geometry, dtype):
+    assert_within_budget(draw(**geometry, dtype=dtype, margin=MARGIN), triton)
+
+
+@pytest.mark.parametrize("threshold", [-math.inf, -0.5, 0.7, 1e9])
+@pytest.mark.parametrize("queries", [100, 3])
+def test_thresholds_within_budget(draw, assert_within_budget, triton, threshold, queries):
+    inputs = draw(100, queries, heads=1, threshold=threshold, margin=MARGIN)
+    assert_within_budget(inputs, triton, threshold=threshold)
+
+
+@pytest.mark.parametrize("queries", [140, 70, 3])
+@pytest.mark.parametrize("starts", [(30, 100, 139), (1, 64, 65)])
+def test_documents_within_budget(draw, assert_within_budget, triton, queries, starts):
+    inputs = draw(140, queries, batch=2, heads=1, dtype=torch.bfloat16, margin=MARGIN)
+    ids = torch.stack([documents(140, *starts), torch.arange(140) // 7 % 3])  # the second come back after a while
+    assert_within_budget(inputs, triton, document_ids=ids)
+
+
+@DTYPES
+@pytest.mark.parametrize("product", [0, 1, 6])
+@pytest.mark.parametrize("queries", [100, 2])
+def test_integers_that_hit_the_threshold(draw, integers, assert_within_budget, triton, product, queries, dtype):
+    inputs = integers(draw(100, queries, heads=1, head_dim=33, dtype=dtype))
+    assert (inputs["query"].double() @ inputs["key"].double().mT == product).any()
+    assert_within_budget(inputs, triton, threshold=product * 0.3, scale=0.3)
+
+
+@DTYPES
+@pytest.mark.parametrize("queries", [100, 3])
+@pytest.mark.parametrize("factor", [5, 20])
+def test_scores_too_large_for_a_plain_exponential(draw, assert_within_budget, triton, factor, queries, dtype):
+    inputs = draw(100, queries, heads=1, dtype=dtype, margin=MARGIN)
+    inputs["query"], inputs["key"] = factor * inputs["query"], inputs["key"] * factor
+    inputs["log_forget"] = inputs["log_forget"] / 100
+    assert_within_budget(inputs, triton)
+
+
+@pytest.mark.parametrize("queries", [130, 3])
+def test_gates_of_every_size_side_by_side(draw, assert_within_budget, triton, queries):
+    inputs = draw(130, queries, heads=1, margin=MARGIN)
+    gates = torch.tensor([0.0, -1e-6, -1e-3, -0.1, -0.7, -30.0, -math.inf])
+    inputs["log_forget"] = gates[torch.arange(queries).view(1, 1, -1) * 5 % 7]
+    for skip_tolerance in (None, 0.0):
+        assert_within_budget(inputs, triton, skip_tolerance=skip_tolerance)
+
+
+@pytest.mark.parametrize("layout", ["transposed", "columns", "expanded"])
+@pytest.mark.parametrize("queries", [70, 3])
+def test_any_layout_in_memory_within_budget(draw, assert_within_budget, triton, queries, layout):
+    inputs = draw(70, queries, batch=2, heads=2, dtype=torch.bfloat16, margin=MARGIN)
+    lay_out = {
+        "transposed": lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
+        "columns": lambda x: x.movedim(-1, 0).contiguous().movedim(0, -1),
+        "expanded": lambda x: x[:1, :1].expand(x.shape),
+    }[layout]
+    assert_within_budget({name: lay_out(x) for name, x in inputs.items()}, triton)
+
+
+@pytest.mark.parametrize("sizes", [(130, 1), (129, 2), (100, 31), (64, 67)])
+def test_chunks_keep_the_same_keys(draw, integers, triton, sizes):
+    """The threshold is a score that occurs, to the last bit: whoever rounds otherwise keeps another key."""
+    inputs = draw(131, heads=1, head_dim=33)
+    scores = inputs["query"][0, 0].float() @ inputs["key"][0, 0].float().mT
+    whole_counts, ends = {}, [0, sizes[0], 131]
+    for row, column in ((130, 7), (129, 65), (130, 128)):
+        threshold = scores[row, column].item() * 0.25
+        counts = inputs | {"value": torch.ones_like(inputs["value"]), "log_forget": torch.zeros(1, 1, 131)}
+        counts["value"] = torch.randn(counts["value"].shape, generator=torch.Generator().manual_seed(0))
+        whole_counts = attend(counts, threshold=threshold, scale=0.25, skip_tolerance=0.0)
+        parts = [
+            attend(
+                {
+                    "query": counts["query"][:, :, start:end],
+                    "key": counts["key"][:, :, :end],
+                    "value": counts["value"][:, :, :end],
+                    "log_forget": counts["log_forget"][:, :, start:end],
+                },
+                threshold=threshold,
+                scale=0.25,
+                skip_tolerance=0.0,
+            )
+            for start, end in pairwise(ends)
+        ]
+        torch.testing.assert_close(torch.cat(parts, 2), whole_counts, rtol=0, atol=1e-5)
+
+
+def test_skipping_stays_within_its_tolerance_and_visits_less(draw, triton):
+    inputs = draw(1000, 64, heads=1)
+    bound = 4 * torch.finfo(torch.float32).eps * inputs["value"].abs().max()
+    assert (attend(inputs) - attend(inputs, skip_tolerance=0.0)).abs().max() <= bound
+    assert (tiles(inputs, skip_tolerance=0.0) == torch.arange(936, 1000) // 64 + 1).all()
+    rows = tiles(inputs, backend="blockwise")  # there each row ends by itself, here the last of a tile of them
+    assert (tiles(inputs) >= rows).all()
+    assert tiles(inputs).max() <= rows.max() + 1
+
+
+def test_decoding_reads_no_more_than_the_horizon_asks_for(draw, triton):
+    inputs = draw(5000, 2, heads=1)
+    bound = 4 * torch.finfo(torch.float32).eps * inputs["value"].abs().max()
+    assert (tiles(inputs, skip_tolerance=0.0) == 4999 // 64 + 1).all()
+    for gate, most in ((-1.0, 256), (-0.05, 4096), (-1e-5, 5000)):
+        inputs["log_forget"] = torch.full((1, 1, 2), gate)
+        everything = attend(inputs, skip_tolerance=0.0)
+        assert (attend(inputs) - everything).abs().max() <= bound
+        assert ((tiles(inputs) - 1) * 64 <= most).all()
+    assert (tiles(inputs) == 4999 // 64 + 1).all()
+
+
+@pytest.mark.parametrize("queries", [100, 3])
+def test_the_walk_ends_where_the_document_begins(draw, triton, queries):
+    inputs = draw(500, queries, heads=1)
+    ids = (torch.arange(500, device=DEVICE) >= 390).long()[None]
+    position = torch.arange(500 - queries, 500)
+    assert (tiles(inputs, document_ids=ids, skip_tolerance=0.0) == position // 64 - 390 // 64 + 1).all()
+
+
+@pytest.mark.parametrize("queries", [100, 3])
+@pytest.mark.parametrize("name", ["query", "key", "log_forget", "value"])
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_broken_numbers_show_where_they_belong(draw, run, triton, name, broken, queries):
+    inputs = draw(100, queries, heads=1)
+    place = (0, 0, queries - 2) if name in ("query", "log_forget") else (0, 0, 98)
+    inputs[name] = inputs[name].clone()
+    inputs[name][place] = broken if name != "log_forget" else math.nan
+    expected = run({n: x.double() for n, x in inputs.items()}, "reference")
+    results = run(inputs, triton)
+    for n in results if name == "value" else ["output"]:
+        torch.testing.assert_close(results[n], expected[n].float(), rtol=0, atol=1e-4, equal_nan=True)
+
+
+def test_a_gate_above_one_makes_its_row_nan(draw, triton):
+    inputs = draw(70, heads=1)
+    inputs["log_forget"][0, 0, 50] = 0.1
+    rows = attend(inputs).isnan().all(-1)[0, 0]
+    assert rows[50]
+    assert rows.sum() == 1
+
+
+@pytest.mark.parametrize("documents_of", [None, 3])
+def test_deterministic_gradients_within_budget(draw, assert_within_budget, triton, monkeypatch, documents_of):
+    from lengthwise.ops.threshold_relative.triton import launch
+
+    monkeypatch.setattr(launch, "COUNTS", 1)  # as if memory allowed only one tile of rows at a time
+    inputs = draw(140, batch=1, heads=2, kv_heads=1, dtype=torch.bfloat16, margin=MARGIN)
+    ids = None if documents_of is None else (torch.arange(140) // 50)[None]
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert_within_budget(inputs, triton, document_ids=ids)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("queries", [70, 2])
+def test_registered_as_torch_wants_it(draw, triton, queries):
+    inputs = draw(70, queries, heads=2, kv_heads=1, head_dim=8)
+    tensors = [inputs[name].to(DEVICE).requires_grad_() for name in ARGUMENTS]
+    operator = torch.ops.lengthwise.threshold_relative_triton.default
+    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, -1.0, True))
+
+
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated", "ignore:The .grad attribute")
+def test_a_compiled_layer_is_the_eager_one(triton):
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    layer = Attention(32, 2, 1, "threshold-relative", backend=triton).to(DEVICE)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    hidden, gradients = torch.randn(1, 70, 32, device=DEVICE), []
+    for apply in (layer, compiled):
+        layer.zero_grad()
+        output = apply(hidden)
+        output.square().sum().backward()
+        gradients.append([output.detach(), *(p.grad.clone() for p in layer.parameters())])
+    torch._dynamo.reset()
+    for eager, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(other, eager)
+
+
+def test_refuses_what_it_does_not_take(draw, triton):
+    with pytest.raises(InputError, match=r"at most 256 numbers; got torch\.float32 and 300"):
+        attend(draw(3, head_dim=300))
+    with pytest.raises(InputError, match=r"takes float32, bfloat16 and float16, .* got torch\.float64"):
+        attend(draw(3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("capability", "instruction", "memory"),
+    [(80, "mma.sync", 163 << 10), (90, "wgmma.mma_async", 227 << 10)],
+    ids=["A100", "H100"],
+)
+def test_compiles_for_gpus_that_are_not_here(triton, capability, instruction, memory):
+    """Every kernel becomes machine code that fits, and multiplies on the matrix units."""
+    environment = os.environ | {"TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = Path(__file__).with_name("compile_for_a_gpu.py")
+    command = [sys.executable, str(script), str(capability)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kernels = json.loads(done.stdout)
+    assert {kernel["name"] for kernel in kernels} == {
+        *("forward_kernel", "rows_kernel", "keys_kernel", "range_kernel", "together_kernel")
+    }
+    for kernel in kernels:
+        assert kernel["shared_memory"] <= memory, kernel["name"]
+        assert (instruction in kernel["assembly"]) == (kernel["name"] != "together_kernel"), kernel["name"]
