@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu oracles lint benchmark sanitize browser clean
+.PHONY: demo test test-gpu oracles lint benchmark benchmark-gpu sanitize browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -31,6 +31,10 @@ lint: $(READY)  ## Style, types, and the direction of imports.
 benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
 	$(BIN)/lengthwise bench
 	$(BIN)/python benchmarks/threshold_relative.py
+
+HEAD_DIM := 64
+benchmark-gpu: $(READY)  ## On an NVIDIA GPU: the Triton kernels beside torch's flash attention, FlexAttention and others.
+	$(BIN)/lengthwise bench --device cuda --head-dim $(HEAD_DIM) --out runs/benchmark-gpu-$(HEAD_DIM).json
 
 # Scratch memory is filled with NaN. What fails says how to repeat it; other SEEDs give other cases.
 CASES := 300

@@ -13,7 +13,7 @@ Call = Callable[..., Any]
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["run", "flipflop"], "did you mean 'flip-flop'?"),
+        (["run", "flipflop"], "did you mean 'flip-flop'"),
         (["run", "flip-flop", "-a", "softmax+ropes"], "did you mean 'rope'"),
         (["run", "flip-flop", "-a", "threshold-relative+alibi"], "cannot take the bias"),
         (["run", "flip-flop", "--set", "train.stepz=4"], "did you mean 'train.steps'"),
@@ -29,6 +29,12 @@ Call = Callable[..., Any]
         (["run", "flip-flop", "--set", "train.warmup_steps=9999"], "less than train.steps"),
         (["run", "flip-flop", "--set", "train.device=tpu"], "train.device cannot be 'tpu'"),
         (["run", "flip-flop", "--set", 'evaluate.splits=["sparce"]'], "did you mean 'sparse'?"),
+        (["run", "flip-flop", "--set", "evaluate.sequences=0"], "evaluate.sequences cannot be 0: it is a positive"),
+        (["run", "flip-flop", "--set", "evaluate.sequences={dense = 0.5}"], "cannot be {'dense': 0.5}: it is a"),
+        (["run", "flip-flop", "--set", "evaluate.sequences.sparce=4"], "did you mean 'sparse'?"),
+        (["run", "flip-flop", "--set", "evaluate.sequences.dense=4"], "has no number for 'validation'; give one"),
+        (["run", "flip-flop-paper", "--set", "evaluate.sequences.dense=-4"], "'dense': -4"),
+        (["run", "argmax-retrieval", "--set", "evaluate.sequences={}"], "or one for each of validation."),
         (["run", "flip-flop", "--length", "127"], "even and 4 or more"),
         (["run", "flip-flop", "--lengths", "12:4"], "doubles from the first to the last"),
         (["run", "flip-flop", "--lengths", "a,b"], "128,256 or 128:4096"),

@@ -36,7 +36,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everyone_is_printed_and_written(lengthwise: Call, tmp_path: Path) -> None:
     answer = lengthwise(*SMALL, "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error
-    here = [name for name in DEFAULT if f"{backend(name)} is left out" not in answer.out]
+    here = [name for name in DEFAULT["cpu"] if f"{backend(name)} is left out" not in answer.out]
     assert {SDPA, "blockwise", "reference"} <= set(here)
     rows = [line.split()[0] for line in answer.out.splitlines() if "×" in line and "MiB" in line]
     assert rows == here
@@ -127,6 +127,33 @@ def test_a_backend_that_does_not_run_here_is_left_out(
 
 
 @pytest.mark.usefixtures("no_memory")
+def test_a_backend_can_do_some_kinds_and_not_others(
+    lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attend = BACKENDS["blockwise"]
+
+    def no_single_query(query: torch.Tensor, *others: Any) -> Any:
+        if query.shape[2] == 1:
+            raise RuntimeError("out of resource: [registers]")
+        return attend(query, *others)
+
+    monkeypatch.setitem(BACKENDS, "blockwise", no_single_query)
+    answer = lengthwise(*SMALL, "-c", "blockwise", "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    assert "blockwise is left out of decode: RuntimeError (out of resource: [registers])." in answer.out
+    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["64"]["blockwise"]
+    assert list(row) == ["skips_keys", "forward", "forward+backward", "peak_bytes"]
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_rivals_that_need_a_gpu_say_so(lengthwise: Call) -> None:
+    answer = lengthwise(*SMALL, "-c", "flex", "-c", "fla-forgetting", "-c", "reference")
+    assert answer.code == 0, answer.error
+    assert "flex is left out: it has a backward pass on CUDA only." in answer.out
+    assert "fla-forgetting is left out: its kernels run on CUDA only." in answer.out
+
+
+@pytest.mark.usefixtures("no_memory")
 def test_the_reference_has_a_limit(lengthwise: Call, tmp_path: Path) -> None:
     command = ["bench", "--lengths", "32:64", "--rounds", 1, "--threads", 1, "-c", "reference", "--reference-limit", 32]
     answer = lengthwise(*command, "--out", tmp_path / "bench.json")
@@ -167,7 +194,7 @@ def test_what_was_measured_is_kept(
     assert sentence in answer.error
     assert torch.get_num_threads() == threads
     row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["64"]["blockwise"]
-    assert list(row) == ["forward", "forward+backward", "peak_bytes"]
+    assert list(row) == ["skips_keys", "forward", "forward+backward", "peak_bytes"]
     assert "blockwise" in answer.out
     assert "–" in answer.out
 
@@ -179,14 +206,53 @@ def test_turns_end_with_the_budget_but_not_before_three() -> None:
     assert len(seconds["one"]) == 2
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_a_decoding_step_bounds_the_norms_of_its_keys(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = draw(BenchConfig.read({"dtype": dtype, "kv_heads": 2}), 64).last_token()
-    assert [tuple(x.shape) for x in inputs[:4]] == [(1, 4, 1, 64), (1, 2, 64, 64), (1, 2, 64, 64), (1, 4, 1)]
-    given = {}
-    monkeypatch.setattr(kinds, "threshold_relative_attention", lambda *tensors, **options: given.update(options))
-    kinds.decode("blockwise", inputs)
+    inputs = draw(BenchConfig.read({"dtype": dtype, "kv_heads": 2}), 64)
+    given: dict[str, Any] = {}
+
+    def attend(*tensors: torch.Tensor, **options: Any) -> None:
+        given.update(options, shapes=[tuple(tensor.shape) for tensor in tensors])
+
+    monkeypatch.setattr(kinds, "threshold_relative_attention", attend)
+    kinds.prepare("decode", "blockwise", inputs)()
+    assert given["shapes"] == [(1, 4, 1, 64), (1, 2, 64, 64), (1, 2, 64, 64), (1, 4, 1)]
     assert inputs.key.float().norm(dim=-1).max() <= given["largest_key_norm"] <= 1.02 * 64**0.5
+
+
+@pytest.mark.usefixtures("no_memory")
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "there is not enough memory."),
+        (RuntimeError("CUDA error: an illegal memory access\nMore lines."), "(CUDA error: an illegal memory access)."),
+    ],
+)
+def test_who_fails_at_a_length_is_left_out_from_there_on(
+    lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    attend = BACKENDS["blockwise"]
+    tried = []
+
+    def fails(query: torch.Tensor, *others: Any) -> Any:
+        tried.append((query.shape[2], query.requires_grad))
+        if query.shape[2] >= 64 and query.requires_grad:
+            raise error
+        return attend(query, *others)
+
+    monkeypatch.setitem(BACKENDS, "blockwise", fails)
+    command = ["bench", "--lengths", "32:128", "--rounds", 1, "--threads", 1, "-c", "blockwise"]
+    answer = lengthwise(*command, "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    assert f"blockwise is left out of forward+backward from 64 tokens on: {why}" in answer.out.replace(
+        "RuntimeError ", ""
+    )
+    assert tried.count((64, True)) == 1
+    assert tried.count((128, True)) == 0
+    written = json.loads((tmp_path / "bench.json").read_text())["lengths"]
+    measured = {length: sorted(set(row["blockwise"]) & set(kinds.KINDS)) for length, row in written.items()}
+    assert measured == {"32": sorted(kinds.KINDS), "64": ["decode", "forward"], "128": ["decode", "forward"]}
+    assert written["128"]["blockwise"]["peak_bytes"] is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")

@@ -1,6 +1,6 @@
 """Settings of a benchmark."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -9,13 +9,22 @@ from lengthwise.bench.contestants import DEFAULT, known
 from lengthwise.configuration import Config
 from lengthwise.registry import unknown
 
+# What is natural on a GPU: sequences that a CPU would take minutes for, and heads enough to fill its processors.
+ON_CUDA = {
+    "lengths": tuple(1024 * 2**power for power in range(8)),
+    "contestants": DEFAULT["cuda"],
+    "heads": 16,
+    "dtype": "bfloat16",
+    "budget": 2.0,
+}
+
 
 class BenchConfig(Config):
-    """What is measured, on which inputs, for how long."""
+    """What is measured, on which inputs, for how long. Where nothing is said, it depends on the device."""
 
     lengths: tuple[PositiveInt, ...] = Field((512, 1024, 2048, 4096, 8192), min_length=1)
     """Tokens of a sequence; for decoding, keys in the cache."""
-    contestants: tuple[str, ...] = DEFAULT
+    contestants: tuple[str, ...] = DEFAULT["cpu"]
     """Who is measured, by name; torch's own attention always is."""
     batch: PositiveInt = 1
     """Sequences."""
@@ -25,7 +34,7 @@ class BenchConfig(Config):
     """Heads of the keys and values; as many as of the queries by default."""
     head_dim: PositiveInt = 64
     """Numbers in a query or a key."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of queries, keys and values; gates are float32."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where everything runs."""
@@ -37,6 +46,11 @@ class BenchConfig(Config):
     """Seconds, per length and kind, after which no round begins; three rounds there always are."""
     reference_limit: PositiveInt = 2048
     """Most tokens for the reference, whose memory is quadratic in them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_the_device(cls, tree: Any) -> Any:
+        return {**ON_CUDA, **tree} if isinstance(tree, dict) and tree.get("device") == "cuda" else tree
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -19,6 +19,11 @@ class Inputs(NamedTuple):
     log_forget: Float[Tensor, "batch heads queries"]
     gradient: Float[Tensor, "batch heads queries head_dim"]
 
+    @property
+    def grouped(self) -> bool:
+        """Whether several heads share a key head."""
+        return self.query.shape[1] != self.key.shape[1]
+
     def last_token(self) -> "Inputs":
         """The last query alone, against all keys: a decoding step."""
         query, gate, gradient = (x[:, :, -1:].contiguous() for x in (self.query, self.log_forget, self.gradient))
@@ -27,17 +32,17 @@ class Inputs(NamedTuple):
 
 def draw(config: BenchConfig, length: int, seed: int = 0) -> Inputs:
     """RMS-normalised queries and keys, standard normal values, gates that are the sigmoids of standard normals."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(config.device).manual_seed(seed)
     dtype = getattr(torch, config.dtype)
 
-    def normal(heads: int) -> Tensor:
-        return torch.randn(config.batch, heads, length, config.head_dim, generator=generator)
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(config.batch, *shape, generator=generator, device=config.device)
 
     def normalised(heads: int) -> Tensor:
-        return rms_norm(normal(heads), (config.head_dim,), eps=1e-6)
+        return rms_norm(normal(heads, length, config.head_dim), (config.head_dim,), eps=1e-6)
 
     kv_heads = config.kv_heads or config.heads
-    query, key = (normalised(heads).to(config.device, dtype) for heads in (config.heads, kv_heads))
-    value = normal(kv_heads).to(config.device, dtype)
-    gates = logsigmoid(torch.randn(config.batch, config.heads, length, generator=generator)).to(config.device)
-    return Inputs(query, key, value, gates, normal(config.heads).to(config.device, dtype))
+    query, key = (normalised(heads).to(dtype) for heads in (config.heads, kv_heads))
+    value = normal(kv_heads, length, config.head_dim).to(dtype)
+    gates = logsigmoid(normal(config.heads, length))
+    return Inputs(query, key, value, gates, normal(config.heads, length, config.head_dim).to(dtype))

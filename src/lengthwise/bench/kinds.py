@@ -1,56 +1,57 @@
 """The three things that are timed."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
-from lengthwise.bench.contestants import SDPA, backend, skip_tolerance
+from lengthwise.bench.contestants import FLEX, FORGETTING, SDPA, backend, skip_tolerance
 from lengthwise.bench.inputs import Inputs
+from lengthwise.bench.rivals import Sequence, Token, flex, forgetting, sdpa
 from lengthwise.ops import threshold_relative_attention
 
+FORWARD, FORWARD_AND_BACKWARD, DECODE = KINDS = ("forward", "forward+backward", "decode")
+_RIVALS = {SDPA: sdpa, FLEX: flex, FORGETTING: forgetting}
 
-def forward(contestant: str, inputs: Inputs) -> Tensor:
-    """The attended values of a whole sequence."""
-    query, key, value, log_forget, _ = inputs
-    if contestant == SDPA:
-        return scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=_grouped(inputs))
-    return threshold_relative_attention(
-        query, key, value, log_forget, backend=backend(contestant), skip_tolerance=skip_tolerance(contestant)
+
+def prepare(kind: str, contestant: str, inputs: Inputs) -> Callable[[], object]:
+    """What is to be timed; ``inputs`` are those of a whole sequence.
+
+    *forward* gives the attended values of the sequence; *forward+backward* the gradients of all that a contestant
+    attends with; *decode* the attended values of the last token.
+
+    Raises:
+        InputError: where the contestant cannot take them.
+    """
+    if kind == DECODE:
+        return _RIVALS[contestant].token(inputs) if contestant in _RIVALS else _token(contestant, inputs)
+    attend, tensors, gradient = (
+        _RIVALS[contestant].sequence(inputs) if contestant in _RIVALS else _sequence(contestant, inputs)
     )
+    if kind == FORWARD:
+        return partial(attend, *tensors)
+
+    def forward_and_backward() -> tuple[Tensor, ...]:
+        leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        return torch.autograd.grad(attend(*leaves), leaves, gradient)
+
+    return forward_and_backward
 
 
-def forward_and_backward(contestant: str, inputs: Inputs) -> tuple[Tensor, ...]:
-    """The gradients of all that a contestant attends with: SDPA knows no gates."""
-    query, key, value, log_forget = (tensor.detach().requires_grad_() for tensor in inputs[:4])
-    output = forward(contestant, Inputs(query, key, value, log_forget, inputs.gradient))
-    leaves = (query, key, value) if contestant == SDPA else (query, key, value, log_forget)
-    return torch.autograd.grad(output, leaves, inputs.gradient)
+def _sequence(contestant: str, inputs: Inputs) -> Sequence:
+    attend = partial(
+        threshold_relative_attention, backend=backend(contestant), skip_tolerance=skip_tolerance(contestant)
+    )
+    return Sequence(attend, inputs[:4], inputs.gradient)
 
 
-def decode(contestant: str, inputs: Inputs) -> Tensor:
-    """The attended values of one token; ``inputs`` hold one query and the keys up to it."""
-    query, key, value, log_forget, _ = inputs
-    if contestant == SDPA:
-        return scaled_dot_product_attention(query, key, value, enable_gqa=_grouped(inputs))
-    return threshold_relative_attention(
-        query,
-        key,
-        value,
-        log_forget,
+def _token(contestant: str, inputs: Inputs) -> Token:
+    last = inputs.last_token()
+    return partial(
+        threshold_relative_attention,
+        *last[:4],
         backend=backend(contestant),
         skip_tolerance=skip_tolerance(contestant),
-        largest_key_norm=1.01 * query.shape[-1] ** 0.5,  # keys are RMS-normalised, then perhaps rounded
+        largest_key_norm=1.01 * last.query.shape[-1] ** 0.5,  # keys are RMS-normalised, then perhaps rounded
     )
-
-
-def _grouped(inputs: Inputs) -> bool:
-    return inputs.query.shape[1] != inputs.key.shape[1]
-
-
-KINDS: dict[str, Callable[[str, Inputs], object]] = {
-    "forward": forward,
-    "forward+backward": forward_and_backward,
-    "decode": decode,
-}

@@ -1,20 +1,22 @@
 """The steps of a benchmark."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
 import torch
 
-from lengthwise.bench.contestants import REFERENCE, SDPA, backend
-from lengthwise.bench.inputs import draw
-from lengthwise.bench.kinds import KINDS
+from lengthwise.bench.arithmetic import measured_peak
+from lengthwise.bench.config import BenchConfig
+from lengthwise.bench.contestants import REFERENCE, SDPA
+from lengthwise.bench.inputs import Inputs, draw
+from lengthwise.bench.kinds import FORWARD_AND_BACKWARD, KINDS, prepare
 from lengthwise.bench.memory import measurable, peak_bytes
 from lengthwise.bench.results import Results
-from lengthwise.bench.timing import time_in_turns
+from lengthwise.bench.timing import Clock, GpuClock, Run, time_in_turns, wall_clock
+from lengthwise.bench.trial import able, reason
 from lengthwise.errors import InputError, RunError
-from lengthwise.ops.threshold_relative import BACKENDS
 
 
 class Step(NamedTuple):
@@ -25,12 +27,16 @@ class Step(NamedTuple):
 
 
 @contextmanager
-def threads(number: int) -> Iterator[None]:
-    """As many threads of torch, for a while."""
+def conditions(config: BenchConfig) -> Iterator[None]:
+    """As many threads of torch; and on CUDA in half precision its flash attention, lest it choose by length."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    flash = config.device == "cuda" and config.dtype != "float32"
     before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    torch.set_num_threads(config.threads)
     try:
-        yield
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION) if flash else nullcontext():
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -38,11 +44,11 @@ def threads(number: int) -> Iterator[None]:
 def plan(results: Results) -> list[Step]:
     """The steps that fill in ``results``, in order; whoever cannot run on this machine is left out with a note."""
     config = results.config
-    able = [name for name in dict.fromkeys((SDPA, *config.contestants)) if _able(results, name)]
-    if able == [SDPA] and set(config.contestants) - {SDPA}:
+    kinds = {name: able(results, name) for name in dict.fromkeys((SDPA, *config.contestants))}
+    if set(config.contestants) - {SDPA} and not any(kinds[name] for name in kinds if name != SDPA):
         raise InputError(" ".join(["Nobody is left to be measured.", *results.notes]))
     lengths = list(dict.fromkeys(config.lengths))
-    if REFERENCE in able and max(lengths) > config.reference_limit:
+    if kinds.get(REFERENCE) and max(lengths) > config.reference_limit:
         results.notes.append(
             f"reference is left out beyond {config.reference_limit:,} tokens, for its memory is quadratic in them; "
             "--reference-limit moves that."
@@ -50,49 +56,55 @@ def plan(results: Results) -> list[Step]:
     if not measurable(config):
         results.notes.append("Peak memory is left out: it is known on Linux only.")
     steps = []
+    if config.device == "cuda":
+        steps.append(Step("peak of the matrix units", partial(_peak, results)))
+        if config.dtype == "float32":
+            results.notes.append("sdpa is the kernel of torch's choice: its flash attention takes no float32.")
     for length in lengths:
-        names = [name for name in able if name != REFERENCE or length <= config.reference_limit]
-        steps += [Step(f"{length:,} tokens, {kind}", partial(_time, results, length, kind, names)) for kind in KINDS]
+        names = [name for name in kinds if name != REFERENCE or length <= config.reference_limit]
+        for kind in KINDS:
+            who = [name for name in names if kind in kinds[name]]
+            steps.append(Step(f"{length:,} tokens, {kind}", partial(_time, results, length, kind, who)))
         if measurable(config):
             steps += [
-                Step(f"{length:,} tokens, memory of {name}", partial(_memory, results, length, name)) for name in names
+                Step(f"{length:,} tokens, memory of {name}", partial(_memory, results, length, name))
+                for name in names
+                if FORWARD_AND_BACKWARD in kinds[name]
             ]
     return steps
 
 
-def _able(results: Results, name: str) -> bool:
-    """Whether a contestant runs on this machine, in this dtype: it is tried on a few tokens."""
-    if name == SDPA:
-        return True
-    few, why = draw(results.config, 4), ""
-    try:
-        if backend(name) not in BACKENDS:
-            raise InputError(f"this installation has no backend called {backend(name)!r}.")
-        for kind, run in KINDS.items():
-            run(name, few.last_token() if kind == "decode" else few)
-    except InputError as error:
-        why = str(error)
-    except NotImplementedError:  # what torch says of an operator that has no kernel for a device
-        why = f"it does not run on {results.config.device}."
-    note = f"{backend(name)} is left out: {why}"
-    if why and note not in results.notes:
-        results.notes.append(note)
-    return not why
+def _peak(results: Results) -> None:
+    results.peak = measured_peak(GpuClock(), results.config.device)
 
 
 def _time(results: Results, length: int, kind: str, names: list[str]) -> None:
     config, inputs = results.config, draw(results.config, length)
-    if kind == "decode":
-        inputs = inputs.last_token()
-    results.seconds.setdefault(length, {})[kind] = time_in_turns(
-        {name: partial(KINDS[kind], name, inputs) for name in names},
-        config.rounds,
-        config.budget,
-        torch.cuda.synchronize if config.device == "cuda" else lambda: None,
-    )
+    clock: Clock = GpuClock() if config.device == "cuda" else wall_clock
+    ready = {name: run for name in names if (run := _ready(results, length, kind, name, inputs))}
+    results.seconds.setdefault(length, {})[kind] = time_in_turns(ready, config.rounds, config.budget, clock)
+
+
+def _ready(results: Results, length: int, kind: str, name: str, inputs: Inputs) -> Run | None:
+    """A contestant that has run once; None, and a note, where it cannot, now or at a shorter length before."""
+    if length >= results.ends.get((name, kind), length + 1):
+        return None
+    try:
+        run = prepare(kind, name, inputs)
+        run()
+        if results.config.device == "cuda":
+            torch.cuda.synchronize()
+    except Exception as error:  # what is measured must not be lost to what is not
+        results.ends[name, kind] = length
+        why = reason(error, results.config.device)
+        results.notes.append(f"{name} is left out of {kind} from {length:,} tokens on: {why}")
+        return None
+    return run
 
 
 def _memory(results: Results, length: int, name: str) -> None:
+    if name not in results.seconds[length].get(FORWARD_AND_BACKWARD, {}):
+        return
     try:
         results.peak_bytes.setdefault(length, {})[name] = peak_bytes(results.config, name, length)
     except RunError as error:

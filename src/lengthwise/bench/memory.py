@@ -13,7 +13,7 @@ import torch
 
 from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.inputs import draw
-from lengthwise.bench.kinds import forward_and_backward
+from lengthwise.bench.kinds import FORWARD_AND_BACKWARD, prepare
 from lengthwise.errors import RunError
 
 _STATUS = Path("/proc/self/status")
@@ -39,11 +39,12 @@ def peak_bytes(config: BenchConfig, contestant: str, length: int) -> int:
 
 
 def _on_the_gpu(config: BenchConfig, contestant: str, length: int) -> int:
-    inputs = draw(config, length)
+    run = prepare(FORWARD_AND_BACKWARD, contestant, draw(config, length))
+    run()  # what is made once, such as workspaces, is there after this
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    forward_and_backward(contestant, inputs)
+    run()
     torch.cuda.synchronize()
     return torch.cuda.max_memory_allocated() - before
 
@@ -51,10 +52,12 @@ def _on_the_gpu(config: BenchConfig, contestant: str, length: int) -> int:
 def _on_the_cpu(config: BenchConfig, contestant: str, length: int) -> int:
     """Of this process. Drawing the inputs takes less beyond them than attending does, so the peak is attention's."""
     torch.set_num_threads(config.threads)
-    forward_and_backward(contestant, draw(config, min(64, length)))  # loads what it needs, and starts the threads
-    inputs = draw(config, length)
+    prepare(
+        FORWARD_AND_BACKWARD, contestant, draw(config, min(64, length))
+    )()  # loads what it needs, and starts the threads
+    run = prepare(FORWARD_AND_BACKWARD, contestant, draw(config, length))
     before = _resident("VmRSS")
-    forward_and_backward(contestant, inputs)
+    run()
     return _resident("VmHWM") - before
 
 

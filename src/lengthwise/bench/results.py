@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from lengthwise.bench.arithmetic import dense_operations
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import SDPA
+from lengthwise.bench.contestants import SDPA, skips
 
 
 @dataclass
@@ -19,6 +20,10 @@ class Results:
     """Of every turn, by length in tokens, kind and contestant."""
     peak_bytes: dict[int, dict[str, int]] = field(default_factory=dict)
     """Of forward and backward beyond the inputs, by length and contestant."""
+    peak: float | None = None
+    """Operations per second that the matrix units of the GPU were seen to do."""
+    ends: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Length from which on a contestant cannot do a kind."""
 
     def contestants(self, length: int) -> list[str]:
         """Who was measured at a length."""
@@ -34,11 +39,22 @@ class Results:
         ours, theirs = (self.median(length, kind, name) for name in (contestant, SDPA))
         return ours / theirs if ours is not None and theirs else None
 
+    def rate(self, length: int, kind: str, contestant: str) -> float | None:
+        """Operations of dense causal attention per second; effective ones, of a contestant that skips keys."""
+        seconds = self.median(length, kind, contestant)
+        return dense_operations(self.config, length, kind) / seconds if seconds else None
+
+    def fraction(self, length: int, kind: str, contestant: str) -> float | None:
+        """The rate over the peak of the matrix units."""
+        rate = self.rate(length, kind, contestant)
+        return rate / self.peak if rate is not None and self.peak else None
+
     def as_json(self) -> dict[str, Any]:
         """Everything, by length, contestant and kind."""
         return {
             "settings": self.config.model_dump(mode="json"),
             "notes": self.notes,
+            "peak_operations_per_second": self.peak,
             "lengths": {
                 str(length): {name: self._row(length, name) for name in self.contestants(length)}
                 for length in self.seconds
@@ -50,8 +66,11 @@ class Results:
             kind: {
                 "median_seconds": self.median(length, kind, contestant),
                 "ratio_to_sdpa": self.ratio(length, kind, contestant),
+                "dense_operations_per_second": self.rate(length, kind, contestant),
+                "fraction_of_peak": self.fraction(length, kind, contestant),
                 "seconds": times[contestant],
             }
             for kind, times in self.seconds[length].items()
+            if contestant in times
         }
-        return row | {"peak_bytes": self.peak_bytes.get(length, {}).get(contestant)}
+        return {"skips_keys": skips(contestant)} | row | {"peak_bytes": self.peak_bytes.get(length, {}).get(contestant)}

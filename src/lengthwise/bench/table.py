@@ -1,13 +1,16 @@
 """The table for the terminal."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from lengthwise.bench.contestants import SDPA
-from lengthwise.bench.kinds import KINDS
+from lengthwise.bench.arithmetic import PEAK_SIZE
+from lengthwise.bench.contestants import SDPA, skips
+from lengthwise.bench.kinds import FORWARD_AND_BACKWARD, KINDS
 from lengthwise.bench.results import Results
 
 _HEADINGS = {"forward": "\nforward", "forward+backward": "forward +\nbackward", "decode": "\none token"}
@@ -16,6 +19,10 @@ _CAPTION = (
     "faster[/], above 1× slower. One token is a query against as many cached keys. Memory is the peak of forward + "
     "backward beyond the inputs."
 )
+_RATES = (
+    " TFLOP/s count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), for "
+    "whoever skips keys too: those are [bold]effective[/]."
+)
 
 
 class ResultsTable:
@@ -23,6 +30,7 @@ class ResultsTable:
 
     def __init__(self, results: Results, title: str) -> None:
         self.results, self.title = results, title
+        self.on_gpu = results.config.device == "cuda"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The tables for the width there is."""
@@ -34,29 +42,51 @@ class ResultsTable:
             for kind in KINDS:
                 yield self._table([kind])
                 yield ""
-        yield Text.from_markup(_CAPTION, style="dim")
+        yield Text.from_markup(_CAPTION + self._rates(), style="dim")
+
+    def _rates(self) -> str:
+        """What the caption says of rates, which are shown of a GPU."""
+        if not self.on_gpu:
+            return ""
+        if (peak := self.results.peak) is None:
+            return _RATES
+        of = f"the {peak / 1e12:,.0f} TFLOP/s of a bfloat16 product of {PEAK_SIZE:,} × {PEAK_SIZE:,} matrices"
+        return f"{_RATES} Per cent are of {of}, measured just before."
 
     def _table(self, kinds: list[str]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("\n")
+        cells: list[Callable[[int, str], Text]] = []
         for kind in kinds:
             table.add_column(_HEADINGS[kind], justify="right", no_wrap=True)
-        memory = "forward+backward" in kinds
-        if memory:
+            cells.append(partial(self._time, kind))
+            if self.on_gpu:
+                table.add_column("\nTFLOP/s", justify="right", no_wrap=True)
+                cells.append(partial(self._rate, kind))
+        if FORWARD_AND_BACKWARD in kinds:
             table.add_column("\nmemory", justify="right", no_wrap=True)
+            cells.append(self._memory)
         for length in self.results.seconds:
             table.add_row(Text(f"{length:,} tokens", "bold"))
             for name in self.results.contestants(length):
-                cells = [self._time(length, kind, name) for kind in kinds]
-                table.add_row(Text(name), *cells, *([self._memory(length, name)] if memory else []))
+                table.add_row(Text(name), *(cell(length, name) for cell in cells))
         return table
 
-    def _time(self, length: int, kind: str, name: str) -> Text:
+    def _time(self, kind: str, length: int, name: str) -> Text:
         seconds, ratio = self.results.median(length, kind, name), self.results.ratio(length, kind, name)
-        if seconds is None or ratio is None:
+        if seconds is None:
             return Text("–", "dim")
+        if ratio is None:
+            return Text(f"{_three_digits(1e3 * seconds)}       ")
         style = "dim" if name == SDPA else "bold green" if ratio < 1 else "yellow" if ratio < 2 else "red"
         return Text.assemble(_three_digits(1e3 * seconds), " ", (f"{_three_digits(ratio)}×".rjust(6), style))
+
+    def _rate(self, kind: str, length: int, name: str) -> Text:
+        rate, fraction = self.results.rate(length, kind, name), self.results.fraction(length, kind, name)
+        if rate is None:
+            return Text("–", "dim")
+        share = "" if fraction is None else f" {_three_digits(100 * fraction)}%".rjust(7)
+        return Text.assemble(("effective " if skips(name) else "", "dim"), _three_digits(rate / 1e12), (share, "dim"))
 
     def _memory(self, length: int, name: str) -> Text:
         size = self.results.peak_bytes.get(length, {}).get(name)

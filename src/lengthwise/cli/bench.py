@@ -8,49 +8,73 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.measure import plan, threads
+from lengthwise.bench.config import ON_CUDA, BenchConfig
+from lengthwise.bench.contestants import DEFAULT
+from lengthwise.bench.measure import conditions, plan
 from lengthwise.bench.results import Results
 from lengthwise.bench.table import ResultsTable
+from lengthwise.bench.trial import out_of_memory
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
 from lengthwise.errors import InputError, RunError
 from lengthwise.experiments.environment import environment
 from lengthwise.files import write_json
 
-DEFAULT = BenchConfig()
+ON_CPU = BenchConfig()
 
 
 def bench(
-    lengths: Annotated[str, typer.Option(help="Tokens: 512,2048 or, doubling, 512:8192.")] = "512:8192",
+    lengths: Annotated[
+        str | None,
+        typer.Option(
+            help="Tokens: 512,2048 or, doubling, 512:8192. Default: 512:8192, on CUDA 1024:131072.", show_default=False
+        ),
+    ] = None,
     contestants: Annotated[
         list[str] | None,
         typer.Option(
             "--contestant",
             "-c",
-            help="Whom to measure beside sdpa: native, blockwise, either with -no-skipping, reference. Repeatable. "
-            f"Default: {', '.join(DEFAULT.contestants[1:])}.",
+            help="Whom to measure beside sdpa: native, triton, blockwise, each with -no-skipping too, flex, "
+            f"fla-forgetting, reference. Repeatable. Default: {', '.join(DEFAULT['cpu'][1:])}; "
+            f"on CUDA {', '.join(DEFAULT['cuda'][1:])}.",
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Sequences.")] = DEFAULT.batch,
-    heads: Annotated[int, typer.Option(help="Heads of the queries.")] = DEFAULT.heads,
+    batch: Annotated[int, typer.Option(help="Sequences.")] = ON_CPU.batch,
+    heads: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Heads of the queries. Default: {ON_CPU.heads}, on CUDA {ON_CUDA['heads']}.", show_default=False
+        ),
+    ] = None,
     kv_heads: Annotated[
         int | None, typer.Option(help="Heads of keys and values. Default: as many.", show_default=False)
     ] = None,
-    head_dim: Annotated[int, typer.Option(help="Numbers in a query or a key.")] = DEFAULT.head_dim,
-    dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = DEFAULT.dtype,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = DEFAULT.device,
+    head_dim: Annotated[int, typer.Option(help="Numbers in a query or a key.")] = ON_CPU.head_dim,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help=f"float32, bfloat16 or float16. Default: {ON_CPU.dtype}, on CUDA {ON_CUDA['dtype']}.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = ON_CPU.device,
     threads: Annotated[
         int | None, typer.Option(help="Threads on the CPU. Default: torch's choice.", show_default=False)
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = DEFAULT.rounds,
+    rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = ON_CPU.rounds,
     budget: Annotated[
-        float, typer.Option(help="Seconds, per length and kind, after which no round begins beyond the third.")
-    ] = DEFAULT.budget,
+        float | None,
+        typer.Option(
+            help="Seconds, per length and kind, after which no round begins beyond the third. "
+            f"Default: {ON_CPU.budget:g}, on CUDA {ON_CUDA['budget']:g}.",
+            show_default=False,
+        ),
+    ] = None,
     reference_limit: Annotated[
         int, typer.Option(help="Most tokens for the reference: its memory is quadratic.")
-    ] = DEFAULT.reference_limit,
+    ] = ON_CPU.reference_limit,
     out: Annotated[Path | None, typer.Option(help="A JSON file for all times.", show_default=False)] = None,
 ) -> None:
     """Measure time and memory of threshold relative attention beside torch's own, on this machine.
@@ -59,11 +83,21 @@ def bench(
 
     Ctrl-C stops, and shows what was measured.
     """
-    given: dict[str, Any] = {"lengths": options.parse_lengths(lengths), "batch": batch, "heads": heads}
-    given |= {"kv_heads": kv_heads, "head_dim": head_dim, "dtype": dtype, "device": device, "rounds": rounds}
-    given |= {"budget": budget, "reference_limit": reference_limit}
-    given |= {"contestants": contestants} if contestants else {}
-    given |= {"threads": threads} if threads is not None else {}
+    given: dict[str, Any] = {
+        "lengths": None if lengths is None else options.parse_lengths(lengths),
+        "contestants": contestants or None,
+        "batch": batch,
+        "heads": heads,
+        "kv_heads": kv_heads,
+        "head_dim": head_dim,
+        "dtype": dtype,
+        "device": device,
+        "threads": threads,
+        "rounds": rounds,
+        "budget": budget,
+        "reference_limit": reference_limit,
+    }
+    given = {key: value for key, value in given.items() if value is not None}
     config = BenchConfig.read(given)
     if out is not None:
         _check_writable(out)
@@ -74,7 +108,7 @@ def bench(
         errors.print("Stopped; this is what was measured." if results.seconds else "Stopped; nothing was measured yet.")
         raise typer.Exit(130) from None
     except RuntimeError as error:
-        if "memory" not in str(error):
+        if not out_of_memory(error):
             raise
         raise RunError(
             "There is not enough memory for the next length; leave it out of --lengths, or lower --reference-limit."
@@ -85,8 +119,9 @@ def bench(
 
 
 def _measure(results: Results) -> None:
-    with threads(results.config.threads):
-        steps = plan(results)
+    with conditions(results.config):
+        with errors.status("Finding out who runs here."):  # what is compiled takes its time
+            steps = plan(results)
         columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn()
         # Drawn between the steps only: a display that refreshes itself would take time from what is timed.
         with Progress(*columns, console=errors, auto_refresh=False, transient=True) as progress:
@@ -104,7 +139,7 @@ def _show(results: Results, out: Path | None) -> None:
     shape = f"batch {config.batch}, {config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
     console.print(ResultsTable(results, f"{shape}, {place}"))
     for note in results.notes:
-        console.print(note, highlight=False)
+        console.print(note, highlight=False, markup=False)
     if out is None:
         return
     try:

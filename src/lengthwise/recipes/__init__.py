@@ -3,13 +3,14 @@
 from lengthwise.errors import InputError
 from lengthwise.recipes.addition import ADDITION
 from lengthwise.recipes.flip_flop import FLIP_FLOP
+from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
-_ALL = (FLIP_FLOP, ADDITION, ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP)
+_ALL = (FLIP_FLOP, FLIP_FLOP_PAPER, ADDITION, ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 

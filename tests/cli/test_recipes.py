@@ -1,0 +1,71 @@
+"""The shipped recipes are what they say, and run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lengthwise import recipes
+from lengthwise.experiments.config import RunConfig
+
+Call = Callable[..., Any]
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_every_recipe_resolves(name: str) -> None:
+    recipe = recipes.find(name)
+    config = RunConfig.read(recipe.settings)
+    assert recipe.learning_rates
+    for rate in recipe.learning_rates:
+        config.vary(train={"learning_rate": rate})
+
+
+def test_the_papers_setting_is_that_of_its_code() -> None:
+    config = RunConfig.read(recipes.find("flip-flop-paper").settings)
+    assert (config.model.mechanism, config.model.paper_faithful, config.model.dropout) == (
+        "threshold-relative",
+        True,
+        0.01,
+    )
+    assert (config.train.warmup_steps, config.train.schedule, config.train.learning_rate) == (0, "cosine", 1e-4)
+    assert config.train.steps * config.train.batch_size == 1_600_000  # the training set, once
+
+
+def test_the_papers_test_sets_have_their_sizes() -> None:
+    config = RunConfig.read(recipes.find("flip-flop-paper").settings)
+    trained_at, evaluate = config.train.length, config.evaluate
+    for split, size in {"validation": 16_000, "dense": 4_000, "sparse": 160_000}.items():
+        numbers = [evaluate.sequences_at(length, split, trained_at=trained_at) for length in evaluate.lengths]
+        assert numbers == [size, 1_000, 500, 250]
+
+
+def test_the_papers_setting_runs(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--steps", 2, "--length", 16, "--lengths", "16,32", "--set", "model.dim=16", "--set", "train.batch_size=2"]
+    small += ["--set", "evaluate.sequences=4", "--set", "train.device=cpu", "--set", "train.log_every=1"]
+    answer = lengthwise("run", "flip-flop-paper", *small, "--out", tmp_path)
+    assert answer.code == 0, answer.error
+    held = json.loads((tmp_path / "config.json").read_text())["config"]
+    assert (held["task"], held["model"]["layers"], held["train"]["clip_norm"]) == ("flip-flop", 4, 0.0)
+    points = json.loads((tmp_path / "result.json").read_text())["evaluation"]
+    assert {(point["split"], point["length"], point["sequences"]) for point in points} == {
+        (split, length, 4) for split in ("validation", "dense", "sparse") for length in (16, 32)
+    }
+
+
+def test_a_run_knows_the_size_of_every_test_set(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--steps", 2, "--length", 16, "--lengths", "8,16,32", "--set", "model.dim=16", "--out", tmp_path]
+    small += ["--set", "train.batch_size=2", "--set", "train.device=cpu", "--set", "evaluate.tokens=128"]
+    small += ["--set", "evaluate.sequences={validation = 16, dense = 2}", "--set", "evaluate.sequences.sparse=160"]
+    answer = lengthwise("run", "flip-flop-paper", *small)
+    assert answer.code == 0, answer.error
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["trained"]["validation"]["sequences"] == 16
+    points = {(point["split"], point["length"]): point["sequences"] for point in result["evaluation"]}
+    sizes = {"validation": (16, 16, 4), "dense": (2, 2, 2), "sparse": (160, 160, 4)}
+    assert points == {(split, length): of[at] for split, of in sizes.items() for at, length in enumerate((8, 16, 32))}
+    assert lengthwise("run", "flip-flop-paper", *small, "--resume").code == 0
+    for other in ("evaluate.sequences=512", "evaluate.sequences.dense=3"):  # the first is what it is by default
+        answer = lengthwise("run", "flip-flop-paper", *small, "--set", other, "--resume")
+        assert "evaluate.sequences is {'validation': 16, 'dense': 2, 'sparse': 160} there" in answer.error
