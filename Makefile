@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu oracles lint benchmark benchmark-gpu sanitize browser clean
+.PHONY: demo test test-gpu oracles lint benchmark gpu benchmark-gpu sanitize browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -32,8 +32,11 @@ benchmark: $(READY)  ## The operator against the reference and against torch's o
 	$(BIN)/lengthwise bench
 	$(BIN)/python benchmarks/threshold_relative.py
 
+gpu: test-gpu benchmark-gpu  ## On an NVIDIA GPU, all there is to do: test, search for tile sizes, measure; the table comes last.
+
 HEAD_DIM := 64
 benchmark-gpu: $(READY)  ## On an NVIDIA GPU: the Triton kernels beside torch's flash attention, FlexAttention and others.
+	$(BIN)/python benchmarks/threshold_relative.py --device cuda
 	$(BIN)/lengthwise bench --device cuda --head-dim $(HEAD_DIM) --out runs/benchmark-gpu-$(HEAD_DIM).json
 
 # Scratch memory is filled with NaN. What fails says how to repeat it; other SEEDs give other cases.

@@ -1,5 +1,6 @@
 """Tiny language models, built and saved as anyone would, for the tests that take Hugging Face models."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ import torch
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+# Before anything imports Triton: without a GPU, its kernels are tested in Python.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 WORDS = 60
 SPECIAL = {"unk_token": "<unk>", "bos_token": "<s>", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 

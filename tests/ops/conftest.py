@@ -13,8 +13,6 @@ from lengthwise import threshold_relative_attention
 from lengthwise.ops.threshold_relative import native, reference
 
 GPU = torch.cuda.is_available()
-if not GPU:
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: its kernels then run in Python
 Inputs = dict[str, Tensor]
 """``query``, ``key``, ``value``, ``log_forget``, and ``gradient``, the one that arrives at the output."""
 ARGUMENTS = ("query", "key", "value", "log_forget")
