@@ -39,6 +39,26 @@ def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) ->
     assert without_time[0] == without_time[1]
 
 
+def test_a_killed_comparison_leaves_no_worker_behind(tiny: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    more = ["-a", "softmax+rope", "--learning-rates", "1e-3", "--seeds", "1", "--steps", "100000", "--out", str(out)]
+    every = [sys.executable, "-m", "lengthwise", "compare", "flip-flop", *tiny, *more]
+    process = subprocess.Popen(every, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    metrics = out / "runs" / "softmax+rope" / "rate-0.001" / "seed-0" / "metrics.jsonl"
+    while last_line(metrics) is None:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    written = None
+    for _ in range(100):
+        time.sleep(0.3)  # many of its steps
+        before, written = written, metrics.stat().st_size
+        if before == written:
+            return
+    raise AssertionError("a worker goes on training without its parent")
+
+
 def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tmp_path: Path) -> None:
     """The system refuses to write files beyond a size, as a full disk does."""
     subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)

@@ -4,9 +4,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -73,6 +75,7 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
 def _work(job: Job) -> None:
     """What a worker does; what it prints goes to log.txt in the run's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     log = os.open(job.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -84,6 +87,14 @@ def _work(job: Job) -> None:
     except LengthwiseError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)
+
+
+def _end_with_the_parent() -> None:
+    """A parent that is killed cannot stop its workers, and whoever resumes would find them in the folders."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _reason(job: Job, exitcode: int) -> str:
