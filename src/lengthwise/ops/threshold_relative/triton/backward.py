@@ -76,21 +76,24 @@ def rows_kernel(
     last, in_sight = stop.to(tl.int32) // N, (first + 1) // N
     newest = tl.cdiv(tl.minimum(first + M, keys), N)
     newer, d_slope = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
+    rest, distance = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
     d_q = tl.zeros([M, WIDTH], tl.float32)
     for step in range(newest - in_sight):
-        newer, d_slope, d_q = differentiate(
+        newer, d_slope, rest, distance, d_q = differentiate(
             q, slope, grad, inner, shift, share, begin, position, inside, k, key.token, v, value.token, oldest,
-            newest - 1 - step, keys, width, limit, scale, newer, d_slope, d_q, d_key, d_value, counts,
+            newest - 1 - step, keys, width, limit, scale, newer, d_slope, rest, distance, d_q, d_key, d_value, counts,
             WIDTH, WHOLE, DOCUMENTS, True, INTERPRET, ATOMIC, N, BY_PRODUCT,
         )  # fmt: skip
     for step in range(in_sight - last):
-        newer, d_slope, d_q = differentiate(
+        newer, d_slope, rest, distance, d_q = differentiate(
             q, slope, grad, inner, shift, share, begin, position, inside, k, key.token, v, value.token, oldest,
-            in_sight - 1 - step, keys, width, limit, scale, newer, d_slope, d_q, d_key, d_value, counts,
+            in_sight - 1 - step, keys, width, limit, scale, newer, d_slope, rest, distance, d_q, d_key, d_value, counts,
             WIDTH, WHOLE, DOCUMENTS, False, INTERPRET, ATOMIC, N, BY_PRODUCT,
         )  # fmt: skip
     store(at(d_query, batch, head % heads), d_query.token, row, inside, width, d_q * scale, WIDTH)
-    tl.store(d_log_forget + tl.cast(head, tl.int64) * queries + row, d_slope, mask=inside)
+    # The gradients of a row's logits add up to 0, but for the rounding of its output; a gate multiplies what is left by
+    # the distance, so that is taken off again.
+    tl.store(d_log_forget + tl.cast(head, tl.int64) * queries + row, d_slope - rest * distance, mask=inside)
 
 
 @triton.jit(do_not_specialize=["queries", "keys", "first_row", "past_row", "counted_rows", "key_tiles"])
@@ -267,6 +270,8 @@ def differentiate(
     scale,
     newer,
     d_slope,
+    rest,
+    distance,
     d_q,
     d_key,
     d_value,
@@ -291,7 +296,10 @@ def differentiate(
         q, slope, grad, inner, shift, share, begin, position, k, v, oldest, at_key, there, limit, scale, newer,
         DOCUMENTS, DIAGONAL, INTERPRET, BY_PRODUCT,
     )  # fmt: skip
-    d_slope += newer * tl.sum(d_logits, 1) + tl.sum(d_logits * within, 1)
+    left = tl.sum(d_logits, 1)
+    d_slope += newer * left + tl.sum(d_logits * within, 1)
+    rest += left
+    distance += newer * tl.sum(weights, 1) + tl.sum(weights * within, 1)
     d_logits = d_logits.to(k.dtype)
     d_q += dot(d_logits, k, INTERPRET)
     if ATOMIC:
@@ -301,4 +309,4 @@ def differentiate(
         tl.atomic_add(d_value + into, dot(tl.trans(weights.to(v.dtype)), grad, INTERPRET), mask=mask, sem="relaxed")
         d_k = dot(tl.trans(d_logits), q, INTERPRET) * scale
         tl.atomic_add(d_key + into, d_k, mask=mask, sem="relaxed")
-    return newer + count, d_slope, d_q
+    return newer + count, d_slope, rest, distance, d_q
