@@ -52,5 +52,5 @@ for queries in (500, 1):
 for deterministic in (False, True):
     torch.use_deterministic_algorithms(deterministic)
     inputs = launch.Inputs(tensors[0], key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24)
-    launch.backward(inputs, tensors[0], key, tensors[0].float(), torch.empty(3, 1, 4, 500))
+    launch.backward(inputs, tensors[0], key, tensors[0].float(), torch.empty(4, 1, 4, 500))
 json.dump(found, sys.stdout)

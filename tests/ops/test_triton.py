@@ -118,31 +118,18 @@ def test_any_layout_in_memory_within_budget(draw, assert_within_budget, triton, 
 
 
 @pytest.mark.parametrize("sizes", [(130, 1), (129, 2), (100, 31), (64, 67)])
-def test_chunks_keep_the_same_keys(draw, integers, triton, sizes):
+def test_chunks_keep_the_same_keys(draw, triton, sizes):
     """The threshold is a score that occurs, to the last bit: whoever rounds otherwise keeps another key."""
     inputs = draw(131, heads=1, head_dim=33)
     scores = inputs["query"][0, 0].float() @ inputs["key"][0, 0].float().mT
-    whole_counts, ends = {}, [0, sizes[0], 131]
+    inputs["log_forget"] = torch.zeros(1, 1, 131)
     for row, column in ((130, 7), (129, 65), (130, 128)):
-        threshold = scores[row, column].item() * 0.25
-        counts = inputs | {"value": torch.ones_like(inputs["value"]), "log_forget": torch.zeros(1, 1, 131)}
-        counts["value"] = torch.randn(counts["value"].shape, generator=torch.Generator().manual_seed(0))
-        whole_counts = attend(counts, threshold=threshold, scale=0.25, skip_tolerance=0.0)
-        parts = [
-            attend(
-                {
-                    "query": counts["query"][:, :, start:end],
-                    "key": counts["key"][:, :, :end],
-                    "value": counts["value"][:, :, :end],
-                    "log_forget": counts["log_forget"][:, :, start:end],
-                },
-                threshold=threshold,
-                scale=0.25,
-                skip_tolerance=0.0,
-            )
-            for start, end in pairwise(ends)
-        ]
-        torch.testing.assert_close(torch.cat(parts, 2), whole_counts, rtol=0, atol=1e-5)
+        options = {"threshold": scores[row, column].item() * 0.25, "scale": 0.25, "skip_tolerance": 0.0}
+        parts = []
+        for start, end in pairwise((0, sizes[0], 131)):
+            of_queries = {name: inputs[name][:, :, start:end] for name in ("query", "log_forget")}
+            parts.append(attend({name: inputs[name][:, :, :end] for name in ("key", "value")} | of_queries, **options))
+        torch.testing.assert_close(torch.cat(parts, 2), attend(inputs, **options), rtol=0, atol=1e-5)
 
 
 def test_skipping_stays_within_its_tolerance_and_visits_less(draw, triton):

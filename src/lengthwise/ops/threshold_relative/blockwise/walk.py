@@ -21,6 +21,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
+
 TILE = 64
 """Queries and keys in a tile."""
 TOGETHER = 64
@@ -123,9 +125,7 @@ class Rows:
     """Rows of a (batch, heads, tokens, D) tensor of any strides, gathered without copying the tensor first."""
 
     def __init__(self, tensor: Tensor) -> None:
-        if tensor.stride(-1) != 1 and tensor.shape[-1] > 1:
-            tensor = tensor.contiguous()
-        self.tensor = tensor.detach()
+        self.tensor = tensor = with_contiguous_rows(tensor)
         strides = tensor.stride()[:3]
         unit = math.gcd(*strides) or 1
         self.heads = tensor.shape[1]

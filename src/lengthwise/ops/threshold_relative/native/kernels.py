@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
 from lengthwise.ops.threshold_relative.documents import first_of_document
 from lengthwise.ops.threshold_relative.native.library import Arguments, Finding, Rows, call
 
@@ -21,7 +22,7 @@ class Inputs:
         scale: float,
         skip_tolerance: float,
     ) -> None:
-        self.query, self.key = _rows(query), _rows(key)
+        self.query, self.key = with_contiguous_rows(query), with_contiguous_rows(key)
         self.log_forget = log_forget.to(torch.float32).contiguous()
         self.limit, self.scale, self.skip_tolerance = limit, scale, skip_tolerance
         self.documents: tuple[Tensor, ...] = ()
@@ -52,7 +53,7 @@ def empty_results(query: Tensor) -> tuple[Tensor, Tensor]:
 
 def forward(inputs: Inputs, value: Tensor, largest_key_norm: float) -> tuple[tuple[Tensor, Tensor], Finding]:
     """Output and rows as in :func:`empty_results`; a negative ``largest_key_norm`` is not known."""
-    value = _rows(value)
+    value = with_contiguous_rows(value)
     output, rows = empty_results(inputs.query)
     arguments = inputs.arguments(value, output, rows)
     arguments.largest_key_norm = largest_key_norm
@@ -63,7 +64,7 @@ def backward(
     inputs: Inputs, gradient: Tensor, value: Tensor, output: Tensor, rows: Tensor
 ) -> tuple[tuple[Tensor, ...], Finding]:
     """Float32 gradients of query, key, value and log_forget."""
-    value, gradient = _rows(value), gradient.to(torch.float32).contiguous()
+    value, gradient = with_contiguous_rows(value), gradient.to(torch.float32).contiguous()
     d_query, d_log_forget = torch.empty(inputs.query.shape), torch.empty(inputs.log_forget.shape)
     *of_keys, width = inputs.key.shape
     padded = (width + 15) // 16 * 16  # the kernels add whole registers
@@ -74,9 +75,3 @@ def backward(
     arguments.d_log_forget = d_log_forget.data_ptr()
     finding = call("backward", arguments)
     return (d_query, d_key[..., :width], d_value[..., :width], d_log_forget), finding
-
-
-def _rows(tensor: Tensor) -> Tensor:
-    """The tensor itself where its last dimension is contiguous, whatever the other strides."""
-    tensor = tensor.detach()
-    return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()

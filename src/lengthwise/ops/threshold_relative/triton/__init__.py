@@ -16,6 +16,7 @@ from lengthwise.errors import InputError
 
 __all__ = ["DTYPES", "attend", "missing"]
 
+INSTALLED = importlib.util.find_spec("triton") is not None
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 WIDEST = 256
 """Numbers in a head at most."""
@@ -36,7 +37,7 @@ torch.library.define(
 def missing(query: Tensor) -> str | None:
     """Why the kernels cannot take a query, in one sentence, or None."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    if importlib.util.find_spec("triton") is None:
+    if not INSTALLED:
         return "Triton is not installed; install lengthwise[triton]."
     if query.device.type != ("cpu" if interpreted else "cuda"):
         place = "tensors on the CPU, since TRITON_INTERPRET is set," if interpreted else "CUDA tensors"
@@ -73,14 +74,13 @@ def attend(
     output, _, rows = operator(
         query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound, differentiable
     )
-    position = torch.arange(key.shape[2] - query.shape[2], key.shape[2], device=query.device)
-    return output, (position // 64 - rows[2].long() // 64 + 1).to(torch.int32)
+    return output, rows[3].to(torch.int32)
 
 
 def empty_results(query: Tensor, precise: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The output; it in float32 where ``precise``, else nothing; (3, batch, heads, queries) in float32."""
+    """The output; it in float32 where ``precise``, else nothing; (4, batch, heads, queries) in float32."""
     unrounded = empty_like(query, torch.float32) if precise else query.new_empty(0, dtype=torch.float32)
-    return empty_like(query, query.dtype), unrounded, query.new_empty((3, *query.shape[:3]), dtype=torch.float32)
+    return empty_like(query, query.dtype), unrounded, query.new_empty((4, *query.shape[:3]), dtype=torch.float32)
 
 
 def empty_like(query: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.tuning import BACKWARD, CHOSEN_BY, fitting
-from lengthwise.ops.threshold_relative.triton.walk import at, dot, load, logits_and_kept, slopes, store
+from lengthwise.ops.threshold_relative.triton.walk import at, dot, load, logits_and_kept, slopes, store, visible_keys
 
 
 @triton.autotune(
@@ -232,11 +232,7 @@ def weigh(
     BY_PRODUCT: tl.constexpr,
 ):
     """The weights of a tile (M, N), the gradient of its logits, and the counts of kept keys in it: newer ones, all."""
-    visible = there[None, :]
-    if DIAGONAL:
-        visible = visible & (at_key[None, :] <= position[:, None])
-    if DOCUMENTS:
-        visible = visible & (begin[:, None] == tl.load(oldest + at_key, mask=there, other=-1)[None, :])
+    visible = visible_keys(at_key, there, begin, position, oldest, DIAGONAL, DOCUMENTS)
     MASKED: tl.constexpr = DIAGONAL or DOCUMENTS
     start = slope * newer - shift
     logits, kept, _, within, count = logits_and_kept(

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.forward import visit
-from lengthwise.ops.threshold_relative.triton.walk import LOG2_E, at, keys_to_go, slopes, tiles_to_go
+from lengthwise.ops.threshold_relative.triton.walk import at, bounds, keys_to_go, slopes, tiles_to_go
 
 RANGES = tl.constexpr(128)
 """At most so many of them."""
@@ -76,13 +76,8 @@ def range_kernel(
     if DOCUMENTS:
         begin = tl.load(oldest + position, mask=inside, other=2147483647)
         start = tl.maximum(start, tl.min(begin, 0))
-    wide = q.to(tl.float32)
-    bound = tl.sqrt(tl.sum(wide * wide, 1)) * (scale * LOG2_E)
-    if NORMS:
-        of_keys = key_norm + tl.cast(tl.program_id(1), tl.int64) * keys
-        bound *= tl.load(of_keys + position, mask=inside, other=0.0)
-    else:
-        bound *= largest_key_norm
+    of_keys = tl.cast(tl.program_id(1), tl.int64) * keys
+    bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
 
     of_all = tl.cast(tl.num_programs(1), tl.int64) * group * queries * RANGES
     found += tl.cast(every, tl.int64) * RANGES
@@ -127,7 +122,7 @@ def range_kernel(
         tl.store(broken_sums + into, broken, mask=inside[:, None])
 
 
-@triton.jit(do_not_specialize=["queries", "ranges"])
+@triton.jit(do_not_specialize=["queries", "keys", "ranges"])
 def together_kernel(
     sums,
     broken_sums,
@@ -139,6 +134,7 @@ def together_kernel(
     heads,
     group,
     queries,
+    keys,
     width,
     ranges,
     tolerance,
@@ -178,3 +174,4 @@ def together_kernel(
     tl.store(rows + every, largest)
     tl.store(rows + tl.num_programs(0) + every, total)
     tl.store(rows + 2 * tl.num_programs(0) + every, visited)
+    tl.store(rows + 3 * tl.num_programs(0) + every, (keys - queries + row) // 64 - visited.to(tl.int32) // 64 + 1)

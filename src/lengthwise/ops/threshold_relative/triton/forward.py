@@ -5,8 +5,8 @@ import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.tuning import CHOSEN_BY, FORWARD, fitting
 from lengthwise.ops.threshold_relative.triton.walk import (
-    LOG2_E,
     at,
+    bounds,
     dot,
     keys_to_go,
     load,
@@ -14,6 +14,7 @@ from lengthwise.ops.threshold_relative.triton.walk import (
     slopes,
     store,
     tiles_to_go,
+    visible_keys,
 )
 
 
@@ -51,7 +52,7 @@ def forward_kernel(
     N: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """Output, and in ``rows`` the shift of each query's logits, its denominator and the oldest key it has visited.
+    """Output, and in ``rows`` of each query the logits' shift, the denominator, the oldest key visited and the tiles.
 
     Programs run over tiles of queries, the longest walks first, and over batch and heads. Where logits can overflow or
     the output is not finite, the program says so in ``careful``, and the same kernel with ``CAREFUL`` does those tiles
@@ -76,13 +77,8 @@ def forward_kernel(
     if DOCUMENTS:
         begin = tl.load(oldest + position, mask=inside, other=2147483647)
 
-    wide = q.to(tl.float32)
-    bound = tl.sqrt(tl.sum(wide * wide, 1)) * (scale * LOG2_E)
-    if NORMS:
-        of_keys = key_norm + tl.cast(batch * (heads // group) + key_head, tl.int64) * keys
-        bound *= tl.load(of_keys + position, mask=inside, other=0.0)
-    else:
-        bound *= largest_key_norm
+    of_keys = tl.cast(batch * (heads // group) + key_head, tl.int64) * keys
+    bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
     # Weights go to the second product in the dtype of the values, and float16 ends at 2 ** 16.
     HALF: tl.constexpr = DTYPE == "float16"
     shift = tl.maximum(bound - 15.0, 0.0) if HALF else tl.zeros([M], tl.float32)
@@ -137,6 +133,7 @@ def forward_kernel(
     tl.store(rows, shift, mask=inside)
     tl.store(rows + of_all, total, mask=inside)
     tl.store(rows + 2 * of_all, end * N, mask=inside)
+    tl.store(rows + 3 * of_all, position // 64 - end * N // 64 + 1, mask=inside)
 
 
 @triton.jit
@@ -174,11 +171,7 @@ def visit(
     there = (at_key >= 0) & (at_key < keys)
     k = load(key, key_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
     v = load(value, value_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)
-    visible = there[None, :]
-    if DIAGONAL:
-        visible = visible & (at_key[None, :] <= position[:, None])
-    if DOCUMENTS:
-        visible = visible & (begin[:, None] == tl.load(oldest + at_key, mask=there, other=-1)[None, :])
+    visible = visible_keys(at_key, there, begin, position, oldest, DIAGONAL, DOCUMENTS)
     MASKED: tl.constexpr = DIAGONAL or DOCUMENTS
     start = slope * newer - (0.0 if CAREFUL else shift)
     logits, kept, ones, _, count = logits_and_kept(

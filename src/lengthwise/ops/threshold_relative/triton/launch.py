@@ -41,6 +41,7 @@ class Inputs:
         self.query, self.key = query.detach(), key.detach()
         self.batch, self.heads, self.queries, self.width = query.shape
         self.kv_heads, self.keys = key.shape[1:3]
+        self.padded = max(16, triton.next_power_of_2(self.width))
         gates = log_forget.detach().to(torch.float32).contiguous()
         self.arguments: dict[str, Any] = {
             "query": Rows.of(query),
@@ -55,9 +56,6 @@ class Inputs:
             "width": self.width,
             "limit": limit,
             "scale": scale,
-        }
-        self.padded = max(16, triton.next_power_of_2(self.width))
-        self.arguments |= {
             "WIDTH": self.padded,
             "WHOLE": self.padded == self.width,
             "DOCUMENTS": document_ids is not None,
@@ -76,6 +74,10 @@ class Inputs:
         bound = {"key_norm": norms, "largest_key_norm": largest_key_norm, "NORMS": not known}
         return bound | {"tolerance": self.tolerance}
 
+    def grid(self, meta: dict[str, Any]) -> tuple[int, int]:
+        """Tiles of queries, and batch and heads."""
+        return triton.cdiv(self.queries, meta["M"]), self.batch * self.heads
+
     def empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return self.query.new_empty(shape, dtype=dtype)
 
@@ -89,9 +91,10 @@ def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
 def forward(
     inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tensor, unrounded: Tensor, rows: Tensor
 ) -> None:
-    """Fills the output, the same in float32 if there is room for it, and for each row three numbers.
+    """Fills the output, the same in float32 if there is room for it, and for each row four numbers.
 
-    These are the shift of its logits, its denominator, and the position of the oldest key it has visited.
+    These are the shift of its logits, its denominator, the position of the oldest key it has visited, and how many
+    tiles of 64 keys there are from that one on.
     """
     precise = unrounded.numel() > 0
     arguments = inputs.arguments | inputs.horizon(largest_key_norm) | {"value": Rows.of(value), "rows": rows}
@@ -99,14 +102,10 @@ def forward(
     if inputs.queries <= FEW:
         _decode(inputs, arguments)
         return
-    every = inputs.batch * inputs.heads
-    arguments["careful"] = inputs.empty(every, 2 * triton.cdiv(inputs.queries, 128), dtype=torch.int32)
-
-    def grid(meta: dict[str, Any]) -> tuple[int, int]:
-        return triton.cdiv(inputs.queries, meta["M"]), every
-
-    run(forward_kernel, grid, arguments | {"CAREFUL": False})
-    run(forward_kernel.fn, grid, arguments | inputs.fixed | {"CAREFUL": True})
+    flags = inputs.batch * inputs.heads, 2 * triton.cdiv(inputs.queries, 128)
+    arguments["careful"] = inputs.empty(*flags, dtype=torch.int32)
+    run(forward_kernel, inputs.grid, arguments | {"CAREFUL": False})
+    run(forward_kernel.fn, inputs.grid, arguments | inputs.fixed | {"CAREFUL": True})
 
 
 def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
@@ -139,7 +138,7 @@ def backward(
     inputs: Inputs, gradient: Tensor, value: Tensor, unrounded: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of query, key, value and log_forget; all but the first are float32."""
-    every, whole = inputs.batch * inputs.heads, value.isfinite()
+    whole = value.isfinite()
     d_query, d_log_forget = empty_like(inputs.query, inputs.query.dtype), inputs.empty(*inputs.query.shape[:3])
     d_key, d_value = inputs.query.new_zeros((2, *inputs.key.shape), dtype=torch.float32)
     arguments = inputs.arguments | {
@@ -161,11 +160,7 @@ def backward(
     if torch.are_deterministic_algorithms_enabled():
         _in_order(inputs, arguments)
     else:
-
-        def grid(meta: dict[str, Any]) -> tuple[int, int]:
-            return triton.cdiv(inputs.queries, meta["M"]), every
-
-        run(rows_kernel, grid, arguments)
+        run(rows_kernel, inputs.grid, arguments)
     return d_query, d_key, d_value.masked_fill_(~whole, 0), d_log_forget
 
 

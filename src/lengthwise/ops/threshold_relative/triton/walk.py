@@ -21,6 +21,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
+
 INTERPRETED = triton.knobs.runtime.interpret
 """Whether Triton runs its kernels in Python, on tensors of the CPU."""
 LOG2_E = tl.constexpr(1.4426950408889634)
@@ -38,9 +40,7 @@ class Rows(NamedTuple):
     @classmethod
     def of(cls, tensor: Tensor) -> "Rows":
         """The tensor itself where its last dimension is contiguous, else a copy."""
-        tensor = tensor.detach()
-        if tensor.stride(-1) != 1 and tensor.shape[-1] > 1:
-            tensor = tensor.contiguous()
+        tensor = with_contiguous_rows(tensor)
         return cls(tensor, *tensor.stride()[:3])
 
 
@@ -87,6 +87,27 @@ def slopes(log_forget, inside):
     slope = tl.load(log_forget, mask=inside, other=0.0) * LOG2_E
     slope = tl.where(slope > 0.0, float("nan"), slope)
     return tl.where(slope < SLOWEST, SLOWEST, slope)
+
+
+@triton.jit
+def bounds(query, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS: tl.constexpr):
+    """What no logit of a query exceeds (M,): |q| times the largest norm of its keys, known or looked up."""
+    wide = query.to(tl.float32)
+    bound = tl.sqrt(tl.sum(wide * wide, 1)) * (scale * LOG2_E)
+    if NORMS:
+        return bound * tl.load(key_norm + of_keys + position, mask=inside, other=0.0)
+    return bound * largest_key_norm
+
+
+@triton.jit
+def visible_keys(at_key, there, begin, position, oldest, DIAGONAL: tl.constexpr, DOCUMENTS: tl.constexpr):
+    """Which keys of a tile each query may look at: that are ``there``, not later, and of its own document."""
+    visible = there[None, :]
+    if DIAGONAL:
+        visible = visible & (at_key[None, :] <= position[:, None])
+    if DOCUMENTS:
+        visible = visible & (begin[:, None] == tl.load(oldest + at_key, mask=there, other=-1)[None, :])
+    return visible
 
 
 @triton.jit
