@@ -206,6 +206,22 @@ def test_turns_end_with_the_budget_but_not_before_three() -> None:
     assert len(seconds["one"]) == 2
 
 
+@pytest.mark.usefixtures("no_memory")
+def test_everyone_is_told_to_be_deterministic(lengthwise: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def asks(*arguments: Any) -> dict[str, list[float]]:
+        told.append(torch.are_deterministic_algorithms_enabled())
+        return time_in_turns(*arguments)
+
+    monkeypatch.setattr(measure, "time_in_turns", asks)
+    for options in ([], ["--deterministic"]):
+        answer = lengthwise(*SMALL, "-c", "blockwise", *options)
+        assert answer.code == 0, answer.error
+    assert told == [False] * 3 + [True] * 3
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_a_decoding_step_bounds_the_norms_of_its_keys(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = draw(BenchConfig.read({"dtype": dtype, "kv_heads": 2}), 64)

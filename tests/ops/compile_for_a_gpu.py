@@ -1,6 +1,10 @@
-"""Compile the Triton kernels for the GPU of a compute capability, which need not be there; says what came of it."""
+"""Compile the Triton kernels for a GPU that need not be there; says what came of it.
+
+python compile_for_a_gpu.py COMPUTE_CAPABILITY DTYPE HEAD_DIM
+"""
 
 import json
+import math
 import sys
 
 import torch
@@ -43,7 +47,9 @@ def compile_only(kernel, grid, arguments):
 found: list[dict[str, object]] = []
 triton.runtime.driver.set_active(Driver())
 launch.run = compile_only
-tensors = torch.empty(1, 4, 500, 64, dtype=torch.bfloat16), torch.empty(1, 2, 500, 64, dtype=torch.bfloat16)
+dtype, head_dim = getattr(torch, sys.argv[2]), int(sys.argv[3])
+launch.SEARCHED_FROM = 0 if head_dim <= 64 else math.inf  # the fixed tiles of the wide
+tensors = torch.empty(1, 4, 500, head_dim, dtype=dtype), torch.empty(1, 2, 500, head_dim, dtype=dtype)
 for queries in (500, 1):
     query, key, gates = tensors[0][:, :, :queries], tensors[1], torch.empty(1, 4, queries)
     inputs = launch.Inputs(query, key, gates, None, 0.0, 0.125, 2.0**-24)

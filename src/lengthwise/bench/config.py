@@ -40,6 +40,8 @@ class BenchConfig(Config):
     """Where everything runs."""
     threads: PositiveInt = Field(default_factory=torch.get_num_threads)
     """Threads of torch on the CPU."""
+    deterministic: bool = False
+    """Whether torch is told to be: gradients that are the same bits each time, without atomic additions."""
     rounds: PositiveInt = 15
     """Turns that each contestant has, at most."""
     budget: PositiveFloat = 10.0

@@ -1,5 +1,6 @@
 """The steps of a benchmark."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -28,17 +29,21 @@ class Step(NamedTuple):
 
 @contextmanager
 def conditions(config: BenchConfig) -> Iterator[None]:
-    """As many threads of torch; and on CUDA in half precision its flash attention, lest it choose by length."""
+    """Torch's threads and determinism; and on CUDA in half precision its flash attention, lest it choose by length."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     flash = config.device == "cuda" and config.dtype != "float32"
-    before = torch.get_num_threads()
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(config.threads)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # torch refuses matrix products without it
+    torch.use_deterministic_algorithms(config.deterministic)
     try:
         with sdpa_kernel(SDPBackend.FLASH_ATTENTION) if flash else nullcontext():
             yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def plan(results: Results) -> list[Step]:

@@ -63,6 +63,9 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(help="Threads on the CPU. Default: torch's choice.", show_default=False)
     ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Gradients that are the same bits each time.")
+    ] = ON_CPU.deterministic,
     rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = ON_CPU.rounds,
     budget: Annotated[
         float | None,
@@ -93,6 +96,7 @@ def bench(
         "dtype": dtype,
         "device": device,
         "threads": threads,
+        "deterministic": deterministic,
         "rounds": rounds,
         "budget": budget,
         "reference_limit": reference_limit,

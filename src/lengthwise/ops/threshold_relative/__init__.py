@@ -20,8 +20,6 @@ BACKENDS = {
     "native": native.attend,
     "triton": triton.attend,
 }
-
-
 MISSING = {"native": native.missing, "triton": triton.missing}
 """Why a backend cannot take a query, in one sentence, or None."""
 
@@ -66,8 +64,9 @@ def threshold_relative_attention(
             own) need nothing else.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"blockwise"`` walks
             tiles of keys from the newest to the oldest in memory linear in the tokens, on any device; ``"native"`` is
-            the same walk in C++, for float32 and bfloat16 on the CPU; ``"triton"`` on a GPU, for all dtypes but
-            float64 and heads of up to 256 numbers; ``"auto"`` takes the fastest that fits.
+            the same walk in C++, for float32 and bfloat16 on the CPU; ``"triton"`` on NVIDIA GPUs of compute
+            capability 8.0 or later, for all dtypes but float64 and heads of up to 256 numbers; ``"auto"`` takes
+            ``"native"`` on the CPU and ``"triton"`` on a GPU where they take the tensors, else ``"blockwise"``.
         skip_tolerance: the walk may stop once all keys still to come hold at most this fraction of a row's softmax
             mass; the default is half the float32 (float64) rounding unit, which is exact to that precision. 0 visits
             every key. The reference always does.

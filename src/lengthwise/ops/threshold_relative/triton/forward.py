@@ -59,8 +59,8 @@ def forward_kernel(
     again, with a running maximum and broken values set apart.
     """
     tile, head = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1)
-    # One flag for 64 queries, whatever the tile.
-    flags = careful + head * 2 * tl.cdiv(queries, 128) + tile * (M // 64) + tl.arange(0, M // 64)
+    # One flag for 32 queries, whatever the tile.
+    flags = careful + head * 4 * tl.cdiv(queries, 128) + tile * (M // 32) + tl.arange(0, M // 32)
     if CAREFUL:
         if tl.max(tl.load(flags), 0) == 0:
             return
@@ -87,7 +87,7 @@ def forward_kernel(
     else:
         fits = bound <= (25.0 if HALF else 86.0)
         if tl.min(tl.where(inside, fits, True).to(tl.int32), 0) == 0:
-            tl.store(flags, tl.full([M // 64], 1, tl.int32))
+            tl.store(flags, tl.full([M // 32], 1, tl.int32))
             return
 
     newer, total = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
@@ -124,7 +124,7 @@ def forward_kernel(
         poor = (total > 0.0) & (total < (0.0625 if HALF else 1e-24))
         finite = (tl.sum(attended * 0.0, 1) == 0.0) & (poor == 0)
         again = 1 - tl.min(tl.where(inside, finite, True).to(tl.int32), 0)
-        tl.store(flags, again + tl.zeros([M // 64], tl.int32))
+        tl.store(flags, again + tl.zeros([M // 32], tl.int32))
     store(at(output, batch, head % heads), output.token, row, inside, width, attended, WIDTH)
     if PRECISE:
         store(at(precise, batch, head % heads), precise.token, row, inside, width, attended, WIDTH)

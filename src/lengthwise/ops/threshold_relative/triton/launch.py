@@ -14,7 +14,7 @@ from lengthwise.ops.threshold_relative.triton import empty_like
 from lengthwise.ops.threshold_relative.triton.backward import keys_kernel, rows_kernel
 from lengthwise.ops.threshold_relative.triton.decode import FIRST, RANGES, range_kernel, together_kernel
 from lengthwise.ops.threshold_relative.triton.forward import forward_kernel
-from lengthwise.ops.threshold_relative.triton.tuning import fixed
+from lengthwise.ops.threshold_relative.triton.tuning import SEARCHED_FROM, fixed
 from lengthwise.ops.threshold_relative.triton.walk import INTERPRETED, Rows
 
 FEW = 16
@@ -78,6 +78,12 @@ class Inputs:
         """Tiles of queries, and batch and heads."""
         return triton.cdiv(self.queries, meta["M"]), self.batch * self.heads
 
+    def tuned(self, kernel: Any) -> tuple[Any, dict[str, Any]]:
+        """A kernel that searches for its tiles, or the plain one and fixed tiles where that finds nothing."""
+        scores = self.batch * self.heads * self.queries * self.keys
+        search = scores >= SEARCHED_FROM and self.query.dtype != torch.float32
+        return (kernel, {}) if search else (kernel.fn, self.fixed)
+
     def empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return self.query.new_empty(shape, dtype=dtype)
 
@@ -102,9 +108,10 @@ def forward(
     if inputs.queries <= FEW:
         _decode(inputs, arguments)
         return
-    flags = inputs.batch * inputs.heads, 2 * triton.cdiv(inputs.queries, 128)
+    flags = inputs.batch * inputs.heads, 4 * triton.cdiv(inputs.queries, 128)
     arguments["careful"] = inputs.empty(*flags, dtype=torch.int32)
-    run(forward_kernel, inputs.grid, arguments | {"CAREFUL": False})
+    kernel, tiles = inputs.tuned(forward_kernel)
+    run(kernel, inputs.grid, arguments | tiles | {"CAREFUL": False})
     run(forward_kernel.fn, inputs.grid, arguments | inputs.fixed | {"CAREFUL": True})
 
 
@@ -160,7 +167,8 @@ def backward(
     if torch.are_deterministic_algorithms_enabled():
         _in_order(inputs, arguments)
     else:
-        run(rows_kernel, inputs.grid, arguments)
+        kernel, tiles = inputs.tuned(rows_kernel)
+        run(kernel, inputs.grid, arguments | tiles)
     return d_query, d_key, d_value.masked_fill_(~whole, 0), d_log_forget
 
 

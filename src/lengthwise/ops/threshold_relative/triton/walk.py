@@ -4,8 +4,8 @@ The walk is that of the blockwise backend, a tile of queries against tiles of ke
 are in base 2, since the GPU's exponential is.
 
 **One score, one value.** A key whose score is within rounding of the threshold must be kept by all kernels or by none.
-Every score tile is therefore the same product, of at least 64 queries with the keys along the head width, on the matrix
-units in half precision and in plain float32 otherwise; a tile's other sizes do not change the order of a sum.
+Every score tile is therefore the same product of queries and keys along the head width: in half precision on the matrix
+units, of at least 64 queries, and otherwise in plain float32. A tile's other sizes do not change the order of a sum.
 
 **No running maximum.** The newest kept key has a logit above ``limit * scale``, and none exceeds the bound
 :math:`B = |q| \max_j |k_j| \cdot \text{scale}`. Where :math:`2^B` is far from overflow, which it is for RMS-normalised
