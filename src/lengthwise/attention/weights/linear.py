@@ -48,10 +48,15 @@ class LinearTime(Weights):
         self, query: Float[Tensor, "*batch queries features"], call: Call
     ) -> Float[Tensor, "*batch queries components"]:
         """The sum over the keys that each query sees: its product with their features, times their values."""
-        if not call.layout.causal:
+        layout = call.layout
+        if not layout.causal or (layout.queries == 1 and call.cache is None):  # every query sees all keys
             key, value = self.features(call.key, call.value)
+            (queries, features), (keys, components) = query.shape[-2:], value.shape[-2:]
+            # Of few tokens the scores are the smaller of the two products that can come first.
+            if queries * keys * (features + components) < (queries + keys) * features * components:
+                return query @ key.mT @ value
             return query @ (key.mT @ value)
-        start, state = call.layout.start, None if call.cache is None else call.cache.state.get(self.STATE)
+        start, state = layout.start, None if call.cache is None else call.cache.state.get(self.STATE)
         if state is None:
             key, value = self.features(call.key[:, :, :start], call.value[:, :, :start])
             state = key.mT @ value
