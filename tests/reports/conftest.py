@@ -197,6 +197,15 @@ def sized(make):
 
 
 @pytest.fixture(scope="session")
+def many(make):
+    """Thirteen mechanisms with one seed on two splits: the third goes on for ever, the others are alike."""
+    positions = ("rope", "nope", "t5", "kerple", "fire", "sandwich", "bam", "xpos", "yarn", "cope", "cable", "p-rope")
+    names = tuple(f"softmax+{position}" for position in positions)
+    names = (*names[:2], "threshold-relative", *names[2:])
+    return make(mechanisms=names, rates=(1e-3,), seeds=1, splits=("validation", "sparse"))
+
+
+@pytest.fixture(scope="session")
 def alone(make):
     """One run: one mechanism, one learning rate, one seed."""
     return make(mechanisms=("softmax+rope",), rates=(1e-3,), seeds=1, splits=("validation",))

@@ -146,6 +146,39 @@ def test_one_run_is_a_page(alone):
     assert "Vertical bars: 95 % Wilson interval over sequences." in text
 
 
+def test_many_mechanisms_are_shades_with_the_best_first(many):
+    page = write_report(many).read_text()
+    name = "softmax+p-rope"  # of those that are alike the last
+    heat, *_ = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
+    assert "<polyline" not in heat
+    labels = [label for label in re.findall(r"<text[^>]*>([^<]*)</text>", heat) if label in many.config.mechanisms]
+    first = {"threshold-relative", "softmax+rope"}  # the latter is made up to be the worst
+    assert labels[0] == "threshold-relative"
+    assert labels[-1] == "softmax+rope"
+    assert set(labels[1:-1]) == set(many.config.mechanisms) - first
+    for split in many.config.base.evaluate.splits:
+        for point in next(run.points for run in many.runs if run.mechanism == name):
+            assert f"{name}, {split}" in heat
+            assert percent(point.exact_match).removesuffix(".0") in heat
+    assert "paired" not in {path.stem for path in (many.folder / "figures").iterdir()}
+    assert page.index("threshold-relative</th>") < page.index("softmax+nope</th>") < page.index("softmax+rope</th>")
+
+
+def test_the_shades_have_counterparts_in_the_dark(many):
+    page = write_report(many).read_text()
+    used = set(re.findall(r'<path aria-label[^>]* fill="(#\w+)"', page))
+    assert len(used) > 4
+    for colour in used:
+        assert f'svg [fill="{colour}"]' in page
+
+
+def test_a_comparison_under_way_is_a_page(make_sets):
+    """No seed has its last points, so that there are lengths without a difference."""
+    experiment = make_sets(seeds=2)
+    runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
+    assert "Against softmax" in _text(write_report(replace(experiment, runs=runs)))
+
+
 def test_no_results_are_said(unfinished):
     page = write_report(unfinished)
     assert "Nothing is evaluated yet" in _text(page)

@@ -57,6 +57,16 @@ def test_few_examples_are_told_by_split_where_only_some_have_few(sized):
     )
 
 
+def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many):
+    best, others, worst, *_ = verdicts(many)
+    assert best.startswith("threshold-relative stays at 100.0 % exact match up to 4,096 tokens")
+    assert best.endswith("on validation data, with 1 seed.")
+    assert re.match(
+        r"softmax\+nope, softmax\+t5, .* and softmax\+p-rope: each falls below 50 % exact match at 1,024", others
+    )
+    assert worst.startswith("softmax+rope falls below 50 % exact match at 512 tokens")
+
+
 def test_one_split_needs_no_mention(alone):
     assert verdicts(alone)[0] == (
         "softmax+rope falls below 50 % exact match at 512 tokens, 4 times its training length, with 1 seed."

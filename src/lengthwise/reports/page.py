@@ -14,7 +14,7 @@ from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
 from lengthwise.reports.settings import environment, toml
-from lengthwise.reports.summary import Metric, grid, training
+from lengthwise.reports.summary import MANY, Metric, grid, training
 from lengthwise.reports.traces import by_statistic, home, slopes, traces
 from lengthwise.reports.words import words
 
@@ -35,19 +35,20 @@ def write(experiment: Experiment) -> Path:
     known = _known(experiment)
     nouns = known["words"]
     main = f"{nouns.measure} (% of {nouns.example}s)"
+    of_accuracy = figures.heat if known["many"] else figures.accuracy
     charts = {
-        "exact_match": figures.accuracy(experiment, known["grids"]["exact_match"], main),
+        "exact_match": of_accuracy(experiment, known["grids"]["exact_match"], main),
         "training_loss": figures.training_loss(experiment),
     }
     if not nouns.one_answer:
         name = f"accuracy (% of scored {nouns.unit})"
-        charts["token_accuracy"] = figures.accuracy(experiment, known["grids"]["token_accuracy"], name)
+        charts["token_accuracy"] = of_accuracy(experiment, known["grids"]["token_accuracy"], name)
     for name, figure, of in (
         ("paired", figures.paired, known["claims"]),
         ("causes", figures.causes, known["causes"]),
         ("attention", figures.attention, known["traces"]),
     ):
-        if of:
+        if of and not (known["many"] and name == "paired"):  # which would be hundreds of panels
             charts[name] = figure(experiment, of)
     pictures = {name: drawing.draw(chart, rows) for name, (chart, rows) in charts.items() if rows}
     for name, (_, png) in pictures.items():
@@ -64,6 +65,7 @@ def _known(experiment: Experiment) -> dict[str, Any]:
     return {
         "experiment": experiment,
         "config": config,
+        "many": len(config.mechanisms) > MANY,
         "words": words(experiment),
         "lengths": sorted(set(config.base.evaluate.lengths)),
         "verdicts": sentences.verdicts(experiment),
@@ -87,6 +89,7 @@ def _known(experiment: Experiment) -> dict[str, Any]:
 
 
 def _colours(experiment: Experiment) -> dict[str, Colour]:
-    causes = {f"cause-{part}": colour for part, colour in palette.CAUSES.items()}
+    named = {f"cause-{part}": colour for part, colour in palette.CAUSES.items()}
+    named |= {f"shade-{index}": colour for index, colour in enumerate(palette.SHADES)}
     mechanisms = range(len(experiment.config.mechanisms))
-    return causes | {f"mechanism-{index}": palette.colour(index) for index in mechanisms}
+    return named | {f"mechanism-{index}": palette.colour(index) for index in mechanisms}

@@ -38,6 +38,18 @@ CAUSES = {  # told apart by lightness alone, since a colour of its own is a mech
     "dispersion": Colour("#a08bc9", "#8069b8"),
     "ordering": Colour("#453068", "#cbbcf0"),
 }
+STEPS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.95, 1 - 1e-9)
+"""Shares at which the next of the shades begins; the last is for what is wholly right."""
+SHADES = (
+    Colour("#f5f6f8", "#1b1f25"),
+    Colour("#e3edf6", "#1c2a37"),
+    Colour("#c9ddee", "#1f374c"),
+    Colour("#a7c9e3", "#234763"),
+    Colour("#7fb0d6", "#275a80"),
+    Colour("#3f86b9", "#4f93c6"),
+    Colour("#1b6399", "#78b4e0"),
+    Colour("#00416e", "#b5dcfa"),
+)
 
 INK = Colour("#1f2430", "#e8eaee")
 SOFT = Colour("#5d6573", "#a2a9b5")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lengthwise.evaluation.statistics import wilson
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.reports.summary import Cell, Grid, grid
+from lengthwise.reports.summary import MANY, Cell, Grid, grid
 from lengthwise.reports.text import counted, joined, percent, times
 from lengthwise.reports.words import Words, words
 
@@ -15,24 +15,42 @@ PERFECT = "stays at 100.0 %"
 
 
 class Verdict(NamedTuple):
-    """A mechanism, or nothing where all are meant, and what is said of it."""
+    """A mechanism, several with a colon, or nothing where all are meant, and what is said of it."""
 
     mechanism: str
     text: str
 
 
 def verdicts(experiment: Experiment) -> list[Verdict]:
-    """One verdict per mechanism, then what to keep in mind: few examples, failed runs."""
+    """One verdict per mechanism, then what to keep in mind: few examples, failed runs.
+
+    Of many mechanisms those with the same verdict have it together, and it is on the first split alone.
+    """
     accuracy, nouns = grid(experiment, "exact_match"), words(experiment)
-    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name)) for name in experiment.config.mechanisms]
+    splits, names = list(accuracy.rows), experiment.config.mechanisms
+    if len(names) > MANY:
+        splits, names = splits[:1], tuple(accuracy.rows[splits[0]])
+    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name, splits)) for name in names]
+    if len(names) > MANY:
+        found = _together(found)
     return found + [Verdict("", text) for text in (_few(accuracy, nouns), _failed(experiment)) if text]
 
 
-def _of_mechanism(experiment: Experiment, accuracy: Grid, nouns: Words, mechanism: str) -> str:
+def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    alike: dict[str, list[str]] = {}
+    for mechanism, text in verdicts:
+        alike.setdefault(text, []).append(mechanism)
+    return [
+        Verdict(f"{joined(names)}:", f"each {text}") if len(names) > 1 else Verdict(names[0], text)
+        for text, names in alike.items()
+    ]
+
+
+def _of_mechanism(experiment: Experiment, accuracy: Grid, nouns: Words, mechanism: str, splits: Sequence[str]) -> str:
     found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
-    seeds = {name: [cell.seeds for cell in rows[mechanism] if cell] for name, rows in accuracy.rows.items()}
-    for split, rows in accuracy.rows.items():
-        if cells := [cell for cell in rows[mechanism] if cell]:
+    seeds = {split: [cell.seeds for cell in accuracy.rows[split][mechanism] if cell] for split in splits}
+    for split in splits:
+        if cells := [cell for cell in accuracy.rows[split][mechanism] if cell]:
             what, where = _outcome(cells, nouns.measure)
             found.setdefault(what, {}).setdefault(where.length, []).append(split)
     if not found:

@@ -9,6 +9,8 @@ from lengthwise.evaluation.point import Point
 from lengthwise.evaluation.statistics import Interval
 from lengthwise.experiments.record import Experiment, Run
 
+MANY = 12
+"""With more mechanisms than so many, the page has shades instead of lines, and says the same of several at once."""
 Metric = Literal["exact_match", "token_accuracy"]
 
 
@@ -81,7 +83,7 @@ class Training:
 
 
 def grid(experiment: Experiment, metric: Metric) -> Grid:
-    """The accuracy of every mechanism on every split and length."""
+    """The accuracy of every mechanism on every split and length; of :data:`MANY` mechanisms, the best first."""
     evaluate = experiment.config.base.evaluate
     lengths = sorted(set(evaluate.lengths))
     points = {
@@ -96,7 +98,15 @@ def grid(experiment: Experiment, metric: Metric) -> Grid:
         }
         for split in evaluate.splits
     }
+    if len(points) > MANY:
+        best = sorted(points, key=lambda name: _mean([cell for of in rows.values() for cell in of[name]]), reverse=True)
+        rows = {split: {name: of[name] for name in best} for split, of in rows.items()}
     return Grid(tuple(_column(evaluate.splits, [p for of in points.values() for p in of], n) for n in lengths), rows)
+
+
+def _mean(cells: Sequence[Cell | None]) -> float:
+    known = [cell.mean for cell in cells if cell]
+    return fmean(known) if known else -1.0
 
 
 def _column(splits: Sequence[str], points: Sequence[Point], length: int) -> Column:

@@ -3,7 +3,8 @@
 from lengthwise.reports.figures.accuracy import accuracy
 from lengthwise.reports.figures.attention import attention
 from lengthwise.reports.figures.causes import causes
+from lengthwise.reports.figures.heat import heat
 from lengthwise.reports.figures.loss import training_loss
 from lengthwise.reports.figures.paired import paired
 
-__all__ = ["accuracy", "attention", "causes", "paired", "training_loss"]
+__all__ = ["accuracy", "attention", "causes", "heat", "paired", "training_loss"]

@@ -39,20 +39,25 @@ def accuracy(experiment: Experiment, grid: Grid, name: str) -> tuple[Chart, Rows
 
 def _row(experiment: Experiment, cell: Cell, pixel: float) -> dict[str, Any]:
     """A point as data; a pixel to the right is ``pixel`` times the length."""
-    mechanisms, training = experiment.config.mechanisms, experiment.config.base.train.length
+    mechanisms = experiment.config.mechanisms
     apart = min(4, 16 / len(mechanisms))  # pixels between points of one length, which else would hide each other
     place = cell.length * pixel ** (apart * (mechanisms.index(cell.mechanism) - (len(mechanisms) - 1) / 2))
+    shares = {"mean": cell.mean, "low": cell.low, "high": cell.high}
+    where = {"mechanism": cell.mechanism, "split": cell.split, "seeds": cell.seeds, "place": place}
+    return where | shares | {"said": said(experiment, cell)}
+
+
+def said(experiment: Experiment, cell: Cell) -> str:
+    """What the pointer is shown at a point."""
     of = f"lowest–highest of {counted(cell.seeds, 'seed')}" if cell.seeds > 1 else "95 % interval, 1 seed"
     unit, example = words(experiment)
-    said = (  # line by line
+    lines = (
         f"{cell.mechanism}, {cell.split}",
-        f"{cell.length:,} {unit}, {times(cell.length, training)}",
+        f"{cell.length:,} {unit}, {times(cell.length, experiment.config.base.train.length)}",
         f"{percent(cell.mean)} % [{spread(cell.low, cell.high)}; {of}]",
         f"{counted(cell.sequences, example)} per seed, loss {cell.loss:.3g} nats",
     )
-    shares = {"mean": cell.mean, "low": cell.low, "high": cell.high}
-    where = {"mechanism": cell.mechanism, "split": cell.split, "seeds": cell.seeds, "place": place}
-    return where | shares | {"said": " · ".join(said)}
+    return " · ".join(lines)
 
 
 def _panel(experiment: Experiment, split: str, name: str) -> Chart:

@@ -1,0 +1,66 @@
+"""Accuracy of many mechanisms, more than lines can be told apart: a row for each, the best first."""
+
+from bisect import bisect_right
+from typing import Any
+
+import altair as alt
+
+from lengthwise.experiments.record import Experiment
+from lengthwise.reports import palette
+from lengthwise.reports.figures.accuracy import said
+from lengthwise.reports.figures.parts import WIDTH, Chart, Rows, arranged, only
+from lengthwise.reports.summary import Cell, Grid
+from lengthwise.reports.text import percent, title
+
+NARROWEST, WIDEST, HEIGHT = 36, 64, 19
+"""Of a cell, in pixels."""
+NAMES = 230
+"""Room for the names, in pixels."""
+FIRST_DARK = 5
+"""Of the shades, the first that dark letters do not show on."""
+
+
+def heat(experiment: Experiment, grid: Grid, name: str) -> tuple[Chart, Rows]:
+    """A panel per split, with the rows in the order of the grid. ``name`` is that of the accuracy."""
+    lengths = [column.length for column in grid.columns]
+    columns = max(1, min(len(grid.rows), (WIDTH - NAMES) // (NARROWEST * len(lengths))))
+    width = min(WIDEST, max(NARROWEST, (WIDTH - NAMES) // (columns * len(lengths))))
+    order = list(next(iter(grid.rows.values())))
+    panels = [
+        _panel(split, lengths, name, order if index % columns == 0 else []).properties(
+            width=width * len(lengths), height=alt.Step(HEIGHT)
+        )
+        for index, split in enumerate(grid.rows)
+    ]
+    return arranged(panels, columns), [_row(experiment, cell, order) for cell in grid.cells]
+
+
+def _row(experiment: Experiment, cell: Cell, order: list[str]) -> dict[str, Any]:
+    shown = percent(cell.mean)
+    return {
+        "split": cell.split,
+        "length": cell.length,
+        "rank": order.index(cell.mechanism),
+        "shade": bisect_right(palette.STEPS, cell.mean),
+        "shown": "100" if shown == "100.0" else "0" if shown == "0.0" else shown,
+        "said": said(experiment, cell),
+    }
+
+
+def _panel(split: str, lengths: list[int], name: str, order: list[str]) -> Chart:
+    """With the names of the rows in ``order``, where there is room for them."""
+    room = min(NAMES, 8 * max(map(len, order), default=0))
+    names = f"{order}[datum.value]" if order else "''"
+    rank = alt.Axis(labelExpr=names, labelLimit=NAMES, minExtent=room, labelColor=palette.INK.light, grid=False)
+    length = alt.Axis(format=",d", orient="top", labelAngle=0, labelFontSize=10, grid=False)
+    shades = alt.Scale(domain=list(range(len(palette.SHADES))), range=[shade.light for shade in palette.SHADES])
+    cells = only(alt.Chart(title=title(split)), split=split).encode(
+        alt.X("length:O", scale=alt.Scale(domain=lengths), axis=length, title=name if order else " "),
+        alt.Y("rank:O", axis=rank, title=None),
+    )
+    colour = alt.Color("shade:O", scale=shades, legend=None)
+    ink = alt.condition(f"datum.shade < {FIRST_DARK}", alt.value(palette.INK.light), alt.value(palette.PAPER.light))
+    return alt.layer(
+        cells.mark_rect(stroke=palette.PAPER.light, strokeWidth=1).encode(color=colour, description="said:N"),
+        cells.mark_text(fontSize=10, aria=False).encode(text="shown:N", color=ink),
+    )
