@@ -1,7 +1,7 @@
 """``lengthwise list``: what there is, by name."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -59,12 +59,14 @@ def _mechanisms(markdown: bool) -> None:
         return
     for kind, title in TITLES.items():
         table = bare(title, "")
-        for column in ("name", "source", "parameters", "route", "reads", "evidence"):
-            table.add_column(column, no_wrap=True, justify="right" if column == "parameters" else "left")
+        for column in ("name", "arXiv", "parameters", "route", "reads", "evidence"):
+            justify: Literal["left", "right"] = "right" if column == "parameters" else "left"
+            table.add_column(column, no_wrap=column != "arXiv", justify=justify)
         for entry in entries:
             if entry.kind == kind:
                 numbers = f"{entry.parameters:,}"
-                table.add_row(f"[cyan]{entry.name}[/]", entry.source, numbers, entry.route, entry.reads, entry.evidence)
+                source = entry.source.removeprefix("arXiv ")
+                table.add_row(f"[cyan]{entry.name}[/]", source, numbers, entry.route, entry.reads, entry.evidence)
         console.print(table)
         console.print()
     console.print(
