@@ -251,9 +251,9 @@ def test_nothing_is_read_back_from_the_device(triton, monkeypatch, queries, dete
     query = torch.empty(2, 4, queries, 16, device="meta")
     key, ids = torch.empty(2, 2, 100, 16, device="meta"), torch.empty(2, 100, dtype=torch.int64, device="meta")
     inputs = launch.Inputs(query, key, query[..., 0], ids, 0.0, 0.25, 1e-7)
-    output, unrounded, rows = empty_results(query, precise=True)
-    launch.forward(inputs, key, -1.0, output, unrounded, rows)
-    launch.backward(inputs, query, key, unrounded, rows)
+    output, rows = empty_results(query)
+    launch.forward(inputs, key, -1.0, output, rows)
+    launch.backward(inputs, query, key, output, rows)
     assert launched
 
 
@@ -306,7 +306,7 @@ def test_registered_as_torch_wants_it(draw, triton, queries):
     inputs = draw(70, queries, heads=2, kv_heads=1, head_dim=8)
     tensors = [inputs[name].to(DEVICE).requires_grad_() for name in ARGUMENTS]
     operator = torch.ops.lengthwise.threshold_relative_triton.default
-    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, -1.0, True))
+    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, -1.0))
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated", "ignore:The .grad attribute")

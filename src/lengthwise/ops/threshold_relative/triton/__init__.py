@@ -27,10 +27,10 @@ _INPUTS = (
 )
 
 # Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
-torch.library.define(_OPERATOR, f"({_INPUTS}, float largest_key_norm, bool precise) -> (Tensor, Tensor, Tensor)")
+torch.library.define(_OPERATOR, f"({_INPUTS}, float largest_key_norm) -> (Tensor, Tensor)")
 torch.library.define(
     f"{_OPERATOR}_backward",
-    f"(Tensor gradient, {_INPUTS}, Tensor unrounded, Tensor rows) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"(Tensor gradient, {_INPUTS}, Tensor output, Tensor rows) -> (Tensor, Tensor, Tensor, Tensor)",
 )
 
 
@@ -69,34 +69,30 @@ def attend(
     if sentence := missing(query):
         raise InputError(sentence)
     bound = -1.0 if largest_key_norm is None else largest_key_norm
-    differentiable = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value, log_forget))
     operator = torch.ops.lengthwise.threshold_relative_triton
-    output, _, rows = operator(
-        query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound, differentiable
-    )
+    output, rows = operator(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, bound)
     return output, rows[3].to(torch.int32)
 
 
-def empty_results(query: Tensor, precise: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The output; it in float32 where ``precise``, else nothing; (4, batch, heads, queries) in float32."""
-    unrounded = empty_like(query, torch.float32) if precise else query.new_empty(0, dtype=torch.float32)
-    return empty_like(query, query.dtype), unrounded, query.new_empty((4, *query.shape[:3]), dtype=torch.float32)
+def empty_results(query: Tensor) -> tuple[Tensor, Tensor]:
+    """The output, and (4, batch, heads, queries) in float32."""
+    return empty_like(query), query.new_empty((4, *query.shape[:3]), dtype=torch.float32)
 
 
-def empty_like(query: Tensor, dtype: torch.dtype) -> Tensor:
+def empty_like(query: Tensor) -> Tensor:
     """Laid out in memory as the query is, so that nothing has to be transposed, if only its rows are contiguous."""
-    laid_out = torch.empty_like(query, dtype=dtype)
-    return laid_out if laid_out.stride(-1) == 1 else query.new_empty(query.shape, dtype=dtype)
+    laid_out = torch.empty_like(query)
+    return laid_out if laid_out.stride(-1) == 1 else query.new_empty(query.shape)
 
 
 @torch.library.impl(_OPERATOR, ("CUDA", "CPU"))
 def _forward(query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-    """Output, the same before it was rounded where ``precise``, and what the backward pass has to know of each row."""
+    """Output, and what the backward pass has to know of each row."""
     from lengthwise.ops.threshold_relative.triton.launch import Inputs, forward
 
-    *options, largest_key_norm, precise = rest
+    *options, largest_key_norm = rest
     with torch.cuda.device_of(query):
-        results = empty_results(query, precise)
+        results = empty_results(query)
         forward(Inputs(query, key, log_forget, *options), value, largest_key_norm, *results)
     return results
 
@@ -108,32 +104,31 @@ def _backward(
     """Gradients of query, key, value and log_forget, in their dtypes."""
     from lengthwise.ops.threshold_relative.triton.launch import Inputs, backward
 
-    *options, unrounded, rows = rest
+    *options, output, rows = rest
     with torch.cuda.device_of(query):
-        gradients = backward(Inputs(query, key, log_forget, *options), gradient, value, unrounded, rows)
+        gradients = backward(Inputs(query, key, log_forget, *options), gradient, value, output, rows)
     return tuple(x.to(y.dtype) for x, y in zip(gradients, (query, key, value, log_forget), strict=True))
 
 
-def _fake_forward(query: Tensor, *rest: Any) -> tuple[Tensor, ...]:
-    return empty_results(query, rest[-1])
+def _fake_forward(query: Tensor, *_: Any) -> tuple[Tensor, ...]:
+    return empty_results(query)
 
 
 def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
     query, *others = inputs[:4]
-    return empty_like(query, query.dtype), *(tensor.new_empty(tensor.shape) for tensor in others)
+    return empty_like(query), *(tensor.new_empty(tensor.shape) for tensor in others)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.limit, ctx.scale, ctx.skip_tolerance, _, _ = inputs
-    # The unrounded output: its product with the gradient must not carry bfloat16's error.
-    ctx.save_for_backward(*tensors, *output[1:])
+    *tensors, ctx.limit, ctx.scale, ctx.skip_tolerance, _ = inputs
+    ctx.save_for_backward(*tensors, *output)
 
 
-def _differentiate(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    *inputs, unrounded, rows = ctx.saved_tensors
+def _differentiate(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    *inputs, output, rows = ctx.saved_tensors
     differentiate = torch.ops.lengthwise.threshold_relative_triton_backward
-    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, unrounded, rows)
-    return *gradients, None, None, None, None, None, None
+    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, output, rows)
+    return *gradients, None, None, None, None, None
 
 
 torch.library.register_fake(_OPERATOR, _fake_forward)

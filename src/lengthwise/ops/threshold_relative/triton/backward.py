@@ -26,7 +26,7 @@ def rows_kernel(
     key,
     value,
     gradient,
-    precise,
+    output,
     log_forget,
     oldest,
     rows,
@@ -63,7 +63,7 @@ def rows_kernel(
     inside = row < queries
     oldest += tl.cast(batch, tl.int64) * keys
     q, slope, grad, inner, shift, share, begin, position = row_tile(
-        query, gradient, precise, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries, keys,
+        query, gradient, output, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries, keys,
         width, WIDTH, WHOLE, DOCUMENTS,
     )  # fmt: skip
     k, v = at(key, batch, key_head), at(value, batch, key_head)
@@ -102,7 +102,7 @@ def keys_kernel(
     key,
     value,
     gradient,
-    precise,
+    output,
     log_forget,
     oldest,
     rows,
@@ -147,7 +147,7 @@ def keys_kernel(
             stop = tl.min(tl.load(rows + 2 * plane + of_row, mask=inside, other=1e9), 0)
             if stop.to(tl.int32) // N <= tile:
                 q, slope, grad, inner, shift, share, begin, position = row_tile(
-                    query, gradient, precise, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries,
+                    query, gradient, output, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries,
                     keys, width, WIDTH, WHOLE, DOCUMENTS,
                 )  # fmt: skip
                 of_table = (tl.cast(head, tl.int64) * counted_rows + row - first_row) * key_tiles + tile
@@ -169,7 +169,7 @@ def keys_kernel(
 def row_tile(
     query,
     gradient,
-    precise,
+    output,
     log_forget,
     oldest,
     rows,
@@ -195,7 +195,7 @@ def row_tile(
     position = keys - queries + row
     slope = slopes(log_forget + of_row, inside)
     q = load(at(query, batch, head % heads), query.token, row, inside, width, WIDTH, WHOLE, False)
-    out = load(at(precise, batch, head % heads), precise.token, row, inside, width, WIDTH, WHOLE, False)
+    out = load(at(output, batch, head % heads), output.token, row, inside, width, WIDTH, WHOLE, False)
     grad = load(at(gradient, batch, head % heads), gradient.token, row, inside, width, WIDTH, WHOLE, False)
     grad = tl.where(out == out, grad, 0.0).to(q.dtype)
     inner = tl.sum(grad.to(tl.float32) * tl.where(out == out, out, 0.0), 1)

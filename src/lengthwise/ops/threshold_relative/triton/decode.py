@@ -129,7 +129,6 @@ def together_kernel(
     found,
     log_forget,
     output,
-    precise,
     rows,
     heads,
     group,
@@ -139,7 +138,6 @@ def together_kernel(
     ranges,
     tolerance,
     WIDTH: tl.constexpr,
-    PRECISE: tl.constexpr,
 ):
     """The ranges' sums, each times what the kept keys of newer ranges take off it; one program for each row."""
     every = tl.cast(tl.program_id(0), tl.int64)
@@ -169,8 +167,6 @@ def together_kernel(
     inside = column < width
     to = at(output, head // heads, head % heads) + row * output.token + column
     tl.store(to, attended.to(to.dtype.element_ty), mask=inside)
-    if PRECISE:
-        tl.store(at(precise, head // heads, head % heads) + row * precise.token + column, attended, mask=inside)
     tl.store(rows + every, largest)
     tl.store(rows + tl.num_programs(0) + every, total)
     tl.store(rows + 2 * tl.num_programs(0) + every, visited)

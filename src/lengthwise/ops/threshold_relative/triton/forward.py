@@ -28,7 +28,6 @@ def forward_kernel(
     key_norm,
     oldest,
     output,
-    precise,
     rows,
     careful,
     heads,
@@ -44,7 +43,6 @@ def forward_kernel(
     WHOLE: tl.constexpr,
     DOCUMENTS: tl.constexpr,
     NORMS: tl.constexpr,
-    PRECISE: tl.constexpr,
     CAREFUL: tl.constexpr,
     DTYPE: tl.constexpr,
     INTERPRET: tl.constexpr,
@@ -126,8 +124,6 @@ def forward_kernel(
         again = 1 - tl.min(tl.where(inside, finite, True).to(tl.int32), 0)
         tl.store(flags, again + tl.zeros([M // 32], tl.int32))
     store(at(output, batch, head % heads), output.token, row, inside, width, attended, WIDTH)
-    if PRECISE:
-        store(at(precise, batch, head % heads), precise.token, row, inside, width, attended, WIDTH)
     rows += of_head + row
     of_all = tl.cast(tl.num_programs(1), tl.int64) * queries
     tl.store(rows, shift, mask=inside)

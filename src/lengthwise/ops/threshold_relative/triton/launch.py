@@ -94,17 +94,14 @@ def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
     kernel[grid](**{name: argument for name, argument in arguments.items() if name in names})
 
 
-def forward(
-    inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tensor, unrounded: Tensor, rows: Tensor
-) -> None:
-    """Fills the output, the same in float32 if there is room for it, and for each row four numbers.
+def forward(inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tensor, rows: Tensor) -> None:
+    """Fills the output, and for each row four numbers.
 
     These are the shift of its logits, its denominator, the position of the oldest key it has visited, and how many
     tiles of 64 keys there are from that one on.
     """
-    precise = unrounded.numel() > 0
-    arguments = inputs.arguments | inputs.horizon(largest_key_norm) | {"value": Rows.of(value), "rows": rows}
-    arguments |= {"output": Rows.of(output), "precise": Rows.of(unrounded if precise else output), "PRECISE": precise}
+    arguments = inputs.arguments | inputs.horizon(largest_key_norm)
+    arguments |= {"value": Rows.of(value), "output": Rows.of(output), "rows": rows}
     if inputs.queries <= FEW:
         _decode(inputs, arguments)
         return
@@ -142,16 +139,16 @@ def _processors(device: torch.device) -> int:
 
 
 def backward(
-    inputs: Inputs, gradient: Tensor, value: Tensor, unrounded: Tensor, rows: Tensor
+    inputs: Inputs, gradient: Tensor, value: Tensor, output: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of query, key, value and log_forget; all but the first are float32."""
     whole = value.isfinite()
-    d_query, d_log_forget = empty_like(inputs.query, inputs.query.dtype), inputs.empty(*inputs.query.shape[:3])
+    d_query, d_log_forget = empty_like(inputs.query), inputs.empty(*inputs.query.shape[:3])
     d_key, d_value = inputs.query.new_zeros((2, *inputs.key.shape), dtype=torch.float32)
     arguments = inputs.arguments | {
         "value": Rows.of(torch.where(whole, value.detach(), 0)),
         "gradient": Rows.of(gradient),
-        "precise": Rows.of(unrounded),
+        "output": Rows.of(output),
         "rows": rows,
         "plane": rows.stride(0),
         "d_query": Rows.of(d_query),
