@@ -257,6 +257,58 @@ def test_nothing_is_read_back_from_the_device(triton, monkeypatch, queries, dete
     assert launched
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="Only the interpreter shows addresses; see compute-sanitizer.")
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("geometry", [*GEOMETRY[:6], {"keys": 70, "heads": 1, "head_dim": 33}], ids=str)
+def test_keeps_to_its_tensors_and_to_its_part_of_them(draw, run, triton, monkeypatch, geometry, deterministic):
+    """Every address that a kernel touches, lane by lane, lies in a tensor that it was given.
+
+    What one program writes, but by atomic additions, no other reads or writes in the same launch.
+    """
+    from triton.runtime.interpreter import interpreter_builder
+
+    from lengthwise.ops.threshold_relative.triton import launch
+
+    plain_run, bounds, writer, touched = launch.run, [], {}, set()
+
+    def extent(tensor):
+        last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        return tensor.data_ptr(), tensor.data_ptr() + last * tensor.element_size()
+
+    def watched_run(kernel, grid, arguments):
+        given = [getattr(argument, "data", argument) for argument in arguments.values()]
+        bounds[:] = [extent(tensor) for tensor in given if isinstance(tensor, torch.Tensor) and tensor.numel()]
+        writer.clear()
+        plain_run(kernel, grid, arguments)
+
+    def watch(name, of_mask):
+        plain = getattr(interpreter_builder, name)
+
+        def watched(*handles):
+            pointers = handles[1] if name == "create_atomic_rmw" else handles[0]
+            addresses = pointers.data[handles[of_mask].data.astype(bool)].astype("int64")
+            assert addresses.size == 0 or any(
+                ((addresses >= first) & (addresses <= last)).all() for first, last in bounds
+            ), f"{name} outside of all tensors"
+            program = tuple(interpreter_builder.grid_idx)
+            owner = writer.setdefault if name == "create_masked_store" else writer.get
+            assert all(owner(address, program) == program for address in addresses.tolist()), f"{name}: a race"
+            touched.add(name)
+            return plain(*handles)
+
+        monkeypatch.setattr(interpreter_builder, name, watched)
+
+    monkeypatch.setattr(launch, "run", watched_run)
+    for name, of_mask in (("create_masked_load", 1), ("create_masked_store", 2), ("create_atomic_rmw", 3)):
+        watch(name, of_mask)
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
+    inputs = draw(**geometry)
+    run(inputs, triton, document_ids=documents(geometry["keys"], 1, 65).expand(len(inputs["key"]), -1))
+    assert touched == {"create_masked_load", "create_masked_store"} | (
+        set() if deterministic else {"create_atomic_rmw"}
+    )
+
+
 @NEEDS_A_GPU
 @pytest.mark.parametrize("queries", [300, 1])
 def test_in_a_cuda_graph(draw, triton, queries):
