@@ -336,6 +336,12 @@ def test_in_a_cuda_graph(draw, triton, queries):
 
 
 @NEEDS_A_GPU
+@pytest.mark.parametrize("queries", [20, 1])
+def test_more_heads_than_a_grid_has_rows(draw, assert_within_budget, triton, queries):
+    assert_within_budget(draw(20, queries, batch=20_000, heads=4, kv_heads=4, head_dim=16, margin=MARGIN), triton)
+
+
+@NEEDS_A_GPU
 def test_on_several_streams(draw, triton):
     calls = [{name: tensor.cuda() for name, tensor in draw(700, heads=8, seed=seed).items()} for seed in range(4)]
 

@@ -20,7 +20,7 @@ from lengthwise.ops.threshold_relative.triton.walk import at, dot, load, logits_
     reset_to_zero=["d_key", "d_value"],
     cache_results=True,
 )
-@triton.jit(do_not_specialize=["queries", "keys", "first_row", "counted_rows", "key_tiles"])
+@triton.jit(do_not_specialize=["queries", "keys", "first_row", "past_row", "counted_rows", "key_tiles"])
 def rows_kernel(
     query,
     key,
@@ -41,6 +41,7 @@ def rows_kernel(
     queries,
     keys,
     first_row,
+    past_row,
     counted_rows,
     key_tiles,
     width,
@@ -57,7 +58,8 @@ def rows_kernel(
     BY_PRODUCT: tl.constexpr,
 ):
     """Gradients of queries and gates; those of keys and values where ``ATOMIC``, else ``counts`` at every key tile."""
-    tile, head = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1)
+    row_tiles = tl.cdiv(past_row - first_row, M)
+    tile, head = row_tiles - 1 - tl.program_id(0) % row_tiles, tl.program_id(0) // row_tiles
     batch, key_head = head // heads, head % heads // group
     row = first_row + tile * M + tl.arange(0, M)
     inside = row < queries
@@ -130,8 +132,8 @@ def keys_kernel(
     BY_PRODUCT: tl.constexpr,
 ):
     """Adds to the gradients of one tile of keys and values what the rows from ``first_row`` to ``past_row`` give it."""
-    tile, key_heads = tl.program_id(0), heads // group
-    batch, key_head = tl.program_id(1) // key_heads, tl.program_id(1) % key_heads
+    tile, every, key_heads = tl.program_id(0) % key_tiles, tl.program_id(0) // key_tiles, heads // group
+    batch, key_head = every // key_heads, every % key_heads
     at_key = tile * N + tl.arange(0, N)
     there = at_key < keys
     k = load(at(key, batch, key_head), key.token, at_key, there, width, WIDTH, WHOLE, False)
@@ -159,7 +161,7 @@ def keys_kernel(
                 d_v += dot(tl.trans(weights.to(v.dtype)), grad, INTERPRET)
                 d_k += dot(tl.trans(d_logits.to(k.dtype)), q, INTERPRET)
     column = tl.arange(0, WIDTH)
-    into = (tl.cast(tl.program_id(1), tl.int64) * keys + at_key)[:, None] * width + column[None, :]
+    into = (tl.cast(every, tl.int64) * keys + at_key)[:, None] * width + column[None, :]
     mask = there[:, None] & (column < width)[None, :]
     tl.store(d_key + into, tl.load(d_key + into, mask=mask) + d_k * scale, mask=mask)
     tl.store(d_value + into, tl.load(d_value + into, mask=mask) + d_v, mask=mask)

@@ -56,15 +56,15 @@ def range_kernel(
     ``found`` (5, rows, ranges): shift of the logits, denominator, kept keys, oldest key visited, whether a value is
     broken. ``done`` ranges are there already and have ``covered`` so many keys; this one has ``reach``.
     """
-    part = done + tl.program_id(0)
-    past = keys - covered - tl.program_id(0) * reach
+    part = done + tl.program_id(1)
+    past = keys - covered - tl.program_id(1) * reach
     start = tl.maximum(past - reach, 0)
     key_heads = heads // group
-    batch, key_head = tl.program_id(1) // key_heads, tl.program_id(1) % key_heads
+    batch, key_head = tl.program_id(0) // key_heads, tl.program_id(0) % key_heads
     row = tl.program_id(2) * M + tl.arange(0, M)
     inside = row < group * queries
     position = keys - queries + row % queries
-    every = tl.program_id(1) * group * queries + row  # heads of a key head are neighbours
+    every = tl.program_id(0) * group * queries + row  # heads of a key head are neighbours
     slope = slopes(log_forget + every, inside)
     column = tl.arange(0, WIDTH)
     q_rows = at(query, batch, key_head * group) + tl.cast(row // queries, tl.int64) * query.head
@@ -76,10 +76,10 @@ def range_kernel(
     if DOCUMENTS:
         begin = tl.load(oldest + position, mask=inside, other=2147483647)
         start = tl.maximum(start, tl.min(begin, 0))
-    of_keys = tl.cast(tl.program_id(1), tl.int64) * keys
+    of_keys = tl.cast(tl.program_id(0), tl.int64) * keys
     bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
 
-    of_all = tl.cast(tl.num_programs(1), tl.int64) * group * queries * RANGES
+    of_all = tl.cast(tl.num_programs(0), tl.int64) * group * queries * RANGES
     found += tl.cast(every, tl.int64) * RANGES
     tiles = 1
     if done > 0:

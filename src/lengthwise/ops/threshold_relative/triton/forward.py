@@ -56,7 +56,8 @@ def forward_kernel(
     the output is not finite, the program says so in ``careful``, and the same kernel with ``CAREFUL`` does those tiles
     again, with a running maximum and broken values set apart.
     """
-    tile, head = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1)
+    row_tiles = tl.cdiv(queries, M)
+    tile, head = row_tiles - 1 - tl.program_id(0) % row_tiles, tl.program_id(0) // row_tiles
     # One flag for 32 queries, whatever the tile.
     flags = careful + head * 4 * tl.cdiv(queries, 128) + tile * (M // 32) + tl.arange(0, M // 32)
     if CAREFUL:
@@ -125,7 +126,7 @@ def forward_kernel(
         tl.store(flags, again + tl.zeros([M // 32], tl.int32))
     store(at(output, batch, head % heads), output.token, row, inside, width, attended, WIDTH)
     rows += of_head + row
-    of_all = tl.cast(tl.num_programs(1), tl.int64) * queries
+    of_all = tl.cast(tl.num_programs(0) // row_tiles, tl.int64) * queries
     tl.store(rows, shift, mask=inside)
     tl.store(rows + of_all, total, mask=inside)
     tl.store(rows + 2 * of_all, end * N, mask=inside)

@@ -74,9 +74,9 @@ class Inputs:
         bound = {"key_norm": norms, "largest_key_norm": largest_key_norm, "NORMS": not known}
         return bound | {"tolerance": self.tolerance}
 
-    def grid(self, meta: dict[str, Any]) -> tuple[int, int]:
-        """Tiles of queries, and batch and heads."""
-        return triton.cdiv(self.queries, meta["M"]), self.batch * self.heads
+    def grid(self, meta: dict[str, Any]) -> tuple[int]:
+        """Tiles of queries of all heads, a head after another; a grid's second dimension would end at 65,535."""
+        return (triton.cdiv(self.queries, meta["M"]) * self.batch * self.heads,)
 
     def tuned(self, kernel: Any) -> tuple[Any, dict[str, Any]]:
         """A kernel that searches for its tiles, or the plain one and fixed tiles where that finds nothing."""
@@ -128,7 +128,7 @@ def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
             reach *= triton.cdiv(left, most * RANGE)
         ranges = min(most, triton.cdiv(left, reach))
         arguments |= {"done": done, "covered": covered, "reach": reach}
-        run(range_kernel, (ranges, key_heads, tiles), arguments)
+        run(range_kernel, (key_heads, ranges, tiles), arguments)
         done, covered = done + ranges, covered + ranges * reach
     run(together_kernel, (every,), arguments | {"ranges": done})
 
@@ -157,6 +157,7 @@ def backward(
         "d_log_forget": d_log_forget,
         "counts": rows,
         "first_row": 0,
+        "past_row": inputs.queries,
         "counted_rows": 0,
         "key_tiles": 0,
         "ATOMIC": True,
@@ -178,5 +179,5 @@ def _in_order(inputs: Inputs, arguments: dict[str, Any]) -> None:
     for first in range(0, inputs.queries, band):
         past = min(first + band, inputs.queries)
         arguments |= {"first_row": first, "past_row": past}
-        run(rows_kernel.fn, (triton.cdiv(past - first, size), every), arguments)
-        run(keys_kernel, (key_tiles, inputs.batch * inputs.kv_heads), arguments)
+        run(rows_kernel.fn, (triton.cdiv(past - first, size) * every,), arguments)
+        run(keys_kernel, (key_tiles * inputs.batch * inputs.kv_heads,), arguments)
