@@ -19,7 +19,7 @@ FIRST = tl.constexpr(16)
 NOT_READ = tl.constexpr(1e9)
 
 
-@triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach"])
+@triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach", "room"])
 def range_kernel(
     query,
     key,
@@ -42,6 +42,7 @@ def range_kernel(
     done,
     covered,
     reach,
+    room,
     WIDTH: tl.constexpr,
     WHOLE: tl.constexpr,
     DOCUMENTS: tl.constexpr,
@@ -54,7 +55,8 @@ def range_kernel(
     """Sums over one range of keys: values, of which broken ones apart, (rows, ranges, D), and what ``found`` holds.
 
     ``found`` (5, rows, ranges): shift of the logits, denominator, kept keys, oldest key visited, whether a value is
-    broken. ``done`` ranges are there already and have ``covered`` so many keys; this one has ``reach``.
+    broken. ``done`` ranges are there already and have ``covered`` so many keys; this one has ``reach``, and
+    there can be ``room`` of them.
     """
     part = done + tl.program_id(1)
     past = keys - covered - tl.program_id(1) * reach
@@ -79,8 +81,8 @@ def range_kernel(
     of_keys = tl.cast(tl.program_id(0), tl.int64) * keys
     bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
 
-    of_all = tl.cast(tl.num_programs(0), tl.int64) * group * queries * RANGES
-    found += tl.cast(every, tl.int64) * RANGES
+    of_all = tl.cast(tl.num_programs(0), tl.int64) * group * queries * room
+    found += tl.cast(every, tl.int64) * room
     tiles = 1
     if done > 0:
         # The newest range holds a part of the denominator, and all that are done a part of the count.
@@ -115,14 +117,14 @@ def range_kernel(
     oldest_read = tl.where(end < past, tl.maximum(end, start).to(tl.float32), NOT_READ)
     tl.store(found + 3 * of_all, oldest_read + tl.zeros([M], tl.float32), mask=inside)
     tl.store(found + 4 * of_all, is_broken + tl.zeros([M], tl.float32), mask=inside)
-    into = (tl.cast(every, tl.int64) * RANGES + part)[:, None] * WIDTH + column[None, :]
+    into = (tl.cast(every, tl.int64) * room + part)[:, None] * WIDTH + column[None, :]
     if end < past:
         tl.store(sums + into, attended, mask=inside[:, None])
     if is_broken > 0.0:
         tl.store(broken_sums + into, broken, mask=inside[:, None])
 
 
-@triton.jit(do_not_specialize=["queries", "keys", "ranges"])
+@triton.jit(do_not_specialize=["queries", "keys", "ranges", "room"])
 def together_kernel(
     sums,
     broken_sums,
@@ -136,6 +138,7 @@ def together_kernel(
     keys,
     width,
     ranges,
+    room,
     tolerance,
     WIDTH: tl.constexpr,
 ):
@@ -144,8 +147,8 @@ def together_kernel(
     head, row = every // queries, every % queries
     part = tl.arange(0, RANGES)
     there = part < ranges
-    of_all = tl.cast(tl.num_programs(0), tl.int64) * RANGES
-    found += every * RANGES + part
+    of_all = tl.cast(tl.num_programs(0), tl.int64) * room
+    found += every * room + part
     shift = tl.load(found, mask=there, other=0.0)
     total = tl.load(found + of_all, mask=there, other=0.0)
     kept = tl.load(found + 2 * of_all, mask=there, other=0.0)
@@ -158,7 +161,7 @@ def together_kernel(
     total = tl.sum(factor * total, 0)
     divisor = tl.where(total == 0.0, 1.0, total)
     column = tl.arange(0, WIDTH)
-    into = (every * RANGES + part)[:, None] * WIDTH + column[None, :]
+    into = (every * room + part)[:, None] * WIDTH + column[None, :]
     read = (factor != 0.0)[:, None]
     attended = tl.sum(factor[:, None] * tl.load(sums + into, mask=read, other=0.0), 0) / divisor
     read = read & (is_broken > 0.0)[:, None]

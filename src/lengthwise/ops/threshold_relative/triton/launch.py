@@ -115,11 +115,14 @@ def forward(inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tens
 def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
     every, group = inputs.batch * inputs.heads * inputs.queries, inputs.heads // inputs.kv_heads
     tiles, key_heads = triton.cdiv(group * inputs.queries, inputs.fixed["M"]), inputs.batch * inputs.kv_heads
-    sums = inputs.empty(2, every, RANGES.value, inputs.padded)
-    arguments |= inputs.fixed | {"sums": sums[0], "broken_sums": sums[1], "found": inputs.empty(5, every, RANGES.value)}
-    done = covered = 0
     side_by_side = max(1, 2 * _processors(inputs.query.device) // (tiles * key_heads))
-    for most in (1, FIRST.value - 1, min(RANGES.value - FIRST.value, side_by_side)):
+    rest = min(RANGES.value - FIRST.value, side_by_side)
+    room = min(FIRST.value + rest, triton.cdiv(inputs.keys, RANGE))
+    sums = inputs.empty(2, every, room, inputs.padded)
+    arguments |= inputs.fixed | {"sums": sums[0], "broken_sums": sums[1], "found": inputs.empty(5, every, room)}
+    arguments["room"] = room
+    done = covered = 0
+    for most in (1, FIRST.value - 1, rest):
         left = inputs.keys - covered
         if left <= 0:
             break
