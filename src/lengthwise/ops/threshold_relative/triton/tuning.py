@@ -36,7 +36,7 @@ def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants:
     """
     width = constants["WIDTH"]
     if width > 128:
-        return [config for config in configs if config.num_stages == 1] or configs
+        return [config for config in configs if config.num_stages == 1]
     return [c for c in configs if c.kwargs["M"] * c.kwargs["N"] * max(width, 64) <= 128 * 64 * 128]
 
 
