@@ -405,11 +405,11 @@ def test_refuses_what_it_does_not_take(draw, triton):
         pytest.param(80, 163, "bfloat16", 64, "mma.sync", id="A100"),
         pytest.param(90, 227, "bfloat16", 64, "wgmma.mma_async", id="H100"),
         pytest.param(89, 99, "bfloat16", 256, "mma.sync", id="RTX 4090, wide"),
-        pytest.param(89, 99, "float32", 128, "fma.rn.f32", id="RTX 4090, float32"),
+        pytest.param(89, 99, "float32", 128, "mma.sync", id="RTX 4090, float32"),
     ],
 )
 def test_compiles_for_gpus_that_are_not_here(triton, capability, memory, dtype, head_dim, instruction):
-    """Every kernel becomes machine code that fits into so many KiB, and multiplies as it should."""
+    """Every kernel becomes machine code that fits into so many KiB; in half precision it is on the matrix units."""
     environment = os.environ | {"TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     script = Path(__file__).with_name("compile_for_a_gpu.py")
     command = [sys.executable, script, str(capability), dtype, str(head_dim)]
@@ -421,4 +421,5 @@ def test_compiles_for_gpus_that_are_not_here(triton, capability, memory, dtype, 
     }
     for kernel in kernels:
         assert kernel["shared_memory"] <= memory << 10, kernel["name"]
-        assert instruction in kernel["assembly"] or kernel["name"] == "together_kernel", kernel["name"]
+        multiplies = kernel["name"] != "together_kernel" and dtype != "float32"
+        assert (instruction in kernel["assembly"]) == multiplies, kernel["name"]

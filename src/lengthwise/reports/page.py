@@ -14,7 +14,7 @@ from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
 from lengthwise.reports.settings import environment, toml
-from lengthwise.reports.summary import MANY, Metric, grid, training
+from lengthwise.reports.summary import Metric, grid, many, training
 from lengthwise.reports.traces import by_statistic, home, slopes, traces
 from lengthwise.reports.words import words
 
@@ -65,7 +65,7 @@ def _known(experiment: Experiment) -> dict[str, Any]:
     return {
         "experiment": experiment,
         "config": config,
-        "many": len(config.mechanisms) > MANY,
+        "many": many(experiment),
         "words": words(experiment),
         "lengths": sorted(set(config.base.evaluate.lengths)),
         "verdicts": sentences.verdicts(experiment),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lengthwise.evaluation.statistics import wilson
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.reports.summary import MANY, Cell, Grid, grid
+from lengthwise.reports.summary import Cell, Grid, grid, many
 from lengthwise.reports.text import counted, joined, percent, times
 from lengthwise.reports.words import Words, words
 
@@ -27,11 +27,10 @@ def verdicts(experiment: Experiment) -> list[Verdict]:
     Of many mechanisms those with the same verdict have it together, and it is on the first split alone.
     """
     accuracy, nouns = grid(experiment, "exact_match"), words(experiment)
-    splits, names = list(accuracy.rows), experiment.config.mechanisms
-    if len(names) > MANY:
-        splits, names = splits[:1], tuple(accuracy.rows[splits[0]])
-    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name, splits)) for name in names]
-    if len(names) > MANY:
+    first, *others = accuracy.rows
+    splits = [first] if many(experiment) else [first, *others]
+    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name, splits)) for name in accuracy.rows[first]]
+    if many(experiment):
         found = _together(found)
     return found + [Verdict("", text) for text in (_few(accuracy, nouns), _failed(experiment)) if text]
 

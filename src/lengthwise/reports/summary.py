@@ -82,8 +82,13 @@ class Training:
     """Seeds at the chosen learning rate; without one, runs at any."""
 
 
+def many(experiment: Experiment) -> bool:
+    """Whether there are more mechanisms than lines can be told apart, or sentences read."""
+    return len(experiment.config.mechanisms) > MANY
+
+
 def grid(experiment: Experiment, metric: Metric) -> Grid:
-    """The accuracy of every mechanism on every split and length; of :data:`MANY` mechanisms, the best first."""
+    """The accuracy of every mechanism on every split and length; where they are many, the best first."""
     evaluate = experiment.config.base.evaluate
     lengths = sorted(set(evaluate.lengths))
     points = {
@@ -98,7 +103,7 @@ def grid(experiment: Experiment, metric: Metric) -> Grid:
         }
         for split in evaluate.splits
     }
-    if len(points) > MANY:
+    if many(experiment):
         best = sorted(points, key=lambda name: _mean([cell for of in rows.values() for cell in of[name]]), reverse=True)
         rows = {split: {name: of[name] for name in best} for split, of in rows.items()}
     return Grid(tuple(_column(evaluate.splits, [p for of in points.values() for p in of], n) for n in lengths), rows)
