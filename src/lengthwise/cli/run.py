@@ -53,17 +53,17 @@ def run(
     from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
-    folder.claim(config, resume=resume)
-    folder.failure = None
-    try:
-        with RunProgress(config) as progress:
-            train_run(folder, progress.trained)
-            evaluate_run(folder, progress.evaluated)
-    except KeyboardInterrupt:
-        raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
-    except RunError as error:
-        folder.failure = str(error)
-        raise
+    with folder.claimed(config, resume=resume):
+        folder.failure = None
+        try:
+            with RunProgress(config) as progress:
+                train_run(folder, progress.trained)
+                evaluate_run(folder, progress.evaluated)
+        except KeyboardInterrupt:
+            raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
+        except RunError as error:
+            folder.failure = str(error)
+            raise
     experiment = read_experiment(folder.path)
     console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

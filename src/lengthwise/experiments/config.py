@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
@@ -117,6 +117,11 @@ class ComparisonConfig(Config):
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _each_once(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(rates))  # 1e-3 and 0.001 are one
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
