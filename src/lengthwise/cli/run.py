@@ -47,12 +47,15 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
     from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
+    if not folder.finished:
+        check(config)
     with folder.claimed(config, resume=resume):
         folder.failure = None
         try:

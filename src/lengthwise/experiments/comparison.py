@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
+from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder, claimed
@@ -30,7 +31,15 @@ def compare(
 
     A mechanism that is calibrated on the trained model of another one trains that model, too, unless the other one is
     among them: then it takes it over.
+
+    Raises:
+        InputError: if one of the runs cannot be, before anything is written.
+        RunError: if another process writes into the folder.
     """
+    for mechanism in config.mechanisms:
+        for rate in config.learning_rates:
+            if not (_path(config, folder, mechanism, rate, config.seeds - 1) / "config.json").exists():
+                check(config.run(mechanism, rate, config.seeds - 1))
     with claimed(
         folder,
         "comparison.json",
