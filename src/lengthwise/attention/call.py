@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.layout import Layout
@@ -59,6 +59,14 @@ class Call:
     def attend(self, weights: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries width"]:
         """The values, added up with these weights."""
         return weights.to(self.value.dtype) @ heads_of(self.value, weights.shape[1])
+
+
+def of_nothing(
+    query: Tensor, key: Tensor, value: Tensor, *parts: nn.Module
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    """What queries attend to where there are none: empty, and of a gradient of 0 for all that attention is made of."""
+    parameters = (parameter for part in parts for parameter in part.parameters())
+    return query + sum(of.sum().to(query.dtype) for of in (key, value, *parameters))
 
 
 def heads_of(

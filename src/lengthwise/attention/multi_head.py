@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention.cache import LayerCache
-from lengthwise.attention.call import Call
+from lengthwise.attention.call import Call, of_nothing
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Sizes
@@ -99,12 +99,15 @@ class Attention(nn.Module):
             document_ids = cache.extend_if_given("document_ids", document_ids)
             positions = cache.extend_if_given("positions", positions)
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
+        nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
         query, key = self.weights.prepare(query, key)
         query, key = self.position.turn(query, key, layout.query_positions)
         tracked = self.position.track(hidden)
         if cache is not None:
             tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
             key, value = cache.append(key, value)
+        if nothing is not None:  # of no tokens, or of no sequences
+            return self.project(nothing, hidden)
         call = Call(hidden, query, key, value, layout, self.position, tracked, cache)
         return self.project(self.weights(call), hidden)
 
