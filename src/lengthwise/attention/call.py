@@ -56,6 +56,17 @@ class Call:
         scores = self.products + (self.position.bias(self) if self.position.biased else 0)
         return scores.masked_fill_(~self.layout.visible(), -torch.inf)
 
+    def rounding(self, scores: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries keys"]:
+        """How far rounding may have moved each score, so that keys which are equally high can be told as such.
+
+        The scores of equal keys are not equal to the last bit: where in a matrix a product stands decides how it is
+        added up. The bound is that of a product of rounded vectors, with room for what earlier layers did to them.
+        """
+        unit = 32 * torch.finfo(scores.dtype).eps + 2 * torch.finfo(self.key.dtype).eps
+        query, key = (in_float32(vectors.detach()).norm(dim=-1) for vectors in (self.query, self.key))
+        products = (unit * query / self.query.shape[-1] ** 0.5)[..., None] * heads_of(key, query.shape[1])[:, :, None]
+        return scores.detach().masked_fill(scores == -torch.inf, 0).abs().mul_(unit).add_(products)
+
     def attend(self, weights: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries width"]:
         """The values, added up with these weights."""
         return weights.to(self.value.dtype) @ heads_of(self.value, weights.shape[1])
@@ -69,9 +80,7 @@ def of_nothing(
     return query + sum(of.sum().to(query.dtype) for of in (key, value, *parameters))
 
 
-def heads_of(
-    vectors: Float[Tensor, "batch kv_heads keys head_dim"], heads: int
-) -> Float[Tensor, "batch heads keys head_dim"]:
+def heads_of(vectors: Float[Tensor, "batch kv_heads keys *_"], heads: int) -> Float[Tensor, "batch heads keys *_"]:
     """Keys or values, one for each head of the queries."""
     group = heads // vectors.shape[1]
     return vectors if group == 1 else vectors.repeat_interleave(group, dim=1)
