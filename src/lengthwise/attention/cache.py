@@ -1,7 +1,7 @@
 """Keys and values of the tokens already seen, kept for decoding and for reading a long sequence in chunks."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
@@ -15,19 +15,11 @@ class LayerCache:
 
     def __init__(self) -> None:
         self.tokens = 0
-        """Number of tokens held."""
+        """Number of tokens held; whoever extends the cache says so once all of them are in it."""
         self.state: dict[str, Tensor] = {}
         """What a weights part carries from one call to the next, by a name of its own, sequences along axis 0. Where
         it is missing, the part works it out anew of what else the cache holds."""
         self._buffers: dict[str, Tensor] = {}
-
-    def append(
-        self, key: Float[Tensor, "batch kv_heads new head_dim"], value: Float[Tensor, "batch kv_heads new head_dim"]
-    ) -> tuple[Tensor, Tensor]:
-        """Add the newest tokens, and return the keys and values of all tokens so far; last of what is added of them."""
-        key, value = self.extend("key", key, axis=2), self.extend("value", value, axis=2)
-        self.tokens = key.shape[2]
-        return key, value
 
     def extend_if_given(self, name: str, new: Int[Tensor, "#batch new"] | None) -> Int[Tensor, "#batch tokens"] | None:
         """:meth:`extend` for ids that a caller gives with every call or with none."""
@@ -38,7 +30,7 @@ class LayerCache:
         return None if new is None else self.extend(name, new, axis=1)
 
     def extend(self, name: str, new: Tensor, axis: int) -> Tensor:
-        """Add something of the newest tokens along ``axis``, and return it of all tokens so far."""
+        """Add something of the newest tokens along ``axis``, and return it of all tokens, held and new."""
         tokens = self.tokens + new.shape[axis]
         buffer = self._buffers.get(name)
         if buffer is not None and buffer.shape[0] != new.shape[0]:

@@ -105,11 +105,12 @@ class Attention(nn.Module):
         tracked = self.position.track(hidden)
         if cache is not None:
             tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
-            key, value = cache.append(key, value)
-        if nothing is not None:  # of no tokens, or of no sequences
-            return self.project(nothing, hidden)
+            key, value = cache.extend("key", key, axis=2), cache.extend("value", value, axis=2)
         call = Call(hidden, query, key, value, layout, self.position, tracked, cache)
-        return self.project(self.weights(call), hidden)
+        attended = self.weights(call) if nothing is None else nothing
+        if cache is not None:
+            cache.tokens = keys
+        return self.project(attended, hidden)
 
     def _check(
         self, hidden: Tensor, positions: Tensor | None, document_ids: Tensor | None, cache: LayerCache | None
