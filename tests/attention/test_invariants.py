@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from lengthwise import Attention
 from lengthwise.attention.cache import LayerCache
@@ -117,6 +118,28 @@ def test_compiled_is_eager(attention: Attention, hidden: Tensor) -> None:
     torch._dynamo.reset()  # it gives up on a function that it has compiled eight times, and says so in no warning
     compiled = torch.compile(attention, backend="aot_eager")
     assert_close(compiled(hidden), attention(hidden))
+
+
+@torch.no_grad()
+def test_one_graph_serves_all_lengths(attention: Attention) -> None:
+    torch._dynamo.reset()
+    graphs = CompileCounterWithBackend("eager")
+    compiled = torch.compile(attention, backend=graphs, fullgraph=True)
+    for length in (70, 80, 133, 150):
+        hidden = torch.randn(2, length, DIM)
+        torch.testing.assert_close(compiled(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
+    assert graphs.frame_count <= 2, "one for the first length, one for any other"
+
+
+@torch.no_grad()
+def test_exported_for_all_lengths(attention: Attention) -> None:
+    if attention.weights.route == "linear":
+        pytest.skip("chunks of 64 tokens: torch cannot show that a padded length is a multiple of them")
+    length = torch.export.Dim("length", min=65, max=4096)
+    exported = torch.export.export(attention, (torch.randn(2, 70, DIM),), dynamic_shapes=({1: length},)).module()
+    for tokens in (65, 150):
+        hidden = torch.randn(2, tokens, DIM)
+        torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
 
 
 def test_saved_is_loaded(attention: Attention, hidden: Tensor) -> None:

@@ -1,7 +1,6 @@
 """One call of an attention layer, as its parts see it."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,11 +44,13 @@ class Call:
             tracked=None if self.tracked is None else self.tracked[:, :, : layout.keys],
         )
 
-    @cached_property
+    @property
     def products(self) -> Float[Tensor, "batch heads queries keys"]:
         """``q k / sqrt(head_dim)`` in float32 or better, of hidden keys too."""
-        query, key = in_float32(self.query), in_float32(heads_of(self.key, self.query.shape[1]))
-        return (query / query.shape[-1] ** 0.5) @ key.mT
+        if "_products" not in self.__dict__:  # no cached_property, whose lock torch cannot compile
+            query, key = in_float32(self.query), in_float32(heads_of(self.key, self.query.shape[1]))
+            self.__dict__["_products"] = (query / query.shape[-1] ** 0.5) @ key.mT
+        return self.__dict__["_products"]
 
     def scores(self) -> Float[Tensor, "batch heads queries keys"]:
         """The products with the position part's bias, and minus infinity where a key is hidden."""
