@@ -43,7 +43,7 @@ def test_sparsemax_is_a_projection(folder: Path) -> None:
 
 def test_command_compares_them(folder: Path) -> None:
     """As shown, with less to train; the work is done by processes that have to find the parts, too."""
-    small = "--steps 4 --lengths 32,64 --length 32 --set train.warmup_steps=1 --set evaluate.sequences=4 --out out"
+    small = "--steps 4 --lengths 32,64 --length 32 --set evaluate.sequences=4 --out out"
     text = run(folder, "-m", "lengthwise", *COMMAND.split(), *small.split(), "--set", "model.dim=16")
     assert "my_parts:Sparsemax+my_parts:Logarithmic" in text
     assert (folder / "out" / "report.html").exists()
