@@ -51,7 +51,7 @@ Call = Callable[..., Any]
         (["run", "dictionary-lookup", "--lengths", "65537"], "1 to 65,536 pairs"),
         (["run", "flip-flop", "-a", "softmax+learned+coupled"], "flip-flop gives none; 'addition' does"),
         (["run", "flip-flop", "--length", "16", "--set", "train.shortest=2"], "even and 4 or more, got 2"),
-        (["compare", "flip-flop"], "Missing option"),
+        (["compare", "flip-flop"], "name each mechanism with -a"),
         (["compare", "flip-flop", "-a", "softmax", "-a", "softmax+nope"], "'softmax' is named twice"),
         (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "fast"], "numbers such as 5e-4,1e-3"),
         (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "-1"], "learning_rate"),
