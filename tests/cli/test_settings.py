@@ -1,6 +1,7 @@
 """What is given is used or refused, whichever way it is given, and what is written can be given again."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from lengthwise import recipes
 from lengthwise.cli import options
 from lengthwise.configuration import to_toml
 from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.settings import write_comparison
 
 Call = Callable[..., Any]
@@ -39,6 +41,36 @@ def test_what_a_recipe_resolves_to_is_a_file_that_resolves_to_it(name: str, tmp_
     file.write_text(to_toml(write_comparison(comparison)), encoding="utf-8")
     assert options.resolve_comparison(name, file, None) == comparison
     assert comparison.learning_rates == recipes.find(name).learning_rates
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_list_shows_what_a_recipe_resolves_to(name: str, lengthwise: Call) -> None:
+    answer = lengthwise("list", "--settings", name)
+    assert RunConfig.read(tomllib.loads(answer.out)) == options.resolve(name, None, None)
+    assert f"learning_rates = {list(recipes.find(name).learning_rates)}" in answer.out
+
+
+def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
+    lines = [line.split() for line in lengthwise("list", "--settings").out.splitlines()]
+    defaults = [line[line.index("model.mechanism") + 2] for line in lines if "model.mechanism" in line]
+    assert defaults == ["threshold-relative", "softmax"]
+    assert [line for line in lines if "mechanisms" in line]
+    assert [line for line in lines if "seeds" in line]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["flip-flop"], "list flip-flop shows nothing by itself"),
+        (["--markdown"], "--markdown is for --mechanisms"),
+        (["--mechanisms", "--settings"], "one of --mechanisms and --settings"),
+        (["--settings", "flipflop"], "did you mean 'flip-flop'"),
+    ],
+)
+def test_list_ignores_nothing(lengthwise: Call, arguments: list[str], fragment: str) -> None:
+    answer = lengthwise("list", *arguments)
+    assert answer.code == 2
+    assert fragment in answer.error
 
 
 def _compared(file: Path | None = None, *settings: str, **given: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -103,6 +135,7 @@ def test_a_task_of_ones_own_is_named_as_any(
     assert names == ["compare-tasks_of_mine.Mine", "tasks_of_mine.Mine-softmax-seed-0"]
     held = json.loads((tmp_path / "runs" / names[0] / "comparison.json").read_text())["config"]
     assert held["base"]["task"] == "tasks_of_mine:Mine"
+    assert "tasks_of_mine:Mine" in lengthwise("list", "--settings", "tasks_of_mine:Mine").out
     for name, fragment in {
         "tasks_of_mine:Less": "is no task: it has no",
         "tasks_of_mine:Alone": "a task has two at least",
