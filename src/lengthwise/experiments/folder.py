@@ -62,11 +62,10 @@ def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_chang
             raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
         return True
     settings = keys(type(config))
-    held = _flat(read_json(path).get("config", {}), settings)
-    chosen = _flat(config.model_dump(mode="json", exclude_defaults=True), settings)
-    here = _flat(wanted, settings)
     # A setting that is newer than the folder is, there, what it is by default.
-    differing = [key for key, value in here.items() if (held[key] != value if key in held else key in chosen)]
+    held = _flat(type(config).read(read_json(path).get("config", {})).model_dump(mode="json"), settings)
+    here = _flat(wanted, settings)
+    differing = [key for key, value in here.items() if held.get(key) != value]
     forbidden = [key for key in differing if key not in may_change]
     if forbidden:
         key = forbidden[0]
