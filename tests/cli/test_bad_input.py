@@ -68,6 +68,9 @@ Call = Callable[..., Any]
         (["compare", "argmax-retrieval", "-a", "softmax", "--lengths", "100000000000"], "at least"),
         (["run", "flip-flop", "-a", "softmax+rope", "--set", "model.backend=nope"], "backend"),
         (["run", "flip-flop", "--set", "model.backend=nope"], "no backend of ThresholdRelative called 'nope'"),
+        (["run", "flip-flop", "--seed", "99999999999999999999"], "seed cannot be 99999999999999999999"),
+        (["run", "flip-flop", "--out", "n" * 300], "cannot be a folder"),
+        (["compare", "flip-flop", "-a", "softmax", "--out", "n" * 300], "cannot be a folder"),
         (["report", "missing"], "holds no run and no comparison"),
         (["rum"], "No such command"),
     ],
@@ -81,6 +84,16 @@ def test_one_sentence(
     assert answer.code != 0
     assert fragment in answer.error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["run", "compare"])
+@pytest.mark.parametrize("out", ["file", "file/inside"])
+def test_a_file_is_no_folder(lengthwise: Call, tmp_path: Path, verb: str, out: str) -> None:
+    (tmp_path / "file").write_text("precious")
+    answer = lengthwise(verb, "flip-flop", "-a", "softmax", "--out", tmp_path / out)
+    assert answer.code == 2
+    assert "file is a file and no folder; choose another" in answer.error
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 def test_a_backend_that_cannot_run_here(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ class RunConfig(Config):
 
     task: str
     """What is learnt, by name; a task of your own by its module and class, as in my_tasks:Mine."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     """Of the weights and of the training data."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()

@@ -20,7 +20,7 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Run, Trained
-from lengthwise.files import append_line, keep_lines, read_json, read_lines, write_json
+from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 
 
 def claim(
@@ -55,6 +55,7 @@ def claimed(
 
 def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str]) -> bool:
     """Whether ``folder`` does not hold exactly this; raises where it must not."""
+    check_folder(folder)
     path = folder / file
     wanted = config.model_dump(mode="json")
     if not path.exists():
