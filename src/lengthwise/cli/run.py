@@ -47,23 +47,26 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
     from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
-    folder.claim(config, resume=resume)
-    folder.failure = None
-    try:
-        with RunProgress(config) as progress:
-            train_run(folder, progress.trained)
-            evaluate_run(folder, progress.evaluated)
-    except KeyboardInterrupt:
-        raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
-    except RunError as error:
-        folder.failure = str(error)
-        raise
+    if not folder.finished:
+        check(config)
+    with folder.claimed(config, resume=resume):
+        folder.failure = None
+        try:
+            with RunProgress(config) as progress:
+                train_run(folder, progress.trained)
+                evaluate_run(folder, progress.evaluated)
+        except KeyboardInterrupt:
+            raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
+        except RunError as error:
+            folder.failure = str(error)
+            raise
     experiment = read_experiment(folder.path)
     console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-import torch
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
@@ -12,7 +11,7 @@ from lengthwise.configuration import Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
-from lengthwise.tasks import TASKS, Task, Tokens
+from lengthwise.tasks import TASKS, Task
 from lengthwise.training.config import TrainConfig
 
 
@@ -45,10 +44,11 @@ class RunConfig(Config):
         for name, size in task.sizes.items():
             if (held := getattr(self.model, name)) != size:
                 raise ValueError(f"model.{name} is {held!r}, but {self.task} needs {size!r}; drop it.")
-        for length in (*self.train.lengths(task.stride), *self.evaluate.lengths):
-            task.sample(torch.Generator(), 1, length, task.splits[0])  # refuses a length that cannot be
+        trained = self.train.lengths(task.stride)
+        for length in (trained[0], trained[-1], *self.evaluate.lengths):
+            task.check_length(length)
         numbering = Mechanism.parse(self.model.mechanism).numbering
-        if NUMBERINGS.load(numbering).reads_marks and self._largest_mark(self.train.length) is None:
+        if NUMBERINGS.load(numbering).reads_marks and task.largest_mark(self.train.length) is None:
             raise ValueError(
                 f"{numbering!r} numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
                 "'addition' does."
@@ -86,14 +86,8 @@ class RunConfig(Config):
             self.model,
             context=self.model.context or self.train.length,
             reach=self.model.reach or reach,
-            marks=self.model.marks or self._largest_mark(reach),
+            marks=self.model.marks or self.build_task().largest_mark(reach),
         )
-
-    def _largest_mark(self, length: int) -> int | None:
-        """Of an example of the task; None where it has no marks."""
-        task = self.build_task()
-        batch = task.sample(torch.Generator(), 1, length, task.splits[0])
-        return int(batch.marks.max()) if isinstance(batch, Tokens) and batch.marks.numel() else None
 
     @property
     def teacher(self) -> "RunConfig | None":
@@ -117,6 +111,11 @@ class ComparisonConfig(Config):
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _each_once(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(rates))  # 1e-3 and 0.001 are one
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.lock import locked
 from lengthwise.experiments.run import evaluate_run, train_run
 
 
@@ -81,9 +82,10 @@ def _work(job: Job) -> None:
     os.dup2(log, 2)
     try:
         folder = RunFolder(job.folder)
-        train_run(folder)
-        if job.evaluate:
-            evaluate_run(folder)
+        with locked(job.folder):
+            train_run(folder)
+            if job.evaluate:
+                evaluate_run(folder)
     except LengthwiseError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)
