@@ -26,7 +26,7 @@ app.command("report")(report.report)
 app.command("list")(list_.list_)
 
 _EXTRAS = {
-    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2"), "experiments"),
+    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe"), "experiments"),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
 }
 """Which extra brings a module."""
