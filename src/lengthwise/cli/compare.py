@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.errors import InputError, RunError
-from lengthwise.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lengthwise.training.config import TrainConfig
 
 
 def compare(
@@ -47,11 +49,11 @@ def compare(
 
     Every mechanism gets the same data, the same sweep of learning rates and the same evaluation sequences.
     """
+    base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
     from lengthwise.experiments.comparison import compare
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.reports import overview, write_report
 
-    base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
     config = ComparisonConfig.read(
         {
             "base": base.model_dump(mode="json"),
@@ -85,7 +87,7 @@ def _rates(text: str) -> list[float]:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
 
 
-def _processes(train: TrainConfig) -> int:
+def _processes(train: "TrainConfig") -> int:
     import torch
 
     if train.device != "cpu" and torch.cuda.is_available():

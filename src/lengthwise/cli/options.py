@@ -1,14 +1,15 @@
 """Options that several verbs share, and how they become a configuration."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lengthwise import recipes
-from lengthwise.configuration import from_settings, from_toml, merge
 from lengthwise.errors import InputError
-from lengthwise.experiments.config import RunConfig
+
+if TYPE_CHECKING:
+    from lengthwise.experiments.config import RunConfig
 
 Task = Annotated[str, typer.Argument(help="A task or recipe; 'lengthwise list' shows them.", show_default=False)]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.", show_default=False)]
@@ -44,13 +45,17 @@ def resolve(
     length: int | None,
     lengths: str | None,
     **sections: Any,
-) -> RunConfig:
+) -> "RunConfig":
     """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
+    recipe = recipes.find(task)  # a name mistyped is said at once
+    from lengthwise.configuration import from_settings, from_toml, merge
+    from lengthwise.experiments.config import RunConfig
+
     points = None if lengths is None else parse_lengths(lengths)
     options: dict[str, Any] = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
     return RunConfig.read(
         merge(
-            recipes.find(task).settings,
+            recipe.settings,
             from_toml(file) if file else {},
             _given(merge(options, sections)),
             from_settings(settings or []),

@@ -14,11 +14,11 @@ from rich.progress import (
 )
 
 from lengthwise.cli.console import console
-from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.files import last_line
 
 if TYPE_CHECKING:
     from lengthwise.evaluation import Point
+    from lengthwise.experiments.config import ComparisonConfig, RunConfig
     from lengthwise.experiments.processes import Job, Queue
     from lengthwise.training.loop import Progress as Step
 
@@ -50,7 +50,7 @@ class _Live:
 class RunProgress(_Live):
     """One run: a bar for training, one for evaluation."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: "RunConfig") -> None:
         super().__init__()
         evaluate = config.evaluate
         self._unit = config.build_task().unit
@@ -73,7 +73,7 @@ class RunProgress(_Live):
 class ComparisonProgress(_Live):
     """Many runs: a bar for each that is under way, and one for all."""
 
-    def __init__(self, config: ComparisonConfig) -> None:
+    def __init__(self, config: "ComparisonConfig") -> None:
         super().__init__()
         self._config = config
         self._unit = config.base.build_task().unit
