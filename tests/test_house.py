@@ -54,16 +54,9 @@ def test_names_come_when_asked_for() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "--help",
-        "run --help",
-        "compare --help",
-        "probe --help",
-        "bench --help",
-        "list --help",
-        "nothing",
-        "run --nothing",
-    ]
-    + ["run flipflop", "compare flipflop -a softmax", "run flip-flop --length x", "bench --lengths many"],
+        *("--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
+        *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
+    ],
 )
 def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
     """What takes seconds to import is imported by the verb that needs it, when it needs it."""

@@ -129,7 +129,7 @@ def _measure(results: "Results") -> None:
     with conditions(results.config):
         with errors.status("Finding out who runs here."):  # what is compiled takes its time
             steps = plan(results)
-        columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn()
+        columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn()
         # Drawn between the steps only: a display that refreshes itself would take time from what is timed.
         with Progress(*columns, console=errors, auto_refresh=False, transient=True) as progress:
             task = progress.add_task(steps[0].title, total=len(steps))
@@ -149,7 +149,7 @@ def _show(results: "Results", out: Path | None) -> None:
     shape = f"batch {config.batch}, {config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
     console.print(ResultsTable(results, f"{shape}, {place}"))
     for note in results.notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note, highlight=False)
     if out is None:
         return
     try:

@@ -12,6 +12,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from lengthwise.cli.console import console
 from lengthwise.files import last_line
@@ -28,10 +29,10 @@ class _Live:
 
     def __init__(self) -> None:
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
@@ -94,7 +95,8 @@ class ComparisonProgress(_Live):
         for job in queue.done:
             if job in self._tasks:
                 self.bars.remove_task(self._tasks.pop(job))
-                console.print(f"{'[red]failed[/]' if (job.folder / 'failure.json').exists() else 'done'}  {_name(job)}")
+                failed = (job.folder / "failure.json").exists()
+                console.print(Text.assemble(("failed", "red") if failed else "done", f"  {_name(job)}"))
 
 
 def _name(job: "Job") -> str:
