@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.errors import InputError, RunError
-from lengthwise.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lengthwise.training.config import TrainConfig
 
 
 def compare(
@@ -48,9 +50,6 @@ def compare(
 
     Every mechanism gets the same data, the same sweep of learning rates and the same evaluation sequences.
     """
-    from lengthwise.experiments.comparison import compare
-    from lengthwise.reports import overview, write_report
-
     config = options.resolve_comparison(
         task,
         file,
@@ -62,6 +61,9 @@ def compare(
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         seeds=seeds,
     )
+    from lengthwise.experiments.comparison import compare
+    from lengthwise.reports import overview, write_report
+
     folder = out or options.folder(f"compare-{task}")
     try:
         with ComparisonProgress(config) as progress:
@@ -91,7 +93,7 @@ def _rates(text: str) -> list[float]:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
 
 
-def _processes(train: TrainConfig) -> int:
+def _processes(train: "TrainConfig") -> int:
     import torch
 
     if train.device != "cpu" and torch.cuda.is_available():

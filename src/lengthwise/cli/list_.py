@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from lengthwise.cli.console import console
 from lengthwise.errors import InputError
@@ -55,7 +56,8 @@ def _all() -> None:
         "A mechanism is weights, then position, numbering and output where wanted, as in "
         "[bold]softmax+rope+layer-norm[/]. "
         "An output stands before the output projection, over all heads side by side; [bold]layer-norm@heads[/] treats "
-        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n"
+        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n",
+        markup=True,
     )
     entries = list(catalogue())
     for kind, title in TITLES.items():
@@ -80,7 +82,7 @@ def _mechanisms(markdown: bool) -> None:
             if entry.kind == kind:
                 numbers = f"{entry.parameters:,}"
                 source = entry.source.removeprefix("arXiv ")
-                table.add_row(f"[cyan]{entry.name}[/]", source, numbers, entry.route, entry.reads, entry.evidence)
+                table.add_row(Text(entry.name, "cyan"), source, numbers, entry.route, entry.reads, entry.evidence)
         console.print(table)
         console.print()
     console.print(
@@ -88,7 +90,7 @@ def _mechanisms(markdown: bool) -> None:
         "tokens. Everything that is causal has a cache.\n"
     )
     for word, meaning in MEANINGS.items():
-        console.print(f"[bold]{word}[/]: {meaning}")
+        console.print(Text.assemble((word, "bold"), f": {meaning}"))
 
 
 def _settings() -> None:
@@ -123,6 +125,6 @@ def _resolved(task: str) -> None:
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
     for name, meaning in rows:
-        table.add_row(f"[cyan]{name}[/]", meaning)
+        table.add_row(Text(name, "cyan"), meaning)
     console.print(table)
     console.print()

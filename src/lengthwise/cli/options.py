@@ -2,15 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lengthwise import recipes
-from lengthwise.configuration import Tree, from_settings, from_toml, merge, without_none
 from lengthwise.errors import InputError
-from lengthwise.experiments.config import ComparisonConfig, RunConfig
-from lengthwise.experiments.settings import compared, read_comparison
+
+if TYPE_CHECKING:
+    from lengthwise.configuration import Tree
+    from lengthwise.experiments.config import ComparisonConfig, RunConfig
 
 Task = Annotated[
     str,
@@ -43,14 +44,21 @@ Settings = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Carry on what the output folder holds.")]
 
 
-def resolve(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> RunConfig:
+def resolve(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "RunConfig":
     """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
-    return RunConfig.read(merge(recipes.find(task).settings, *_given(task, file, settings, **options)))
+    recipe = recipes.find(task)  # a name mistyped is said before anything heavy is imported
+    from lengthwise.configuration import merge
+    from lengthwise.experiments.config import RunConfig
+
+    return RunConfig.read(merge(recipe.settings, *_given(task, file, settings, **options)))
 
 
-def resolve_comparison(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> ComparisonConfig:
+def resolve_comparison(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "ComparisonConfig":
     """The same for a comparison, which also has ``mechanisms``, ``learning_rates`` and ``seeds``."""
     recipe = recipes.find(task)
+    from lengthwise.configuration import merge
+    from lengthwise.experiments.settings import compared, read_comparison
+
     default = {**recipe.settings, "learning_rates": recipe.learning_rates}
     tree = merge(default, *map(compared, _given(task, file, settings, **options)))
     if "mechanisms" not in tree:
@@ -70,8 +78,10 @@ def _given(
     length: int | None = None,
     lengths: str | None = None,
     **sections: Any,
-) -> tuple[Tree, Tree]:
+) -> "tuple[Tree, Tree]":
     """What the file says, and what the command line says; an option that was not given is None."""
+    from lengthwise.configuration import from_settings, from_toml, merge, without_none
+
     points = None if lengths is None else parse_lengths(lengths)
     shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
     line = merge(without_none(merge(shared, sections)), from_settings(settings or []))

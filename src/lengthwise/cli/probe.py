@@ -73,9 +73,16 @@ def probe(
     check(folder, config)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     stopped = False
-    with Progress(*columns, console=Console(file=sys.stderr), redirect_stderr=False, transient=True) as progress:
+    with Progress(
+        *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
+    ) as progress:
         task = progress.add_task("loading the model", total=None)
         with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
             loaded, inputs, findings = begin(config)
