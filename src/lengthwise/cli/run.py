@@ -51,9 +51,11 @@ def run(
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
+    from lengthwise.files import check_folder
     from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or options.folder(f"{task}-{config.model.mechanism}-seed-{config.seed}"))
+    check_folder(folder.path)
     if not folder.finished:
         check(config)
     with folder.claimed(config, resume=resume):
