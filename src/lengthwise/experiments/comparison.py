@@ -16,7 +16,7 @@ from lengthwise.experiments.folder import RunFolder, claimed
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.files import explained, read_json
+from lengthwise.files import check_folder, explained, read_json
 
 
 def compare(
@@ -37,6 +37,7 @@ def compare(
         RunError: if another process writes into the folder.
     """
     end_if_worker()
+    check_folder(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
             if not (_path(config, folder, mechanism, rate, config.seeds - 1) / "config.json").exists():
