@@ -82,6 +82,7 @@ def _known(experiment: Experiment) -> dict[str, Any]:
         "failed": [run for run in experiment.runs if run.failure],
         "settings": configuration(experiment),
         "environment": environment(experiment),
+        "dashes": [palette.dash(index) for index in range(len(config.mechanisms))],
         "shapes": [palette.shape(index) for index in range(len(config.mechanisms))],
         "counted": text.counted,
         "spread": text.spread,
