@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,40 @@ def test_a_copy_has_parts_of_its_own(build: Build) -> None:
     assert not torch.equal(model(TOKENS).logits, twin(TOKENS).logits)
     twin.load_state_dict(model.state_dict())
     assert torch.equal(model(TOKENS).logits, twin(TOKENS).logits)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert", "encoder"])
+def test_a_saved_model_comes_back_with_its_parts_or_not_at_all(build: Build, tmp_path: Path, kind: str) -> None:
+    from transformers import AutoModel
+
+    model = build(kind)
+    configuration = model.config.to_dict()
+    insertions = [outputs.insert(model, "scale@heads", layers=[0]), outputs.insert(model, "layer-norm", layers=[-1])]
+    with torch.no_grad():
+        insertions[0].parts[0].get_parameter("scale").uniform_()
+    model.save_pretrained(tmp_path / "inserted")
+    for loads in (AutoModel, type(model)):
+        with pytest.raises(ValueError, match=r"lengthwise\.outputs\.load"):
+            loads.from_pretrained(tmp_path / "inserted")
+    twin = outputs.load(tmp_path / "inserted").eval()
+    assert type(twin) is type(model)
+    assert torch.equal(twin(TOKENS)[0], model(TOKENS)[0])
+    twin.save_pretrained(tmp_path / "again")  # and what is loaded is saved alike
+    again = outputs.load(tmp_path / "again", dtype="bfloat16", local_files_only=True)
+    assert set(again.state_dict()) == set(model.state_dict())
+    assert again.dtype == torch.bfloat16
+    assert copy.deepcopy(twin).config.to_dict() == twin.config.to_dict()
+
+    for insertion in insertions:
+        insertion.remove()
+    written = model.config.to_dict()
+    assert {name: value for name, value in written.items() if name not in ("architectures", "dtype")} == {
+        name: value for name, value in configuration.items() if name not in ("architectures", "dtype")
+    }
+    model.save_pretrained(tmp_path / "plain")
+    assert torch.equal(type(model).from_pretrained(tmp_path / "plain")(TOKENS)[0], model(TOKENS)[0])
+    with pytest.raises(InputError, match="saved without inserted output parts; load it by transformers'"):
+        outputs.load(tmp_path / "plain")
 
 
 @pytest.mark.parametrize("batch_first", [True, False])

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from lengthwise import outputs
 from lengthwise.errors import InputError
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.loading import find
@@ -32,6 +34,18 @@ def test_a_model_comes_as_it_was_saved(saved: Saved, kind: str, name: str, causa
     assert (source.positions, source.causal) == (64, causal)
     assert type(source.load("bfloat16", "cpu")).__name__ == name
     assert source.lengths(_config("tiny")) == (64,)
+
+
+def test_a_model_comes_with_the_output_parts_it_was_saved_with(
+    build: Callable[[str], Any], tokenizer: Callable[[str], Any], tmp_path: Path
+) -> None:
+    model = build("gpt2")
+    outputs.insert(model, "rms-norm")
+    model.save_pretrained(tmp_path)
+    tokenizer("gpt2").save_pretrained(tmp_path)
+    found = find(_config(tmp_path)).load("float32", "cpu")
+    tokens = torch.arange(5, 15)[None]
+    assert torch.equal(found(tokens).logits, model(tokens).logits)
 
 
 def test_lengths_beyond_the_positions(saved: Saved) -> None:

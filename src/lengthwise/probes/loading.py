@@ -19,6 +19,8 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
+from lengthwise.attention import outputs
+from lengthwise.attention.outputs.saving import recorded
 from lengthwise.errors import InputError
 from lengthwise.probes.config import ProbeConfig
 
@@ -74,11 +76,13 @@ class Source:
 
     def load(self, dtype: str, device: str) -> PreTrainedModel:
         """The model with its head for language, if it was saved with one."""
-        kind, download = self._kind(), not self.options["local_files_only"]
+        load, download = self._kind().from_pretrained, not self.options["local_files_only"]
+        if recorded(self.config):
+            load = outputs.load
         model = _explained(
             self.name,
             download,
-            lambda: kind.from_pretrained(self.where, **self.options, dtype=getattr(torch, dtype)),
+            lambda: load(self.where, **self.options, dtype=getattr(torch, dtype)),
         )
         return model.eval().to(device)
 
