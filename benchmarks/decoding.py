@@ -7,7 +7,6 @@ The gates are the same at all lengths, the quantiles of fresh ones: otherwise th
 medians of turns in one process.
 """
 
-from functools import partial
 from statistics import median
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from rich.table import Table
 
 from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.inputs import Inputs, draw
-from lengthwise.bench.kinds import decode
+from lengthwise.bench.kinds import DECODE, prepare
 from lengthwise.bench.timing import time_in_turns
 
 CONTESTANTS = ("sdpa", "native", "native-no-skipping")
@@ -44,14 +43,14 @@ def main(
         table.add_column(name, justify="right")
     tokens = {length: last_token(config, length) for length in lengths or [1_000, 10_000, 100_000, 1_000_000]}
     for length, inputs in tokens.items():
-        runs = {name: partial(decode, name, inputs) for name in CONTESTANTS}
+        runs = {name: prepare(DECODE, name, inputs) for name in CONTESTANTS}
         seconds = {name: median(of) for name, of in time_in_turns(runs, rounds, budget=60).items()}
         cells = (f"{1e3 * t:.3f} ms ({t / seconds['sdpa']:.2f})" for t in seconds.values())
         table.add_row(f"{length:,}", *cells)
     Console().print(table)
     # Beside SDPA, which reads the whole cache, native finds its keys in slower memory the longer the cache is. Here it
     # takes turns with itself.
-    alone = {f"{length:,}": partial(decode, "native", inputs) for length, inputs in tokens.items()}
+    alone = {f"{length:,}": prepare(DECODE, "native", inputs) for length, inputs in tokens.items()}
     medians = {length: median(of) for length, of in time_in_turns(alone, 20 * rounds, budget=60).items()}
     Console().print("native alone: " + ", ".join(f"{1e3 * t:.3f} ms at {length}" for length, t in medians.items()))
 

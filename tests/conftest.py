@@ -1,7 +1,7 @@
 """Tiny language models, built and saved as anyone would, for the tests that take Hugging Face models."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,3 +102,11 @@ def words() -> Callable[[int], str]:
         return " ".join(f"w{word}" for word in drawn.tolist())
 
     return draw
+
+
+@pytest.fixture
+def default_dtype() -> Iterator[Callable[[torch.dtype], None]]:
+    """Sets torch's default dtype, until the test ends."""
+    before = torch.get_default_dtype()
+    yield torch.set_default_dtype
+    torch.set_default_dtype(before)

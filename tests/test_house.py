@@ -51,6 +51,13 @@ def test_python_in_the_readme_runs(snippet: str) -> None:
     python(snippet)
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda script: script.stem)
+def test_a_benchmark_script_answers_for_help(script: Path) -> None:
+    result = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "usage" in result.stdout.lower()
+
+
 def test_commands_in_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -58,3 +65,19 @@ def test_commands_in_the_readme_exist() -> None:
     verbs = set(re.findall(r"^\s*lengthwise ([a-z]+)", text, re.MULTILINE))
     assert verbs
     assert verbs <= {command.name for command in app.registered_commands}
+
+
+def test_tables_of_the_documents_have_numbers() -> None:
+    """A row of nothing but its name is a promise that looks like a result."""
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for line in path.read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            empty = line.startswith("|") and len(cells) > 1 and cells[0] and not any(cells[1:])
+            assert not empty, f"{path.name}: {line}"
+
+
+def test_what_is_not_measured_is_said_wherever_it_is_linked() -> None:
+    page = (ROOT / "docs" / "benchmark-gpu.md").read_text()
+    if "Nothing has been measured on a GPU yet" in page:
+        for path in [ROOT / "README.md", ROOT / "docs" / "benchmark.md"]:
+            assert "Nothing has been measured on a GPU yet" in " ".join(path.read_text().split())

@@ -22,6 +22,27 @@ def explained(action: str, path: Path) -> Iterator[None]:
         ) from error
 
 
+def check_folder(path: Path) -> None:
+    """Raise :class:`InputError` where ``path`` is no folder and cannot become one."""
+    try:
+        nearest = path.absolute()
+        while not _exists(nearest):
+            nearest = nearest.parent
+    except OSError as error:
+        raise InputError(f"{path} cannot be a folder: {error.strerror}; choose another one with --out.") from None
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file and no folder; choose another one with --out.")
+
+
+def _exists(path: Path) -> bool:
+    """As ``path.exists()``, which of some errors makes False in some versions of Python; a name too long is one."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all: into a temporary neighbour, flushed to the disk, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -54,6 +54,14 @@ def test_by_hand() -> None:
     assert torch.equal(beyond, torch.full((2, 3), HIDDEN))
 
 
+def test_weights_all_alike_are_all_kept() -> None:
+    """Whatever rounding makes of them: else it would say which distances are looked at."""
+    calibrated = part(heads=1, context=50)
+    rounded = 0.1 * (1 + 4 * torch.finfo(torch.float32).eps * random_weights(1, 50))
+    calibrated.calibrate(rounded, torch.ones(50, dtype=torch.long))
+    assert (calibrated.table[:, :50] > HIDDEN).all()
+
+
 def test_what_is_never_looked_at_does_not_count() -> None:
     """Weights of 0 would lower the threshold, and so do distances that no example has."""
     calibrated = part(heads=1, context=6)

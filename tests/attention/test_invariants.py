@@ -1,65 +1,19 @@
 """What every causal mechanism promises, whatever it is made of."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from lengthwise import Attention
-from lengthwise.attention import Mechanism
 from lengthwise.attention.cache import LayerCache
-from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 
-COMBINED = [
-    "softmax+rope+layer-norm",
-    "softmax+rms-norm@heads",
-    "softmax+standardise@projected",
-    "softmax+layer-norm@heads",
-    "softmax+layer-norm@projected",
-    "scalable-softmax+rope",
-    "log-n+alibi",
-    "entmax+alibi",
-    "top-1+rope",
-    "as-entmax+nape",
-    "dape+alibi",
-    "dape-v2+kerple",
-    "differential+rope",
-    "selective+alibi",
-    "compositional+rope",
-    "threshold-relative+rope",
-    "threshold-relative+layer-norm",
-]
-MECHANISMS = [
-    *(name for name in WEIGHTS if WEIGHTS.load(name).causal),
-    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).route not in ("none", "embedding")),
-    *(f"softmax+{name}" for name in OUTPUTS if name != "none"),
-    *COMBINED,
-]
-"""Every part that attention by itself can have, and some that work on each other."""
 BATCH, TOKENS, DIM = 3, 150, 32
-
-
-def build(mechanism: str | Mechanism, **settings: object) -> Attention:
-    """Attention whose learned parts are not what they begin as: many of those do nothing at first."""
-    torch.manual_seed(0)
-    attention = Attention(DIM, heads=4, kv_heads=2, mechanism=mechanism, context=60, reach=TOKENS, **settings).eval()
-    with torch.no_grad():
-        for part in (attention.position, attention.weights, attention.project.output):
-            for parameter in part.parameters():
-                parameter.add_(torch.randn_like(parameter) / 10)
-    return attention
-
-
-@pytest.fixture(params=MECHANISMS)
-def attention(request: pytest.FixtureRequest) -> Attention:
-    return build(request.param)
-
-
-@pytest.fixture
-def hidden() -> Tensor:
-    return torch.randn(BATCH, TOKENS, DIM, generator=torch.Generator().manual_seed(1))
+Build = Callable[..., Attention]
 
 
 def sparse(attention: Attention) -> bool:
@@ -128,7 +82,7 @@ def test_batch_is_one_by_one(attention: Attention, hidden: Tensor) -> None:
     assert_close(attention(hidden), torch.cat([attention(one[None]) for one in hidden]))
 
 
-def test_bidirectional_reads_both_ways(attention: Attention, hidden: Tensor) -> None:
+def test_bidirectional_reads_both_ways(attention: Attention, hidden: Tensor, build: Build) -> None:
     """Each end of a sequence reaches the other, and packed documents stay apart."""
     if not attention.weights.bidirectional:
         with pytest.raises(InputError, match="only ever causal"):
@@ -166,13 +120,35 @@ def test_compiled_is_eager(attention: Attention, hidden: Tensor) -> None:
     assert_close(compiled(hidden), attention(hidden))
 
 
+@torch.no_grad()
+def test_one_graph_serves_all_lengths(attention: Attention) -> None:
+    torch._dynamo.reset()
+    graphs = CompileCounterWithBackend("eager")
+    compiled = torch.compile(attention, backend=graphs, fullgraph=True)
+    for length in (70, 80, 133, 150):
+        hidden = torch.randn(2, length, DIM)
+        torch.testing.assert_close(compiled(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
+    assert graphs.frame_count <= 2, "one for the first length, one for any other"
+
+
+@torch.no_grad()
+def test_exported_for_all_lengths(attention: Attention) -> None:
+    if attention.weights.route == "linear":
+        pytest.skip("chunks of 64 tokens: torch cannot show that a padded length is a multiple of them")
+    length = torch.export.Dim("length", min=65, max=4096)
+    exported = torch.export.export(attention, (torch.randn(2, 70, DIM),), dynamic_shapes=({1: length},)).module()
+    for tokens in (65, 150):
+        hidden = torch.randn(2, tokens, DIM)
+        torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
+
+
 def test_saved_is_loaded(attention: Attention, hidden: Tensor) -> None:
     twin = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism, context=60, reach=TOKENS).eval()
     twin.load_state_dict(attention.state_dict())
     assert torch.equal(twin(hidden), attention(hidden))
 
 
-def test_fast_is_reference(attention: Attention, hidden: Tensor) -> None:
+def test_fast_is_reference(attention: Attention, hidden: Tensor, build: Build) -> None:
     reference = build(attention.mechanism, backend="reference")
     assert_close(attention(hidden), reference(hidden))
     ids = torch.repeat_interleave(torch.arange(3), TOKENS // 3).expand(BATCH, -1)
@@ -193,7 +169,7 @@ def test_bfloat16_stays_near(attention: Attention, hidden: Tensor) -> None:
 
 
 @pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).causal])
-def test_encoders_only_is_refused(mechanism: str) -> None:
+def test_encoders_only_is_refused(mechanism: str, build: Build) -> None:
     with pytest.raises(InputError, match="for encoders"):
         build(mechanism)
 
@@ -212,3 +188,38 @@ def test_cache_refuses_what_it_cannot_hold(attention: Attention, hidden: Tensor)
         attention(hidden[..., :-1])
     with pytest.raises(InputError, match="document_ids"):
         attention(hidden, document_ids=torch.zeros(BATCH, TOKENS - 1, dtype=torch.long))
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (2, 0), (0, 0)])
+def test_nothing_in_nothing_out(attention: Attention, shape: tuple[int, int], build: Build) -> None:
+    """No tokens, or no sequences, give none back, and a gradient of 0 to all that has a gradient elsewhere."""
+    layers = (
+        [attention] if not attention.weights.bidirectional else [attention, build(attention.mechanism, causal=False)]
+    )
+    for layer in layers:
+        check_nothing(layer, shape)
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (2, 0), (0, 0)])
+@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).causal])
+def test_encoders_take_nothing(mechanism: str, shape: tuple[int, int], build: Build) -> None:
+    check_nothing(build(mechanism, causal=False), shape)
+
+
+def check_nothing(layer: Attention, shape: tuple[int, int]) -> None:
+    some, none = torch.randn(2, 5, DIM, requires_grad=True), torch.randn(*shape, DIM, requires_grad=True)
+    ids = torch.zeros(shape, dtype=torch.long)
+    usual = torch.autograd.grad(layer(some).sum(), [some, *layer.parameters()], allow_unused=True)
+    for given in ({}, {"document_ids": ids}, {"positions": ids}):
+        output = layer(none, **given)
+        assert output.shape == none.shape
+        gradients = torch.autograd.grad(output.sum(), [none, *layer.parameters()], allow_unused=True)
+        for gradient, of_some in zip(gradients, usual, strict=True):
+            assert of_some is None if gradient is None else (gradient == 0).all()
+
+
+def test_no_tokens_leave_a_cache_as_it_is(attention: Attention, hidden: Tensor) -> None:
+    cache = LayerCache()
+    with torch.no_grad():
+        parts = [attention(part, cache=cache) for part in hidden.split([0, 60, 0, 90, 0], 1)]
+        assert_close(torch.cat(parts, 1), attention(hidden))

@@ -24,6 +24,11 @@ def call_of(query: Tensor, key: Tensor, hidden: Tensor | None = None) -> Call:
     return Call(torch.empty(0) if hidden is None else hidden, query, key, key, layout, Position(SIZES))
 
 
+def of_small_vectors(keys: int) -> Call:
+    """A call of one query, for scores that are not those of its vectors."""
+    return call_of(torch.zeros(1, 1, 1, 4), torch.zeros(1, 1, keys, 4))
+
+
 def call(name: str) -> tuple[Weights, Tensor, Tensor, Tensor]:
     """A part, its scaled scores with hidden keys at minus infinity, and its weights, in double precision."""
     torch.manual_seed(0)
@@ -80,14 +85,33 @@ def test_adaptive_temperature_is_the_published_polynomial() -> None:
 
 
 def test_adaptive_temperature_sharpens_what_is_flat() -> None:
-    flat = torch.linspace(0, 1, 16)
+    flat = torch.linspace(0, 1, 16).expand(1, 1, 1, 16)
     part = WEIGHTS.load("adaptive-temperature")(SIZES).eval()
-    assert part.at_inference(flat).amax() > 1.5 * flat.softmax(-1).amax()
+    assert part.of_scores(flat, of_small_vectors(16)).amax() > 1.5 * flat.softmax(-1).amax()
 
 
 def test_top_1_takes_the_first_of_equal_keys() -> None:
     part = WEIGHTS.load("top-1")(SIZES).eval()
-    assert part.at_inference(torch.tensor([1.0, 3.0, 3.0, -torch.inf])).tolist() == [0, 1, 0, 0]
+    scores = torch.tensor([1.0, 3.0, 3.0, -torch.inf]).expand(1, 1, 1, 4)
+    assert part.of_scores(scores, of_small_vectors(4)).flatten().tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("kinds", [1, 4])
+@pytest.mark.parametrize("name", ["top-k", "top-1", "lssar"])
+def test_rounding_does_not_choose_among_equal_keys(name: str, kinds: int) -> None:
+    torch.manual_seed(0)
+    part = WEIGHTS.load(name)(SIZES).eval()
+    key = torch.randn(2, 1, kinds, 4)[:, :, torch.randint(kinds, (40,))]
+    query, key = part.prepare(torch.randn(2, 2, 40, 4), key)
+    exact, rounded = call_of(query.double(), key.double()), call_of(query, key)
+    unit = 4 * torch.finfo(torch.float32).eps
+    expected = part.of_scores(exact.scores(), exact)
+    for _ in range(5):
+        scores = rounded.scores()
+        noise = unit * torch.empty_like(scores).uniform_(-1, 1)
+        torch.testing.assert_close(
+            part.of_scores(scores * (1 + noise), rounded).double(), expected, rtol=1e-3, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", ["adaptive-temperature", "top-1"])

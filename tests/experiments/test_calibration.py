@@ -38,6 +38,12 @@ class Shift:
     sizes: ClassVar[dict[str, int]] = {"vocab_size": 8}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
 
+    def check_length(self, length: int) -> None:
+        """Any."""
+
+    def largest_mark(self, length: int) -> None:
+        """There are no marks."""
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         inputs = torch.randint(8, (batch_size, length), generator=generator)
         scored = (torch.arange(length) >= 2).expand(batch_size, -1)

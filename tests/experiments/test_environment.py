@@ -1,9 +1,12 @@
 """What is written down of where a result comes from."""
 
 import importlib.metadata
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from lengthwise.experiments import environment as module
 from lengthwise.experiments.environment import environment
 
 
@@ -18,3 +21,32 @@ def test_versions_of_what_computes_on_a_gpu(installed: dict[str, str], monkeypat
     facts = environment()
     assert facts["triton"] == installed.get("triton", "not installed")
     assert facts.get("fla-core") == installed.get("fla-core")
+
+
+@pytest.mark.parametrize(
+    ("place", "tracked", "ours"),
+    [
+        ("src/lengthwise/experiments", True, True),
+        (".venv/lib/python3.12/site-packages/lengthwise/experiments", False, False),
+        ("vendored/lengthwise/experiments", True, False),
+        ("src/lengthwise/experiments", False, False),
+    ],
+)
+def test_the_commit_is_that_of_our_own_source_tree(
+    place: str, tracked: bool, ours: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / place / "environment.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    (tmp_path / "notes.txt").write_text("the user's own")
+
+    def git(*arguments: str) -> str:
+        name = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false")
+        command = ["git", "-C", str(tmp_path), *name, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    git("add", "notes.txt", *([str(file)] if tracked else []))
+    git("commit", "-qm", "begun")
+    monkeypatch.setattr(module, "__file__", str(file))
+    assert environment()["commit"] == (git("rev-parse", "--short=12", "HEAD") if ours else "none (installed package)")

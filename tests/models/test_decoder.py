@@ -138,6 +138,16 @@ def test_before_the_layers_packed_is_separate(before: Decoder, tokens: torch.Ten
     torch.testing.assert_close(before(tokens, marks=marks, document_ids=ids), separate, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(0, 7), (2, 0), (0, 0)])
+def test_before_the_layers_nothing_in_nothing_out(before: Decoder, shape: tuple[int, int]) -> None:
+    nothing = torch.zeros(shape, dtype=torch.long)
+    for model in (before.eval(), before.train()):
+        logits = model(nothing, marks=nothing)
+        assert logits.shape == (*shape, 7)
+        logits.sum().backward()
+        assert all((parameter.grad == 0).all() for parameter in model.parameters())
+
+
 def test_before_the_layers_order_matters(before: Decoder, tokens: torch.Tensor) -> None:
     swapped = tokens.clone()
     swapped[:, [3, 11]] = tokens[:, [11, 3]] = torch.tensor([1, 2])

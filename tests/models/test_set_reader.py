@@ -94,6 +94,15 @@ def test_every_item_is_seen(mechanism: str) -> None:
     assert seen.sum() > 4 if WEIGHTS.load(mechanism).sparse else seen.all()
 
 
+@pytest.mark.parametrize("mechanism", list(WEIGHTS))
+def test_no_sets_have_no_answers(mechanism: str) -> None:
+    model = reader(mechanism)
+    answers = model(torch.randn(0, 9, 5), torch.randn(0, 3))
+    assert answers.shape == (0, 4)
+    answers.sum().backward()
+    assert all((parameter.grad == 0).all() for parameter in model.parameters())
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

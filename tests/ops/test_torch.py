@@ -124,3 +124,14 @@ def test_nothing_depends_on_uninitialised_memory(draw, run, fast, monkeypatch, q
     finally:
         torch.use_deterministic_algorithms(False)
     assert all(torch.equal(results[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("queries", [150, 3])
+def test_the_default_dtype_is_that_of_others(draw, run, backend, default_dtype, default, queries):
+    inputs = draw(150, queries, batch=2, heads=4, kv_heads=2)
+    options = {"document_ids": (torch.arange(150) >= torch.tensor([[20], [130]])).long()}
+    expected = run(inputs, backend, **options)
+    default_dtype(default)
+    results = run(inputs, backend, **options)
+    assert all(torch.equal(results[name], tensor) for name, tensor in expected.items())

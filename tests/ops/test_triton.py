@@ -23,7 +23,7 @@ from lengthwise.ops.threshold_relative import visited_tiles
 MARGIN = 1e-5
 ARGUMENTS = ("query", "key", "value", "log_forget")
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of what is computed and then masked
-NEEDS_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs and streams need a GPU.")
+NEEDS_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="What a GPU alone does needs one.")
 HALVES = [torch.bfloat16, torch.float16]
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, *HALVES], ids=lambda dtype: str(dtype)[6:])
 
@@ -118,10 +118,17 @@ def test_any_layout_in_memory_within_budget(draw, assert_within_budget, triton, 
     assert_within_budget({name: lay_out(x) for name, x in inputs.items()}, triton)
 
 
+@pytest.mark.parametrize("exact", [True, pytest.param(False, marks=NEEDS_A_GPU)], ids=["exact", "rounded"])
 @pytest.mark.parametrize("sizes", [(130, 1), (129, 2), (100, 31), (64, 67)])
-def test_chunks_keep_the_same_keys(draw, triton, sizes):
-    """The threshold is a score that occurs, to the last bit: whoever rounds otherwise keeps another key."""
+def test_chunks_keep_the_same_keys(draw, integers, triton, sizes, exact):
+    """The threshold is a score that occurs, to the last bit: whoever rounds otherwise keeps another key.
+
+    The interpreter multiplies with NumPy, whose order of summation depends on the shape and on the processor. There the
+    scores are small integers, which no order changes; that the kernels' own products round alike shows on a GPU alone.
+    """
     inputs = draw(131, heads=1, head_dim=33)
+    if exact:
+        inputs = integers(inputs)
     scores = inputs["query"][0, 0].float() @ inputs["key"][0, 0].float().mT
     inputs["log_forget"] = torch.zeros(1, 1, 131)
     for row, column in ((130, 7), (129, 65), (130, 128)):

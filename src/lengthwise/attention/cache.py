@@ -1,6 +1,7 @@
 """Keys and values of the tokens already seen, kept for decoding and for reading a long sequence in chunks."""
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
@@ -14,27 +15,22 @@ class LayerCache:
 
     def __init__(self) -> None:
         self.tokens = 0
-        """Number of tokens held."""
+        """Number of tokens held; whoever extends the cache says so once all of them are in it."""
         self.state: dict[str, Tensor] = {}
-        """What a weights part carries from one call to the next, by a name of its own."""
+        """What a weights part carries from one call to the next, by a name of its own, sequences along axis 0. Where
+        it is missing, the part works it out anew of what else the cache holds."""
         self._buffers: dict[str, Tensor] = {}
-
-    def append(
-        self, key: Float[Tensor, "batch kv_heads new head_dim"], value: Float[Tensor, "batch kv_heads new head_dim"]
-    ) -> tuple[Tensor, Tensor]:
-        """Add the newest tokens, and return the keys and values of all tokens so far; last of what is added of them."""
-        key, value = self.extend("key", key, axis=2), self.extend("value", value, axis=2)
-        self.tokens = key.shape[2]
-        return key, value
 
     def extend_if_given(self, name: str, new: Int[Tensor, "#batch new"] | None) -> Int[Tensor, "#batch tokens"] | None:
         """:meth:`extend` for ids that a caller gives with every call or with none."""
         if self.tokens and (new is None) == (name in self._buffers):
             raise InputError(f"With a cache, give {name} with every call or with none.")
+        if new is not None and len(new) == 1 and name in self._buffers:  # said of all sequences at once
+            new = new.expand(len(self._buffers[name]), -1)
         return None if new is None else self.extend(name, new, axis=1)
 
     def extend(self, name: str, new: Tensor, axis: int) -> Tensor:
-        """Add something of the newest tokens along ``axis``, and return it of all tokens so far."""
+        """Add something of the newest tokens along ``axis``, and return it of all tokens, held and new."""
         tokens = self.tokens + new.shape[axis]
         buffer = self._buffers.get(name)
         if buffer is not None and buffer.shape[0] != new.shape[0]:
@@ -48,6 +44,34 @@ class LayerCache:
             self._buffers[name] = buffer = larger
         buffer.narrow(axis, self.tokens, new.shape[axis]).copy_(new)
         return buffer.narrow(axis, 0, tokens)
+
+    def reorder(self, indices: Int[Tensor, " beams"]) -> None:
+        """:meth:`KeyValueCache.reorder`, of this layer."""
+        sequences = max((len(buffer) for buffer in self._buffers.values()), default=0)
+        if indices.ndim != 1 or indices.is_floating_point() or indices.dtype == torch.bool:
+            raise InputError(
+                f"A cache is reordered by a list of integers; got {indices.dtype} of shape {tuple(indices.shape)}."
+            )
+        if not sequences:
+            return
+        if indices.numel() and not 0 <= indices.min() <= indices.max() < sequences:
+            raise InputError(
+                f"The cache holds sequences 0 to {sequences - 1}; got {indices.min()} to {indices.max()} to go on with."
+            )
+        for held in (self._buffers, self.state):
+            for name, of in held.items():
+                if len(of) == sequences:  # else it is said of all sequences at once
+                    held[name] = of.index_select(0, indices.to(of.device))
+
+    def crop(self, tokens: int) -> None:
+        """:meth:`KeyValueCache.crop`, of this layer."""
+        if not 0 <= tokens <= self.tokens:
+            raise InputError(f"The cache holds {self.tokens} tokens and cannot be cropped to {tokens}.")
+        if tokens < self.tokens:
+            self.tokens = tokens
+            self.state.clear()  # it is of all tokens, the dropped ones too
+        if not tokens:
+            self._buffers.clear()
 
 
 class KeyValueCache:
@@ -63,3 +87,26 @@ class KeyValueCache:
     def tokens(self) -> int:
         """Number of tokens seen so far."""
         return max((layer.tokens for layer in self._layers.values()), default=0)
+
+    def reorder(self, indices: Int[Tensor, " beams"]) -> None:
+        """Go on with these of the sequences, in this order, as beam search does; one may be taken more than once.
+
+        Args:
+            indices: of the sequences held, counted from 0; integers.
+
+        Raises:
+            InputError: for what is no list of integers, and for sequences that the cache does not hold.
+        """
+        for layer in self._layers.values():
+            layer.reorder(indices)
+
+    def crop(self, tokens: int) -> None:
+        """Go on as if only the first ``tokens`` tokens had been read, as when a guess is taken back.
+
+        Raises:
+            InputError: for less than 0 tokens, or more than are held.
+        """
+        if not 0 <= tokens <= self.tokens:
+            raise InputError(f"The cache holds {self.tokens} tokens and cannot be cropped to {tokens}.")
+        for layer in self._layers.values():
+            layer.crop(min(tokens, layer.tokens))

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention.cache import LayerCache
-from lengthwise.attention.call import Call
+from lengthwise.attention.call import Call, of_nothing
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Sizes
@@ -99,14 +99,18 @@ class Attention(nn.Module):
             document_ids = cache.extend_if_given("document_ids", document_ids)
             positions = cache.extend_if_given("positions", positions)
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
+        nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
         query, key = self.weights.prepare(query, key)
         query, key = self.position.turn(query, key, layout.query_positions)
         tracked = self.position.track(hidden)
         if cache is not None:
             tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
-            key, value = cache.append(key, value)
+            key, value = cache.extend("key", key, axis=2), cache.extend("value", value, axis=2)
         call = Call(hidden, query, key, value, layout, self.position, tracked, cache)
-        return self.project(self.weights(call), hidden)
+        attended = self.weights(call) if nothing is None else nothing
+        if cache is not None:
+            cache.tokens = keys
+        return self.project(attended, hidden)
 
     def _check(
         self, hidden: Tensor, positions: Tensor | None, document_ids: Tensor | None, cache: LayerCache | None

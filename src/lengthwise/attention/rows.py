@@ -19,7 +19,8 @@ def in_blocks_of_rows(
 ) -> Tensor:
     """``block(start, stop)`` for all queries, joined along axis 2, with what is kept for the backward pass bounded.
 
-    Causal blocks end at the diagonal: the more there are, the less is computed of what nobody sees.
+    Causal blocks end at the diagonal: the more there are, the less is computed of what nobody sees. Compiled or
+    exported, all rows are one block, so that one graph serves all lengths, and memory grows with their square.
 
     Args:
         block: attends from some of the queries.
@@ -55,6 +56,8 @@ def carried_through_rows(
     Returns:
         What the blocks attended, joined along axis 2, and what the last one carries.
     """
+    if torch.compiler.is_compiling():  # how many blocks there are would make the graph that of one length
+        return block(0, layout.queries, carry)
     rows = max(16, SCORES_AT_ONCE // entries)
     # Without checkpointing, autograd would keep what every block holds until the backward pass.
     recompute = torch.is_grad_enabled() and rows < layout.queries

@@ -23,7 +23,7 @@ def run(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and data.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and data. Default: 0.", show_default=False)] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run. Default: runs/TASK-MECHANISM-seed-SEED.", show_default=False),
@@ -47,23 +47,26 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
     from lengthwise.reports import overview, write_report
 
-    folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
-    folder.claim(config, resume=resume)
-    folder.failure = None
-    try:
-        with RunProgress(config) as progress:
-            train_run(folder, progress.trained)
-            evaluate_run(folder, progress.evaluated)
-    except KeyboardInterrupt:
-        raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
-    except RunError as error:
-        folder.failure = str(error)
-        raise
+    folder = RunFolder(out or options.folder(f"{task}-{config.model.mechanism}-seed-{config.seed}"))
+    if not folder.finished:
+        check(config)
+    with folder.claimed(config, resume=resume):
+        folder.failure = None
+        try:
+            with RunProgress(config) as progress:
+                train_run(folder, progress.trained)
+                evaluate_run(folder, progress.evaluated)
+        except KeyboardInterrupt:
+            raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
+        except RunError as error:
+            folder.failure = str(error)
+            raise
     experiment = read_experiment(folder.path)
     console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
+from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.environment import environment
-from lengthwise.experiments.folder import RunFolder, claim
-from lengthwise.experiments.processes import Job, Queue, run_all
+from lengthwise.experiments.folder import RunFolder, claimed
+from lengthwise.experiments.lock import locked
+from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import explained, read_json
 
@@ -29,15 +31,30 @@ def compare(
 
     A mechanism that is calibrated on the trained model of another one trains that model, too, unless the other one is
     among them: then it takes it over.
+
+    Raises:
+        InputError: if one of the runs cannot be, before anything is written.
+        RunError: if another process writes into the folder.
     """
-    claim(
+    end_if_worker()
+    for mechanism in config.mechanisms:
+        for rate in config.learning_rates:
+            if not (_path(config, folder, mechanism, rate, config.seeds - 1) / "config.json").exists():
+                check(config.run(mechanism, rate, config.seeds - 1))
+    with claimed(
         folder,
         "comparison.json",
         config,
         resume=resume,
         extra={"environment": environment()},
         may_change=("mechanisms", "learning_rates", "seeds"),
-    )
+    ):
+        _work(config, folder, processes, on_change)
+    return read_experiment(folder)
+
+
+def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Callable[[Queue], None]) -> None:
+    """Tune, choose, and let the best be trained with every seed and evaluated."""
 
     def work(jobs: Sequence[Job]) -> None:
         """Do what is not done, and what others take over before they do."""
@@ -47,7 +64,8 @@ def compare(
                 due.setdefault(_depth(_mechanism(job)), []).append(job)
         for _, wave in sorted(due.items()):
             for job in wave:
-                _inherit(job)
+                with locked(job.folder):
+                    _inherit(job)
             run_all(wave, processes, on_change)
 
     if len(config.learning_rates) == 1:
@@ -66,7 +84,6 @@ def compare(
         for mechanism, rate in chosen.items()
     ]
     work(finalists)
-    return read_experiment(folder)
 
 
 def choose(config: ComparisonConfig, trials: Sequence[Run]) -> dict[str, float]:

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-import torch
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
@@ -12,7 +11,7 @@ from lengthwise.configuration import Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
-from lengthwise.tasks import TASKS, Task, Tokens
+from lengthwise.tasks import Task, find
 from lengthwise.training.config import TrainConfig
 
 
@@ -20,8 +19,8 @@ class RunConfig(Config):
     """One model, trained once and evaluated."""
 
     task: str
-    """What is learnt, by name."""
-    seed: int = Field(0, ge=0)
+    """What is learnt, by name; a task of your own by its module and class, as in my_tasks:Mine."""
+    seed: int = Field(0, ge=0, lt=2**63)
     """Of the weights and of the training data."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
@@ -32,7 +31,7 @@ class RunConfig(Config):
     def _sizes(cls, tree: Any) -> Any:
         """The task says what the model reads and answers; nobody needs to repeat it."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model, task = tree.get("model", {}), TASKS.load(tree["task"])
+            model, task = tree.get("model", {}), find(tree["task"])
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
                     raise ValueError(f"{tree['task']} is learnt by a {task.model}; drop model.kind.")
@@ -45,10 +44,11 @@ class RunConfig(Config):
         for name, size in task.sizes.items():
             if (held := getattr(self.model, name)) != size:
                 raise ValueError(f"model.{name} is {held!r}, but {self.task} needs {size!r}; drop it.")
-        for length in (*self.train.lengths(task.stride), *self.evaluate.lengths):
-            task.sample(torch.Generator(), 1, length, task.splits[0])  # refuses a length that cannot be
+        trained = self.train.lengths(task.stride)
+        for length in (trained[0], trained[-1], *self.evaluate.lengths):
+            task.check_length(length)
         numbering = Mechanism.parse(self.model.mechanism).numbering
-        if NUMBERINGS.load(numbering).reads_marks and self._largest_mark(self.train.length) is None:
+        if NUMBERINGS.load(numbering).reads_marks and task.largest_mark(self.train.length) is None:
             raise ValueError(
                 f"{numbering!r} numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
                 "'addition' does."
@@ -73,8 +73,7 @@ class RunConfig(Config):
 
     def build_task(self) -> Task:
         """The task itself."""
-        task: Task = TASKS.load(self.task)()
-        return task
+        return find(self.task)()
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
@@ -86,14 +85,8 @@ class RunConfig(Config):
             self.model,
             context=self.model.context or self.train.length,
             reach=self.model.reach or reach,
-            marks=self.model.marks or self._largest_mark(reach),
+            marks=self.model.marks or self.build_task().largest_mark(reach),
         )
-
-    def _largest_mark(self, length: int) -> int | None:
-        """Of an example of the task; None where it has no marks."""
-        task = self.build_task()
-        batch = task.sample(torch.Generator(), 1, length, task.splits[0])
-        return int(batch.marks.max()) if isinstance(batch, Tokens) and batch.marks.numel() else None
 
     @property
     def teacher(self) -> "RunConfig | None":
@@ -113,10 +106,15 @@ class ComparisonConfig(Config):
     """What all runs share."""
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)]
     """The contestants."""
-    learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _each_once(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(rates))  # 1e-3 and 0.001 are one
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -14,6 +14,7 @@ import torch
 from lengthwise.ops.threshold_relative import native
 
 MISSING = "not installed"
+INSTALLED = "none (installed package)"
 
 
 def environment() -> dict[str, str]:
@@ -55,14 +56,27 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """The commit of the source tree this runs from, if it is one."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """The commit of the source tree this runs from, if it is one.
+
+    An environment often lies inside a repository of the user's own, whose commit says nothing about this code: the one
+    that counts tracks this very file, at the place where our source tree has it.
+    """
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
     try:
-        commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        tracked, commit, changed = (
+            subprocess.run([*git, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+            for arguments in (
+                ("ls-files", "--full-name", "--error-unmatch", here.name),
+                ("rev-parse", "--short=12", "HEAD"),
+                ("status", "--porcelain"),
+            )
+        )
     except (OSError, subprocess.CalledProcessError):
-        return "none (installed package)"
-    return commit.stdout.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
+        return INSTALLED
+    if tracked != "src/lengthwise/experiments/environment.py":
+        return INSTALLED
+    return commit + (" with uncommitted changes" if changed else "")
 
 
 def _processor() -> str:

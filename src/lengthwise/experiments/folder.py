@@ -5,7 +5,8 @@ over, ``evaluation.jsonl`` point by point, ``result.json`` once all points are t
 ``teacher/``, a run by itself, where the model is calibrated on another one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
+from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Run, Trained
-from lengthwise.files import append_line, keep_lines, read_json, read_lines, write_json
+from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 
 
 def claim(
@@ -31,19 +33,40 @@ def claim(
     Raises:
         InputError: if the folder holds another configuration, or the same one and ``resume`` was not asked for.
     """
+    if _changes(folder, file, config, resume=resume, may_change=may_change):
+        write_json(folder / file, {"config": config.model_dump(mode="json"), **extra})
+
+
+@contextmanager
+def claimed(
+    folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any], may_change: Collection[str] = ()
+) -> Iterator[None]:
+    """As :func:`claim`, and no other process writes into ``folder`` meanwhile.
+
+    Raises:
+        InputError: as :func:`claim`; such a folder is left as it is.
+        RunError: if another process writes there.
+    """
+    _changes(folder, file, config, resume=resume, may_change=may_change)
+    with locked(folder):
+        claim(folder, file, config, resume=resume, extra=extra, may_change=may_change)
+        yield
+
+
+def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str]) -> bool:
+    """Whether ``folder`` does not hold exactly this; raises where it must not."""
+    check_folder(folder)
     path = folder / file
     wanted = config.model_dump(mode="json")
     if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
-        write_json(path, {"config": wanted, **extra})
-        return
+        return True
     settings = keys(type(config))
-    held = _flat(read_json(path).get("config", {}), settings)
-    chosen = _flat(config.model_dump(mode="json", exclude_defaults=True), settings)
-    here = _flat(wanted, settings)
     # A setting that is newer than the folder is, there, what it is by default.
-    differing = [key for key, value in here.items() if (held[key] != value if key in held else key in chosen)]
+    held = _flat(type(config).read(read_json(path).get("config", {})).model_dump(mode="json"), settings)
+    here = _flat(wanted, settings)
+    differing = [key for key, value in here.items() if held.get(key) != value]
     forbidden = [key for key in differing if key not in may_change]
     if forbidden:
         key = forbidden[0]
@@ -53,8 +76,7 @@ def claim(
         )
     if not resume:
         raise InputError(f"{folder} already holds this; add --resume to carry on, or choose another folder with --out.")
-    if differing:
-        write_json(path, {"config": wanted, **extra})
+    return bool(differing)
 
 
 def _flat(tree: Any, settings: Collection[str], prefix: str = "") -> dict[str, Any]:
@@ -78,6 +100,12 @@ class RunFolder:
         """See :func:`claim`."""
         claim(self.path, "config.json", config, resume=resume, extra={"environment": environment()})
 
+    @contextmanager
+    def claimed(self, config: RunConfig, *, resume: bool) -> Iterator[None]:
+        """See :func:`claimed`."""
+        with claimed(self.path, "config.json", config, resume=resume, extra={"environment": environment()}):
+            yield
+
     @property
     def teacher(self) -> "RunFolder":
         """The folder of the run whose model this one is calibrated on."""
@@ -100,8 +128,9 @@ class RunFolder:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The points of the sweep evaluated so far."""
-        return TypeAdapter(tuple[Point, ...]).validate_python(read_lines(self.path / "evaluation.jsonl"))
+        """The points of the sweep evaluated so far, one for each split and length."""
+        points = TypeAdapter(tuple[Point, ...]).validate_python(read_lines(self.path / "evaluation.jsonl"))
+        return tuple({(point.split, point.length): point for point in points}.values())
 
     def mend(self) -> None:
         """Drop a point that a kill cut short."""
@@ -121,6 +150,7 @@ class RunFolder:
         assert self.trained is not None
         result = {"trained": asdict(self.trained), "evaluation": [asdict(point) for point in self.points]}
         write_json(self.path / "result.json", result)
+        self.failure = None
 
     @property
     def failure(self) -> str | None:
@@ -137,8 +167,9 @@ class RunFolder:
 
     @property
     def metrics(self) -> tuple[dict[str, Any], ...]:
-        """Lines of metrics.jsonl."""
-        return tuple(read_lines(self.path / "metrics.jsonl"))
+        """Lines of metrics.jsonl, one for each step."""
+        lines = {line["step"]: line for line in read_lines(self.path / "metrics.jsonl")}
+        return tuple(line for _, line in sorted(lines.items()))
 
     def read(self) -> Run:
         """Everything at once."""

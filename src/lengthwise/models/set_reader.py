@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention import Mechanism
-from lengthwise.attention.call import Call
+from lengthwise.attention.call import Call, of_nothing
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.projection import Projection
@@ -106,6 +106,8 @@ class SetReader(nn.Module):
             projection(of).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
             for projection, of in ((self.query, asked), (self.key, read), (self.value, read))
         )
+        if query.numel() == 0:
+            return of_nothing(query, key, value, self.weights)
         query, key = self.weights.prepare(query, key)
         return self.weights(Call(asked, query, key, value, layout, self.position))
 
@@ -125,7 +127,10 @@ class SetReader(nn.Module):
             query * (self.sizes.dim / self.sizes.head_dim) ** 0.5
         )  # which attention divides by the root of its width
         read = read[:, None]
-        attended = self.weights(Call(asked, query, read, read, layout, self.position))
+        if query.numel() == 0:
+            attended = of_nothing(query, read, read, self.weights)
+        else:
+            attended = self.weights(Call(asked, query, read, read, layout, self.position))
         return torch.einsum("bhqd,hed->bhqe", attended, value_of)
 
 

@@ -27,6 +27,17 @@ class Addition:
     sizes: ClassVar[dict[str, Any]] = {"vocab_size": 12}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "carries")
 
+    def check_length(self, length: int) -> None:
+        """3 tokens for each digit and 3 more."""
+        if length < 6 or length % 3:
+            raise InputError(
+                f"An addition of n digits has 3 n + 3 tokens: 6, 9, 12 and so on; got a length of {length}."
+            )
+
+    def largest_mark(self, length: int) -> int | None:
+        """The significance of the sum's last digit that is read: n for n digits, as the last token is no input."""
+        return length // 3 - 1
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         """Sequences of ``length`` tokens, 3 for each digit and 3 more; the inputs are all tokens but the last.
 
@@ -37,10 +48,7 @@ class Addition:
         Returns:
             A batch of (batch_size, length - 1) tokens, of which those before a digit of the sum are scored.
         """
-        if length < 6 or length % 3:
-            raise InputError(
-                f"An addition of n digits has 3 n + 3 tokens: 6, 9, 12 and so on; got a length of {length}."
-            )
+        self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of addition", split, self.splits))
         digits = length // 3 - 1

@@ -26,14 +26,22 @@ class ArgmaxRetrieval:
     sizes: ClassVar[dict[str, Any]] = {"item_features": 1 + CLASSES, "query_features": 1, "classes": CLASSES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
 
+    def check_length(self, length: int) -> None:
+        """Any number from 1."""
+        if length < 1:
+            raise InputError(f"An argmax-retrieval set has at least one item; got a length of {length}.")
+
+    def largest_mark(self, length: int) -> int | None:
+        """There are no marks."""
+        return None
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` items; both splits are the same distribution.
 
         Returns:
             Items (batch_size, length, 11) float32, queries (batch_size, 1), answers from 0 to 9.
         """
-        if length < 1:
-            raise InputError(f"An argmax-retrieval set has at least one item; got a length of {length}.")
+        self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of argmax-retrieval", split, self.splits))
         priority = torch.rand(batch_size, length, generator=generator)

@@ -33,14 +33,22 @@ class DictionaryLookup:
     sizes: ClassVar[dict[str, Any]] = {"item_features": BITS + VALUES, "query_features": BITS, "classes": VALUES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
 
+    def check_length(self, length: int) -> None:
+        """From 1 to the number of keys."""
+        if not 1 <= length <= KEYS:
+            raise InputError(f"A dictionary-lookup set has 1 to {KEYS:,} pairs of distinct keys; got {length:,}.")
+
+    def largest_mark(self, length: int) -> int | None:
+        """There are no marks."""
+        return None
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` pairs, at most 65,536; both splits are the same distribution.
 
         Returns:
             Pairs (batch_size, length, 26) float32, queried keys (batch_size, 16), values from 0 to 9.
         """
-        if not 1 <= length <= KEYS:
-            raise InputError(f"A dictionary-lookup set has 1 to {KEYS:,} pairs of distinct keys; got {length:,}.")
+        self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of dictionary-lookup", split, self.splits))
         key = _distinct(generator, batch_size, length)

@@ -27,16 +27,24 @@ class FlipFlop:
     ignore: ClassVar[dict[str, float]] = {"train": 0.8, "validation": 0.8, "dense": 0.1, "sparse": 0.98}
     splits: ClassVar[tuple[str, ...]] = tuple(ignore)
 
+    def check_length(self, length: int) -> None:
+        """An even number from 4."""
+        if length < 4 or length % 2:
+            raise InputError(
+                f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
+            )
+
+    def largest_mark(self, length: int) -> int | None:
+        """There are no marks."""
+        return None
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         """Sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.
 
         Returns:
             A batch of (batch_size, length - 1) tokens, of which those that follow a *read* are scored.
         """
-        if length < 4 or length % 2:
-            raise InputError(
-                f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
-            )
+        self.check_length(length)
         if split not in self.ignore:
             raise InputError(unknown("split of flip-flop", split, self.ignore))
         pairs = length // 2

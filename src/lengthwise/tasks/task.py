@@ -23,6 +23,14 @@ class Task(Protocol):
     splits: ClassVar[tuple[str, ...]]
     """Names of the distributions examples can come from; the first is for training, the second for validation."""
 
+    def check_length(self, length: int) -> None:
+        """Raise InputError for a length that no example can have. Draws nothing, so any length is answered at once."""
+        ...
+
+    def largest_mark(self, length: int) -> int | None:
+        """The largest mark in an example of ``length``; None where the task gives no marks. Draws nothing."""
+        ...
+
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Batch:
         """Draw ``batch_size`` examples of ``length``; raises InputError for a length that cannot be."""
         ...

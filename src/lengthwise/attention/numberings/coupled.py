@@ -7,6 +7,7 @@ anywhere below the last, so that every number is learnt.
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
@@ -41,4 +42,5 @@ class Coupled(Numbering):
     def start(self, marks: Int[Tensor, "batch tokens"]) -> Int[Tensor, "#batch 1"]:
         """Drawn in training so that no number is larger than the last."""
         drawn = torch.rand(len(marks), 1, device=marks.device) if self.training else marks.new_zeros(1, 1)
-        return (drawn * (self.last - marks.amax(1, keepdim=True) + 1).clamp(min=0)).long()
+        largest = F.pad(marks, (1, 0)).amax(1, keepdim=True)  # the 0 is for a sequence of no tokens
+        return (drawn * (self.last - largest + 1).clamp(min=0)).long()

@@ -37,6 +37,8 @@ class Calibrated(OfDistance):
     taught_by: ClassVar[str | None] = "sinusoidal"
     DEVIATIONS = 0.87
     HIDDEN = -1e6
+    ROUNDING = 1e-5
+    """Share of itself by which a mean may miss what it has to reach: weights all alike in float32 are all kept."""
 
     table: Float[Tensor, "heads distances"]
     """The bias at each distance of a training sequence; the last one stands for all that are longer."""
@@ -60,7 +62,7 @@ class Calibrated(OfDistance):
         for row, mean in zip(self.table, sums / counts, strict=True):  # 0 / 0, where there was no such distance
             looked = mean[mean > 0]
             deviation = (looked - looked.mean()).square().mean().sqrt()
-            kept = mean >= looked.mean() + self.DEVIATIONS * deviation
+            kept = mean >= (looked.mean() + self.DEVIATIONS * deviation) * (1 - self.ROUNDING)
             if kept.any():
                 row.fill_(self.HIDDEN)
                 row[:-1][kept] = mean[kept].to(row.dtype)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.weights.inference_only import InferenceOnly
 
 POLYNOMIAL = (-0.037, 0.481, -2.3, 4.917, -1.791)
@@ -13,7 +14,9 @@ POLYNOMIAL = (-0.037, 0.481, -2.3, 4.917, -1.791)
 class AdaptiveTemperature(InferenceOnly):
     """At inference a sharper softmax the higher a row's entropy; in training softmax (arXiv 2410.01104)."""
 
-    def at_inference(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    def at_inference(
+        self, scores: Float[Tensor, "batch heads queries keys"], call: Call
+    ) -> Float[Tensor, "batch heads queries keys"]:
         """``softmax(beta z)``; beta is at least 1, and 1 where the entropy is no more than 0.5 nats."""
         weights = scores.softmax(-1)
         entropy = -(weights * (weights + 1e-9).log()).sum(-1, keepdim=True)

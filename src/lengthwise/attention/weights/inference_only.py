@@ -16,14 +16,16 @@ class InferenceOnly(Softmax):
     trained_as: ClassVar[str | None] = "softmax"
 
     @abstractmethod
-    def at_inference(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    def at_inference(
+        self, scores: Float[Tensor, "batch heads queries keys"], call: Call
+    ) -> Float[Tensor, "batch heads queries keys"]:
         """Weights at inference; the scores of hidden keys are minus infinity."""
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """Those of softmax in training, :meth:`at_inference` otherwise."""
-        return super().of_scores(scores, call) if self.training else self.at_inference(scores)
+        return super().of_scores(scores, call) if self.training else self.at_inference(scores, call)
 
     @property
     def fused(self) -> bool:

@@ -25,9 +25,10 @@ from lengthwise.attention.weights.log_n import log_seen
 class SoftplusReweighted(Weights):
     """Softplus of scores times log n, normalised, and the part above the mean raised to a power (arXiv 2501.13428).
 
-    Where more than three keys all share alike, none is above the mean: the query returns zeros, or what rounding makes
-    of it. A position part's bias is added as it is, to the scaled scores. The authors' code could not be had; formula
-    and constants are those of two independent accounts of the paper, which agree.
+    Where more than three keys all share alike, none is above the mean, and the query returns zeros. So it does where
+    none is above it by more than rounding, which would else decide between zeros and weights. A position part's bias is
+    added as it is, to the scaled scores. The authors' code could not be had; formula and constants are those of two
+    independent accounts of the paper, which agree.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
@@ -60,6 +61,7 @@ class SoftplusReweighted(Weights):
         shares = F.softplus(scores)
         shares = shares * (seen / shares.sum(-1, keepdim=True).clamp(min=tiny))
         above = shares.sub_((seen > self.FEW).to(shares.dtype)).clamp(min=tiny)
-        any_above = (above.detach().amax(-1, keepdim=True) > tiny).to(above.dtype)
+        rounding = 64 * torch.finfo(scores.dtype).eps + 4 * torch.finfo(call.key.dtype).eps
+        any_above = (above.detach().amax(-1, keepdim=True) > rounding).to(above.dtype)
         # By the logarithm: a power of 15 would leave the range of floating point.
         return (above.log() * self.POWER).softmax(-1) * any_above

@@ -5,6 +5,7 @@ What has been chosen adds up, :math:`F_{ij} = \sum_{k < i} S_{kj}`, and is taken
 :math:`\mathrm{softmax}(z - F)`.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -22,7 +23,8 @@ class Selective(Weights):
     """Softmax of scores less all that earlier tokens have taken off a key (arXiv 2410.02703).
 
     No parameters: the scores of the first head are what is taken off. Each packed document has a first token of its
-    own. The cache holds, for each key, what has been taken off so far.
+    own. The cache holds, for each key, what has been taken off so far; and queries, by which that is worked out anew
+    where the cache has been cropped.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
@@ -37,12 +39,8 @@ class Selective(Weights):
     def newest(self, call: Call) -> Float[Tensor, "batch heads 1 keys"]:
         """The weights of the last query alone; the others are walked for what they take off."""
         last, taken = call.layout.queries - 1, self._taken_before(call)
-
-        def block(start: int, stop: int, taken: Tensor) -> tuple[Tensor, Tensor]:
-            return call.query[:, :, start:stop, :0], self._scores(call.rows(start, stop), taken)[1]
-
         if last:
-            _, taken = carried_through_rows(block, call.layout.rows(0, last), self.row_entries(call), taken)
+            taken = self._taken_after(call, last, taken)
         return self._scores(call.rows(last, last + 1), taken)[0].softmax(-1)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
@@ -73,10 +71,23 @@ class Selective(Weights):
         """What queries of earlier calls have taken off each key."""
         compute = torch.promote_types(call.query.dtype, torch.float32)
         taken = call.query.new_zeros(call.query.shape[0], call.layout.keys, dtype=compute)
-        if call.cache is not None and self.STATE in call.cache.state:
-            held = call.cache.state[self.STATE]
-            taken[:, : held.shape[1]] = held
+        if call.cache is None:
+            return taken
+        query, before = call.cache.extend("query", call.query, axis=2), call.layout.start
+        if self.STATE in call.cache.state:
+            taken[:, :before] = call.cache.state[self.STATE]
+        elif before:
+            layout = replace(call.layout, queries=call.layout.keys)
+            taken = self._taken_after(replace(call, query=query, layout=layout), before, taken)
         return taken
+
+    def _taken_after(self, call: Call, rows: int, taken: Float[Tensor, "batch keys"]) -> Float[Tensor, "batch keys"]:
+        """What the first ``rows`` queries have taken off, too."""
+
+        def block(start: int, stop: int, taken: Tensor) -> tuple[Tensor, Tensor]:
+            return call.query[:, :, start:stop, :0], self._scores(call.rows(start, stop), taken)[1]
+
+        return carried_through_rows(block, call.layout.rows(0, rows), self.row_entries(call), taken)[1]
 
 
 def _kept(layout: Layout) -> Tensor:

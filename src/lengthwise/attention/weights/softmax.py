@@ -47,7 +47,8 @@ class Softmax(Weights):
             return super().forward(call)
         call, layout = replace(call, query=self.sharpen(call)), call.layout
         if layout.documents is None and not call.position.biased and (layout.queries in (1, layout.keys)):
-            return self.fuse(call.query, call.key, call.value, causal=layout.causal and layout.queries > 1)
+            causal = False if layout.queries == 1 else layout.causal  # of a length that varies, > 1 is no bool
+            return self.fuse(call.query, call.key, call.value, causal=causal)
 
         def block(start: int, stop: int) -> Tensor:
             rows = call.rows(start, stop)

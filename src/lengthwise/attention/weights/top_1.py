@@ -6,17 +6,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence
 from lengthwise.attention.weights.inference_only import InferenceOnly
 
 
 class TopOne(InferenceOnly):
-    """At inference all weight to the key with the highest score, of equal ones the first; in training softmax."""
+    """At inference all weight to the key with the highest score, of equal ones the first; in training softmax.
+
+    Scores are equal where they are so up to rounding: else which of two equal keys is taken would depend on where in a
+    matrix they stand, as after padding.
+    """
 
     evidence: ClassVar[Evidence] = "ours"
     sparse: ClassVar[bool] = True
     jumps: ClassVar[bool] = True
 
-    def at_inference(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    def at_inference(
+        self, scores: Float[Tensor, "batch heads queries keys"], call: Call
+    ) -> Float[Tensor, "batch heads queries keys"]:
         """One-hot rows."""
-        return torch.zeros_like(scores).scatter(-1, scores.argmax(-1, keepdim=True), 1)
+        rounding = call.rounding(scores)
+        highest = scores + rounding >= (scores - rounding).amax(-1, keepdim=True)
+        first = highest.to(torch.uint8).argmax(-1, keepdim=True)  # of bools, torch promises no order
+        return torch.zeros_like(scores).scatter(-1, first, 1)

@@ -13,8 +13,9 @@ from lengthwise.attention.parts import Evidence, Weights
 class TopK(Weights):
     """Softmax over the five highest scores of each query (arXiv 2506.14095).
 
-    The authors train with five and with nine. Keys as high as the fifth are all kept with it, so that the order of keys
-    makes no difference; the authors' code picks among such ties.
+    The authors train with five and with nine. Keys as high as the fifth, up to rounding, are all kept with it: equal
+    tokens have equal scores, and which of them rounding puts first depends on where they stand, as after padding. So
+    neither the order of keys nor padding makes a difference; the authors' code picks among such ties.
     """
 
     evidence: ClassVar[Evidence] = "code"
@@ -26,5 +27,6 @@ class TopK(Weights):
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition; where fewer keys are visible, the softmax of them all."""
-        lowest = scores.detach().topk(min(self.KEPT, scores.shape[-1])).values[..., -1:]
-        return scores.masked_fill(scores < lowest, -torch.inf).softmax(-1)
+        rounding = call.rounding(scores)
+        lowest = (scores.detach() - rounding).topk(min(self.KEPT, scores.shape[-1])).values[..., -1:]
+        return scores.masked_fill(scores + rounding < lowest, -torch.inf).softmax(-1)

@@ -65,10 +65,10 @@ def backward(
 ) -> tuple[tuple[Tensor, ...], Finding]:
     """Float32 gradients of query, key, value and log_forget."""
     value, gradient = with_contiguous_rows(value), gradient.to(torch.float32).contiguous()
-    d_query, d_log_forget = torch.empty(inputs.query.shape), torch.empty(inputs.log_forget.shape)
+    d_query, d_log_forget = (x.new_empty(x.shape, dtype=torch.float32) for x in (inputs.query, inputs.log_forget))
     *of_keys, width = inputs.key.shape
     padded = (width + 15) // 16 * 16  # the kernels add whole registers
-    d_key, d_value = torch.zeros(*of_keys, padded), torch.zeros(*of_keys, padded)
+    d_key, d_value = (inputs.key.new_zeros((*of_keys, padded), dtype=torch.float32) for _ in range(2))
     arguments = inputs.arguments(value, output, rows)
     arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
     arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()

@@ -1,0 +1,85 @@
+"""What can be refused about a run is refused before anything of it is written."""
+
+import os
+
+import torch
+
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
+from lengthwise.models import Decoder, DecoderConfig, SetReader, build
+from lengthwise.training.device import fabric
+
+FLOAT = 4
+HALF = 2
+"""Bytes of a number that is computed; it may have 4, but this is a lower bound."""
+
+
+def check(config: RunConfig) -> None:
+    """Make sure that the model can be built, that its device is here, and that it is not plainly too large.
+
+    The model is built without memory (torch's meta device), so a size of any magnitude is answered at once.
+
+    Raises:
+        InputError: if one of these is not so.
+    """
+    if config.teacher is not None:
+        check(config.teacher)
+    environment = fabric(config.train)
+    device = environment.device
+    with torch.device("meta"):
+        model = build(config.sized_model)
+    have = _memory(device)
+    longest = max(config.evaluate.lengths)
+    for what, need, remedy in (
+        ("The model with its gradients and moments", _weights(model, config), "make the model smaller"),
+        (
+            f"Training at length {config.train.length:,}",
+            _weights(model, config) + _kept_in_training(model, config),
+            "lower train.length or train.batch_size, or raise train.accumulate",
+        ),
+        (f"Evaluating at length {longest:,}", _kept_in_evaluation(model, longest), "leave the longest lengths out"),
+    ):
+        if need > have:
+            raise InputError(
+                f"{what} takes at least {need / 2**30:,.1f} GiB, and this machine has {have / 2**30:,.1f} GiB "
+                f"for {device.type}; {remedy}."
+            )
+    if config.model.backend != "auto":
+        with environment.autocast():
+            _ask(config, device)
+
+
+@torch.no_grad()
+def _ask(config: RunConfig, device: torch.device) -> None:
+    """A backend that was asked for says only when it is called whether it exists and can run here."""
+    task, model = config.build_task(), build(config.sized_model).to(device)
+    batch = task.sample(torch.Generator(), 1, config.train.lengths(task.stride)[0], task.splits[0])
+    type(batch)(*(tensor.to(device) for tensor in batch)).ask(model)
+
+
+def _weights(model: Decoder | SetReader, config: RunConfig) -> int:
+    """Bytes of weights, gradients and both moments of AdamW, and of the average where there is one."""
+    copies = 5 if config.train.average else 4
+    return copies * FLOAT * sum(parameter.numel() for parameter in model.parameters())
+
+
+def _kept_in_training(model: Decoder | SetReader, config: RunConfig) -> int:
+    """Bytes of what every layer keeps for the backward pass: at least what it reads."""
+    layers = len(model.blocks) if isinstance(model, Decoder) else 1
+    examples = config.train.batch_size // config.train.accumulate
+    return HALF * layers * examples * config.train.length * config.model.dim
+
+
+def _kept_in_evaluation(model: Decoder | SetReader, length: int) -> int:
+    """Bytes of the keys and values of one sequence in every layer, or of one set as it is read."""
+    config = model.config
+    if isinstance(config, DecoderConfig):
+        return HALF * config.layers * 2 * (config.kv_heads or config.heads) * config.dim // config.heads * length
+    return HALF * config.dim * length
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes of all memory that the device has."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

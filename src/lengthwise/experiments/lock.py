@@ -1,0 +1,56 @@
+"""One process at a time writes into a folder."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lengthwise.errors import InputError, RunError
+from lengthwise.files import explained, read_json, write_json
+
+PATIENCE = 2.0
+"""Seconds to wait for a process that is about to end, such as a worker whose parent was killed."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing into ``folder``, which is created where it is missing.
+
+    The system holds the lock for this process, and so releases it however the process ends. Who holds it stands beside
+    it in ``.holder.json``.
+
+    Raises:
+        RunError: if another process writes there, or the folder cannot be written to.
+    """
+    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / ".holder.json"
+    with explained("write into", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"{_named(holder)} is writing into {folder}; wait until it ends, or choose another folder with --out."
+            ) from None
+    try:
+        write_json(holder, {"process": os.getpid(), "host": platform.node(), "since": _now()})
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _named(holder: Path) -> str:
+    """The process that holds a lock; it may not have said yet who it is."""
+    try:
+        held = read_json(holder)
+        return f"Process {held['process']} on {held['host']}, since {held['since']},"
+    except (InputError, KeyError, TypeError):
+        return "Another process"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,49 @@
+"""A task says what lengths it knows and how large its marks get, and drawing an example says the same."""
+
+from contextlib import suppress
+
+import pytest
+import torch
+
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
+from lengthwise.tasks import TASKS, Tokens
+
+LENGTHS = [*range(-1, 40), 65_536, 65_537]
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_the_lengths_that_are_known_can_be_drawn(name: str) -> None:
+    task = TASKS.load(name)()
+    for length in LENGTHS:
+        known = drawn = None
+        with suppress(InputError):
+            task.check_length(length)
+            known = length
+        with suppress(InputError):
+            batch = task.sample(torch.Generator(), 1, length, task.splits[1])
+            drawn = batch[0].shape[1] + isinstance(batch, Tokens)  # the last token is no input
+        assert known == drawn, length
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+@pytest.mark.parametrize("split", [0, 1])
+def test_the_largest_mark_is_that_of_an_example(name: str, split: int) -> None:
+    task = TASKS.load(name)()
+    for length in (6, 12, 33 if name == "addition" else 32):
+        batch = task.sample(torch.Generator(), 3, length, task.splits[split])
+        marked = isinstance(batch, Tokens) and batch.marks.numel() > 0
+        assert task.largest_mark(length) == (int(batch.marks.max()) if marked else None)
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "dictionary-lookup"])
+def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sample(*arguments: object) -> None:
+        raise AssertionError("an example was drawn")
+
+    monkeypatch.setattr(TASKS.load(name), "sample", sample)
+    mechanism = {"model": {"mechanism": "softmax+learned+coupled"}} if name == "addition" else {}
+    long = 300_000_000
+    config = RunConfig.read({"task": name, "evaluate": {"lengths": [12, long]}, "train": {"length": 12}} | mechanism)
+    if name == "addition":
+        assert config.sized_model.marks == long // 3 - 1
