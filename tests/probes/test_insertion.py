@@ -130,6 +130,17 @@ def test_torch_hides_what_goes_into_its_projection(batch_first: bool) -> None:
         outputs.insert(layer, "layer-norm")
 
 
+def test_torch_does_not_pack_what_a_part_is_to_read() -> None:
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    x, hidden = torch.randn(3, 6, 8), torch.arange(6)[None] >= torch.tensor([[4], [6], [6]])
+    with outputs.insert(encoder, "standardise@projected"), torch.no_grad():
+        read = encoder(x, src_key_padding_mask=hidden)
+        torch.testing.assert_close(read[1:], encoder(x)[1:])
+        torch.testing.assert_close(read[0, :4], encoder(x[:1, :4])[0])
+    assert encoder.use_nested_tensor
+
+
 def test_one_sentence(build: Build, plain: Build) -> None:
     model = build("llama")
     for arguments, sentence in [

@@ -27,6 +27,15 @@ class Insertion:
         self.parts = tuple(parts)
         """One per layer, in the order of the layers; what they learn is the model's."""
         self._hosts, self._hooks, self._record = hosts, hooks, record
+        self._packing: list[nn.TransformerEncoder] = []
+
+    def _unpack(self, model: nn.Module) -> Self:
+        """Keep torch's encoders from packing padded inputs into a nested tensor, which no part could read."""
+        encoders = (part for part in model.modules() if isinstance(part, nn.TransformerEncoder))
+        self._packing = [encoder for encoder in encoders if encoder.use_nested_tensor]
+        for encoder in self._packing:
+            encoder.use_nested_tensor = False
+        return self
 
     def remove(self) -> None:
         """Leave the model as it was before; a second call does nothing."""
@@ -35,7 +44,9 @@ class Insertion:
         for host in self._hosts:
             delattr(host, _NAME)
         self._record.erase()
-        self._hosts, self._hooks = [], []
+        for encoder in self._packing:
+            encoder.use_nested_tensor = not any(name.endswith(_NAME) for name, _ in encoder.named_modules())
+        self._hosts, self._hooks, self._packing = [], [], []
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +90,7 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
         hook = _Hook(layer.heads if placement == "heads" else None)
         behind = placement == "projected"
         hooks.append(host.register_forward_hook(hook.behind) if behind else host.register_forward_pre_hook(hook.before))
-    return Insertion(parts, hosts, hooks, Record.write(model, part, numbers))
+    return Insertion(parts, hosts, hooks, Record.write(model, part, numbers))._unpack(model)
 
 
 def _read(name: str) -> tuple[type[Output], str]:
