@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ def explained(action: str, path: Path) -> Iterator[None]:
 
 
 def check_folder(path: Path) -> None:
-    """Raise :class:`InputError` where ``path`` is no folder and cannot become one."""
+    """Raise :class:`InputError` where ``path`` is no folder and cannot become one, or nothing can be written there."""
     try:
         nearest = path.absolute()
         while not _exists(nearest):
@@ -32,6 +33,11 @@ def check_folder(path: Path) -> None:
         raise InputError(f"{path} cannot be a folder: {error.strerror}; choose another one with --out.") from None
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file and no folder; choose another one with --out.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise InputError(f"Cannot write into {nearest}: {error.strerror}; choose another folder with --out.") from None
 
 
 def _exists(path: Path) -> bool:
