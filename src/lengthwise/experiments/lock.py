@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from lengthwise.files import explained, read_json, write_json
 
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to end, such as a worker whose parent was killed."""
+
+
+@dataclass(frozen=True)
+class _Holder:
+    process: int
+    host: str
+    since: str
 
 
 @contextmanager
@@ -36,7 +44,7 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{_named(holder)} is writing into {folder}; wait until it ends, or choose another folder with --out."
             ) from None
     try:
-        write_json(holder, {"process": os.getpid(), "host": platform.node(), "since": _now()})
+        write_json(holder, asdict(_Holder(os.getpid(), platform.node(), _now())))
         yield
     finally:
         holder.unlink(missing_ok=True)
@@ -46,9 +54,9 @@ def locked(folder: Path) -> Iterator[None]:
 def _named(holder: Path) -> str:
     """The process that holds a lock; it may not have said yet who it is."""
     try:
-        held = read_json(holder)
-        return f"Process {held['process']} on {held['host']}, since {held['since']},"
-    except (InputError, KeyError, TypeError):
+        held = read_json(holder, _Holder)
+        return f"Process {held.process} on {held.host}, since {held.since},"
+    except InputError:
         return "Another process"
 
 
