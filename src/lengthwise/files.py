@@ -47,6 +47,16 @@ def check_folder(path: Path) -> None:
         raise InputError(f"Cannot write into {nearest}: {error.strerror}; choose another folder with --out.") from None
 
 
+def check_file(path: Path) -> None:
+    """Raise :class:`InputError` where ``path`` cannot be written as a file, in a folder that may have to be made."""
+    check_folder(path.parent)
+    try:
+        if _exists(path) and path.is_dir():
+            raise InputError(f"{path} is a folder; give the path of a file with --out.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be a file: {error.strerror}; give another path with --out.") from None
+
+
 def _exists(path: Path) -> bool:
     """As ``path.exists()``, which of some errors makes False in some versions of Python; a name too long is one."""
     try:
