@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from lengthwise.bench.config import BenchConfig
 from lengthwise.errors import RunError
 from lengthwise.experiments import lock
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, run_all
+from lengthwise.probes.config import ProbeConfig
 
 HOLD = """
 import sys, time
@@ -121,3 +123,6 @@ def test_what_is_named_twice_counts_once() -> None:
     assert config.learning_rates == (1e-3,)
     assert config.base.evaluate.lengths == (16, 8)
     assert config.base.evaluate.splits == ("validation",)
+    assert ProbeConfig.read({"model": "any", "lengths": [4, 4, 8]}).lengths == (4, 8)
+    bench = BenchConfig.read({"lengths": [32, 16, 32], "contestants": ["native", "sdpa", "native"]})
+    assert (bench.lengths, bench.contestants) == ((32, 16), ("native", "sdpa"))
