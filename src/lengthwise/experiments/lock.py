@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from lengthwise.errors import InputError, RunError
 from lengthwise.files import explained, read_json, write_json
 
+HOLDER = ".holder.json"
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to end, such as a worker whose parent was killed."""
 
@@ -24,6 +25,16 @@ class _Holder:
     since: str
 
 
+class HeldError(RunError):
+    """Another process writes into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        held_by = _named(folder / HOLDER)
+        super().__init__(
+            f"{held_by} is writing into {folder}; wait until it ends, or choose another folder with --out."
+        )
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing into ``folder``, which is created where it is missing.
@@ -32,17 +43,16 @@ def locked(folder: Path) -> Iterator[None]:
     it in ``.holder.json``.
 
     Raises:
-        RunError: if another process writes there, or the folder cannot be written to.
+        HeldError: if another process writes there.
+        RunError: if the folder cannot be written to.
     """
-    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / ".holder.json"
+    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / HOLDER
     with explained("write into", folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
         except Timeout:
-            raise RunError(
-                f"{_named(holder)} is writing into {folder}; wait until it ends, or choose another folder with --out."
-            ) from None
+            raise HeldError(folder) from None
     try:
         write_json(holder, asdict(_Holder(os.getpid(), platform.node(), _now())))
         yield
