@@ -2,12 +2,11 @@
 
 import difflib
 import importlib
-import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from lengthwise.errors import InputError
+from lengthwise.own_code import imported
 
 T = TypeVar("T")
 
@@ -40,32 +39,6 @@ class Registry(Generic[T]):
         else:
             raise InputError(unknown(self.kind, name, self._targets))
         return target
-
-
-def imported(path: str) -> Any:
-    """What a user's ``"module:attribute"`` names; the module may lie in the current directory.
-
-    Raises:
-        InputError: if there is no such module or attribute.
-    """
-    name, _, attribute = path.partition(":")
-    if not all(part.isidentifier() for part in (*name.split("."), attribute)):
-        raise InputError(f"{path!r} is no module and class; name them as in 'my_parts:SoftCap'.")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
-            raise
-        raise InputError(
-            f"There is no module {error.name!r} for {path!r}, neither here nor among the installed; "
-            "name it as in 'my_parts:SoftCap', for a file my_parts.py in the current directory."
-        ) from None
-    if not hasattr(module, attribute):
-        raise InputError(f"The module {name!r} has nothing called {attribute!r}.")
-    return getattr(module, attribute)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.projection import Placement, read_placement
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
-from lengthwise.registry import Registry, imported, unknown
+from lengthwise.own_code import imported
+from lengthwise.registry import Registry, unknown
 
 
 @dataclass(frozen=True)

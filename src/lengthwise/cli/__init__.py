@@ -8,6 +8,7 @@ from rich.text import Text
 from lengthwise.cli import bench, compare, list_, probe, report, run
 from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.errors import LengthwiseError
+from lengthwise.own_code import fault
 
 app = typer.Typer(
     name="lengthwise",
@@ -41,9 +42,15 @@ def main() -> None:
         sentence = str(error)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        told = fault(error)
+        if extra is None and told is None:
             raise
-        sentence = f"This command needs {error.name}: pip install 'lengthwise[{extra}]' brings it."
+        sentence = told or f"This command needs {error.name}: pip install 'lengthwise[{extra}]' brings it."
+    except Exception as error:
+        told = fault(error)
+        if told is None:
+            raise
+        sentence = told
     else:
         return
     errors.print(Text.assemble(("Error:", "bold red"), f" {sentence}"), highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
@@ -16,6 +17,7 @@ from lengthwise.errors import LengthwiseError, RunError
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.lock import HeldError, locked
 from lengthwise.experiments.run import evaluate_run, train_run
+from lengthwise.own_code import fault
 
 WORKER = "lengthwise worker"
 UNGUARDED = 78
@@ -125,6 +127,10 @@ def _work(job: Job) -> None:
     except LengthwiseError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)
+    except Exception as error:
+        traceback.print_exc()
+        print(fault(error) or "", end="", file=sys.stderr, flush=True)
+        sys.exit(1)
 
 
 def _log(job: Job) -> Path:
