@@ -50,11 +50,12 @@ def test_command_compares_them(folder: Path) -> None:
     assert (folder / "out" / "report.html").exists()
 
 
-def test_command_runs_a_task_of_ones_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Sparser", "Delay"])
+def test_command_runs_a_task_of_ones_own(tmp_path: Path, name: str) -> None:
     (tmp_path / "my_tasks.py").write_text(TASK, encoding="utf-8")
     small = "--steps 4 --lengths 32 --length 32 --set evaluate.sequences=4 --set model.dim=16 --out out"
-    text = run(tmp_path, "-m", "lengthwise", *OWN_TASK.split(), *small.split())
-    assert "my_tasks:Sparser" in text
+    text = run(tmp_path, "-m", "lengthwise", *OWN_TASK.replace("Sparser", name).split(), *small.split())
+    assert f"my_tasks:{name}" in text
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,16 @@ from lengthwise.experiments.settings import write_comparison
 
 Call = Callable[..., Any]
 TASK = '''
+from lengthwise.tasks import Task
 from lengthwise.tasks.flip_flop import FlipFlop
 
 class Mine(FlipFlop):
     """Nothing new."""
 
-class Less:
+class Less(Task):
+    unit = "tokens"
+
+class Nothing:
     unit = "tokens"
 
 class Alone(FlipFlop):
@@ -140,7 +144,8 @@ def test_a_task_of_ones_own_is_named_as_any(
     assert held["base"]["task"] == "tasks_of_mine:Mine"
     assert "tasks_of_mine:Mine" in lengthwise("list", "--settings", "tasks_of_mine:Mine").out
     for name, fragment in {
-        "tasks_of_mine:Less": "is no task: it has no",
+        "tasks_of_mine:Less": "is no whole task: it has no 'example'",
+        "tasks_of_mine:Nothing": "is no task: it has to be a subclass of Task",
         "tasks_of_mine:Alone": "a task has two at least",
         "tasks_of_mine:Missing": "has nothing called 'Missing'",
         "math:pi": "is no task",

@@ -16,7 +16,7 @@ from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.run import build_model, evaluate_run, load_model, train_run
-from lengthwise.tasks import Tokens
+from lengthwise.tasks import Task, Tokens
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
 
@@ -28,7 +28,7 @@ SETTINGS = {
 }
 
 
-class Shift:
+class Shift(Task):
     """Every token is to be answered by the one two places before it."""
 
     unit: ClassVar[str] = "tokens"
@@ -37,12 +37,6 @@ class Shift:
     stride: ClassVar[int] = 1
     sizes: ClassVar[dict[str, int]] = {"vocab_size": 8}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-
-    def check_length(self, length: int) -> None:
-        """Any."""
-
-    def largest_mark(self, length: int) -> None:
-        """There are no marks."""
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         inputs = torch.randint(8, (batch_size, length), generator=generator)

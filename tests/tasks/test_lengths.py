@@ -1,13 +1,14 @@
 """A task says what lengths it knows and how large its marks get, and drawing an example says the same."""
 
 from contextlib import suppress
+from typing import ClassVar
 
 import pytest
 import torch
 
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
-from lengthwise.tasks import TASKS, Tokens
+from lengthwise.tasks import TASKS, Task, Tokens
 
 LENGTHS = [*range(-1, 40), 65_536, 65_537]
 
@@ -34,6 +35,24 @@ def test_the_largest_mark_is_that_of_an_example(name: str, split: int) -> None:
         batch = task.sample(torch.Generator(), 3, length, task.splits[split])
         marked = isinstance(batch, Tokens) and batch.marks.numel() > 0
         assert task.largest_mark(length) == (int(batch.marks.max()) if marked else None)
+
+
+def test_a_task_that_says_nothing_knows_every_multiple_of_its_stride() -> None:
+    class Thrice(Task):
+        unit, example, model, stride = "tokens", "sequence", "decoder", 3
+        sizes: ClassVar[dict[str, int]] = {"vocab_size": 8}
+        splits = ("train", "validation")
+
+        def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+            raise AssertionError("an example was drawn")
+
+    task = Thrice()
+    for length in (3, 6, 3_000_000_000):
+        task.check_length(length)
+        assert task.largest_mark(length) is None
+    for length in (-3, 0, 1, 4):
+        with pytest.raises(InputError, match=f"has 3, 6, 9 or more tokens, in steps of 3; got a length of {length}"):
+            task.check_length(length)
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "dictionary-lookup"])

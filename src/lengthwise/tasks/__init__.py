@@ -25,12 +25,12 @@ def find(name: str) -> type[Task]:
         InputError: if there is none, or if what is called so lacks something that every task has.
     """
     task = TASKS.load(name)
-    missing = [member for member in (*Task.__annotations__, "sample") if not hasattr(task, member)]
-    if missing or not isinstance(task, type):
-        raise InputError(
-            f"{name!r} is no task: {f'it has no {missing[0]!r}' if missing else 'it is no class'}; "
-            "lengthwise.tasks.task:Task says what a task has."
-        )
+    if not (isinstance(task, type) and issubclass(task, Task)):
+        raise InputError(f"{name!r} is no task: it has to be a subclass of Task, from lengthwise.tasks.")
+    missing = [member for member in Task.__annotations__ if not hasattr(task, member)]
+    missing += sorted(task.__abstractmethods__)
+    if missing:
+        raise InputError(f"{name!r} is no whole task: it has no {missing[0]!r}, which lengthwise.tasks.Task explains.")
     if len(task.splits) < 2:
         raise InputError(
             f"{name!r} has the splits {task.splits!r}; a task has two at least, the second to validate on."

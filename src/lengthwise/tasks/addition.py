@@ -13,11 +13,12 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Tokens
+from lengthwise.tasks.task import Task
 
 PLUS, EQUALS = 10, 11
 
 
-class Addition:
+class Addition(Task):
     """Two numbers and their sum, digit by digit from the least significant on (arXiv 2402.09371)."""
 
     unit: ClassVar[str] = "tokens"

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.task import Task
 
 CLASSES = 10
 
 
-class ArgmaxRetrieval:
+class ArgmaxRetrieval(Task):
     """The class of the item with the highest priority (arXiv 2410.01104)."""
 
     unit: ClassVar[str] = "items"
@@ -25,15 +26,6 @@ class ArgmaxRetrieval:
     stride: ClassVar[int] = 1
     sizes: ClassVar[dict[str, Any]] = {"item_features": 1 + CLASSES, "query_features": 1, "classes": CLASSES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-
-    def check_length(self, length: int) -> None:
-        """Any number from 1."""
-        if length < 1:
-            raise InputError(f"An argmax-retrieval set has at least one item; got a length of {length}.")
-
-    def largest_mark(self, length: int) -> int | None:
-        """There are no marks."""
-        return None
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` items; both splits are the same distribution.

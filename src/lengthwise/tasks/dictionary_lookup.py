@@ -15,6 +15,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.task import Task
 
 BITS = 16
 KEYS = 2**BITS
@@ -23,7 +24,7 @@ DENSE = 256
 """Pairs beyond which distinct keys come from shuffling all of them; fewer are drawn again where they repeat."""
 
 
-class DictionaryLookup:
+class DictionaryLookup(Task):
     """The value of a queried key in a set of pairs (cf. arXiv 2504.02827)."""
 
     unit: ClassVar[str] = "items"
@@ -37,10 +38,6 @@ class DictionaryLookup:
         """From 1 to the number of keys."""
         if not 1 <= length <= KEYS:
             raise InputError(f"A dictionary-lookup set has 1 to {KEYS:,} pairs of distinct keys; got {length:,}.")
-
-    def largest_mark(self, length: int) -> int | None:
-        """There are no marks."""
-        return None
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` pairs, at most 65,536; both splits are the same distribution.

@@ -12,11 +12,12 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Tokens
+from lengthwise.tasks.task import Task
 
 ZERO, ONE, WRITE, READ, IGNORE = range(5)
 
 
-class FlipFlop:
+class FlipFlop(Task):
     """One bit of memory: written, ignored and read (arXiv 2306.00946)."""
 
     unit: ClassVar[str] = "tokens"
@@ -33,10 +34,6 @@ class FlipFlop:
             raise InputError(
                 f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
             )
-
-    def largest_mark(self, length: int) -> int | None:
-        """There are no marks."""
-        return None
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         """Sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.

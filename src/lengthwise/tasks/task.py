@@ -1,14 +1,16 @@
 """What a task is: a function from a random generator, a batch size and a length to a batch."""
 
-from typing import Any, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import torch
 
+from lengthwise.errors import InputError
 from lengthwise.tasks.batch import Batch
 
 
-class Task(Protocol):
-    """A task for a model. It has no state: the same generator state gives the same batch."""
+class Task(ABC):
+    """Base of every task for a model. It has no state: the same generator state gives the same batch."""
 
     unit: ClassVar[str]
     """What lengths count, in the plural: tokens or items."""
@@ -24,13 +26,21 @@ class Task(Protocol):
     """Names of the distributions examples can come from; the first is for training, the second for validation."""
 
     def check_length(self, length: int) -> None:
-        """Raise InputError for a length that no example can have. Draws nothing, so any length is answered at once."""
-        ...
+        """Raise InputError for a length that no example can have; by default, for all but the multiples of the stride.
+
+        It draws nothing, so any length is answered at once.
+        """
+        if length < 1 or length % self.stride:
+            few = ", ".join(str(self.stride * number) for number in (1, 2, 3))
+            raise InputError(
+                f"A {self.example} of {type(self).__name__} has {few} or more {self.unit}, in steps of {self.stride}; "
+                f"got a length of {length}."
+            )
 
     def largest_mark(self, length: int) -> int | None:
-        """The largest mark in an example of ``length``; None where the task gives no marks. Draws nothing."""
-        ...
+        """The largest mark in an example of ``length``; None, as by default, where there are none. Draws nothing."""
+        return None
 
+    @abstractmethod
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Batch:
         """Draw ``batch_size`` examples of ``length``; raises InputError for a length that cannot be."""
-        ...
