@@ -11,7 +11,10 @@ import pytest
 from lengthwise.cli.options import resolve, resolve_comparison
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder, claim
+from lengthwise.experiments.lock import HOLDER, HeldError
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
+from lengthwise.probes.config import ProbeConfig
+from lengthwise.probes.folder import check
 
 RATE = 0.001
 SMALL = {
@@ -135,6 +138,19 @@ def test_what_is_damaged_in_a_teacher_is_named(tmp_path: Path) -> None:
     (run.teacher.path / "trained.json").write_text("[]", encoding="utf-8")
     with pytest.raises(LengthwiseError, match=r"teacher/trained.json is damaged: it is \[\]: input should be"):
         train_run(run)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "3", '"x"', "null", '{"config": 3}', "{"])
+def test_a_probe_names_what_it_held_before(tmp_path: Path, content: str) -> None:
+    (tmp_path / "probe.json").write_text(content, encoding="utf-8")
+    with pytest.raises(LengthwiseError, match=r"probe\.json is damaged: .* Delete it, or choose another folder"):
+        check(tmp_path, ProbeConfig.read({"model": "any"}))
+
+
+@pytest.mark.parametrize("content", ["[]", '{"process": []}', "{"])
+def test_a_lock_needs_not_know_its_holder(tmp_path: Path, content: str) -> None:
+    (tmp_path / HOLDER).write_text(content, encoding="utf-8")
+    assert str(HeldError(tmp_path)).startswith("Another process is writing into")
 
 
 def test_a_configuration_that_cannot_be_used_names_its_file(
