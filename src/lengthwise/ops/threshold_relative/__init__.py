@@ -77,6 +77,9 @@ def threshold_relative_attention(
     Under autocast, query, key and value are cast to its dtype, and the gates are left alone: their error would be
     multiplied by the distance.
 
+    Gradients are as linear in memory as the output is. Further derivatives (``create_graph=True``) are right in every
+    backend, but they are the reference's: their memory is quadratic in the tokens.
+
     Returns:
         The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity
         in a query or a key, every row that meets it in a score (a score of minus infinity is below any threshold); in a
