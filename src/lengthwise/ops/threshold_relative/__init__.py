@@ -10,6 +10,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
 from lengthwise.ops.threshold_relative.checks import check
+from lengthwise.ops.threshold_relative.transforms import beyond_backward
 from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
@@ -77,8 +78,11 @@ def threshold_relative_attention(
     Under autocast, query, key and value are cast to its dtype, and the gates are left alone: their error would be
     multiplied by the distance.
 
-    Gradients are as linear in memory as the output is. Further derivatives (``create_graph=True``) are right in every
-    backend, but they are the reference's: their memory is quadratic in the tokens.
+    A backward pass is as linear in memory as the output is. Derivatives beyond it are right in every backend, but they
+    are the reference's, and their memory is quadratic in the tokens: those of gradients (``create_graph=True``),
+    forward mode, and all of ``torch.func``, ``grad`` and gradients per sample included. ``torch.vmap`` by itself folds
+    the mapped dimension into the batch; where it maps the reference, which can then not be asked for its numbers, a
+    gate above 1 makes its row NaN.
 
     Returns:
         The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity
@@ -139,6 +143,8 @@ def _attend(
         backend = "blockwise" if MISSING[fastest](query) else fastest
     if backend not in BACKENDS:
         raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
+    if beyond_backward(query, key, value, log_forget):
+        backend = "reference"
     if query.numel() == 0:
         return (query * log_forget[..., None]).to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
     if scale is None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.threshold_relative import reference
+from lengthwise.ops.threshold_relative.transforms import beyond_backward
 
 DIFFERENTIABLE = 4
 """The arguments from the query to the gates."""
@@ -22,8 +23,12 @@ def register(operator: str) -> None:
     backward = getattr(getattr(torch.ops, namespace), f"{name}_backward")
 
     def differentiate(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        inputs, results = ctx.saved_tensors[: DIFFERENTIABLE + 1], ctx.saved_tensors[DIFFERENTIABLE + 1 :]
-        gradients = backward(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, *results)
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
+        inputs, results = saved[: DIFFERENTIABLE + 1], saved[DIFFERENTIABLE + 1 :]
+        if beyond_backward(gradient, *inputs[:DIFFERENTIABLE]):
+            gradients = _of_the_reference(ctx, gradient, *inputs)[1]
+        else:
+            gradients = backward(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, *results)
         return *gradients, None, None, None, None, None
 
     torch.library.register_autograd(operator, differentiate, setup_context=_save)
@@ -45,15 +50,24 @@ def _save_again(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -
 def _differentiate_again(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
     """Of the gradients as functions of the output's gradient and of the arguments; of what the rows remember, none."""
     further = torch.is_grad_enabled()  # where this is to be differentiated in its turn
-    gradient, *tensors, document_ids = ctx.saved_tensors
-    with torch.enable_grad(), torch.autocast(gradient.device.type, enabled=False):
-        gradient, *tensors = leaves = [_alone(tensor) for tensor in (gradient, *tensors)]
-        output, _ = reference.attend(*tensors, document_ids, ctx.limit, ctx.scale, ctx.skip_tolerance)
-        first = torch.autograd.grad(output, tensors, gradient.to(output.dtype), create_graph=True)
-        second = torch.autograd.grad(first, leaves, gradients, create_graph=further, materialize_grads=True)
+    variables, first = _of_the_reference(ctx, *ctx.saved_tensors)
+    second = torch.autograd.grad(first, variables, gradients, create_graph=further, materialize_grads=True)
     return *second, None, None, None, None, *(None for _ in range(ctx.results))
+
+
+def _of_the_reference(
+    ctx: Any, gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor, documents: Tensor | None
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The output's gradient and the four arguments as variables, and the arguments' gradients as functions of them."""
+    with torch.enable_grad(), torch.autocast(query.device.type, enabled=False):
+        variables = tuple(_alone(tensor) for tensor in (gradient, query, key, value, log_forget))
+        gradient, query, key, value, log_forget = variables
+        options = ctx.limit, ctx.scale, ctx.skip_tolerance
+        output, _ = reference.attend(query, key, value, log_forget, documents, *options)
+        return variables, torch.autograd.grad(output, variables[1:], gradient.to(output.dtype), create_graph=True)
 
 
 def _alone(tensor: Tensor) -> Tensor:
     """The tensor as a variable of its own: nothing else is computed from it, and it is still where it came from."""
-    return tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+    variable = tensor.view_as(tensor)
+    return variable if variable.requires_grad else variable.requires_grad_()

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative import batching, derivatives
 from lengthwise.ops.threshold_relative.blockwise.backward import backward
 from lengthwise.ops.threshold_relative.blockwise.forward import forward
 from lengthwise.ops.threshold_relative.blockwise.walk import Walk
 from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
 from lengthwise.ops.threshold_relative.checks import check_gates
-from lengthwise.ops.threshold_relative.derivatives import register
 
 
 def attend(
@@ -97,4 +97,5 @@ def _(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return d_query, d_key, d_value, d_log_forget
 
 
-register("lengthwise::threshold_relative_blockwise")
+derivatives.register("lengthwise::threshold_relative_blockwise")
+batching.register("lengthwise::threshold_relative_blockwise", 0, 0, 0, 0)

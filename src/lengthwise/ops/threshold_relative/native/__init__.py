@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import batching, derivatives
 from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
 from lengthwise.ops.threshold_relative.checks import check_gates
-from lengthwise.ops.threshold_relative.derivatives import register
 from lengthwise.ops.threshold_relative.native.kernels import Inputs, backward, empty_results, forward
 from lengthwise.ops.threshold_relative.native.library import Finding, not_compiled, path
 
@@ -130,4 +130,5 @@ def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
 
 torch.library.register_fake(_OPERATOR, _fake_forward)
 torch.library.register_fake(f"{_OPERATOR}_backward", _fake_backward)
-register(_OPERATOR)
+derivatives.register(_OPERATOR)
+batching.register(_OPERATOR, 0, 1)

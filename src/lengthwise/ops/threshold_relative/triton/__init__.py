@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative.derivatives import register
+from lengthwise.ops.threshold_relative import batching, derivatives
 
 __all__ = ["DTYPES", "attend", "missing"]
 
@@ -122,4 +122,5 @@ def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
 
 torch.library.register_fake(_OPERATOR, _fake_forward)
 torch.library.register_fake(f"{_OPERATOR}_backward", _fake_backward)
-register(_OPERATOR)
+derivatives.register(_OPERATOR)
+batching.register(_OPERATOR, 0, 1)
