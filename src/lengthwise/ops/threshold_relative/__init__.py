@@ -1,14 +1,13 @@
 """Threshold relative attention (arXiv 2503.23174): the public function, its checks, and the choice of a backend."""
 
 import math
-from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
+from lengthwise.ops.threshold_relative import autocast, blockwise, native, reference, triton
 from lengthwise.ops.threshold_relative.checks import check
 from lengthwise.ops.threshold_relative.transforms import beyond_backward
 from lengthwise.registry import unknown
@@ -135,8 +134,8 @@ def _attend(
     largest_key_norm: float | None,
 ) -> tuple[Tensor, Tensor]:
     device = query.device.type
-    if torch.is_autocast_enabled(device):
-        query, key, value = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (query, key, value))
+    if dtype := autocast.cast_to(device):
+        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
     check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
     if backend == "auto":
         fastest = "native" if device == "cpu" else "triton"
@@ -146,7 +145,9 @@ def _attend(
     if beyond_backward(query, key, value, log_forget):
         backend = "reference"
     if query.numel() == 0:
-        return (query * log_forget[..., None]).to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
+        # Nothing, and yet a function of every argument: the gradients are zeros.
+        output = query * log_forget[..., None] + key.sum() + value.sum()
+        return output.to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1])
     # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. It is rounded,
@@ -154,7 +155,7 @@ def _attend(
     limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
-    with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
+    with autocast.switched_off(device):
         return BACKENDS[backend](
             query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
         )

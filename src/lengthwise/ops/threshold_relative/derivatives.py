@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative import reference
+from lengthwise.ops.threshold_relative import autocast, reference
 from lengthwise.ops.threshold_relative.transforms import beyond_backward
 
 DIFFERENTIABLE = 4
@@ -59,7 +59,7 @@ def _of_the_reference(
     ctx: Any, gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor, documents: Tensor | None
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The output's gradient and the four arguments as variables, and the arguments' gradients as functions of them."""
-    with torch.enable_grad(), torch.autocast(query.device.type, enabled=False):
+    with torch.enable_grad(), autocast.switched_off(query.device.type):
         variables = tuple(_alone(tensor) for tensor in (gradient, query, key, value, log_forget))
         gradient, query, key, value, log_forget = variables
         options = ctx.limit, ctx.scale, ctx.skip_tolerance

@@ -17,8 +17,8 @@ def beyond_backward(*tensors: Tensor) -> bool:
 
 
 def is_readable(tensor: Tensor) -> bool:
-    """Whether Python may ask for the tensor's numbers; those of a vmapped one are many at once."""
-    return TransformType.Vmap not in _transforms()
+    """Whether Python may ask for the tensor's numbers: one on meta has none, a vmapped one has many in each place."""
+    return not tensor.is_meta and TransformType.Vmap not in _transforms()
 
 
 def _transforms() -> set[TransformType]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative import batching, derivatives
+from lengthwise.ops.threshold_relative import autocast, batching, derivatives
 from lengthwise.ops.threshold_relative.blockwise.backward import backward
 from lengthwise.ops.threshold_relative.blockwise.forward import forward
 from lengthwise.ops.threshold_relative.blockwise.walk import Walk
@@ -76,7 +76,7 @@ def _backward(
         walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
         return backward(walk, gradient, output, largest, total, steps)
 
-    with torch.autocast(query.device.type, enabled=False):
+    with autocast.switched_off(query.device.type):
         gradients = differentiate_around(run, gradient, value, output)
     d_query, d_key, d_value, d_log_forget = (
         of.to(tensor.dtype) for of, tensor in zip(gradients, (query, key, value, log_forget), strict=True)
