@@ -81,7 +81,8 @@ def threshold_relative_attention(
     are the reference's, and their memory is quadratic in the tokens: those of gradients (``create_graph=True``),
     forward mode, and all of ``torch.func``, ``grad`` and gradients per sample included. ``torch.vmap`` by itself folds
     the mapped dimension into the batch; where it maps the reference, which can then not be asked for its numbers, a
-    gate above 1 makes its row NaN.
+    gate above 1 makes its row NaN. A compiled function has a backward pass alone, for ``torch.compile`` gives it no
+    more; but what computes a derivative of ``torch.func`` can be compiled.
 
     Returns:
         The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity

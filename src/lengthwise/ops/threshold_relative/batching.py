@@ -12,16 +12,15 @@ def register(operator: str, *results: int) -> None:
     What the two take and return is in :mod:`lengthwise.ops.threshold_relative.derivatives`.
     """
     namespace, name = operator.split("::")
-    for each, places, inputs in (
-        (name, results, (0,) * 9),
-        (f"{name}_backward", (0,) * 4, (0,) * 9 + results),
+    for each, inputs, outputs in (
+        (name, (0,) * 9, results),
+        (f"{name}_backward", (0,) * 9 + results, (0,) * 4),
     ):
-        torch.library.register_vmap(
-            f"{namespace}::{each}", _folded(getattr(getattr(torch.ops, namespace), each), inputs, places)
-        )
+        function = getattr(getattr(torch.ops, namespace), each)
+        torch.library.register_vmap(f"{namespace}::{each}", _folded(function, inputs, outputs))
 
 
-def _folded(operator: Any, inputs: tuple[int, ...], results: tuple[int, ...]) -> Any:
+def _folded(operator: Any, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
     def run(info: Any, mapped: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         size = info.batch_size
 
@@ -32,6 +31,6 @@ def _folded(operator: Any, inputs: tuple[int, ...], results: tuple[int, ...]) ->
             return every.movedim(dim or 0, place).flatten(place, place + 1)
 
         folded = operator(*(fold(*of) for of in zip(arguments, mapped, inputs, strict=True)))
-        return tuple(x.unflatten(place, (size, -1)) for x, place in zip(folded, results, strict=True)), results
+        return tuple(x.unflatten(place, (size, -1)) for x, place in zip(folded, outputs, strict=True)), outputs
 
     return run
