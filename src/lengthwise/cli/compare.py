@@ -18,7 +18,12 @@ def compare(
     task: options.Task,
     mechanisms: Annotated[
         list[str],
-        typer.Option("--mechanism", "-a", help="A contestant; repeat for each.", show_default=False),
+        typer.Option(
+            "--mechanism",
+            "-a",
+            help="A contestant; repeat for each. The first is held against each other one.",
+            show_default=False,
+        ),
     ],
     seeds: Annotated[int, typer.Option(help="Seeds per mechanism.", min=1)] = 1,
     learning_rates: Annotated[
@@ -49,7 +54,7 @@ def compare(
     """
     from lengthwise.experiments.comparison import compare
     from lengthwise.experiments.config import ComparisonConfig
-    from lengthwise.reports import overview, write_report
+    from lengthwise.reports import overview, seeds_needed, write_report
 
     base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
     config = ComparisonConfig.read(
@@ -61,6 +66,8 @@ def compare(
         }
     )
     folder = out or Path("runs") / f"compare-{task}"
+    if needed := seeds_needed(config):
+        console.print(needed, markup=False)
     try:
         with ComparisonProgress(config) as progress:
             experiment = compare(
