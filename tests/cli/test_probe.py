@@ -1,10 +1,13 @@
 """``lengthwise probe``, on models of three layers: what it prints, what it writes, how it stops, what it refuses."""
 
+import dataclasses
+import errno
 import io
 import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lengthwise.errors import RunError
 from lengthwise.probes import run
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.language_model import LanguageModelProbe
-from lengthwise.reports.probe import Summary, table
+from lengthwise.reports.probe import Summary, table, write
 from lengthwise.reports.text import signed
 
 Call = Callable[..., Any]
@@ -24,7 +28,7 @@ Call = Callable[..., Any]
 @pytest.fixture
 def file(tmp_path: Path, words: Callable[[int], str]) -> Path:
     path = tmp_path / "words.txt"
-    path.write_text(words(400))
+    path.write_text(words(400), encoding="utf-8")
     return path
 
 
@@ -35,7 +39,7 @@ def _command(model: Path, *options: object, out: Path) -> list[object]:
 def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
     answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 0, answer.error
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["config"]["lengths"] == [8, 16, 32]
     assert written["environment"]["transformers"]
     assert written["model"]["name"] == "tiny-llama"
@@ -60,8 +64,8 @@ def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
 
 def test_the_page(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
     lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
-    page = (tmp_path / "out" / "report.html").read_text()
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)  # it loads nothing
     assert "default-src 'none'" in page
     names = ["deviation", "global", "perplexity", "slope", "weights"]
@@ -80,10 +84,10 @@ def test_a_masked_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
     answer = lengthwise(*_command(saved("bert"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 0, answer.error
     assert "Perplexity by position is unavailable: the model does not tell the next token" in answer.out
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["model"]["causal"] is False
     assert written["perplexity"] == []
-    assert "a pass for every length" in (tmp_path / "out" / "report.html").read_text()
+    assert "a pass for every length" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert not (tmp_path / "out" / "figures" / "perplexity.png").exists()
 
 
@@ -91,7 +95,7 @@ def test_random_tokens_and_one_length(lengthwise: Call, saved: Call, tmp_path: P
     command = ["probe", saved("gpt2"), "--tokens", "random", "--lengths", 16, "--windows", 3, "--out", tmp_path / "out"]
     answer = lengthwise(*command)
     assert answer.code == 0, answer.error
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["tokens"] == {"kind": "random tokens", "seed": 0}
     assert written["layers"][0]["slope"] == {"value": None, "low": None, "high": None}  # one point is no line
     assert not (tmp_path / "out" / "figures" / "slope.png").exists()
@@ -105,9 +109,11 @@ def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Pa
     answer = lengthwise(*command, "--beyond")
     assert answer.code == 0, answer.error
     assert "The model was made for 64 positions." in " ".join(answer.out.split())
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["tokens"]["text"].startswith("the documentation that comes with Python")
-    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text()
+    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_fewer_windows_than_asked_for_are_said(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
@@ -139,9 +145,9 @@ def test_what_was_measured_is_kept(
     if whole < 2:
         assert not (tmp_path / "out").exists()
         return
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert (written["windows"], written["windows_asked_for"]) == (whole, 5)
-    assert sentence in (tmp_path / "out" / "report.html").read_text()
+    assert sentence in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
@@ -155,11 +161,89 @@ def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: 
     assert lengthwise(*command).code == 0  # the same probe may be taken again
 
     (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious", encoding="utf-8")
     answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=tmp_path / "thesis"))
     assert "is not empty and holds no probe.json" in answer.error
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
-    assert "is a file; choose another folder" in lengthwise(*_command(saved("gpt2"), out=file)).error
+    assert "is a file and no folder; choose another one" in lengthwise(*_command(saved("gpt2"), out=file)).error
+
+
+def test_what_cannot_be_written_to_is_refused_before_the_model_is_read(
+    lengthwise: Call, saved: Call, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: Any) -> Any:
+        raise AssertionError("The model was loaded.")
+
+    monkeypatch.setattr(run, "begin", fail)
+    for out in (file / "out", file.parent / ("long" * 100)):
+        answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=out))
+        assert answer.code == 2
+        assert "choose another one with --out" in answer.error
+
+    def read_only(**_: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=file.parent / "out"))
+    assert answer.code == 2
+    assert "Read-only file system; choose another folder with --out." in answer.error
+
+
+def test_what_cannot_be_written_in_the_end_is_written_elsewhere(
+    lengthwise: Call, saved: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = _command(saved("gpt2"), "--text", file, out=tmp_path / "out")
+    assert lengthwise(*command).code == 0
+    for path in (tmp_path / "out" / "figures").iterdir():
+        path.unlink()
+    (tmp_path / "out" / "figures").rmdir()
+    (tmp_path / "out" / "figures").write_text("no folder", encoding="utf-8")
+    answer = lengthwise(*command)
+    assert answer.code == 1
+    assert "cannot be written to" in answer.error
+    assert "Traceback" not in answer.error
+    assert "Attention by layer" in answer.out
+    (page,) = tmp_path.glob("lengthwise-probe-*/report.html")
+    assert f"Report: {page}" in answer.out
+
+
+def test_an_error_keeps_what_was_measured(
+    lengthwise: Call, saved: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fails(LanguageModelProbe):
+        def read(self, windows: Any, index: int, lengths: Any) -> Any:
+            if index == 3:
+                raise RunError("The numbers are not finite.")
+            return super().read(windows, index, lengths)
+
+    monkeypatch.setattr(run, "LanguageModelProbe", Fails)
+    answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
+    assert answer.code == 1
+    assert "The numbers are not finite." in answer.error
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
+    assert written["windows"] == 3
+    assert "Failed after 3 of 5 windows: The numbers are not finite." in written["notes"]
+
+
+def test_a_perplexity_larger_than_numbers_can_be(saved: Call, file: Path, tmp_path: Path) -> None:
+    config = ProbeConfig.read({"model": str(saved("llama")), "text": str(file), "lengths": [8, 32], "windows": 5})
+    model, windows, findings = run.begin(config)
+    run.measure(model, windows, findings)
+    findings.windows = [
+        dataclasses.replace(window, losses=window.losses * 0 + 800 + place)
+        for place, window in enumerate(findings.windows)
+        if window.losses is not None
+    ]
+    summary = Summary.of(findings)
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(table(summary))
+    assert "over 1e308" in stream.getvalue()
+    write(summary, config.model_dump(mode="json"), {"command": ""}, tmp_path / "out")
+    (bucket,) = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))["perplexity"]
+    assert bucket["loss"]["value"] == 802
+    assert bucket["perplexity"] is None
+    assert "over 1e308" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +290,7 @@ def test_only_language_models_need_transformers() -> None:
         "layer = Attention(8, heads=2); outputs.insert(layer); "
         "print(len(variance(layer, [torch.randn(3, 8, 8)], lengths=[4, 8])))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 

@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,12 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
     assert answer.code == 0
     assert "softmax+rope" in answer.out
     assert "report.html" in answer.out
-    held = json.loads((tmp_path / "config.json").read_text())
+    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert held["config"]["seed"] == 3
     assert held["config"]["model"]["mechanism"] == "softmax+rope"
     assert held["environment"]["torch"] == torch.__version__
     assert held["environment"]["command"].startswith("lengthwise run flip-flop -a softmax+rope")
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     points = {(point["split"], point["length"]) for point in result["evaluation"]}
     assert points == {(split, length) for split in ("validation", "dense", "sparse") for length in (16, 32)}
     assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
@@ -35,10 +37,10 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
 def test_settings_come_from_recipe_file_options_and_set_in_that_order(
     lengthwise: Call, tiny: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "settings.toml").write_text("[train]\nlearning_rate = 0.5\nclip_norm = 3.0\nbatch_size = 2\n")
     file, out = tmp_path / "settings.toml", tmp_path / "run"
+    file.write_text("[train]\nlearning_rate = 0.5\nclip_norm = 3.0\nbatch_size = 2\n", encoding="utf-8")
     assert lengthwise("run", "flip-flop", *tiny, "--config", file, "--learning-rate", 0.25, "--out", out).code == 0
-    train = json.loads((out / "config.json").read_text())["config"]["train"]
+    train = json.loads((out / "config.json").read_text(encoding="utf-8"))["config"]["train"]
     assert (train["clip_norm"], train["learning_rate"], train["batch_size"]) == (3.0, 0.25, 4)
 
 
@@ -51,7 +53,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     for mechanism in ("threshold-relative", "softmax+alibi"):
         rates = {}
         for folder in (tmp_path / "runs" / mechanism).iterdir():
-            trained = json.loads((folder / "seed-0" / "trained.json").read_text())["validation"]
+            trained = json.loads((folder / "seed-0" / "trained.json").read_text(encoding="utf-8"))["validation"]
             rates[folder.name] = (-trained["exact_match"], trained["loss"])
         best = min(rates, key=rates.__getitem__)
         finished = {
@@ -89,7 +91,7 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
     assert "failed  softmax+rope" in answer.out
     assert "done  threshold-relative" in answer.out
     assert len(list(tmp_path.glob("runs/*/*/*/result.json"))) == 1
-    assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text()
+    assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
     for file in weights.parent.iterdir():
         file.unlink()
@@ -101,8 +103,39 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
 def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
     job = Job(tmp_path, evaluate=True)
     assert "SIGKILL; the system may have run out of memory" in _reason(job, -signal.SIGKILL)
-    (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n")
+    assert _reason(job, 3) == "The process ended with exit code 3 and said nothing."  # it had no log yet
+    (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n", encoding="utf-8")
     assert _reason(job, 1) == "ValueError: what it was"
+
+
+def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "from pathlib import Path\n"
+        "from lengthwise.experiments.comparison import compare\n"
+        "from lengthwise.experiments.config import ComparisonConfig\n"
+        "base = {'task': 'argmax-retrieval', 'train': {'steps': 1}, 'evaluate': {'lengths': [8]}}\n"
+        "config = ComparisonConfig.read({'base': base, 'mechanisms': ['softmax'], 'learning_rates': [1e-3]})\n"
+        "compare(config, Path('out'), processes=1, resume=True, on_change=lambda queue: None)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1  # the script's own
+    assert "under if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+
+
+def test_a_trained_run_without_its_checkpoint_is_told_what_to_do(
+    lengthwise: Call, tiny: list[str], tmp_path: Path
+) -> None:
+    command = ["run", "flip-flop", *tiny, "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    shutil.rmtree(tmp_path / "checkpoint")
+    (tmp_path / "result.json").unlink()
+    answer = lengthwise(*command, "--resume")
+    assert answer.code == 2
+    assert "was trained, but its checkpoint is gone" in answer.error
+    (tmp_path / "trained.json").unlink()  # the remedy that the sentence names
+    assert lengthwise(*command, "--resume").code == 0
 
 
 def test_list_names_what_there_is(lengthwise: Call) -> None:
@@ -134,7 +167,7 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
         "nothing of training anew",
     ):
         assert said in answer.out
-    result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text())
+    result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text(encoding="utf-8"))
     assert [point["causes"]["dispersion"] for point in result["evaluation"]] == [0, 0]
     assert all(len(point["layers"]) == 1 for point in result["evaluation"])
 
@@ -152,3 +185,29 @@ def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path,
     assert lengthwise("run", task, "--steps", 8, *settings, "--out", broken, "--resume").code == 0
     weights = [folder / "checkpoint" / "step-00000008" / "model.safetensors" for folder in (whole, broken)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_folder_from_when_the_warm_up_was_a_number_of_steps_is_carried_on(
+    lengthwise: Call, tiny: list[str], tmp_path: Path
+) -> None:
+    command = ["run", "flip-flop", *tiny, "--set", "train.warmup=0.25", "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    del held["config"]["train"]["warmup"]
+    held["config"]["train"]["warmup_steps"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(held), encoding="utf-8")
+    weights = tmp_path / "checkpoint" / "step-00000012" / "model.safetensors"
+    before = weights.read_bytes()
+    for lost in ("trained.json", "evaluation.jsonl", "result.json"):
+        (tmp_path / lost).unlink()
+    shutil.rmtree(weights.parent)
+    assert lengthwise(*command, "--resume").code == 0
+    assert weights.read_bytes() == before
+    assert lengthwise("report", tmp_path).code == 0
+    answer = lengthwise(*command[:-2], "--set", "train.warmup=0.5", "--out", tmp_path, "--resume")
+    assert "train.warmup is 0.25 there, 0.5 here" in answer.error
+
+
+def test_a_few_steps_are_enough_for_a_run(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--length", 16, "--lengths", 16, "--set", "model.dim=16", "--set", "evaluate.sequences=4"]
+    assert lengthwise("run", "flip-flop", "--steps", 3, *small, "--out", tmp_path).code == 0

@@ -77,6 +77,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi"])
 def test_32768_tokens_fit_in_4_gb(mechanism: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", MEMORY.format(mechanism=mechanism)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", MEMORY.format(mechanism=mechanism)], capture_output=True, encoding="utf-8", check=True
     )
     assert int(result.stdout) * 1024 < 4e9

@@ -26,12 +26,12 @@ def _config(**changes: Any) -> ProbeConfig:
 @pytest.fixture
 def file(tmp_path: Path, words: Callable[[int], str]) -> Path:
     path = tmp_path / "words.txt"
-    path.write_text(words(100))
+    path.write_text(words(100), encoding="utf-8")
     return path
 
 
 def test_windows_of_text(tokenizer: Build, file: Path) -> None:
-    told = tokenizer("llama")(file.read_text(), add_special_tokens=False)["input_ids"]
+    told = tokenizer("llama")(file.read_text(encoding="utf-8"), add_special_tokens=False)["input_ids"]
     windows = draw(_config(text=file), tokenizer("llama"), 65, longest=21, causal=True)
     assert windows.tokens.shape == (4, 21)
     assert set(windows.tokens[:, 0].tolist()) == {1}  # <s>
@@ -56,11 +56,18 @@ def test_a_short_text_gives_fewer_windows_or_none(tokenizer: Build, file: Path) 
     assert len(draw(_config(text=file), tokenizer("llama"), 65, longest=41, causal=True)) == 2
     with pytest.raises(InputError, match=r"words\.txt has 100 tokens, and two windows, .* need 102"):
         draw(_config(text=file), tokenizer("llama"), 65, longest=52, causal=True)
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"words\.txt has 0 tokens"):
         draw(_config(text=file), tokenizer("llama"), 65, longest=4, causal=True)
     with pytest.raises(InputError, match="no room between the tokenizer's own"):
         draw(_config(text=file), tokenizer("bert"), 65, longest=2, causal=False)
+
+
+def test_tokens_that_the_model_does_not_know(tokenizer: Build, file: Path) -> None:
+    with pytest.raises(
+        InputError, match="gives token 64, and the model knows the first 64; save it with the tokenizer"
+    ):
+        draw(_config(text=file), tokenizer("llama"), 64, longest=21, causal=True)
 
 
 def test_random_tokens_are_uniform_and_never_special(tokenizer: Build) -> None:
@@ -98,6 +105,14 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
         prose.read(tmp_path / "bytes.txt")
     with pytest.raises(InputError, match="Is a directory; give the path of a UTF-8 file"):
         prose.read(tmp_path)
+
+
+@pytest.mark.parametrize(("instruction", "dtype"), [(False, "float32"), (True, "bfloat16")])
+def test_auto_is_what_the_processor_multiplies(monkeypatch: pytest.MonkeyPatch, instruction: bool, dtype: str) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: instruction)
+    assert _config().precision == dtype
+    assert _config(dtype="float32").precision == "float32"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def browse(tmp_path):
         picture = tmp_path / "page.png"
         options = [*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}"]
         done = subprocess.run(
-            [program, *options, path.as_uri()], capture_output=True, text=True, timeout=60, check=True
+            [program, *options, path.as_uri()], capture_output=True, encoding="utf-8", timeout=60, check=True
         )
         assert "CONSOLE" not in done.stderr, done.stderr
         return done.stdout, picture.read_bytes()
@@ -41,7 +41,7 @@ def browse(tmp_path):
 
 def test_draws_the_figures_and_says_what_the_pointer_meets(experiment, report, browse, tmp_path):
     page = tmp_path / "pointed.html"
-    page.write_text(report.read_text().replace("</body>", f"{POINT}</body>"))
+    page.write_text(report.read_text(encoding="utf-8").replace("</body>", f"{POINT}</body>"), encoding="utf-8")
     document, picture = browse(page)
     assert document.count("<figure") == document.count("</figure>") == 4
     assert document.count('class="marks"') == 4

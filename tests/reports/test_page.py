@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
-from lengthwise.reports.settings import toml
+from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
 FIGURES = {"exact_match", "token_accuracy", "paired", "training_loss"}
@@ -20,7 +21,7 @@ ATTACK = '<script>alert("1")</script>'
 
 def _text(path):
     """The page without its markup, style, script and pictures."""
-    page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(), flags=re.DOTALL)
+    page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
@@ -30,7 +31,7 @@ def test_lies_in_the_folder_and_is_small(experiment, report):
 
 
 def test_loads_nothing(report):
-    page = report.read_text()
+    page = report.read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
     assert "default-src 'none'" in page
 
@@ -87,7 +88,9 @@ def test_escapes_what_it_shows(alone):
     config = ComparisonConfig.model_construct(**dict(alone.config) | {"mechanisms": (ATTACK,)})
     failed = replace(run, failure=ATTACK, trained=None, points=())
     chosen = {ATTACK: alone.runs[0].learning_rate}
-    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text()
+    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text(
+        encoding="utf-8"
+    )
     assert page.count("<script>") == 1  # its own
     assert page.count("&lt;script&gt;") > 10
 
@@ -100,7 +103,8 @@ def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
     assert "items per second" in said
     assert not re.search("(?i)tokens?|sequences?|exact match", said)
     assert not re.search(
-        r">[^<]*\b(tokens?|sequences?)\b", "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(), re.S))
+        r">[^<]*\b(tokens?|sequences?)\b",
+        "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(encoding="utf-8"), re.S)),
     )
     figures = {path.stem for path in (sets.folder / "figures").iterdir()}
     assert figures == {"exact_match", "paired", "causes", "attention", "training_loss"}
@@ -135,7 +139,7 @@ def test_escapes_names_in_every_section(make_sets):
     config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})
     chosen = {names[name]: rate for name, rate in experiment.chosen.items()}
     runs = tuple(map(renamed, experiment.runs))
-    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text()
+    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text(encoding="utf-8")
     assert "Two causes of error" in page
     assert page.count("<script>") == 1  # its own
 
@@ -147,7 +151,7 @@ def test_one_run_is_a_page(alone):
 
 
 def test_many_mechanisms_are_shades_with_the_best_first(many):
-    page = write_report(many).read_text()
+    page = write_report(many).read_text(encoding="utf-8")
     name = "softmax+p-rope"  # of those that are alike the last
     heat, *_ = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
     assert "<polyline" not in heat
@@ -165,7 +169,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many):
 
 
 def test_the_shades_have_counterparts_in_the_dark(many):
-    page = write_report(many).read_text()
+    page = write_report(many).read_text(encoding="utf-8")
     used = set(re.findall(r'<path aria-label[^>]* fill="(#\w+)"', page))
     assert len(used) > 4
     for colour in used:
@@ -199,5 +203,9 @@ def test_survives_losses_that_are_no_numbers(alone):
 
 
 def test_configuration_is_toml(experiment):
-    tree = tomllib.loads(toml(experiment.config.model_dump(mode="json")))
-    assert ComparisonConfig.read(tree) == experiment.config
+    assert read_comparison(tomllib.loads(configuration(experiment))) == experiment.config
+    assert configuration(experiment) in html.unescape(write_report(experiment).read_text(encoding="utf-8"))
+
+
+def test_configuration_of_one_run_is_that_of_the_run(alone):
+    assert RunConfig.read(tomllib.loads(configuration(alone))) == alone.runs[0].config

@@ -1,4 +1,9 @@
-"""Colours and shapes of the figures: told apart by colour-blind eyes, by light and by dark."""
+"""Colours, dashes and shapes of the figures: told apart by colour-blind eyes, by light and by dark.
+
+Colours of mechanisms differ by at least 10 in CIEDE2000, for eyes that lack no cone and for those that lack one of the
+three (Machado, Oliveira and Fernandes 2009). More than eight such colours were not found that also keep apart from the
+paper, so that colours come again after eight, with another dash.
+"""
 
 from typing import NamedTuple
 
@@ -15,16 +20,14 @@ MECHANISMS = (  # first those of Okabe and Ito, less yellow and black, which one
     Colour("#d55e00", "#ff8b45"),
     Colour("#009e73", "#2cc795"),
     Colour("#cc79a7", "#e59cc5"),
-    Colour("#e69f00", "#f2bd42"),
-    Colour("#56b4e9", "#9bd8fb"),
-    Colour("#757b86", "#a7adb8"),
-    Colour("#5b2a9d", "#a98bf2"),
-    Colour("#8a4513", "#cf9468"),
-    Colour("#a80f3c", "#ff7d98"),
-    Colour("#7f8a12", "#c6d053"),
-    Colour("#00525c", "#5fb3ba"),
+    Colour("#e9a103", "#fecc00"),
+    Colour("#55b4ea", "#9bd8fb"),
+    Colour("#747981", "#d7d6d4"),
+    Colour("#5a289d", "#a17fb7"),
 )
-SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to the colours, so that 84 mechanisms differ
+DASHES = ((1, 0), (6, 3), (2, 2))
+"""Lengths of strokes and gaps in pixels: of the first lines with each colour, of the second, and of the third."""
+SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to colours and dashes, so that 168 mechanisms differ
     "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z",
     "M-0.85,-0.85H0.85V0.85H-0.85Z",
     "M0,-1.2L1.2,0L0,1.2L-1.2,0Z",
@@ -60,6 +63,11 @@ PAPER = Colour("#ffffff", "#14171c")
 def colour(index: int) -> Colour:
     """Of a mechanism, by its place in the comparison."""
     return MECHANISMS[index % len(MECHANISMS)]
+
+
+def dash(index: int) -> tuple[int, int]:
+    """Of a mechanism's line, by its place in the comparison."""
+    return DASHES[index // len(MECHANISMS) % len(DASHES)]
 
 
 def shape(index: int) -> str:

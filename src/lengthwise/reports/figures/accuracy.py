@@ -12,6 +12,7 @@ from lengthwise.reports.figures.parts import (
     Rows,
     arranged,
     colours,
+    dashes,
     ends,
     length_axis,
     only,
@@ -74,7 +75,7 @@ def _panel(experiment: Experiment, split: str, name: str) -> Chart:
         *training_rule(experiment),
         several.mark_area(opacity=0.16, aria=False).encode(**bounds),
         single.mark_rule(strokeWidth=1.4, opacity=0.75, aria=False).encode(**bounds),
-        points.mark_line(strokeWidth=2, aria=False),
+        points.mark_line(strokeWidth=2, aria=False).encode(dashes(experiment).legend(None)),
         points.mark_point(filled=True, size=50, opacity=1, aria=False).encode(shapes(experiment)),
         points.mark_circle(size=320, opacity=0).encode(description="said:N"),  # for the pointer
     )

@@ -10,6 +10,7 @@ from lengthwise.reports.figures.parts import (
     Rows,
     arranged,
     colours,
+    dashes,
     length_axis,
     log_ticks,
     only,
@@ -74,7 +75,7 @@ def _panel(experiment: Experiment, statistic: Statistic, layer: int, traces: lis
     return alt.layer(
         *training_rule(experiment),
         chart.mark_area(opacity=0.16, aria=False).encode(y="low:Q", y2="high:Q"),
-        chart.mark_line(strokeWidth=1.8, aria=False),
+        chart.mark_line(strokeWidth=1.8, aria=False).encode(dashes(experiment).legend(None)),
         chart.mark_point(filled=True, size=28, opacity=1, aria=False).encode(shapes(experiment)),
         chart.mark_circle(size=240, opacity=0).encode(description="said:N"),  # for the pointer
     )

@@ -5,7 +5,7 @@ import math
 import altair as alt
 
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, colours, log_ticks
+from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, colours, dashes, log_ticks
 
 LINE_POINTS = 300
 """Points of a loss curve, at most; more cannot be told apart."""
@@ -20,7 +20,7 @@ def training_loss(experiment: Experiment) -> tuple[Chart, Rows]:
     nats = alt.Axis(format="~g", values=log_ticks([row["loss"] for row in rows]))
     loss = alt.Y("loss:Q", scale=alt.Scale(type="log"), axis=nats, title="training loss (nats)")
     chart = alt.Chart(alt.NamedData("rows")).mark_line(strokeWidth=1.4, opacity=0.8)
-    chart = chart.encode(steps, loss, colours(experiment), detail="seed:N", description="said:N")
+    chart = chart.encode(steps, loss, colours(experiment), dashes(experiment), detail="seed:N", description="said:N")
     return chart.properties(width=WIDTH - MARGIN, height=240), rows
 
 

@@ -1,4 +1,4 @@
-"""What the figures share: axes, the rule at the training length, the mechanisms' colours and shapes, panels."""
+"""What the figures share: axes, the rule at the training length, the mechanisms' colours, dashes and shapes, panels."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -71,6 +71,13 @@ def colours(experiment: Experiment) -> Any:
     """A colour for each mechanism."""
     names = experiment.config.mechanisms
     return alt.Color("mechanism:N", scale=alt.Scale(domain=names, range=[palette.colour(i).light for i in _to(names)]))
+
+
+def dashes(experiment: Experiment) -> Any:
+    """A dash for each mechanism's line: that of a whole line, unless its colour has been used before."""
+    names = experiment.config.mechanisms
+    drawn = [list(palette.dash(i)) for i in _to(names)]
+    return alt.StrokeDash("mechanism:N", scale=alt.Scale(domain=names, range=drawn))
 
 
 def shapes(experiment: Experiment) -> Any:
