@@ -123,7 +123,7 @@ def test_tables_of_sets_hold_the_numbers(sets, sets_report):
 
 def test_folders_without_measurements_have_no_section_for_them(experiment, report):
     text = _text(report)
-    assert "Against threshold-relative" in text
+    assert "threshold-relative against the others" in text
     assert "Two causes of error" not in text
     assert "Attention at every length" not in text
 
@@ -180,7 +180,7 @@ def test_a_comparison_under_way_is_a_page(make_sets):
     """No seed has its last points, so that there are lengths without a difference."""
     experiment = make_sets(seeds=2)
     runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
-    assert "Against softmax" in _text(write_report(replace(experiment, runs=runs)))
+    assert "softmax against the others" in _text(write_report(replace(experiment, runs=runs)))
 
 
 def test_no_results_are_said(unfinished):
