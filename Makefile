@@ -1,10 +1,11 @@
 # Everything sets itself up: `make demo` and `make test` are all a fresh machine needs.
 
+PYTHON := python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu oracles lint benchmark gpu benchmark-gpu sanitize browser clean
+.PHONY: demo test wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -13,6 +14,9 @@ demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evalu
 
 test: $(READY) browser  ## The tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+wheel: python  ## The built package, as pip installs it: without extras and with all, each in a fresh environment.
+	PYTHON=$(PYTHON) .ci/wheel
 
 test-gpu: $(READY)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.
 	LENGTHWISE_TEST_GPU=1 $(BIN)/python -m pytest tests/ops/test_triton.py tests/ops/test_backends.py \
@@ -58,7 +62,8 @@ $(BIN)/cmake: $(READY)
 
 # torch comes first and by itself: its CPU build is a different file of the same version.
 $(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native/*.h native/*.cpp native/lanes/*.h)
-	test -x $(BIN)/python || python3 -m venv $(VENV)
+	test -x $(BIN)/python || $(MAKE) --no-print-directory python
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints.txt torch
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test,lint]'
@@ -67,6 +72,11 @@ $(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native
 $(VENV)/.oracles: $(READY)
 	$(BIN)/pip install --quiet -c constraints.txt 'lengthwise[oracles]'
 	touch $@
+
+# An older Python would end in a page of pip's.
+python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("lengthwise needs Python 3.11 or newer, and \
+	$(PYTHON) is " + sys.version.split()[0] + "; name another, as in: make test PYTHON=python3.12")'
 
 # One test looks at the report in a browser, and says so where there is none.
 browser:

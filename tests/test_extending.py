@@ -11,8 +11,9 @@ from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
-PARTS, CHECKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PARTS, CHECKS, TASK = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (COMMAND,) = re.findall(r"^lengthwise (compare .*)$", PAGE, re.MULTILINE)
+(OWN_TASK,) = re.findall(r"^lengthwise (run my_tasks.*)$", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
@@ -43,10 +44,17 @@ def test_sparsemax_is_a_projection(folder: Path) -> None:
 
 def test_command_compares_them(folder: Path) -> None:
     """As shown, with less to train; the work is done by processes that have to find the parts, too."""
-    small = "--steps 4 --lengths 32,64 --length 32 --set train.warmup_steps=1 --set evaluate.sequences=4 --out out"
+    small = "--steps 4 --lengths 32,64 --length 32 --set evaluate.sequences=4 --out out"
     text = run(folder, "-m", "lengthwise", *COMMAND.split(), *small.split(), "--set", "model.dim=16")
     assert "my_parts:Sparsemax+my_parts:Logarithmic" in text
     assert (folder / "out" / "report.html").exists()
+
+
+def test_command_runs_a_task_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "my_tasks.py").write_text(TASK, encoding="utf-8")
+    small = "--steps 4 --lengths 32 --length 32 --set evaluate.sequences=4 --set model.dim=16 --out out"
+    text = run(tmp_path, "-m", "lengthwise", *OWN_TASK.split(), *small.split())
+    assert "my_tasks:Sparser" in text
 
 
 @pytest.mark.parametrize(

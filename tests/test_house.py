@@ -27,7 +27,7 @@ def test_public_names() -> None:
 
 def test_importing_brings_torch_and_little_else() -> None:
     python(
-        "import sys, torch; before = set(sys.modules); import lengthwise; "
+        "import sys, torch; before = set(sys.modules); from lengthwise import *; "
         f"heavy = (set(sys.modules) - before) & set({HEAVY}); assert not heavy, heavy"
     )
 
@@ -42,8 +42,31 @@ def test_the_operator_and_the_models_need_no_other_package() -> None:
     )
 
 
-def test_the_command_line_starts_without_what_only_some_verbs_need() -> None:
-    python(f"import sys; import lengthwise.cli; heavy = set(sys.modules) & set({HEAVY[3:]}); assert not heavy, heavy")
+def test_names_come_when_asked_for() -> None:
+    python(
+        "import sys, lengthwise; assert 'torch' not in sys.modules; "
+        "assert set(lengthwise.__all__) <= set(dir(lengthwise)); "
+        "from lengthwise import Decoder, outputs; assert outputs.insert; assert lengthwise.Decoder is Decoder; "
+        "assert not hasattr(lengthwise, 'Encoder')"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
+        *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
+    ],
+)
+def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
+    """What takes seconds to import is imported by the verb that needs it, when it needs it."""
+    python(
+        f"import sys; sys.argv = {['lengthwise', *line.split()]}\n"
+        "from lengthwise.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"heavy = set(sys.modules) & set({[*HEAVY[3:], 'torch', 'numpy', 'pandas']}); assert not heavy, heavy"
+    )
 
 
 @pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lengthwise.errors import InputError
@@ -47,6 +48,17 @@ def from_toml(path: Path) -> Tree:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}. Lines look like 'steps = 600' under '[train]'.") from None
+
+
+def to_toml(tree: Mapping[str, Any]) -> str:
+    """A tree of plain values as TOML, which :func:`from_toml` reads; without what is None, since TOML has no such."""
+    return tomli_w.dumps(without_none(tree))
+
+
+def without_none(tree: Mapping[str, Any]) -> Tree:
+    """The tree without the values that are None."""
+    kept = {key: without_none(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
+    return {key: value for key, value in kept.items() if value is not None}
 
 
 def from_settings(settings: Iterable[str]) -> Tree:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,32 @@ def explained(action: str, path: Path) -> Iterator[None]:
             f"Cannot {action} {path}: {error.strerror}. Free space or choose another folder, then run the same command "
             "with --resume; what was finished before is kept."
         ) from error
+
+
+def check_folder(path: Path) -> None:
+    """Raise :class:`InputError` where ``path`` is no folder and cannot become one, or nothing can be written there."""
+    try:
+        nearest = path.absolute()
+        while not _exists(nearest):
+            nearest = nearest.parent
+    except OSError as error:
+        raise InputError(f"{path} cannot be a folder: {error.strerror}; choose another one with --out.") from None
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file and no folder; choose another one with --out.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise InputError(f"Cannot write into {nearest}: {error.strerror}; choose another folder with --out.") from None
+
+
+def _exists(path: Path) -> bool:
+    """As ``path.exists()``, which of some errors makes False in some versions of Python; a name too long is one."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -49,6 +49,8 @@ def imported(path: str) -> Any:
         InputError: if there is no such module or attribute.
     """
     name, _, attribute = path.partition(":")
+    if not all(part.isidentifier() for part in (*name.split("."), attribute)):
+        raise InputError(f"{path!r} is no module and class; name them as in 'my_parts:SoftCap'.")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)

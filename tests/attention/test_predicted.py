@@ -171,7 +171,7 @@ def test_gradients_reach_the_trunk_through_either_head(batch: Tokens) -> None:
     assert model.numbering.weight.grad.isfinite().all()
 
 
-TRAIN = TrainConfig(length=12, shortest=6, steps=500, batch_size=64, learning_rate=5e-3, warmup_steps=10, device="cpu")
+TRAIN = TrainConfig(length=12, shortest=6, steps=500, batch_size=64, learning_rate=5e-3, warmup=0.02, device="cpu")
 EVALUATE = EvaluateConfig(sequences=200)
 
 

@@ -10,7 +10,7 @@ from lengthwise import cli
 
 TINY = [
     *("--steps", "12", "--length", "16", "--lengths", "16:32"),
-    *("--set", "train.batch_size=4", "--set", "train.warmup_steps=2", "--set", "train.log_every=2"),
+    *("--set", "train.batch_size=4", "--set", "train.warmup=0.2", "--set", "train.log_every=2"),
     *("--set", "train.checkpoint_every=4", "--set", "evaluate.sequences=8", "--set", "train.device=cpu"),
     *("--set", "model.dim=16", "--set", "model.layers=1"),
 ]

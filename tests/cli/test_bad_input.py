@@ -26,7 +26,8 @@ Call = Callable[..., Any]
         (["run", "flip-flop", "--set", "model.dim=63"], "dim must be a multiple of heads"),
         (["run", "flip-flop", "--set", "model.vocab_size=9"], "flip-flop needs 5"),
         (["run", "flip-flop", "--set", "train.accumulate=5"], "multiple of train.accumulate"),
-        (["run", "flip-flop", "--set", "train.warmup_steps=9999"], "less than train.steps"),
+        (["run", "flip-flop", "--set", "train.warmup=1"], "train.warmup cannot be 1"),
+        (["run", "flip-flop", "--set", "train.warmup_steps=9"], "give train.warmup, the share of the steps"),
         (["run", "flip-flop", "--set", "train.device=tpu"], "train.device cannot be 'tpu'"),
         (["run", "flip-flop", "--set", 'evaluate.splits=["sparce"]'], "did you mean 'sparse'?"),
         (["run", "flip-flop", "--set", "evaluate.sequences=0"], "evaluate.sequences cannot be 0: it is a positive"),
@@ -50,7 +51,7 @@ Call = Callable[..., Any]
         (["run", "dictionary-lookup", "--lengths", "65537"], "1 to 65,536 pairs"),
         (["run", "flip-flop", "-a", "softmax+learned+coupled"], "flip-flop gives none; 'addition' does"),
         (["run", "flip-flop", "--length", "16", "--set", "train.shortest=2"], "even and 4 or more, got 2"),
-        (["compare", "flip-flop"], "Missing option"),
+        (["compare", "flip-flop"], "name each mechanism with -a"),
         (["compare", "flip-flop", "-a", "softmax", "-a", "softmax+nope"], "'softmax' is named twice"),
         (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "fast"], "numbers such as 5e-4,1e-3"),
         (["compare", "flip-flop", "-a", "softmax", "--learning-rates", "-1"], "learning_rate"),
@@ -67,6 +68,9 @@ Call = Callable[..., Any]
         (["compare", "argmax-retrieval", "-a", "softmax", "--lengths", "100000000000"], "at least"),
         (["run", "flip-flop", "-a", "softmax+rope", "--set", "model.backend=nope"], "backend"),
         (["run", "flip-flop", "--set", "model.backend=nope"], "no backend of ThresholdRelative called 'nope'"),
+        (["run", "flip-flop", "--seed", "99999999999999999999"], "seed cannot be 99999999999999999999"),
+        (["run", "flip-flop", "--out", "n" * 300], "cannot be a folder"),
+        (["compare", "flip-flop", "-a", "softmax", "--out", "n" * 300], "cannot be a folder"),
         (["report", "missing"], "holds no run and no comparison"),
         (["rum"], "No such command"),
     ],
@@ -80,6 +84,16 @@ def test_one_sentence(
     assert answer.code != 0
     assert fragment in answer.error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["run", "compare"])
+@pytest.mark.parametrize("out", ["file", "file/inside"])
+def test_a_file_is_no_folder(lengthwise: Call, tmp_path: Path, verb: str, out: str) -> None:
+    (tmp_path / "file").write_text("precious")
+    answer = lengthwise(verb, "flip-flop", "-a", "softmax", "--out", tmp_path / out)
+    assert answer.code == 2
+    assert "file is a file and no folder; choose another" in answer.error
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 def test_a_backend_that_cannot_run_here(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """``lengthwise probe``, on models of three layers: what it prints, what it writes, how it stops, what it refuses."""
 
+import dataclasses
+import errno
 import io
 import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lengthwise.errors import RunError
 from lengthwise.probes import run
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.language_model import LanguageModelProbe
-from lengthwise.reports.probe import Summary, table
+from lengthwise.reports.probe import Summary, table, write
 from lengthwise.reports.text import signed
 
 Call = Callable[..., Any]
@@ -161,7 +165,85 @@ def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: 
     answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=tmp_path / "thesis"))
     assert "is not empty and holds no probe.json" in answer.error
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
-    assert "is a file; choose another folder" in lengthwise(*_command(saved("gpt2"), out=file)).error
+    assert "is a file and no folder; choose another one" in lengthwise(*_command(saved("gpt2"), out=file)).error
+
+
+def test_what_cannot_be_written_to_is_refused_before_the_model_is_read(
+    lengthwise: Call, saved: Call, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: Any) -> Any:
+        raise AssertionError("The model was loaded.")
+
+    monkeypatch.setattr(run, "begin", fail)
+    for out in (file / "out", file.parent / ("long" * 100)):
+        answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=out))
+        assert answer.code == 2
+        assert "choose another one with --out" in answer.error
+
+    def read_only(**_: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=file.parent / "out"))
+    assert answer.code == 2
+    assert "Read-only file system; choose another folder with --out." in answer.error
+
+
+def test_what_cannot_be_written_in_the_end_is_written_elsewhere(
+    lengthwise: Call, saved: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = _command(saved("gpt2"), "--text", file, out=tmp_path / "out")
+    assert lengthwise(*command).code == 0
+    for path in (tmp_path / "out" / "figures").iterdir():
+        path.unlink()
+    (tmp_path / "out" / "figures").rmdir()
+    (tmp_path / "out" / "figures").write_text("no folder")
+    answer = lengthwise(*command)
+    assert answer.code == 1
+    assert "cannot be written to" in answer.error
+    assert "Traceback" not in answer.error
+    assert "Attention by layer" in answer.out
+    (page,) = tmp_path.glob("lengthwise-probe-*/report.html")
+    assert f"Report: {page}" in answer.out
+
+
+def test_an_error_keeps_what_was_measured(
+    lengthwise: Call, saved: Call, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fails(LanguageModelProbe):
+        def read(self, windows: Any, index: int, lengths: Any) -> Any:
+            if index == 3:
+                raise RunError("The numbers are not finite.")
+            return super().read(windows, index, lengths)
+
+    monkeypatch.setattr(run, "LanguageModelProbe", Fails)
+    answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
+    assert answer.code == 1
+    assert "The numbers are not finite." in answer.error
+    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    assert written["windows"] == 3
+    assert "Failed after 3 of 5 windows: The numbers are not finite." in written["notes"]
+
+
+def test_a_perplexity_larger_than_numbers_can_be(saved: Call, file: Path, tmp_path: Path) -> None:
+    config = ProbeConfig.read({"model": str(saved("llama")), "text": str(file), "lengths": [8, 32], "windows": 5})
+    model, windows, findings = run.begin(config)
+    run.measure(model, windows, findings)
+    findings.windows = [
+        dataclasses.replace(window, losses=window.losses * 0 + 800 + place)
+        for place, window in enumerate(findings.windows)
+        if window.losses is not None
+    ]
+    summary = Summary.of(findings)
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(table(summary))
+    assert "over 1e308" in stream.getvalue()
+    write(summary, config.model_dump(mode="json"), {"command": ""}, tmp_path / "out")
+    (bucket,) = json.loads((tmp_path / "out" / "probe.json").read_text())["perplexity"]
+    assert bucket["loss"]["value"] == 802
+    assert bucket["perplexity"] is None
+    assert "over 1e308" in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,8 +103,38 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
 def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
     job = Job(tmp_path, evaluate=True)
     assert "SIGKILL; the system may have run out of memory" in _reason(job, -signal.SIGKILL)
+    assert _reason(job, 3) == "The process ended with exit code 3 and said nothing."  # it had no log yet
     (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n")
     assert _reason(job, 1) == "ValueError: what it was"
+
+
+def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "from pathlib import Path\n"
+        "from lengthwise.experiments.comparison import compare\n"
+        "from lengthwise.experiments.config import ComparisonConfig\n"
+        "base = {'task': 'argmax-retrieval', 'train': {'steps': 1}, 'evaluate': {'lengths': [8]}}\n"
+        "config = ComparisonConfig.read({'base': base, 'mechanisms': ['softmax'], 'learning_rates': [1e-3]})\n"
+        "compare(config, Path('out'), processes=1, resume=True, on_change=lambda queue: None)\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1  # the script's own
+    assert "under if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+
+
+def test_a_trained_run_without_its_checkpoint_is_told_what_to_do(
+    lengthwise: Call, tiny: list[str], tmp_path: Path
+) -> None:
+    command = ["run", "flip-flop", *tiny, "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    shutil.rmtree(tmp_path / "checkpoint")
+    (tmp_path / "result.json").unlink()
+    answer = lengthwise(*command, "--resume")
+    assert answer.code == 2
+    assert "was trained, but its checkpoint is gone" in answer.error
+    (tmp_path / "trained.json").unlink()  # the remedy that the sentence names
+    assert lengthwise(*command, "--resume").code == 0
 
 
 def test_list_names_what_there_is(lengthwise: Call) -> None:
@@ -146,3 +178,29 @@ def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path,
     assert lengthwise("run", task, "--steps", 8, *settings, "--out", broken, "--resume").code == 0
     weights = [folder / "checkpoint" / "step-00000008" / "model.safetensors" for folder in (whole, broken)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_folder_from_when_the_warm_up_was_a_number_of_steps_is_carried_on(
+    lengthwise: Call, tiny: list[str], tmp_path: Path
+) -> None:
+    command = ["run", "flip-flop", *tiny, "--set", "train.warmup=0.25", "--out", tmp_path]
+    assert lengthwise(*command).code == 0
+    held = json.loads((tmp_path / "config.json").read_text())
+    del held["config"]["train"]["warmup"]
+    held["config"]["train"]["warmup_steps"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(held))
+    weights = tmp_path / "checkpoint" / "step-00000012" / "model.safetensors"
+    before = weights.read_bytes()
+    for lost in ("trained.json", "evaluation.jsonl", "result.json"):
+        (tmp_path / lost).unlink()
+    shutil.rmtree(weights.parent)
+    assert lengthwise(*command, "--resume").code == 0
+    assert weights.read_bytes() == before
+    assert lengthwise("report", tmp_path).code == 0
+    answer = lengthwise(*command[:-2], "--set", "train.warmup=0.5", "--out", tmp_path, "--resume")
+    assert "train.warmup is 0.25 there, 0.5 here" in answer.error
+
+
+def test_a_few_steps_are_enough_for_a_run(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--length", 16, "--lengths", 16, "--set", "model.dim=16", "--set", "evaluate.sequences=4"]
+    assert lengthwise("run", "flip-flop", "--steps", 3, *small, "--out", tmp_path).code == 0

@@ -62,5 +62,5 @@ def test_a_folder_older_than_the_setting_is_carried_on(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", held)
     folder.claim(plain, resume=True)
     assert read_json(tmp_path / "config.json") == held
-    with pytest.raises(InputError, match=r"train\.average is None there, 0\.9 here"):
+    with pytest.raises(InputError, match=r"train\.average is 0\.0 there, 0\.9 here"):
         folder.claim(RunConfig.read(SETTINGS), resume=True)

@@ -65,4 +65,4 @@ def test_it_is_read_whole(file: Path) -> None:
     assert layer.variance.name == "model.layers.0.self_attn"
     assert layer.dispersions is not None
     assert len(findings.perplexity()) == 1
-    assert model.lm_head.weight.dtype == torch.bfloat16  # the default
+    assert model.lm_head.weight.dtype == getattr(torch, config.precision)

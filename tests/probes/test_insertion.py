@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,40 @@ def test_a_copy_has_parts_of_its_own(build: Build) -> None:
     assert torch.equal(model(TOKENS).logits, twin(TOKENS).logits)
 
 
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert", "encoder"])
+def test_a_saved_model_comes_back_with_its_parts_or_not_at_all(build: Build, tmp_path: Path, kind: str) -> None:
+    from transformers import AutoModel
+
+    model = build(kind)
+    configuration = model.config.to_dict()
+    insertions = [outputs.insert(model, "scale@heads", layers=[0]), outputs.insert(model, "layer-norm", layers=[-1])]
+    with torch.no_grad():
+        insertions[0].parts[0].get_parameter("scale").uniform_()
+    model.save_pretrained(tmp_path / "inserted")
+    for loads in (AutoModel, type(model)):
+        with pytest.raises(ValueError, match=r"lengthwise\.outputs\.load"):
+            loads.from_pretrained(tmp_path / "inserted")
+    twin = outputs.load(tmp_path / "inserted").eval()
+    assert type(twin) is type(model)
+    assert torch.equal(twin(TOKENS)[0], model(TOKENS)[0])
+    twin.save_pretrained(tmp_path / "again")  # and what is loaded is saved alike
+    again = outputs.load(tmp_path / "again", dtype="bfloat16", local_files_only=True)
+    assert set(again.state_dict()) == set(model.state_dict())
+    assert again.dtype == torch.bfloat16
+    assert copy.deepcopy(twin).config.to_dict() == twin.config.to_dict()
+
+    for insertion in insertions:
+        insertion.remove()
+    written = model.config.to_dict()
+    assert {name: value for name, value in written.items() if name not in ("architectures", "dtype")} == {
+        name: value for name, value in configuration.items() if name not in ("architectures", "dtype")
+    }
+    model.save_pretrained(tmp_path / "plain")
+    assert torch.equal(type(model).from_pretrained(tmp_path / "plain")(TOKENS)[0], model(TOKENS)[0])
+    with pytest.raises(InputError, match="saved without inserted output parts; load it by transformers'"):
+        outputs.load(tmp_path / "plain")
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_torch_hides_what_goes_into_its_projection(batch_first: bool) -> None:
     torch.manual_seed(0)
@@ -93,6 +128,17 @@ def test_torch_hides_what_goes_into_its_projection(batch_first: bool) -> None:
     assert not torch.allclose(layer(x), inserted)
     with pytest.raises(InputError, match="self_attn hides what goes into its output projection"):
         outputs.insert(layer, "layer-norm")
+
+
+def test_torch_does_not_pack_what_a_part_is_to_read() -> None:
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    x, hidden = torch.randn(3, 6, 8), torch.arange(6)[None] >= torch.tensor([[4], [6], [6]])
+    with outputs.insert(encoder, "standardise@projected"), torch.no_grad():
+        read = encoder(x, src_key_padding_mask=hidden)
+        torch.testing.assert_close(read[1:], encoder(x)[1:])
+        torch.testing.assert_close(read[0, :4], encoder(x[:1, :4])[0])
+    assert encoder.use_nested_tensor
 
 
 def test_one_sentence(build: Build, plain: Build) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lengthwise.errors import RunError
+from lengthwise.errors import InputError, RunError
 from lengthwise.probes import perplexity
 from lengthwise.probes.language_model import LanguageModelProbe
 from lengthwise.probes.perplexity import by_position
@@ -182,6 +182,63 @@ def test_numbers_that_are_none_and_positions_that_are_not_there(build: Build) ->
     long = Windows(torch.full((2, 65), 7), torch.tensor([], dtype=torch.long), {})
     with LanguageModelProbe(build("gpt2")) as probe, pytest.raises(RunError, match="cannot read 65 tokens"):
         probe.read(long, 0, [65])
+
+
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize("kind", ["longrope", "dynamic"])
+def test_rotary_factors_that_depend_on_the_length(kind: str) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
+
+    torch.manual_seed(0)
+    rope: dict[str, Any] = {"rope_type": kind, "rope_theta": 10_000.0, "factor": 4.0}
+    same = SIZES | {"vocab_size": 65, "pad_token_id": 0, "rope_parameters": rope}
+    if kind == "longrope":
+        rope |= {"short_factor": [1.0] * 4, "long_factor": [9.0] * 4, "original_max_position_embeddings": 16}
+        config = Phi3Config(**same, max_position_embeddings=64, original_max_position_embeddings=16)
+        model = Phi3ForCausalLM(config).eval()
+    else:
+        model = LlamaForCausalLM(LlamaConfig(**same, max_position_embeddings=16)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(6)
+    with LanguageModelProbe(model) as probe:
+        probe.read(_windows(), 0, LENGTHS)
+        window = probe.read(_windows(), 1, LENGTHS)
+        assert probe.causal
+        assert probe.passes(LENGTHS) == len(LENGTHS)
+        assert "rotary factors depend on the length" in probe.notes[0]
+    for place, length in enumerate(LENGTHS):
+        with torch.no_grad():
+            model(torch.full((1, 1), 7))  # as after no longer text
+        outputs, _, _ = _materialised(model, "llama", _windows().cut(1, length))
+        for name, output in zip(window.outputs, outputs, strict=True):
+            torch.testing.assert_close(window.outputs[name][place], output[-1], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_a_small_vocabulary_shows_that_tokens_look_ahead(same: bool) -> None:
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(0)
+    model = BertForMaskedLM(BertConfig(**SIZES, vocab_size=8 + 8 * same, max_position_embeddings=64)).eval()
+    if same:  # tokens that were never trained may have one embedding
+        with torch.no_grad():
+            model.get_input_embeddings().weight[7:] = 1.0
+    with LanguageModelProbe(model) as probe:
+        assert not probe.causal
+
+
+def test_what_reads_no_text_alone_is_said() -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    sizes = SIZES | {"projection_dim": 16}
+    text = sizes | {"vocab_size": 65, "max_position_embeddings": 64}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=sizes | {"image_size": 16, "patch_size": 8}))
+    with pytest.raises(InputError, match="CLIPModel does not read text alone"), LanguageModelProbe(model):
+        pass
 
 
 def test_buckets_cover_every_token_once() -> None:

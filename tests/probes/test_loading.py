@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from lengthwise import outputs
 from lengthwise.errors import InputError
+from lengthwise.probes import run
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.loading import find
+from lengthwise.probes.results import Findings
 
 Saved = Callable[[str], Path]
 
@@ -34,6 +38,18 @@ def test_a_model_comes_as_it_was_saved(saved: Saved, kind: str, name: str, causa
     assert source.lengths(_config("tiny")) == (64,)
 
 
+def test_a_model_comes_with_the_output_parts_it_was_saved_with(
+    build: Callable[[str], Any], tokenizer: Callable[[str], Any], tmp_path: Path
+) -> None:
+    model = build("gpt2")
+    outputs.insert(model, "rms-norm")
+    model.save_pretrained(tmp_path)
+    tokenizer("gpt2").save_pretrained(tmp_path)
+    found = find(_config(tmp_path)).load("float32", "cpu")
+    tokens = torch.arange(5, 15)[None]
+    assert torch.equal(found(tokens).logits, model(tokens).logits)
+
+
 def test_lengths_beyond_the_positions(saved: Saved) -> None:
     lengths = {"lengths": [32, 128]}
     rotary, learned = find(_config(saved("llama"))), find(_config(saved("gpt2")))
@@ -50,6 +66,56 @@ def test_default_lengths_double(saved: Saved) -> None:
     for positions, expected in [(8192, (64, 128, 256, 512, 1024, 2048, 4096)), (514, (64, 128, 256, 512)), (20, (20,))]:
         source.config.max_position_embeddings = positions
         assert source.lengths(_config("tiny")) == expected
+
+
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+VISION = SIZES | {"image_size": 16, "patch_size": 8}
+
+
+def _probed(model: Any, tokenizer: Callable[[str], Any], folder: Path, length: int) -> Findings:
+    """A folder of a model, measured."""
+    model.save_pretrained(folder)
+    tokenizer("gpt2").save_pretrained(folder)
+    loaded, windows, findings = run.begin(_config(folder, tokens="random", windows=2, lengths=[8, length]))
+    run.measure(loaded, windows, findings)
+    return findings
+
+
+def test_positions_that_are_kept_for_padding_do_not_count(tokenizer: Callable[[str], Any], tmp_path: Path) -> None:
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    torch.manual_seed(0)
+    model = RobertaForMaskedLM(RobertaConfig(**SIZES, vocab_size=65, max_position_embeddings=66))
+    assert _probed(model, tokenizer, tmp_path, 64).model["positions"] == 64
+    with pytest.raises(InputError, match="has learned positions for 64 tokens and none beyond; it can never read 66"):
+        find(_config(tmp_path)).lengths(_config("tiny", lengths=[66]))
+
+
+def test_an_image_model_reads_text(tokenizer: Callable[[str], Any], tmp_path: Path) -> None:
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+    text = LlamaConfig(**SIZES, vocab_size=65, max_position_embeddings=64)
+    config = LlavaConfig(text_config=text, vision_config=CLIPVisionConfig(**VISION), image_token_index=64)
+    findings = _probed(LlavaForConditionalGeneration(config), tokenizer, tmp_path, 16)
+    assert (findings.causal, findings.model["positions"], findings.notes) == (True, 64, [])
+    assert len(findings.layers()) == 2  # those that read text
+    assert findings.perplexity()
+
+
+def test_encoders_inside_larger_models(tokenizer: Callable[[str], Any], tmp_path: Path) -> None:
+    from transformers import CLIPConfig, CLIPModel, CLIPTextModel, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    t5 = T5Config(vocab_size=65, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4)
+    encoder = T5EncoderModel(t5)
+    encoder.config.is_encoder_decoder = True  # as in folders that were made of a whole one
+    assert len(_probed(encoder, tokenizer, tmp_path / "t5", 16).layers()) == 2
+    text = SIZES | {"vocab_size": 65, "max_position_embeddings": 64, "projection_dim": 16}
+    clip = CLIPConfig(text_config=text, vision_config=VISION | {"projection_dim": 16})
+    for name, model in {"clip": CLIPModel(clip), "text": CLIPTextModel(clip.text_config)}.items():
+        findings = _probed(model, tokenizer, tmp_path / name, 16)
+        assert (findings.model["class"], findings.model["positions"]) == ("CLIPTextModel", 64)
+        assert len(findings.layers()) == 2
 
 
 @pytest.mark.parametrize(

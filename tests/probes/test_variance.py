@@ -35,6 +35,7 @@ def test_every_length_of_one_causal_pass(plain: Build) -> None:
     for number, layer in enumerate(found):
         assert layer.measured == "the input of o_proj"
         assert layer.lengths == tuple(LENGTHS)
+        del module[number].seen[1]  # of the trial
         outputs = torch.cat(module[number].seen)  # what the module handed to its projection, all of it
         for length, spread in zip(LENGTHS, layer.spreads, strict=True):
             _agrees(spread, outputs[:, length - 1])
@@ -131,3 +132,49 @@ def test_one_sentence(changes: dict[str, Any], sentence: str) -> None:
 def test_no_attention() -> None:
     with pytest.raises(InputError, match="has no attention that can be found"):
         variance(nn.Linear(8, 8), [torch.randn(3, 8, 8)], lengths=[4])
+
+
+def _bidirectional(batch_first: bool) -> nn.Module:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_one_call_for_all_lengths_of_a_module_that_looks_ahead_is_refused(batch_first: bool) -> None:
+    module, x = _bidirectional(batch_first), torch.randn(6, 6, 8)
+    with pytest.raises(InputError, match=r"In layers\.0\.self_attn a token sees those that follow it"):
+        variance(module, [x], lengths=[2, 6])
+    variance(module, [x], lengths=[6])  # of whole inputs it is right
+    mask = nn.Transformer.generate_square_subsequent_mask(6)
+    state = torch.get_rng_state()
+    found = variance(module, [{"src": x, "mask": mask}, (x, mask)], lengths=[2, 6])
+    assert [layer.lengths for layer in found] == [(2, 6)] * 2
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_tokens_that_look_ahead_are_refused() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.encoder = nn.Embedding(9, 8), _bidirectional(batch_first=True)
+
+        def forward(self, tokens: Tensor, shown: Tensor | None = None) -> Tensor:
+            return self.encoder(self.embed(tokens), src_key_padding_mask=shown)
+
+    tokens = torch.randint(9, (4, 6), generator=torch.Generator().manual_seed(0))
+    for batch in (tokens, (tokens, torch.zeros(4, 6, dtype=torch.bool)), {"tokens": tokens}):
+        with pytest.raises(InputError, match="a token sees those that follow it"):
+            variance(Reader(), [batch], lengths=[2, 6])
+
+
+def test_a_padding_mask_does_not_pack_the_inputs() -> None:
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    inputs = {length: torch.randn(3, length, 8) for length in (5, 6)}
+    masks = {length: torch.arange(length)[None] < torch.tensor([[2], [0], [0]]) for length in (5, 6)}
+    batches = {n: [{"src": inputs[n], "src_key_padding_mask": masks[n]}] for n in (5, 6)}
+    found = variance(encoder, batches)
+    attended = encoder.layers[0].self_attn(inputs[6], inputs[6], inputs[6], key_padding_mask=masks[6])[0]
+    _agrees(found[0].spreads[1], attended[:, -1].detach())
+    assert torch.backends.mha.get_fastpath_enabled()

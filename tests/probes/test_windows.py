@@ -63,6 +63,13 @@ def test_a_short_text_gives_fewer_windows_or_none(tokenizer: Build, file: Path) 
         draw(_config(text=file), tokenizer("bert"), 65, longest=2, causal=False)
 
 
+def test_tokens_that_the_model_does_not_know(tokenizer: Build, file: Path) -> None:
+    with pytest.raises(
+        InputError, match="gives token 64, and the model knows the first 64; save it with the tokenizer"
+    ):
+        draw(_config(text=file), tokenizer("llama"), 64, longest=21, causal=True)
+
+
 def test_random_tokens_are_uniform_and_never_special(tokenizer: Build) -> None:
     config = _config(tokens="random", windows=20)
     windows = draw(config, tokenizer("llama"), 65, longest=301, causal=True)
@@ -98,6 +105,14 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
         prose.read(tmp_path / "bytes.txt")
     with pytest.raises(InputError, match="Is a directory; give the path of a UTF-8 file"):
         prose.read(tmp_path)
+
+
+@pytest.mark.parametrize(("instruction", "dtype"), [(False, "float32"), (True, "bfloat16")])
+def test_auto_is_what_the_processor_multiplies(monkeypatch: pytest.MonkeyPatch, instruction: bool, dtype: str) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: instruction)
+    assert _config().precision == dtype
+    assert _config(dtype="float32").precision == "float32"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
-from lengthwise.reports.settings import toml
+from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
 FIGURES = {"exact_match", "token_accuracy", "paired", "training_loss"}
@@ -28,7 +29,7 @@ def _text(path):
 
 
 def _numbers(path):
-    with path.open() as stream:
+    with path.open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -248,5 +249,9 @@ def test_survives_losses_that_are_no_numbers(alone):
 
 
 def test_configuration_is_toml(experiment):
-    tree = tomllib.loads(toml(experiment.config.model_dump(mode="json")))
-    assert ComparisonConfig.read(tree) == experiment.config
+    assert read_comparison(tomllib.loads(configuration(experiment))) == experiment.config
+    assert configuration(experiment) in html.unescape(write_report(experiment).read_text(encoding="utf-8"))
+
+
+def test_configuration_of_one_run_is_that_of_the_run(alone):
+    assert RunConfig.read(tomllib.loads(configuration(alone))) == alone.runs[0].config

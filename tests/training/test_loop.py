@@ -20,7 +20,7 @@ CONFIG = TrainConfig(
     length=16,
     steps=12,
     batch_size=8,
-    warmup_steps=2,
+    warmup=0.2,
     log_every=2,
     checkpoint_every=4,
     device="cpu",
@@ -110,7 +110,9 @@ def test_every_batch_has_a_length_of_its_own(tmp_path: Path) -> None:
             self.lengths.append(length)
             return super().sample(generator, batch_size, length, split)
 
-    config = CONFIG.model_copy(update={"shortest": 5, "length": 9, "steps": 60, "schedule": "constant"})
+    config = CONFIG.model_copy(
+        update={"shortest": 5, "length": 9, "steps": 60, "schedule": "constant", "warmup": 1 / 30}
+    )
     reader = SetReader(SetReaderConfig(item_features=11, query_features=1, classes=10, dim=8))
     effort = train(reader, Recorder(), config, seed=0, folder=tmp_path)
     assert set(Recorder.lengths) == {5, 6, 7, 8, 9}

@@ -3,19 +3,47 @@
 import pytest
 import torch
 
+from lengthwise import recipes
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator, seed_of
 
 
 def test_warm_up_then_half_a_cosine() -> None:
-    config = TrainConfig(steps=110, warmup_steps=10, learning_rate=2.0)
+    config = TrainConfig(steps=110, warmup=1 / 11, learning_rate=2.0)
     rates = [learning_rate(step, config) for step in range(config.steps)]
     assert rates[:10] == pytest.approx([0.2 * step for step in range(1, 11)])
     assert rates[10] == 2.0
     assert rates[60] == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.0, abs=1e-3)
     assert sorted(rates[10:], reverse=True) == rates[10:]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [("flip-flop", 100), ("addition", 100), ("flip-flop-paper", 0), ("argmax-retrieval", 0)]
+)
+def test_recipes_warm_up_for_as_many_steps_as_ever(name: str, steps: int) -> None:
+    assert RunConfig.read(recipes.find(name).settings).train.warmup_steps == steps
+
+
+def test_a_short_run_warms_up_in_its_share() -> None:
+    config = TrainConfig(steps=50, warmup=0.25, learning_rate=1.0)
+    rates = [learning_rate(step, config) for step in range(config.steps)]
+    assert rates.index(max(rates)) == config.warmup_steps - 1 == 11
+    for steps in (1, 2, 3):  # also where the share rounds to every step, or to none
+        brief = TrainConfig(steps=steps, warmup=0.9, learning_rate=1.0)
+        assert all(0 < learning_rate(step, brief) <= 1 for step in range(steps))
+
+
+def test_a_number_of_steps_that_a_folder_holds_is_read_as_their_share() -> None:
+    for steps in (7, 110, 999, 25_000):
+        for number in (0, 1, steps // 3, steps - 1):
+            assert TrainConfig.read({"steps": steps, "warmup_steps": number}).warmup_steps == number
+    for tree in ({"warmup_steps": 3, "warmup": 0.1}, {"warmup_steps": 9, "steps": 9}, {"warmup_steps": "many"}):
+        with pytest.raises(InputError, match=r"give train\.warmup, the share"):
+            TrainConfig.read(tree)
 
 
 def test_seeds_are_the_same_everywhere() -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal, Self
 
-import torch
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from lengthwise.bench.contestants import DEFAULT, known
@@ -17,6 +16,12 @@ ON_CUDA = {
     "dtype": "bfloat16",
     "budget": 2.0,
 }
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
 
 
 class BenchConfig(Config):
@@ -38,7 +43,7 @@ class BenchConfig(Config):
     """Of queries, keys and values; gates are float32."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where everything runs."""
-    threads: PositiveInt = Field(default_factory=torch.get_num_threads)
+    threads: PositiveInt = Field(default_factory=_threads)
     """Threads of torch on the CPU."""
     deterministic: bool = False
     """Whether torch is told to be: gradients that are the same bits each time, without atomic additions."""
@@ -61,6 +66,8 @@ class BenchConfig(Config):
                 raise ValueError(unknown("contestant", name, known()))
         if self.heads % (self.kv_heads or self.heads):
             raise ValueError(f"heads must be a multiple of kv_heads; got {self.heads} and {self.kv_heads}.")
+        import torch  # late: the help of the command line shows the defaults
+
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("The device is 'cuda', but torch finds no such GPU here; use 'cpu'.")
         return self

@@ -3,8 +3,6 @@
 Backends are looked up when they are needed, because it depends on the machine which of them there are.
 """
 
-from lengthwise.ops.threshold_relative import BACKENDS
-
 SDPA = "sdpa"
 FLEX = "flex"
 FORGETTING = "fla-forgetting"
@@ -19,6 +17,8 @@ DEFAULT = {
 
 def known() -> list[str]:
     """Every name there can be, on this machine or on another; the reference never skips."""
+    from lengthwise.ops.threshold_relative import BACKENDS
+
     backends = [name for name in dict.fromkeys(("native", "triton", "blockwise", *BACKENDS)) if name != REFERENCE]
     return [*RIVALS, *(name + suffix for name in backends for suffix in ("", NO_SKIPPING)), REFERENCE]
 

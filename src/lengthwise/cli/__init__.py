@@ -3,10 +3,10 @@
 import sys
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from lengthwise.cli import bench, compare, list_, probe, report, run
-from lengthwise.cli.console import errors
+from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.errors import LengthwiseError
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app.command("report")(report.report)
 app.command("list")(list_.list_)
 
 _EXTRAS = {
-    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2"), "experiments"),
+    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe"), "experiments"),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
 }
 """Which extra brings a module."""
@@ -34,6 +34,7 @@ _EXTRAS = {
 
 def main() -> None:
     """Entry point of the ``lengthwise`` command: errors are one sentence, and the exit code says that there was one."""
+    accept_any_encoding()
     try:
         app()
     except LengthwiseError as error:
@@ -45,5 +46,5 @@ def main() -> None:
         sentence = f"This command needs {error.name}: pip install 'lengthwise[{extra}]' brings it."
     else:
         return
-    errors.print(f"[bold red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    errors.print(Text.assemble(("Error:", "bold red"), f" {sentence}"), highlight=False, soft_wrap=True)
     sys.exit(2)

@@ -3,24 +3,22 @@
 import errno
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from lengthwise.bench.config import ON_CUDA, BenchConfig
 from lengthwise.bench.contestants import DEFAULT
-from lengthwise.bench.measure import conditions, plan
-from lengthwise.bench.results import Results
-from lengthwise.bench.table import ResultsTable
-from lengthwise.bench.trial import out_of_memory
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
 from lengthwise.errors import InputError, RunError
-from lengthwise.experiments.environment import environment
 from lengthwise.files import write_json
 
-ON_CPU = BenchConfig()
+if TYPE_CHECKING:
+    from lengthwise.bench.results import Results
+
+ON_CPU = {name: field.default for name, field in BenchConfig.model_fields.items()}
 
 
 def bench(
@@ -41,43 +39,43 @@ def bench(
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Sequences.")] = ON_CPU.batch,
+    batch: Annotated[int, typer.Option(help="Sequences.")] = ON_CPU["batch"],
     heads: Annotated[
         int | None,
         typer.Option(
-            help=f"Heads of the queries. Default: {ON_CPU.heads}, on CUDA {ON_CUDA['heads']}.", show_default=False
+            help=f"Heads of the queries. Default: {ON_CPU['heads']}, on CUDA {ON_CUDA['heads']}.", show_default=False
         ),
     ] = None,
     kv_heads: Annotated[
         int | None, typer.Option(help="Heads of keys and values. Default: as many.", show_default=False)
     ] = None,
-    head_dim: Annotated[int, typer.Option(help="Numbers in a query or a key.")] = ON_CPU.head_dim,
+    head_dim: Annotated[int, typer.Option(help="Numbers in a query or a key.")] = ON_CPU["head_dim"],
     dtype: Annotated[
         str | None,
         typer.Option(
-            help=f"float32, bfloat16 or float16. Default: {ON_CPU.dtype}, on CUDA {ON_CUDA['dtype']}.",
+            help=f"float32, bfloat16 or float16. Default: {ON_CPU['dtype']}, on CUDA {ON_CUDA['dtype']}.",
             show_default=False,
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = ON_CPU.device,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = ON_CPU["device"],
     threads: Annotated[
         int | None, typer.Option(help="Threads on the CPU. Default: torch's choice.", show_default=False)
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Gradients that are the same bits each time.")
-    ] = ON_CPU.deterministic,
-    rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = ON_CPU.rounds,
+    ] = ON_CPU["deterministic"],
+    rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = ON_CPU["rounds"],
     budget: Annotated[
         float | None,
         typer.Option(
             help="Seconds, per length and kind, after which no round begins beyond the third. "
-            f"Default: {ON_CPU.budget:g}, on CUDA {ON_CUDA['budget']:g}.",
+            f"Default: {ON_CPU['budget']:g}, on CUDA {ON_CUDA['budget']:g}.",
             show_default=False,
         ),
     ] = None,
     reference_limit: Annotated[
         int, typer.Option(help="Most tokens for the reference: its memory is quadratic.")
-    ] = ON_CPU.reference_limit,
+    ] = ON_CPU["reference_limit"],
     out: Annotated[Path | None, typer.Option(help="A JSON file for all times.", show_default=False)] = None,
 ) -> None:
     """Measure time and memory of threshold relative attention beside torch's own, on this machine.
@@ -105,6 +103,9 @@ def bench(
     config = BenchConfig.read(given)
     if out is not None:
         _check_writable(out)
+    from lengthwise.bench.results import Results
+    from lengthwise.bench.trial import out_of_memory
+
     results = Results(config)
     try:
         _measure(results)
@@ -122,11 +123,13 @@ def bench(
             _show(results, out)
 
 
-def _measure(results: Results) -> None:
+def _measure(results: "Results") -> None:
+    from lengthwise.bench.measure import conditions, plan
+
     with conditions(results.config):
         with errors.status("Finding out who runs here."):  # what is compiled takes its time
             steps = plan(results)
-        columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn()
+        columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn()
         # Drawn between the steps only: a display that refreshes itself would take time from what is timed.
         with Progress(*columns, console=errors, auto_refresh=False, transient=True) as progress:
             task = progress.add_task(steps[0].title, total=len(steps))
@@ -135,7 +138,10 @@ def _measure(results: Results) -> None:
                 step.run()
 
 
-def _show(results: Results, out: Path | None) -> None:
+def _show(results: "Results", out: Path | None) -> None:
+    from lengthwise.bench.table import ResultsTable
+    from lengthwise.experiments.environment import environment
+
     facts, config = environment(), results.config
     threads = f"{config.threads} thread{'s' if config.threads > 1 else ''} of {facts['processor']}"
     kernels = f"native kernels: {facts['native kernels']}"
@@ -143,7 +149,7 @@ def _show(results: Results, out: Path | None) -> None:
     shape = f"batch {config.batch}, {config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
     console.print(ResultsTable(results, f"{shape}, {place}"))
     for note in results.notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note, highlight=False)
     if out is None:
         return
     try:

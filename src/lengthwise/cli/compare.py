@@ -2,25 +2,28 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lengthwise import recipes
 from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.errors import InputError, RunError
-from lengthwise.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lengthwise.training.config import TrainConfig
 
 
 def compare(
     task: options.Task,
     mechanisms: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--mechanism", "-a", help="A contestant; repeat for each.", show_default=False),
-    ],
-    seeds: Annotated[int, typer.Option(help="Seeds per mechanism.", min=1)] = 1,
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Seeds per mechanism. Default: 1.", min=1, show_default=False)
+    ] = None,
     learning_rates: Annotated[
         str | None,
         typer.Option(
@@ -47,24 +50,29 @@ def compare(
 
     Every mechanism gets the same data, the same sweep of learning rates and the same evaluation sequences.
     """
+    config = options.resolve_comparison(
+        task,
+        file,
+        settings,
+        steps=steps,
+        length=length,
+        lengths=lengths,
+        mechanisms=mechanisms or None,
+        learning_rates=None if learning_rates is None else _rates(learning_rates),
+        seeds=seeds,
+    )
     from lengthwise.experiments.comparison import compare
-    from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.reports import overview, write_report
 
-    base = options.resolve(task, file, settings, steps=steps, length=length, lengths=lengths)
-    config = ComparisonConfig.read(
-        {
-            "base": base.model_dump(mode="json"),
-            "mechanisms": mechanisms,
-            "learning_rates": recipes.find(task).learning_rates if learning_rates is None else _rates(learning_rates),
-            "seeds": seeds,
-        }
-    )
-    folder = out or Path("runs") / f"compare-{task}"
+    folder = out or options.folder(f"compare-{task}")
     try:
         with ComparisonProgress(config) as progress:
             experiment = compare(
-                config, folder, processes=jobs or _processes(base.train), resume=resume, on_change=progress.changed
+                config,
+                folder,
+                processes=jobs or _processes(config.base.train),
+                resume=resume,
+                on_change=progress.changed,
             )
     except KeyboardInterrupt:
         raise RunError("Stopped. The same command with --resume carries on where the runs were.") from None
@@ -85,7 +93,7 @@ def _rates(text: str) -> list[float]:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
 
 
-def _processes(train: TrainConfig) -> int:
+def _processes(train: "TrainConfig") -> int:
     import torch
 
     if train.device != "cpu" and torch.cuda.is_available():

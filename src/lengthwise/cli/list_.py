@@ -5,11 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from lengthwise.cli.console import console
+from lengthwise.errors import InputError
 
 
 def list_(
+    task: Annotated[
+        str | None,
+        typer.Argument(help="With --settings: a task or recipe, all of whose settings are shown.", show_default=False),
+    ] = None,
     mechanisms: Annotated[
         bool, typer.Option("--mechanisms", help="Show all parts of mechanisms, with where they come from.")
     ] = False,
@@ -17,11 +23,20 @@ def list_(
         bool, typer.Option("--markdown", help="With --mechanisms: the page of the documentation instead.")
     ] = False,
     settings: Annotated[
-        bool, typer.Option("--settings", help="Show every setting for --set and --config instead.")
+        bool,
+        typer.Option("--settings", help="Show every setting for --set and --config; of a TASK, as such a file."),
     ] = False,
 ) -> None:
     """Show the tasks, the recipes and the parts that mechanisms are made of."""
-    if settings:
+    if mechanisms and settings:
+        raise InputError("This shows one of --mechanisms and --settings at a time; drop the other.")
+    if markdown and not mechanisms:
+        raise InputError("--markdown is for --mechanisms; add that, or drop it.")
+    if task is not None and not settings:
+        raise InputError(f"list {task} shows nothing by itself; add --settings for all settings of {task}.")
+    if task is not None:
+        _resolved(task)
+    elif settings:
         _settings()
     elif mechanisms:
         _mechanisms(markdown)
@@ -41,7 +56,8 @@ def _all() -> None:
         "A mechanism is weights, then position, numbering and output where wanted, as in "
         "[bold]softmax+rope+layer-norm[/]. "
         "An output stands before the output projection, over all heads side by side; [bold]layer-norm@heads[/] treats "
-        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n"
+        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n",
+        markup=True,
     )
     entries = list(catalogue())
     for kind, title in TITLES.items():
@@ -66,7 +82,7 @@ def _mechanisms(markdown: bool) -> None:
             if entry.kind == kind:
                 numbers = f"{entry.parameters:,}"
                 source = entry.source.removeprefix("arXiv ")
-                table.add_row(f"[cyan]{entry.name}[/]", source, numbers, entry.route, entry.reads, entry.evidence)
+                table.add_row(Text(entry.name, "cyan"), source, numbers, entry.route, entry.reads, entry.evidence)
         console.print(table)
         console.print()
     console.print(
@@ -74,23 +90,41 @@ def _mechanisms(markdown: bool) -> None:
         "tokens. Everything that is causal has a cache.\n"
     )
     for word, meaning in MEANINGS.items():
-        console.print(f"[bold]{word}[/]: {meaning}")
+        console.print(Text.assemble((word, "bold"), f": {meaning}"))
 
 
 def _settings() -> None:
     from lengthwise.configuration import keys
-    from lengthwise.experiments.config import RunConfig
+    from lengthwise.experiments.config import ComparisonConfig, RunConfig
 
-    table = Table("Setting", "Default", "Meaning", title="Settings", title_justify="left")
-    for key, schema in keys(RunConfig).items():
-        default = schema.get("default")
-        table.add_row(key, "" if default is None else str(default), schema.get("description", ""))
-    console.print(table)
+    of_model = "model."
+    of_run = {kind: keys(RunConfig, {kind}) for kind in ("decoder", "set-reader")}
+    tables = {"Settings": {key: of for key, of in of_run["decoder"].items() if not key.startswith(of_model)}}
+    for kind, settings in of_run.items():
+        tables[f"Of a {kind}"] = {key: of for key, of in settings.items() if key.startswith(of_model)}
+    of_comparison = keys(ComparisonConfig)
+    tables["Of a comparison"] = {key: of for key, of in of_comparison.items() if not key.startswith("base.")}
+    for title, settings in tables.items():
+        table = Table("Setting", "Default", "Meaning", title=title, title_justify="left")
+        for key, schema in settings.items():
+            default = schema.get("default")
+            table.add_row(key, "" if default is None else str(default), schema.get("description", ""))
+        console.print(table)
+
+
+def _resolved(task: str) -> None:
+    from lengthwise import recipes
+    from lengthwise.cli import options
+    from lengthwise.configuration import to_toml
+
+    typer.echo(to_toml(options.resolve(task, None, None).model_dump(mode="json")))
+    typer.echo("# A comparison has, in the place of model.mechanism and train.learning_rate, all that it compares:")
+    typer.echo(f"# learning_rates = {list(recipes.find(task).learning_rates)}")
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
     for name, meaning in rows:
-        table.add_row(f"[cyan]{name}[/]", meaning)
+        table.add_row(Text(name, "cyan"), meaning)
     console.print(table)
     console.print()

@@ -1,16 +1,25 @@
 """Options that several verbs share, and how they become a configuration."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lengthwise import recipes
-from lengthwise.configuration import from_settings, from_toml, merge
 from lengthwise.errors import InputError
-from lengthwise.experiments.config import RunConfig
 
-Task = Annotated[str, typer.Argument(help="A task or recipe; 'lengthwise list' shows them.", show_default=False)]
+if TYPE_CHECKING:
+    from lengthwise.configuration import Tree
+    from lengthwise.experiments.config import ComparisonConfig, RunConfig
+
+Task = Annotated[
+    str,
+    typer.Argument(
+        help="A task or recipe, as 'lengthwise list' shows them, or a task of your own, as in my_tasks:Mine.",
+        show_default=False,
+    ),
+]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.", show_default=False)]
 Length = Annotated[
     int | None, typer.Option(help="Training length in tokens or items. Default: the recipe's.", show_default=False)
@@ -35,27 +44,61 @@ Settings = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Carry on what the output folder holds.")]
 
 
-def resolve(
+def resolve(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "RunConfig":
+    """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
+    recipe = recipes.find(task)  # a name mistyped is said before anything heavy is imported
+    from lengthwise.configuration import merge
+    from lengthwise.experiments.config import RunConfig
+
+    return RunConfig.read(merge(recipe.settings, *_given(task, file, settings, **options)))
+
+
+def resolve_comparison(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "ComparisonConfig":
+    """The same for a comparison, which also has ``mechanisms``, ``learning_rates`` and ``seeds``."""
+    recipe = recipes.find(task)
+    from lengthwise.configuration import merge
+    from lengthwise.experiments.settings import compared, read_comparison
+
+    default = {**recipe.settings, "learning_rates": recipe.learning_rates}
+    tree = merge(default, *map(compared, _given(task, file, settings, **options)))
+    if "mechanisms" not in tree:
+        raise InputError(
+            "There is nothing to compare; name each mechanism with -a, or all of them in the file of --config, "
+            'as in mechanisms = ["softmax+rope", "softmax+alibi"].'
+        )
+    return read_comparison(tree)
+
+
+def _given(
     task: str,
     file: Path | None,
     settings: list[str] | None,
     *,
-    steps: int | None,
-    length: int | None,
-    lengths: str | None,
+    steps: int | None = None,
+    length: int | None = None,
+    lengths: str | None = None,
     **sections: Any,
-) -> RunConfig:
-    """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
+) -> "tuple[Tree, Tree]":
+    """What the file says, and what the command line says; an option that was not given is None."""
+    from lengthwise.configuration import from_settings, from_toml, merge, without_none
+
     points = None if lengths is None else parse_lengths(lengths)
-    options: dict[str, Any] = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
-    return RunConfig.read(
-        merge(
-            recipes.find(task).settings,
-            from_toml(file) if file else {},
-            _given(merge(options, sections)),
-            from_settings(settings or []),
-        )
-    )
+    shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
+    line = merge(without_none(merge(shared, sections)), from_settings(settings or []))
+    given = from_toml(file) if file else {}, line
+    learnt = recipes.find(task).settings["task"]
+    for tree in given:
+        if tree.get("task", learnt) != learnt:
+            raise InputError(
+                f"The settings are for the task {tree['task']!r}, but TASK is {task!r}; give one and the same, or "
+                "leave it out of the settings."
+            )
+    return given
+
+
+def folder(name: str) -> Path:
+    """Where results called ``name`` go by default: a path that every system and shell takes as it stands."""
+    return Path("runs") / re.sub(r"[^\w.+@-]", ".", name)
 
 
 def parse_lengths(text: str) -> list[int]:
@@ -71,9 +114,3 @@ def parse_lengths(text: str) -> list[int]:
             f"--lengths {text} doubles from the first to the last: the first must be positive and no larger."
         )
     return [first * 2**power for power in range((last // first).bit_length())]
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given."""
-    given = {key: _given(value) if isinstance(value, dict) else value for key, value in options.items()}
-    return {key: value for key, value in given.items() if value is not None}

@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import sys
+import tempfile
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,8 +39,8 @@ def probe(
     windows: Annotated[int, typer.Option(help="Inputs over which the outputs spread; they do not overlap.")] = 16,
     seed: Annotated[int, typer.Option(help="Of random tokens and of the bootstrap.")] = 0,
     dtype: Annotated[
-        str, typer.Option(help="bfloat16, or float32, which takes longer unless the processor knows no bfloat16.")
-    ] = "bfloat16",
+        str, typer.Option(help="auto (bfloat16 where the device multiplies it, otherwise float32), bfloat16, float32.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     beyond: Annotated[
         bool, typer.Option("--beyond", help="Allow lengths beyond the positions the model was made for.")
@@ -56,10 +57,11 @@ def probe(
     The spread of its output over windows and the slope of that against length, the entropy of its weights, the sink,
     the largest weight, and the perplexity by position: as a table, as JSON, as figures and as a page.
 
-    Ctrl-C stops, and keeps what was measured.
+    Ctrl-C stops, and keeps what was measured; so does an error.
     """
     import transformers
 
+    from lengthwise.errors import RunError
     from lengthwise.experiments.environment import environment
     from lengthwise.probes.config import ProbeConfig
     from lengthwise.probes.folder import check
@@ -73,9 +75,16 @@ def probe(
     check(folder, config)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), TimeRemainingColumn()
-    stopped = False
-    with Progress(*columns, console=Console(file=sys.stderr), redirect_stderr=False, transient=True) as progress:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    stopped, failed = False, ""
+    with Progress(
+        *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
+    ) as progress:
         task = progress.add_task("loading the model", total=None)
         with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
             loaded, inputs, findings = begin(config)
@@ -85,15 +94,30 @@ def probe(
             measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
         except KeyboardInterrupt:
             stopped = True
+        except RunError as error:
+            if not findings.enough:
+                raise
+            failed = str(error)
     if stopped and not findings.enough:
         errors.print("Stopped before two windows were read; there is nothing to show.")
         raise typer.Exit(130)
+    if failed:
+        findings.notes.append(f"Failed after {len(findings.windows)} of {len(inputs)} windows: {failed}")
     if stopped:
         findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
     summary = Summary.of(findings)
     console.print(table(summary))
     versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
-    page = write(summary, config.model_dump(mode="json"), environment() | versions, folder)
+    facts = config.model_dump(mode="json"), environment() | versions
+    try:
+        page = write(summary, *facts, folder)
+    except RunError as error:
+        failed = f"{folder} cannot be written to: {error.__cause__ or error}."
+        page = write(summary, *facts, Path(tempfile.mkdtemp(prefix="lengthwise-probe-")))
+    if failed:
+        errors.print(failed, soft_wrap=True, markup=False)
     console.print(f"Report: {page}", soft_wrap=True)
     if stopped:
         raise typer.Exit(130)
+    if failed:
+        raise typer.Exit(1)

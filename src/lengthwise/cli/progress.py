@@ -12,13 +12,14 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from lengthwise.cli.console import console
-from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.files import last_line
 
 if TYPE_CHECKING:
     from lengthwise.evaluation import Point
+    from lengthwise.experiments.config import ComparisonConfig, RunConfig
     from lengthwise.experiments.processes import Job, Queue
     from lengthwise.training.loop import Progress as Step
 
@@ -28,10 +29,10 @@ class _Live:
 
     def __init__(self) -> None:
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
@@ -50,7 +51,7 @@ class _Live:
 class RunProgress(_Live):
     """One run: a bar for training, one for evaluation."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: "RunConfig") -> None:
         super().__init__()
         evaluate = config.evaluate
         self._unit = config.build_task().unit
@@ -73,7 +74,7 @@ class RunProgress(_Live):
 class ComparisonProgress(_Live):
     """Many runs: a bar for each that is under way, and one for all."""
 
-    def __init__(self, config: ComparisonConfig) -> None:
+    def __init__(self, config: "ComparisonConfig") -> None:
         super().__init__()
         self._config = config
         self._unit = config.base.build_task().unit
@@ -94,7 +95,8 @@ class ComparisonProgress(_Live):
         for job in queue.done:
             if job in self._tasks:
                 self.bars.remove_task(self._tasks.pop(job))
-                console.print(f"{'[red]failed[/]' if (job.folder / 'failure.json').exists() else 'done'}  {_name(job)}")
+                failed = (job.folder / "failure.json").exists()
+                console.print(Text.assemble(("failed", "red") if failed else "done", f"  {_name(job)}"))
 
 
 def _name(job: "Job") -> str:

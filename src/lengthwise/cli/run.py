@@ -23,7 +23,7 @@ def run(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and data.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and data. Default: 0.", show_default=False)] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run. Default: runs/TASK-MECHANISM-seed-SEED.", show_default=False),
@@ -51,9 +51,11 @@ def run(
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
+    from lengthwise.files import check_folder
     from lengthwise.reports import overview, write_report
 
-    folder = RunFolder(out or Path("runs") / f"{task}-{config.model.mechanism}-seed-{config.seed}")
+    folder = RunFolder(out or options.folder(f"{task}-{config.model.mechanism}-seed-{config.seed}"))
+    check_folder(folder.path)
     if not folder.finished:
         check(config)
     with folder.claimed(config, resume=resume):

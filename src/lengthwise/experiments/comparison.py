@@ -14,9 +14,9 @@ from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder, claimed
 from lengthwise.experiments.lock import locked
-from lengthwise.experiments.processes import Job, Queue, run_all
+from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.files import explained, read_json
+from lengthwise.files import check_folder, explained, read_json
 
 
 def compare(
@@ -36,6 +36,8 @@ def compare(
         InputError: if one of the runs cannot be, before anything is written.
         RunError: if another process writes into the folder.
     """
+    end_if_worker()
+    check_folder(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
             if not (_path(config, folder, mechanism, rate, config.seeds - 1) / "config.json").exists():

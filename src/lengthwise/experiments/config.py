@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
@@ -11,7 +11,7 @@ from lengthwise.configuration import Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
-from lengthwise.tasks import TASKS, Task
+from lengthwise.tasks import Task, find
 from lengthwise.training.config import TrainConfig
 
 
@@ -19,8 +19,8 @@ class RunConfig(Config):
     """One model, trained once and evaluated."""
 
     task: str
-    """What is learnt, by name."""
-    seed: int = Field(0, ge=0)
+    """What is learnt, by name; a task of your own by its module and class, as in my_tasks:Mine."""
+    seed: int = Field(0, ge=0, lt=2**63)
     """Of the weights and of the training data."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
@@ -31,7 +31,7 @@ class RunConfig(Config):
     def _sizes(cls, tree: Any) -> Any:
         """The task says what the model reads and answers; nobody needs to repeat it."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model, task = tree.get("model", {}), TASKS.load(tree["task"])
+            model, task = tree.get("model", {}), find(tree["task"])
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
                     raise ValueError(f"{tree['task']} is learnt by a {task.model}; drop model.kind.")
@@ -73,8 +73,7 @@ class RunConfig(Config):
 
     def build_task(self) -> Task:
         """The task itself."""
-        task: Task = TASKS.load(self.task)()
-        return task
+        return find(self.task)()
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
@@ -107,7 +106,7 @@ class ComparisonConfig(Config):
     """What all runs share."""
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)]
     """The contestants."""
-    learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""

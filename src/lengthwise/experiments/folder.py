@@ -20,7 +20,7 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Run, Trained
-from lengthwise.files import append_line, keep_lines, read_json, read_lines, write_json
+from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 
 
 def claim(
@@ -55,6 +55,7 @@ def claimed(
 
 def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str]) -> bool:
     """Whether ``folder`` does not hold exactly this; raises where it must not."""
+    check_folder(folder)
     path = folder / file
     wanted = config.model_dump(mode="json")
     if not path.exists():
@@ -62,11 +63,10 @@ def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_chang
             raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
         return True
     settings = keys(type(config))
-    held = _flat(read_json(path).get("config", {}), settings)
-    chosen = _flat(config.model_dump(mode="json", exclude_defaults=True), settings)
-    here = _flat(wanted, settings)
     # A setting that is newer than the folder is, there, what it is by default.
-    differing = [key for key, value in here.items() if (held[key] != value if key in held else key in chosen)]
+    held = _flat(type(config).read(read_json(path).get("config", {})).model_dump(mode="json"), settings)
+    here = _flat(wanted, settings)
+    differing = [key for key, value in here.items() if held.get(key) != value]
     forbidden = [key for key in differing if key not in may_change]
     if forbidden:
         key = forbidden[0]

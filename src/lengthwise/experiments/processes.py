@@ -12,10 +12,14 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from lengthwise.errors import LengthwiseError
+from lengthwise.errors import LengthwiseError, RunError
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.run import evaluate_run, train_run
+
+WORKER = "lengthwise worker"
+UNGUARDED = 78
+"""Exit code of a worker that, as it began, was made to start workers itself."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
             while queue.waiting and len(queue.active) < processes:
                 job = queue.waiting.pop(0)
                 RunFolder(job.folder).failure = None
-                queue.active[job] = multiprocessing.Process(target=_work, args=(job,), name=str(job.folder))
+                (job.folder / "log.txt").unlink(missing_ok=True)  # what an earlier attempt said is not the reason
+                queue.active[job] = multiprocessing.Process(target=_work, args=(job,), name=f"{WORKER} {job.folder}")
                 queue.active[job].start()
             on_change(queue)
             time.sleep(poll)
@@ -63,6 +68,11 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
                 if process.exitcode is not None:
                     del queue.active[job]
                     queue.done.append(job)
+                    if process.exitcode == UNGUARDED:
+                        raise RunError(
+                            "compare() starts processes that import the script it is called from; write the call "
+                            "there under if __name__ == '__main__':, so that they do not call it again."
+                        )
                     if process.exitcode:
                         RunFolder(job.folder).failure = _reason(job, process.exitcode)
             on_change(queue)
@@ -71,6 +81,12 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
             process.terminate()
         for process in queue.active.values():
             process.join()
+
+
+def end_if_worker() -> None:
+    """End this process where it is a worker, which gets here by importing a script that calls without a guard."""
+    if multiprocessing.current_process().name.startswith(WORKER):
+        os._exit(UNGUARDED)  # a server that forks workers would make any other way to end exit code 1
 
 
 def _work(job: Job) -> None:
@@ -104,5 +120,6 @@ def _reason(job: Job, exitcode: int) -> str:
     if exitcode < 0:
         cause = "; the system may have run out of memory" if -exitcode == signal.SIGKILL else ""
         return f"The process was ended by {signal.Signals(-exitcode).name}{cause}."
-    lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    log = job.folder / "log.txt"
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else f"The process ended with exit code {exitcode} and said nothing."

@@ -29,6 +29,11 @@ def load_model(folder: Path) -> Decoder | SetReader:
     run = RunFolder(folder)
     model = build(run.config.sized_model)
     newest = Checkpoint.newest(folder / "checkpoint")
+    if newest is None and run.trained is not None:
+        raise InputError(
+            f"{folder} was trained, but its checkpoint is gone; put {folder / 'checkpoint'} back, or delete "
+            f"{folder / 'trained.json'} and train again with --resume."
+        )
     if newest is None:
         raise InputError(f"{folder} holds no checkpoint yet; train it with lengthwise run --resume.")
     newest.load_model(model)

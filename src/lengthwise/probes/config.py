@@ -24,14 +24,24 @@ class ProbeConfig(Config):
     """Inputs over which the outputs spread; fewer where the text is short."""
     seed: NonNegativeInt = 0
     """Of random tokens, and of the bootstrap."""
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of weights and activations; statistics are taken in float32 or better. float32 takes about twice as long."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of weights and activations; statistics are taken in float32 or better. ``auto`` is :attr:`precision`."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the model runs."""
     beyond: bool = False
     """Whether lengths may exceed the positions that the model was made for."""
     download: bool = False
     """Whether what is not on this machine may be fetched from the Hugging Face hub."""
+
+    @property
+    def precision(self) -> Literal["float32", "bfloat16"]:
+        """The dtype that ``auto`` stands for: bfloat16 where the device multiplies it, which elsewhere is slower."""
+        if self.dtype != "auto":
+            return self.dtype
+        if self.device == "cuda":
+            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return "bfloat16" if any(getattr(torch.cpu, name, bool)() for name in instructions) else "float32"
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -4,17 +4,16 @@ from pathlib import Path
 
 from lengthwise.configuration import Config
 from lengthwise.errors import InputError
-from lengthwise.files import read_json
+from lengthwise.files import check_folder, read_json
 
 FILE = "probe.json"
 
 
 def check(folder: Path, config: Config) -> None:
-    """Raise :class:`InputError` where a probe would write over something else than the same probe."""
+    """Raise :class:`InputError` where a probe cannot write, or would write over something else than the same probe."""
+    check_folder(folder)
     if not folder.exists():
         return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose another folder with --out.")
     path = folder / FILE
     if path.exists():
         held, wanted = read_json(path).get("config", {}), config.model_dump(mode="json")

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from lengthwise.errors import RunError
+from lengthwise.errors import InputError, LengthwiseError, RunError
 from lengthwise.evaluation.spread import Dispersion
+from lengthwise.probes.causality import same
 from lengthwise.probes.perplexity import token_losses
 from lengthwise.probes.results import Window
 from lengthwise.probes.tap import Tap
@@ -20,17 +21,18 @@ from lengthwise.probes.windows import Windows
 
 _TRIAL = 8
 """Tokens of the passes that show what kind of model it is."""
-_SAME = 1e-3
-"""Relative difference up to which two computations of the same numbers count as the same."""
+_CANDIDATES = 256
+"""Tokens among which one is chosen to stand in another's place."""
 
 
 class LanguageModelProbe:
     """A model with hooks in it, for the length of a ``with`` block, which leaves it as it was.
 
     A causal model's output at position ``N - 1`` depends on its first ``N`` tokens alone, so one pass over the longest
-    length gives all shorter ones. Of a model whose tokens see those that follow, each length is a pass of its own, and
-    the output is that of the last token. Which kind it is, a trial shows: whether another last token changes the
-    attention outputs before it. Memory is that of one pass over one window.
+    length gives all shorter ones. Of a model whose tokens see those that follow, or whose rotary factors depend on the
+    length, each length is a pass of its own, and the output is that of the last token. Whether tokens see those that
+    follow, a trial shows: whether another last token changes the attention outputs before it. Memory is that of one
+    pass over one window.
 
     ``called`` is called whenever an attention layer was read.
     """
@@ -58,6 +60,8 @@ class LanguageModelProbe:
     def notes(self) -> list[str]:
         """What cannot be measured, and why: a sentence each."""
         notes = []
+        if self.causal and not self.at_once:
+            notes.append("Its rotary factors depend on the length, so every length is a pass of its own.")
         if self.hidden:
             notes.append(
                 f"Entropy, sink and largest weight are unavailable in {len(self.hidden)} of {len(self.measured)} "
@@ -67,7 +71,7 @@ class LanguageModelProbe:
 
     def passes(self, lengths: Sequence[int]) -> int:
         """How often one window goes through the model."""
-        return 1 if self.causal else len(lengths)
+        return 1 if self.at_once else len(lengths)
 
     def read(self, windows: Windows, index: int, lengths: Sequence[int]) -> Window:
         """Everything that one window tells.
@@ -75,7 +79,7 @@ class LanguageModelProbe:
         Raises:
             RunError: where the model gives numbers that are not finite, or has no such positions.
         """
-        groups = [lengths] if self.causal else [[length] for length in lengths]
+        groups = [lengths] if self.at_once else [[length] for length in lengths]
         reads = [self._read(windows.cut(index, group[-1]), group) for group in groups]
         outputs = {name: torch.cat([taken[name] for taken, _, _ in reads]) for name in reads[0][0]}
         dispersions = {name: [one for _, seen, _ in reads for one in seen[name]] for name in reads[0][1]}
@@ -88,6 +92,8 @@ class LanguageModelProbe:
         self, tokens: Int[Tensor, "1 length"], lengths: Sequence[int]
     ) -> tuple[dict[str, Tensor], dict[str, list[Dispersion]], Tensor | None]:
         tokens = tokens.to(self._model.device)
+        if self.causal and not self.at_once:
+            self._run(tokens[:, :1], ())  # dynamic factors keep those of the longest text since the last short one
         taken = self._run(tokens, [length - 1 for length in lengths])
         losses = None
         if not self.headless and tokens.shape[1] > 1:
@@ -98,7 +104,7 @@ class LanguageModelProbe:
         """Attention outputs; what the model's body gives, its hidden states first, is kept."""
         self._weights.rows, self._weights.taken = rows, {}
         body = self._model.base_model
-        options = {"use_cache": False} if hasattr(self._model.config, "use_cache") else {}
+        options = {"use_cache": False} if hasattr(self._model.config.get_text_config(), "use_cache") else {}
         try:
             return self._tap.read(rows, lambda: setattr(self, "_body", body(input_ids=tokens, **options)))
         except IndexError:  # from a table of positions
@@ -108,20 +114,33 @@ class LanguageModelProbe:
 
     def _try(self) -> None:
         """Find out whether the model is causal, shows its weights, and has a head for the next token."""
-        self._vocab_size = len(self._model.get_input_embeddings().get_parameter("weight"))
-        tokens = torch.arange(_TRIAL, device=self._model.device)[None] % self._vocab_size
-        other = tokens.clone()
-        other[0, -1] = self._vocab_size - 1
-        before = self._run(tokens, range(_TRIAL))
+        try:
+            self._vocab_size = len(self._model.get_input_embeddings().get_parameter("weight"))
+            tokens = torch.arange(_TRIAL, device=self._model.device)[None] % self._vocab_size
+            other = tokens.clone()
+            other[0, -1] = self._unlike(tokens[0, -1])
+            before = self._run(tokens, range(_TRIAL))
+        except LengthwiseError:
+            raise
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            said = " ".join(str(error).split())[:200].rstrip(".")
+            raise InputError(f"{type(self._model).__name__} does not read text alone: {said}.") from None
         self.hidden = [name for name in before if name not in self._weights.taken]
         """Layers whose weights cannot be seen."""
         self.measured = {name: self._tap.measured(name) for name in before}
         """What is taken for the attention output, by layer, in the order in which they are called."""
         after = self._run(other, range(_TRIAL))
-        self.causal = all(_same(before[name][:, :-1], after[name][:, :-1]) for name in before)
+        self.causal = all(same(before[name][:, :-1], after[name][:, :-1]) for name in before)
         """Whether no token sees those that follow it."""
+        self.at_once = self.causal and not _depends_on_length(self._model)
+        """Whether one pass over the longest length gives all shorter ones."""
         self.headless = self._find_head(other)
         """Why it does not tell the next token; empty if it does."""
+
+    def _unlike(self, token: Tensor) -> Tensor:
+        """The token whose embedding differs most, for some may have the same."""
+        weight = self._model.get_input_embeddings().get_parameter("weight")
+        return (weight[:_CANDIDATES].float() - weight[token].float()).norm(dim=-1).argmax()
 
     def _find_head(self, read: Tensor) -> str:
         """A way to make logits of some of the hidden states of the tokens just read, or else why there is none."""
@@ -137,7 +156,7 @@ class LanguageModelProbe:
                 parts = [self._logits(hidden) for hidden in halves]
             except Exception:  # there is no saying what a model may want of its own body
                 continue
-            if _same(whole, torch.cat(parts)):
+            if same(whole, torch.cat(parts)):
                 return ""
         return "the model's head cannot be asked for a part of its logits"
 
@@ -152,6 +171,8 @@ class LanguageModelProbe:
             del body.forward
 
 
-def _same(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:
-    one, other = one.float(), other.float()
-    return bool(((one - other).norm() <= _SAME * one.norm()).item())
+def _depends_on_length(model: PreTrainedModel) -> bool:
+    """Whether rotary factors are chosen by the length of the text (dynamic NTK, LongRoPE)."""
+    kinds = (getattr(part, "rope_type", None) for part in model.modules())
+    named = [kind for found in kinds for kind in (found.values() if isinstance(found, dict) else [found])]
+    return any(isinstance(kind, str) and ("dynamic" in kind or kind == "longrope") for kind in named)

@@ -3,27 +3,40 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoModelForMaskedLM,
+    AutoModelForTextEncoding,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.models.auto import modeling_auto
 
+from lengthwise.attention import outputs
+from lengthwise.attention.outputs.saving import recorded
 from lengthwise.errors import InputError
 from lengthwise.probes.config import ProbeConfig
 
 _SHORTEST, _LONGEST = 64, 4096
 """Lengths between which they double by default."""
+_KINDS = {
+    AutoModelForCausalLM: modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    AutoModelForImageTextToText: modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    AutoModelForMaskedLM: modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    AutoModelForTextEncoding: modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES,
+}
+"""Ways to load a model, with the classes that each knows, in the order in which they are tried."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +50,46 @@ class Source:
     options: dict[str, Any]
 
     @property
+    def text(self) -> PretrainedConfig:
+        """The configuration of what reads text, which may be a part of a larger model."""
+        return self.config.get_text_config()
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that the model knows; raises :class:`InputError` where it reads no text."""
+        known = getattr(self.text, "vocab_size", None)
+        if not isinstance(known, int):
+            raise InputError(f"{self.name} has no vocabulary; a probe takes a model that reads text.")
+        return known
+
+    @property
     def positions(self) -> int | None:
         """Tokens that the model was made for, if it says so."""
-        positions = getattr(self.config, "max_position_embeddings", None)
-        return positions if isinstance(positions, int) and positions > 0 else None
+        positions = getattr(self.text, "max_position_embeddings", None)
+        if not isinstance(positions, int) or positions < 1:
+            return None
+        return positions if self.extends else min([positions, *self._free_positions])
+
+    @cached_property
+    def _free_positions(self) -> list[int]:
+        """Of tables that keep the positions up to that of padding for padding, as RoBERTa's does, the others."""
+        try:
+            with torch.device("meta"):
+                model = self._kind().from_config(self.config)
+        except Exception:  # of which there are as many kinds as models; loading this one will tell
+            return []
+        tables = [part for name, part in model.named_modules() if "position" in name and isinstance(part, nn.Embedding)]
+        return [table.num_embeddings - table.padding_idx - 1 for table in tables if table.padding_idx is not None]
 
     @property
     def extends(self) -> bool:
         """Whether positions beyond those exist: rotary ones go on, a table of learned ones ends."""
-        return bool(getattr(self.config, "rope_parameters", None) or getattr(self.config, "rope_theta", None))
+        return bool(getattr(self.text, "rope_parameters", None) or getattr(self.text, "rope_theta", None))
 
     @property
     def causal(self) -> bool:
         """Whether it was saved as a causal language model."""
-        return self._kind() is AutoModelForCausalLM
+        return self._kind() in (AutoModelForCausalLM, AutoModelForImageTextToText)
 
     def lengths(self, config: ProbeConfig) -> tuple[int, ...]:
         """The lengths of a probe; raises :class:`InputError` for those beyond what the model can read."""
@@ -74,19 +113,24 @@ class Source:
 
     def load(self, dtype: str, device: str) -> PreTrainedModel:
         """The model with its head for language, if it was saved with one."""
-        kind, download = self._kind(), not self.options["local_files_only"]
+        load, download = self._kind().from_pretrained, not self.options["local_files_only"]
+        if recorded(self.config):
+            load = outputs.load
         model = _explained(
             self.name,
             download,
-            lambda: kind.from_pretrained(self.where, **self.options, dtype=getattr(torch, dtype)),
+            lambda: load(self.where, **self.options, dtype=getattr(torch, dtype)),
         )
+        inner = getattr(model, "text_model", None)
+        if isinstance(inner, PreTrainedModel) and model.get_output_embeddings() is None:
+            model = inner  # the encoder of text beside one of something else
         return model.eval().to(device)
 
     def _kind(self) -> Any:
         names = set(getattr(self.config, "architectures", None) or [])
-        if "gguf_file" in self.options or names & _classes(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
+        if "gguf_file" in self.options:
             return AutoModelForCausalLM
-        return AutoModelForMaskedLM if names & _classes(MODEL_FOR_MASKED_LM_MAPPING_NAMES) else AutoModel
+        return next((kind for kind, known in _KINDS.items() if names & _classes(known)), AutoModel)
 
 
 def find(config: ProbeConfig) -> Source:
@@ -109,7 +153,8 @@ def find(config: ProbeConfig) -> Source:
     elif path.suffix == ".gguf" or path.is_absolute():
         raise InputError(f"There is no file {path}.")
     found = _explained(config.model, config.download, lambda: AutoConfig.from_pretrained(where, **options))
-    if getattr(found, "is_encoder_decoder", False):
+    half = set(getattr(found, "architectures", None) or []) & _classes(_KINDS[AutoModelForTextEncoding])
+    if getattr(found, "is_encoder_decoder", False) and not half:
         raise InputError(f"{config.model} is an encoder with a decoder; a probe takes a causal or a masked model.")
     tokenizer = _explained(
         f"the tokenizer of {config.model}",

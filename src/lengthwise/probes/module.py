@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lengthwise.errors import InputError
 from lengthwise.evaluation.spread import COMPONENT, Spread, SpreadMeter
+from lengthwise.probes.causality import changed_behind, same, token_axes
 from lengthwise.probes.estimate import Estimate, slope
 from lengthwise.probes.tap import Tap
 
@@ -55,9 +56,10 @@ def variance(
     Args:
         module: any module in which :func:`~lengthwise.attention.finding.find_attention` finds attention.
         inputs: *either* batches, with ``lengths``: each is one call, and the output at ``N`` tokens is its row
-            ``N - 1``; right only where a token sees none that follow it. *Or* a mapping from length to batches: every
-            length is a call of its own, and the output is its last row. A batch is the module's argument, a tuple of
-            its arguments, or a mapping of them by name; its first axis is that of the inputs.
+            ``N - 1``; right only where a token sees none that follow it, which is tried on the first batch. *Or* a
+            mapping from length to batches: every length is a call of its own, and the output is its last row. A batch
+            is the module's argument, a tuple of its arguments, or a mapping of them by name; its first axis is that of
+            the inputs.
         lengths: in tokens, ascending.
         seed: of the bootstrap's draws.
 
@@ -65,7 +67,8 @@ def variance(
         The layers in the order in which the module calls them.
 
     Raises:
-        InputError: if there is no attention, no input, a single input, or an output shorter than a length.
+        InputError: if there is no attention, no input, a single input, or an output shorter than a length; if tokens
+            see those that follow, and the inputs do not come by length.
     """
     with Tap(module) as tap:
         if isinstance(inputs, Mapping):
@@ -79,7 +82,7 @@ def variance(
         elif lengths is None or not all(length > 0 for length in lengths):
             raise InputError("Say at which lengths, as in lengths=[64, 128, 256], or give the inputs by length.")
         else:
-            rows = _rows(tap, module, inputs, [length - 1 for length in lengths])
+            rows = _rows(tap, module, inputs, [length - 1 for length in lengths], at_once=True)
     if not rows or len(next(iter(rows.values()))) < 2:
         raise InputError("A spread over inputs needs two inputs or more.")
     return [describe(name, tap.measured(name), lengths, taken, seed) for name, taken in rows.items()]
@@ -105,10 +108,39 @@ def describe(
     )
 
 
-def _rows(tap: Tap, module: nn.Module, batches: Iterable[Batch], rows: Sequence[int]) -> dict[str, Tensor]:
-    """Of all inputs, layer by layer."""
-    parts = [tap.read(rows, _call(module, batch)) for batch in batches]
+def _rows(
+    tap: Tap, module: nn.Module, batches: Iterable[Batch], rows: Sequence[int], at_once: bool = False
+) -> dict[str, Tensor]:
+    """Of all inputs, layer by layer; ``at_once`` where rows before the last stand for shorter inputs."""
+    parts: list[dict[str, Tensor]] = []
+    for batch in batches:
+        state = torch.get_rng_state()
+        parts.append(tap.read(rows, _call(module, batch)))
+        if at_once and len(parts) == 1:
+            _check_causal(tap, module, batch, rows[0], {name: part[:, :1] for name, part in parts[0].items()}, state)
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def _check_causal(
+    tap: Tap, module: nn.Module, batch: Batch, row: int, before: dict[str, Tensor], state: Tensor
+) -> None:
+    """Read a row again, with other tokens behind it; which axis of the arguments counts tokens may be unclear."""
+    changing = ""
+    for axis in token_axes(module):
+        changed = changed_behind(batch, axis, row)
+        if changed is None:
+            continue
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(state)
+            after = tap.read([row], _call(module, changed))
+        changing = next((name for name, rows in before.items() if not same(rows, after[name])), "")
+        if not changing:
+            return
+    if changing:
+        raise InputError(
+            f"In {changing} a token sees those that follow it, so one call cannot give every length; give the inputs "
+            "by length, as in {64: batches, 256: batches}."
+        )
 
 
 def _call(module: nn.Module, batch: Batch) -> Callable[[], object]:

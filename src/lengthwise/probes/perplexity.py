@@ -1,5 +1,6 @@
 """Perplexity by position: how well the next token is told, by how much of the text stands before it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,14 @@ class Bucket:
     last: int
     loss: Estimate
     """Cross-entropy in nats, mean over tokens, then over windows; its exponential is the perplexity."""
+
+
+def exponential(nats: float) -> float:
+    """The perplexity of a loss; infinite where it is larger than a number can be, from 710 nats."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
 
 
 def token_losses(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lengthwise.evaluation.spread import Dispersion
 from lengthwise.probes.module import LayerVariance, describe
-from lengthwise.probes.perplexity import Bucket, by_position
+from lengthwise.probes.perplexity import Bucket, by_position, exponential
 from lengthwise.probes.windows import Facts
 
 
@@ -53,6 +53,8 @@ class Findings:
     """What was taken for the attention output, by layer."""
     causal: bool = True
     """Whether no token sees those that follow it."""
+    at_once: bool = True
+    """Whether all lengths of a window come from one pass."""
     notes: list[str] = field(default_factory=list)
     """What could not be measured, and why: a sentence each."""
     windows: list[Window] = field(default_factory=list)
@@ -95,7 +97,7 @@ def as_json(findings: Findings, layers: Sequence[LayerFindings], buckets: Sequen
         "seconds": findings.seconds,
         "notes": findings.notes,
         "layers": [_layer(layer) for layer in layers],
-        "perplexity": [asdict(bucket) | {"perplexity": math.exp(bucket.loss.value)} for bucket in buckets],
+        "perplexity": [asdict(bucket) | {"perplexity": exponential(bucket.loss.value)} for bucket in buckets],
     }
     return _finite(tree)
 

@@ -22,14 +22,14 @@ def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
     """
     source = loading.find(config)
     lengths = source.lengths(config)
-    windows = draw(config, source.tokenizer, source.config.vocab_size, lengths[-1], source.causal)
-    model = source.load(config.dtype, config.device)
+    windows = draw(config, source.tokenizer, source.vocab_size, lengths[-1], source.causal)
+    model = source.load(config.precision, config.device)
     facts = {
         "name": source.name,
         "class": type(model).__name__,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "positions": source.positions,
-        "dtype": config.dtype,
+        "dtype": config.precision,
     }
     notes = []
     if len(windows) < config.windows:
@@ -51,7 +51,7 @@ def measure(
     began, step = time.perf_counter(), 0.0
     try:
         with LanguageModelProbe(model, lambda: advance(step)) as probe:
-            findings.measured, findings.causal = probe.measured, probe.causal
+            findings.measured, findings.causal, findings.at_once = probe.measured, probe.causal, probe.at_once
             findings.notes += probe.notes
             step = 1 / (len(probe.measured) * probe.passes(findings.lengths))
             for index in range(len(windows)):

@@ -28,8 +28,11 @@ class Tap:
         self._rows: Sequence[int] = ()
         self._taken: dict[str, Tensor] = {}
         self._hooks: list[RemovableHandle] = []
+        self._fast = True
 
     def __enter__(self) -> Self:
+        self._fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # where torch packs padded inputs into one, without rows
         self._module.eval()
         for name, layer in self.layers.items():
             self._hooks.append(self._watch(name, layer))
@@ -41,6 +44,7 @@ class Tap:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+        torch.backends.mha.set_fastpath_enabled(self._fast)
         for part, training in self._training.items():
             part.training = training
 

@@ -40,7 +40,7 @@ def draw(
     """The windows of a probe; of a text there may be fewer than asked for, spread evenly over it.
 
     Raises:
-        InputError: if the text has not enough tokens for two windows.
+        InputError: if the text has not enough tokens for two windows, or tokens that the model does not know.
     """
     prefix, suffix = _around(tokenizer)
     suffix = [] if causal else suffix
@@ -51,7 +51,14 @@ def draw(
         _random(config, tokenizer, vocab_size, body) if config.tokens == "random" else _text(config, tokenizer, body)
     )
     start = torch.tensor(prefix, dtype=torch.long).expand(len(bodies), -1)
-    return Windows(torch.cat([start, bodies], dim=1), torch.tensor(suffix, dtype=torch.long), source)
+    windows = Windows(torch.cat([start, bodies], dim=1), torch.tensor(suffix, dtype=torch.long), source)
+    largest = max([int(windows.tokens.max()), *suffix])
+    if largest >= vocab_size:
+        raise InputError(
+            f"The tokenizer does not belong to the model: it gives token {largest:,}, and the model knows the first "
+            f"{vocab_size:,}; save it with the tokenizer that it was trained with."
+        )
+    return windows
 
 
 def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:

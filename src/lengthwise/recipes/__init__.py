@@ -7,6 +7,7 @@ from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
+from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
@@ -15,7 +16,10 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``; every task has one of its own name."""
+    """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults."""
+    if ":" in name:
+        defaults = TrainConfig()
+        return Recipe(name, "a task without a recipe", {"task": name}, (defaults.learning_rate,))
     if name not in RECIPES:
         raise InputError(unknown("task or recipe", name, RECIPES))
     return RECIPES[name]

@@ -8,7 +8,7 @@ ADDITION = Recipe(
     settings={
         "task": "addition",
         "model": {"layers": 2, "dim": 64, "heads": 4},
-        "train": {"shortest": 9, "length": 33, "steps": 2_000, "batch_size": 128, "warmup_steps": 100},
+        "train": {"shortest": 9, "length": 33, "steps": 2_000, "batch_size": 128, "warmup": 0.05},
         "evaluate": {
             "lengths": [33, 63, 93, 123, 183],
             "splits": ["validation", "carries"],

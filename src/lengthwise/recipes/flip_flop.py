@@ -8,7 +8,7 @@ FLIP_FLOP = Recipe(
     settings={
         "task": "flip-flop",
         "model": {"layers": 2, "dim": 64, "heads": 4, "paper_faithful": True, "dropout": 0.0},
-        "train": {"length": 128, "steps": 400, "batch_size": 32, "warmup_steps": 100},
+        "train": {"length": 128, "steps": 400, "batch_size": 32, "warmup": 0.25},
         "evaluate": {
             "lengths": [128, 256, 512, 1024, 2048, 4096],
             "splits": ["validation", "dense", "sparse"],

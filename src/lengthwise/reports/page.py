@@ -11,7 +11,7 @@ from lengthwise.reports.causes import shares
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
-from lengthwise.reports.settings import environment, toml
+from lengthwise.reports.settings import configuration, environment
 from lengthwise.reports.summary import Metric, grid, many, training
 from lengthwise.reports.traces import by_statistic, home, slopes, traces
 from lengthwise.reports.words import words
@@ -75,7 +75,7 @@ def _known(experiment: Experiment) -> dict[str, Any]:
         "home": home(experiment),
         "training": training(experiment),
         "failed": [run for run in experiment.runs if run.failure],
-        "settings": toml(config.model_dump(mode="json")),
+        "settings": configuration(experiment),
         "environment": environment(experiment),
         "dashes": [palette.dash(index) for index in range(len(config.mechanisms))],
         "shapes": [palette.shape(index) for index in range(len(config.mechanisms))],

@@ -1,22 +1,13 @@
-"""The resolved configuration and the environment of an experiment, written down."""
+"""The configuration and the environment of an experiment, written down."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
+from lengthwise.configuration import to_toml
 from lengthwise.experiments.record import Experiment
+from lengthwise.experiments.settings import write_comparison
 
 
-def toml(tree: Mapping[str, Any], path: str = "") -> str:
-    """A tree of plain values as TOML; a value that is None is a comment, since TOML has none."""
-    lines, tables = [], []
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            tables.append(toml(value, f"{path}.{key}" if path else key))
-        else:
-            lines.append(f"# {key} is not set" if value is None else f"{key} = {json.dumps(value, ensure_ascii=False)}")
-    heading = [f"[{path}]"] if path and lines else []
-    return "\n\n".join(block for block in ("\n".join(heading + lines), *tables) if block)
+def configuration(experiment: Experiment) -> str:
+    """Every setting, given or default, as the TOML file that ``--config`` takes."""
+    return to_toml(write_comparison(experiment.config))
 
 
 def environment(experiment: Experiment) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """Settings of a training run."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -22,8 +22,8 @@ class TrainConfig(Config):
     """Parts that a batch is split into, one after the other, to save memory; divides batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
-    warmup_steps: int = Field(0, ge=0)
-    """Steps over which the learning rate rises linearly to its peak."""
+    warmup: float = Field(0.0, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises linearly to its peak."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """What the learning rate does after the warm-up: half a cosine down to 0, or nothing."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
@@ -45,6 +45,21 @@ class TrainConfig(Config):
     checkpoint_every: PositiveInt = 100
     """Steps between two checkpoints."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _share(cls, tree: Any) -> Any:
+        """Folders written before the warm-up was a share hold a number of steps, which gives the same schedule."""
+        if not isinstance(tree, dict) or "warmup_steps" not in tree:
+            return tree
+        tree = dict(tree)
+        number, steps = tree.pop("warmup_steps"), tree.get("steps", cls.model_fields["steps"].default)
+        if "warmup" in tree or not (isinstance(number, int) and isinstance(steps, int) and 0 <= number < steps):
+            raise ValueError(
+                f"train.warmup_steps, here {number!r}, is no setting any more; give train.warmup, the share of the "
+                "steps in which the learning rate rises, as in train.warmup=0.25."
+            )
+        return {**tree, "warmup": number / steps}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.batch_size % self.accumulate:
@@ -53,11 +68,12 @@ class TrainConfig(Config):
             )
         if self.shortest is not None and self.shortest > self.length:
             raise ValueError(f"train.shortest must be at most train.length; got {self.shortest} and {self.length}.")
-        if self.warmup_steps >= self.steps:
-            raise ValueError(
-                f"train.warmup_steps must be less than train.steps; got {self.warmup_steps} and {self.steps}."
-            )
         return self
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of the warm-up: its share, rounded."""
+        return round(self.warmup * self.steps)
 
     def lengths(self, stride: int) -> range:
         """Lengths of the batches of a task whose lengths are ``stride`` apart, shortest first."""

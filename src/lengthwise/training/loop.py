@@ -135,6 +135,6 @@ def _finite(loss: Tensor, step: int) -> float:
     if not math.isfinite(value):
         raise RunError(
             f"Training diverged: the loss is {value} at step {step}. Lower train.learning_rate or raise "
-            "train.warmup_steps; the last good checkpoint is kept."
+            "train.warmup; the last good checkpoint is kept."
         )
     return value

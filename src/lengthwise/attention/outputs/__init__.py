@@ -1,10 +1,11 @@
 """Output parts: what is done to the attended values. One file each; a new one is one more line here."""
 
 from lengthwise.attention.outputs.insertion import Insertion, insert
+from lengthwise.attention.outputs.saving import load
 from lengthwise.attention.parts import Output
 from lengthwise.registry import Registry
 
-__all__ = ["OUTPUTS", "Insertion", "insert"]
+__all__ = ["OUTPUTS", "Insertion", "insert", "load"]
 
 OUTPUTS: Registry[type[Output]] = Registry(
     "output part",

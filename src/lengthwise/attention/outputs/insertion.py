@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.finding import AttentionLayer, find_attention
+from lengthwise.attention.outputs.saving import Record
 from lengthwise.attention.parts import Output
 from lengthwise.attention.projection import read_placement
 from lengthwise.errors import InputError
@@ -20,10 +21,21 @@ _NAME = "output_part"
 class Insertion:
     """Output parts in a model: :meth:`remove` takes them out, and so does the end of a ``with`` block."""
 
-    def __init__(self, parts: list[Output], hosts: list[nn.Module], hooks: list[RemovableHandle]) -> None:
+    def __init__(
+        self, parts: list[Output], hosts: list[nn.Module], hooks: list[RemovableHandle], record: Record
+    ) -> None:
         self.parts = tuple(parts)
         """One per layer, in the order of the layers; what they learn is the model's."""
-        self._hosts, self._hooks = hosts, hooks
+        self._hosts, self._hooks, self._record = hosts, hooks, record
+        self._packing: list[nn.TransformerEncoder] = []
+
+    def _unpack(self, model: nn.Module) -> Self:
+        """Keep torch's encoders from packing padded inputs into a nested tensor, which no part could read."""
+        encoders = (part for part in model.modules() if isinstance(part, nn.TransformerEncoder))
+        self._packing = [encoder for encoder in encoders if encoder.use_nested_tensor]
+        for encoder in self._packing:
+            encoder.use_nested_tensor = False
+        return self
 
     def remove(self) -> None:
         """Leave the model as it was before; a second call does nothing."""
@@ -31,7 +43,10 @@ class Insertion:
             hook.remove()
         for host in self._hosts:
             delattr(host, _NAME)
-        self._hosts, self._hooks = [], []
+        self._record.erase()
+        for encoder in self._packing:
+            encoder.use_nested_tensor = not any(name.endswith(_NAME) for name, _ in encoder.named_modules())
+        self._hosts, self._hooks, self._packing = [], [], []
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +62,9 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
 
     The part becomes a submodule, called ``output_part``, of each layer's output projection: the model's parameters,
     ``state_dict`` and ``to`` take it in. It is made on the layer's device, in its dtype. It lasts as long as the model,
-    or until :meth:`Insertion.remove`; weights that were saved with it load into a model that has it.
+    or until :meth:`Insertion.remove`; weights that were saved with it load into a model that has it. A Hugging Face
+    model tells of it in its configuration: :func:`lengthwise.outputs.load` loads what ``save_pretrained`` wrote, and
+    ``from_pretrained`` refuses it.
 
     Args:
         model: whatever :func:`~lengthwise.attention.finding.find_attention` finds attention in.
@@ -61,7 +78,9 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
             part already, or that hides what the part would treat. The model is then as it was before.
     """
     kind, placement = _read(part)
-    chosen = _choose(find_attention(model), layers)
+    found = find_attention(model)
+    numbers = _choose(len(found), layers)
+    chosen = [found[number] for number in numbers]
     hosts = [_host(layer, placement) for layer in chosen]
     parts = [_build(kind, layer, placement) for layer in chosen]
     hooks = []
@@ -71,7 +90,7 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
         hook = _Hook(layer.heads if placement == "heads" else None)
         behind = placement == "projected"
         hooks.append(host.register_forward_hook(hook.behind) if behind else host.register_forward_pre_hook(hook.before))
-    return Insertion(parts, hosts, hooks)
+    return Insertion(parts, hosts, hooks, Record.write(model, part, numbers))._unpack(model)
 
 
 def _read(name: str) -> tuple[type[Output], str]:
@@ -84,12 +103,12 @@ def _read(name: str) -> tuple[type[Output], str]:
     return kind, placement or "width"
 
 
-def _choose(found: list[AttentionLayer], layers: Iterable[int] | None) -> list[AttentionLayer]:
-    numbers = list(range(len(found))) if layers is None else list(layers)
+def _choose(found: int, layers: Iterable[int] | None) -> list[int]:
+    numbers = list(range(found)) if layers is None else list(layers)
     for number in numbers:
-        if not -len(found) <= number < len(found):
-            raise InputError(f"There is no attention layer {number}: the model has {len(found)}, counted from 0.")
-    return [found[number] for number in sorted({number % len(found) for number in numbers})]
+        if not -found <= number < found:
+            raise InputError(f"There is no attention layer {number}: the model has {found}, counted from 0.")
+    return sorted({number % found for number in numbers})
 
 
 def _host(layer: AttentionLayer, placement: str) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 
 from lengthwise.probes.estimate import Estimate
+from lengthwise.probes.perplexity import exponential
 from lengthwise.reports import palette
 from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, arranged, log_ticks, only
 from lengthwise.reports.probe.sentences import interval, perplexity
@@ -109,9 +110,10 @@ def _perplexity(summary: Summary) -> tuple[Chart, Rows]:
     """A point per bucket, at its end, with its interval; a rule where the model's positions end."""
     rows: Rows = []
     for bucket in summary.buckets:
-        ends = {name: math.exp(nats) for name, nats in {"value": bucket.loss.value, **_bounds(bucket.loss)}.items()}
+        ends = {name: exponential(nats) for name, nats in {"value": bucket.loss.value, **_bounds(bucket.loss)}.items()}
         said = f"after {bucket.first:,} to {bucket.last:,} tokens · perplexity {' '.join(perplexity(bucket))}"
-        rows.append({"place": bucket.last, "said": said} | ends)
+        if all(map(math.isfinite, ends.values())):
+            rows.append({"place": bucket.last, "said": said} | ends)
     ticks = log_ticks([end for row in rows for end in (row["low"], row["high"])])
     chart = alt.Chart().encode(
         _tokens([row["place"] for row in rows], "place:Q", "tokens before, to the end of the bucket"),

@@ -5,11 +5,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lengthwise.configuration import to_toml
 from lengthwise.reports import rendering, text
 from lengthwise.reports.probe.figures import FIRST, LAST
 from lengthwise.reports.probe.sentences import interval, perplexity, verdicts
 from lengthwise.reports.probe.summary import Summary, trend
-from lengthwise.reports.settings import toml
 
 
 def render(
@@ -21,7 +21,7 @@ def render(
         "findings": summary.findings,
         "verdicts": verdicts(summary),
         "figures": figures,
-        "settings": toml(config),
+        "settings": to_toml(config),
         "environment": environment,
         "counted": text.counted,
     }

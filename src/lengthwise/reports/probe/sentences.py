@@ -4,7 +4,7 @@ import math
 from statistics import fmean, median
 
 from lengthwise.probes.estimate import FEWEST, Estimate
-from lengthwise.probes.perplexity import Bucket
+from lengthwise.probes.perplexity import Bucket, exponential
 from lengthwise.reports.probe.summary import Summary, trend
 from lengthwise.reports.text import counted, joined, percent, signed
 
@@ -27,9 +27,10 @@ def interval(slope: Estimate) -> str:
 
 def perplexity(bucket: Bucket) -> tuple[str, str]:
     """Of the tokens of a bucket, and its interval; a dash where that is unknown."""
-    value, low, high = (math.exp(nats) for nats in (bucket.loss.value, bucket.loss.low, bucket.loss.high))
-    form = ",.2f" if value < 1000 else ",.0f"
-    return f"{value:{form}}", f"[{low:{form}}, {high:{form}}]" if bucket.loss.bounded else "–"
+    value, low, high = (exponential(nats) for nats in (bucket.loss.value, bucket.loss.low, bucket.loss.high))
+    form = ",.2f" if value < 1000 else ",.0f" if value < 1e9 else ".2e"
+    said = [f"{number:{form}}" if math.isfinite(number) else "over 1e308" for number in (value, low, high)]
+    return said[0], f"[{said[1]}, {said[2]}]" if bucket.loss.bounded else "–"
 
 
 def _variance(summary: Summary) -> str:

@@ -1,0 +1,53 @@
+"""A comparison as people write it down: the settings of a run, beside the mechanisms, learning rates and seeds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lengthwise.configuration import Tree
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
+
+_COMPARED = {"mechanisms": ("model", "mechanism"), "learning_rates": ("train", "learning_rate")}
+"""What a comparison has several of, and where a run has its one."""
+
+
+def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:
+    """The comparison that ``tree`` describes.
+
+    Raises:
+        InputError: for the first thing that does not fit.
+    """
+    own = {key: tree[key] for key in (*_COMPARED, "seeds") if key in tree}
+    base = RunConfig.read({key: value for key, value in tree.items() if key not in own})
+    return ComparisonConfig.read({**own, "base": base.model_dump(mode="json")})
+
+
+def write_comparison(config: ComparisonConfig) -> Tree:
+    """What :func:`read_comparison` reads; where there is a single run, its settings, from which it can be run, too."""
+    own = config.model_dump(mode="json")
+    base: Tree = own.pop("base")
+    single = len(config.mechanisms) == len(config.learning_rates) == config.seeds == 1
+    for several, (section, key) in _COMPARED.items():
+        del base[section][key]
+        if single:
+            base[section][key] = own[several][0]
+    return base if single else {**own, **base}
+
+
+def compared(tree: Tree) -> Tree:
+    """The same settings, where those of a run, its mechanism and its learning rate, are all that are compared.
+
+    Raises:
+        InputError: where both the one and the several are given.
+    """
+    for several, (section, key) in _COMPARED.items():
+        inner = tree.get(section)
+        if isinstance(inner, dict) and key in inner:
+            if several in tree:
+                raise InputError(
+                    f"{section}.{key} is {inner[key]!r}, but {several} are given as well; a comparison takes all of "
+                    f"them from {several}: drop {section}.{key}."
+                )
+            rest = {name: value for name, value in inner.items() if name != key}
+            tree = {**tree, section: rest, several: [inner[key]]}
+    return tree

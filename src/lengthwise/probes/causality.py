@@ -1,0 +1,57 @@
+"""Whether a token sees those that follow it: tried by changing these, not believed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_SAME = 1e-3
+"""Relative difference up to which two computations of the same numbers count as the same."""
+
+
+def same(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:
+    """Whether two tensors differ by rounding alone."""
+    one, other = one.float(), other.float()
+    return bool(((one - other).norm() <= _SAME * one.norm()).item())
+
+
+def token_axes(module: nn.Module) -> tuple[int, ...]:
+    """The axes of a module's arguments that may count tokens: torch's attention may want tokens before inputs."""
+    parts = module.modules()
+    return (1, 0) if any(isinstance(part, nn.MultiheadAttention) and not part.batch_first for part in parts) else (1,)
+
+
+def changed_behind(batch: Any, axis: int, row: int) -> Any:
+    """A call's arguments with other tokens behind ``row``; None where there are none behind it, or no others.
+
+    Every tensor is changed that is as large in its first two axes as the first one, save those that can only be masks.
+    """
+    arguments = (
+        batch if isinstance(batch, Mapping) else dict(enumerate(batch if isinstance(batch, tuple) else (batch,)))
+    )
+    shape = next(
+        (value.shape[:2] for value in arguments.values() if isinstance(value, Tensor) and value.ndim > 1), None
+    )
+    if shape is None or shape[axis] <= row + 1:
+        return None
+    changed = {
+        name: _changed(value, axis, row) if isinstance(value, Tensor) and value.shape[:2] == shape else value
+        for name, value in arguments.items()
+    }
+    if all(changed[name] is value or torch.equal(changed[name], value) for name, value in arguments.items()):
+        return None
+    if isinstance(batch, Mapping):
+        return changed
+    return tuple(changed.values()) if isinstance(batch, tuple) else changed[0]
+
+
+def _changed(values: Tensor, axis: int, row: int) -> Tensor:
+    """The largest number in place of each behind the row, the smallest in place of the largest: both are allowed."""
+    if values.dtype == torch.bool or not values.isfinite().all():
+        return values
+    values = values.detach().clone()
+    behind = values.narrow(axis, row + 1, values.shape[axis] - row - 1)
+    behind.copy_(torch.where(behind == values.max(), values.min(), values.max()))
+    return values

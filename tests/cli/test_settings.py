@@ -1,0 +1,150 @@
+"""What is given is used or refused, whichever way it is given, and what is written can be given again."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lengthwise import recipes
+from lengthwise.cli import options
+from lengthwise.configuration import to_toml
+from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.settings import write_comparison
+
+Call = Callable[..., Any]
+TASK = '''
+from lengthwise.tasks.flip_flop import FlipFlop
+
+class Mine(FlipFlop):
+    """Nothing new."""
+
+class Less:
+    unit = "tokens"
+
+class Alone(FlipFlop):
+    splits = ("train",)
+'''
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_what_a_recipe_resolves_to_is_a_file_that_resolves_to_it(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    run = options.resolve(name, None, ["seed=4", "train.steps=77"])
+    file.write_text(to_toml(run.model_dump(mode="json")), encoding="utf-8")
+    assert options.resolve(name, file, None) == options.resolve(run.task, file, None) == run
+    asked = {"mechanisms": ["softmax", "top-1"], "seeds": 3, "steps": 55}
+    comparison = options.resolve_comparison(name, None, ["seed=4"], **asked)
+    file.write_text(to_toml(write_comparison(comparison)), encoding="utf-8")
+    assert options.resolve_comparison(name, file, None) == comparison
+    assert comparison.learning_rates == recipes.find(name).learning_rates
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_list_shows_what_a_recipe_resolves_to(name: str, lengthwise: Call) -> None:
+    answer = lengthwise("list", "--settings", name)
+    assert RunConfig.read(tomllib.loads(answer.out)) == options.resolve(name, None, None)
+    assert f"learning_rates = {list(recipes.find(name).learning_rates)}" in answer.out
+
+
+def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
+    lines = [line.split() for line in lengthwise("list", "--settings").out.splitlines()]
+    defaults = [line[line.index("model.mechanism") + 2] for line in lines if "model.mechanism" in line]
+    assert defaults == ["threshold-relative", "softmax"]
+    assert [line for line in lines if "mechanisms" in line]
+    assert [line for line in lines if "seeds" in line]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["flip-flop"], "list flip-flop shows nothing by itself"),
+        (["--markdown"], "--markdown is for --mechanisms"),
+        (["--mechanisms", "--settings"], "one of --mechanisms and --settings"),
+        (["--settings", "flipflop"], "did you mean 'flip-flop'"),
+    ],
+)
+def test_list_ignores_nothing(lengthwise: Call, arguments: list[str], fragment: str) -> None:
+    answer = lengthwise("list", *arguments)
+    assert answer.code == 2
+    assert fragment in answer.error
+
+
+def _compared(file: Path | None = None, *settings: str, **given: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    config = options.resolve_comparison("flip-flop", file, list(settings), **given)
+    return config.mechanisms, config.learning_rates
+
+
+def test_a_comparison_takes_one_rate_and_one_mechanism_where_a_run_has_them(tmp_path: Path) -> None:
+    two = ["softmax", "softmax+rope"]
+    assert _compared(None, "train.learning_rate=0.1", mechanisms=two) == (tuple(two), (0.1,))
+    assert _compared(None, "model.mechanism=top-1") == (("top-1",), recipes.find("flip-flop").learning_rates)
+    file = tmp_path / "run.toml"
+    file.write_text('[train]\nlearning_rate = 0.2\n[model]\nmechanism = "softmax+alibi"\n')
+    assert _compared(file) == (("softmax+alibi",), (0.2,))
+    assert _compared(file, mechanisms=two, learning_rates=[0.3]) == (tuple(two), (0.3,))
+    assert _compared(file, "train.learning_rate=0.4") == (("softmax+alibi",), (0.4,))
+
+
+def test_a_file_may_hold_what_is_compared_and_options_count_more(tmp_path: Path) -> None:
+    file = tmp_path / "compare.toml"
+    file.write_text('mechanisms = ["softmax", "top-1"]\nlearning_rates = [0.2, 0.3]\nseeds = 4\n[train]\nsteps = 9\n')
+    config = options.resolve_comparison("flip-flop", file, None)
+    assert (config.mechanisms, config.learning_rates, config.seeds) == (("softmax", "top-1"), (0.2, 0.3), 4)
+    assert config.base.train.steps == 9
+    config = options.resolve_comparison("flip-flop", file, None, mechanisms=["softmax"], learning_rates=[0.5], seeds=2)
+    assert (config.mechanisms, config.learning_rates, config.seeds) == (("softmax",), (0.5,), 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fragment"),
+    [
+        (["model.mechanism=top-1"], r"drop model\.mechanism"),
+        (["learning_rates=[0.1]", "train.learning_rate=0.2"], r"drop train\.learning_rate"),
+        (["task=addition"], "for the task 'addition', but TASK is 'flip-flop'"),
+        (["learning_rates=[inf]"], r"learning_rates\.0 cannot be inf"),
+        (["seeds=0"], "seeds cannot be 0"),
+        (["seedz=2"], "did you mean 'seed'"),
+    ],
+)
+def test_a_comparison_refuses_what_contradicts_itself(settings: list[str], fragment: str) -> None:
+    with pytest.raises(InputError, match=fragment):
+        options.resolve_comparison("flip-flop", None, settings, mechanisms=["softmax"])
+
+
+def test_the_seed_of_a_file_is_used(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("seed = 5\n")
+    out = tmp_path / "run"
+    assert lengthwise("run", "flip-flop", *tiny, "--config", tmp_path / "run.toml", "--out", out).code == 0
+    assert json.loads((out / "config.json").read_text())["config"]["seed"] == 5
+
+
+def test_a_task_of_ones_own_is_named_as_any(
+    lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks_of_mine.py").write_text(TASK)
+    answer = lengthwise("run", "tasks_of_mine:Mine", "-a", "softmax", *tiny)
+    assert answer.code == 0, answer.error
+    answer = lengthwise("compare", "tasks_of_mine:Mine", "-a", "softmax", *tiny)
+    assert answer.code == 0, answer.error
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert names == ["compare-tasks_of_mine.Mine", "tasks_of_mine.Mine-softmax-seed-0"]
+    held = json.loads((tmp_path / "runs" / names[0] / "comparison.json").read_text())["config"]
+    assert held["base"]["task"] == "tasks_of_mine:Mine"
+    assert "tasks_of_mine:Mine" in lengthwise("list", "--settings", "tasks_of_mine:Mine").out
+    for name, fragment in {
+        "tasks_of_mine:Less": "is no task: it has no",
+        "tasks_of_mine:Alone": "a task has two at least",
+        "tasks_of_mine:Missing": "has nothing called 'Missing'",
+        "math:pi": "is no task",
+        "no_such_module:Mine": "no module 'no_such_module'",
+        "../tasks_of_mine:Mine": "is no module and class",
+        "tasks_of_mine:": "is no module and class",
+    }.items():
+        answer = lengthwise("run", name, *tiny)
+        assert answer.code == 2
+        assert fragment in answer.error

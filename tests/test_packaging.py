@@ -1,0 +1,61 @@
+"""What the package says it needs is what its source imports."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MODULES = {"vl_convert_python": "vl_convert"}
+"""Modules that are not called as their distribution is."""
+RIVALS = {"fla", "click"}
+"""A rival that benchmarks take where it happens to be, and what typer is made of."""
+
+
+def modules(requirements: list[str]) -> set[str]:
+    names = {re.match(r"[\w-]+", requirement)[0].replace("-", "_").lower() for requirement in requirements}
+    return {MODULES.get(name, name) for name in names} - {"lengthwise"}
+
+
+BASE = modules(PROJECT["dependencies"])
+OPTIONAL = PROJECT["optional-dependencies"]
+EXTRAS = modules([*OPTIONAL["experiments"], *OPTIONAL["huggingface"], *OPTIONAL["triton"]])
+
+
+def test_every_import_is_declared() -> None:
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(str(node.module).partition(".")[0])
+    assert imported - set(sys.stdlib_module_names) - {"lengthwise"} - RIVALS <= BASE | EXTRAS
+    assert imported >= BASE
+
+
+@pytest.mark.parametrize(
+    "verb", [["--help"], ["list"], ["list", "--settings"], ["bench", "--lengths", "64", "--rounds", "1"]], ids=" ".join
+)
+def test_the_command_line_works_without_extras(verb: list[str]) -> None:
+    """As in an environment that has nothing but what the dependencies bring."""
+    blocked = "".join(f"sys.modules[{name!r}] = None; " for name in sorted(EXTRAS))
+    code = f"import sys; {blocked}sys.argv = {['lengthwise', *verb]}; from lengthwise.cli import main; main()"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_an_older_python_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """The Makefile asks the Python it is given before pip can."""
+    old = tmp_path / "python3.10"
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n')
+    old.chmod(0o755)
+    answer = subprocess.run(["make", "-C", ROOT, "python", f"PYTHON={old}"], capture_output=True, text=True)
+    assert answer.returncode
+    assert "needs Python 3.11 or newer" in answer.stderr
+    assert "Traceback" not in answer.stderr
