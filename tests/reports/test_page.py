@@ -91,11 +91,13 @@ def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
     for name in FIGURES:
         svg = (folder / f"{name}.svg").read_text()
         assert svg.startswith("<svg")
+        assert svg.count("role-legend-label") == (len(experiment.config.mechanisms) if name != "paired" else 0)
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         specification = json.loads((folder / f"{name}.vl.json").read_text())
         assert "vega-lite" in specification["$schema"]
         rows = _numbers(folder / f"{name}.csv")
         assert len(rows) == len(specification["datasets"]["rows"]) > 0
+        assert "role-legend" not in report.read_text(encoding="utf-8")  # where the page has its own
         for mechanism in {row["mechanism"] for row in rows}:
             assert re.search(rf"<(text|tspan)[^>]*>{re.escape(mechanism)}<", svg)  # in its legend or over its panel
 

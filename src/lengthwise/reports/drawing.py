@@ -80,8 +80,18 @@ def _draw(chart: Any, rows: Rows, path: Path) -> Markup:
     }
     for ending, content in made.items():
         files.write(path.with_name(f"{path.name}.{ending}"), content)
-    bare = chart | {"config": STYLE | {"background": "transparent", "legend": {"disable": True}}}
+    bare = _without_legends(chart) | {"datasets": chart["datasets"]}
+    bare |= {"config": STYLE | {"background": "transparent", "legend": {"disable": True}}}
     return Markup(vl_convert.vegalite_to_svg(bare, vl_version=version))
+
+
+def _without_legends(part: Any) -> Any:
+    """A specification without what it says of legends, which would count for more than the style does."""
+    if isinstance(part, list):
+        return [_without_legends(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: _without_legends(item) for name, item in part.items() if name not in ("legend", "datasets")}
 
 
 def _table(rows: Rows) -> str:
