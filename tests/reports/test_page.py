@@ -40,8 +40,16 @@ def test_lies_in_the_folder_and_is_small(experiment, report):
 
 def test_loads_nothing(report):
     page = report.read_text()
-    assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
+    assert not re.search(r"""(?:src|href(?!="#)|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
     assert "default-src 'none'" in page
+
+
+def test_contents_lead_to_every_heading(report):
+    page = report.read_text(encoding="utf-8")
+    links = dict(re.findall(r'<li><a href="#([^"]+)">(.*?)</a></li>', page))
+    assert links["exact-match"] == "Exact match"
+    assert links == dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page))
+    assert len(links) == page.count("<h2") == 8
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "token_accuracy"])
@@ -145,7 +153,7 @@ def test_escapes_what_it_shows(alone):
 
 
 def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
-    said = _text(sets_report).split("How to repeat it")[0]
+    said = _text(sets_report).rsplit("How to repeat it", 1)[0]
     assert "Training: 5 to 16 items per set" in said
     assert "Accuracy The share of sets answered rightly." in said
     assert "Mean cross-entropy of the answers" in said
