@@ -54,7 +54,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _damage(path: Path, content: str) -> None:
-    first, *others = path.read_text(encoding="utf-8").splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+    first, *others = (
+        path.read_text(encoding="utf-8").splitlines() if path.suffix == ".jsonl" else [path.read_text(encoding="utf-8")]
+    )
     if content.startswith("a "):
         tree = json.loads(first)
         key = next(iter(tree))

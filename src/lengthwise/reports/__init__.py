@@ -13,9 +13,10 @@ __all__ = ["overview", "rulings", "seeds_needed", "verdicts", "write_report"]
 
 
 def write_report(experiment: Experiment) -> Path:
-    """Write ``report.html`` and ``figures/*.png`` into the experiment's folder; returns the page's path.
+    """Write ``report.html`` and the folder ``figures`` into the experiment's folder; returns the page's path.
 
-    The page needs no network and no other file. An experiment that has failed runs, or no results yet, has a page that
+    The page needs no network and no other file. Each figure is there as SVG, PDF, PNG, Vega-Lite specification
+    (``.vl.json``) and CSV. An experiment that has failed runs, or no results yet, has a page that
     says so; a figure that would be empty is left out.
     """
     from lengthwise.reports.page import write
