@@ -159,7 +159,13 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert answer.code == 0, answer.error
     assert "items" in answer.out
     assert "tokens" not in answer.out
-    for said in ("Wrong by dispersion and by ordering", "less that of softmax", "more seeds are needed"):
+    assert answer.out.index("this comparison has 2") < answer.out.index("done")  # before anything is trained
+    for said in (
+        "Wrong by dispersion and by ordering",
+        "of softmax less that of the others",
+        "more seeds are needed",
+        "nothing of training anew",
+    ):
         assert said in answer.out
     result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text(encoding="utf-8"))
     assert [point["causes"]["dispersion"] for point in result["evaluation"]] == [0, 0]

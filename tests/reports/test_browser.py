@@ -1,5 +1,6 @@
 """The page as a browser without network shows it."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -27,9 +28,9 @@ def browse(tmp_path):
     if program is None:
         pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
 
-    def open_page(path):
+    def open_page(path, *more):
         picture = tmp_path / "page.png"
-        options = [*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}"]
+        options = [*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}", *more]
         done = subprocess.run(
             [program, *options, path.as_uri()], capture_output=True, encoding="utf-8", timeout=60, check=True
         )
@@ -50,6 +51,51 @@ def test_draws_the_figures_and_says_what_the_pointer_meets(experiment, report, b
     tip = document.split('id="tip"')[1].split("</div>")[0]
     assert "threshold-relative, validation\n128 tokens, its training length\n100.0 %" in tip
     assert len(picture) > 50_000  # an empty page is far less
+
+
+SORT = """<script>
+const table = document.querySelector("table:has(thead)");
+const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
+const said = [names().join()];
+for (const column of [6, 6, 6, 0]) {
+  const button = table.tHead.rows[0].cells[column].querySelector("button");
+  button.focus();
+  if (document.activeElement === button) button.click();
+  said.push([table.tHead.rows[0].cells[column].ariaSort, ...names()].join());
+}
+document.body.dataset.said = said.join(" | ");
+</script>"""
+MEASURE = """<script>
+const texts = [...document.querySelectorAll("caption > span, figcaption")];
+const ends = texts.map(text => text.getBoundingClientRect().right);
+document.body.dataset.widest = Math.max(...ends) <= document.documentElement.clientWidth;
+</script>"""
+
+
+def test_tables_sort_within_their_sections_and_by_keyboard(report, browse, tmp_path):
+    page = tmp_path / "sorted.html"
+    page.write_text(report.read_text(encoding="utf-8").replace("</body>", f"{SORT}</body>"), encoding="utf-8")
+    document, _ = browse(page)
+    ours, rope, alibi = "threshold-relative", "softmax+rope", "softmax+alibi+layer-norm"
+
+    def sections(*names):
+        return ",".join(name for section in ("Validation", "Dense", "Sparse") for name in (section, *names))
+
+    said = re.search('data-said="([^"]*)"', document)[1].split(" | ")
+    assert said == [
+        sections(ours, rope, alibi),
+        f"descending,{sections(ours, alibi, rope)}",
+        f"ascending,{sections(rope, alibi, ours)}",
+        f",{sections(ours, rope, alibi)}",
+        f"ascending,{sections(alibi, rope, ours)}",
+    ]
+
+
+def test_captions_fit_a_phone(sets_report, browse, tmp_path):
+    page = tmp_path / "measured.html"
+    page.write_text(sets_report.read_text(encoding="utf-8").replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
+    document, _ = browse(page, "--window-size=380,900")
+    assert 'data-widest="true"' in document
 
 
 def test_draws_a_single_run(alone, browse):

@@ -1,10 +1,13 @@
 """The page as text: what stands in it, and that nothing of it comes from elsewhere or is taken for markup."""
 
+import csv
 import html
+import json
 import re
 import struct
 import tomllib
 from dataclasses import replace
+from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +28,11 @@ def _text(path):
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
+def _numbers(path):
+    with path.open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
 def test_lies_in_the_folder_and_is_small(experiment, report):
     assert report == experiment.folder / "report.html"
     assert report.stat().st_size < 3_000_000
@@ -32,8 +40,16 @@ def test_lies_in_the_folder_and_is_small(experiment, report):
 
 def test_loads_nothing(report):
     page = report.read_text(encoding="utf-8")
-    assert not re.search(r"""(?:src|href|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
+    assert not re.search(r"""(?:src|href(?!="#)|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
     assert "default-src 'none'" in page
+
+
+def test_contents_lead_to_every_heading(report):
+    page = report.read_text(encoding="utf-8")
+    links = dict(re.findall(r'<li><a href="#([^"]+)">(.*?)</a></li>', page))
+    assert links["exact-match"] == "Exact match"
+    assert links == dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page))
+    assert len(links) == page.count("<h2") == 8
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "token_accuracy"])
@@ -68,13 +84,56 @@ def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
 
 
 def test_figures_are_png_at_twice_the_size(experiment, report):
-    assert {path.stem for path in (experiment.folder / "figures").iterdir()} == FIGURES
     for name in FIGURES:
         png = (experiment.folder / "figures" / f"{name}.png").read_bytes()
         width, _ = struct.unpack(">II", png[16:24])
         assert png.startswith(b"\x89PNG\r\n\x1a\n")
         assert png.endswith(b"IEND\xaeB`\x82")
         assert width > 1700
+
+
+def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
+    folder = experiment.folder / "figures"
+    endings = ("svg", "pdf", "png", "vl.json", "csv")
+    assert {path.name for path in folder.iterdir()} == {f"{name}.{ending}" for name in FIGURES for ending in endings}
+    for name in FIGURES:
+        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        assert svg.startswith("<svg")
+        assert svg.count("role-legend-label") == (len(experiment.config.mechanisms) if name != "paired" else 0)
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        specification = json.loads((folder / f"{name}.vl.json").read_text(encoding="utf-8"))
+        assert "vega-lite" in specification["$schema"]
+        rows = _numbers(folder / f"{name}.csv")
+        assert len(rows) == len(specification["datasets"]["rows"]) > 0
+        assert "role-legend" not in report.read_text(encoding="utf-8")  # where the page has its own
+        for mechanism in {row["mechanism"] for row in rows}:
+            assert re.search(rf"<(text|tspan)[^>]*>{re.escape(mechanism)}<", svg)  # in its legend or over its panel
+
+
+def test_tables_of_figures_are_the_numbers(experiment, report):
+    rows = _numbers(experiment.folder / "figures" / "exact_match.csv")
+    for name in experiment.config.mechanisms:
+        for point in experiment.finalists(name)[0].points:
+            wanted = {"mechanism": name, "split": point.split, "length": str(point.length)}
+            [row] = [row for row in rows if wanted.items() <= row.items()]
+            of = [
+                p
+                for run in experiment.finalists(name)
+                for p in run.points
+                if (p.split, p.length) == (point.split, point.length)
+            ]
+            assert float(row["mean"]) == pytest.approx(fmean(p.exact_match for p in of))
+            low, high = (fmean(p.exact_match_interval[end] for p in of) for end in (0, 1))
+            assert float(row["interval_low"]) == pytest.approx(low)
+            assert float(row["interval_high"]) == pytest.approx(high)
+
+
+def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment, report):
+    assert (
+        "Bands: lowest to highest seed. Vertical bars: 95 % Wilson interval over sequences, of several seeds the mean "
+        "of their ends." in _text(report)
+    )
+    assert "lowest–highest of 2 seeds] [94.3–100.0; 95 % interval over sequences]" in report.read_text(encoding="utf-8")
 
 
 def test_escapes_what_it_shows(alone):
@@ -96,7 +155,7 @@ def test_escapes_what_it_shows(alone):
 
 
 def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
-    said = _text(sets_report).split("How to repeat it")[0]
+    said = _text(sets_report).rsplit("How to repeat it", 1)[0]
     assert "Training: 5 to 16 items per set" in said
     assert "Accuracy The share of sets answered rightly." in said
     assert "Mean cross-entropy of the answers" in said
@@ -106,7 +165,7 @@ def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
         r">[^<]*\b(tokens?|sequences?)\b",
         "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(encoding="utf-8"), re.S)),
     )
-    figures = {path.stem for path in (sets.folder / "figures").iterdir()}
+    figures = {path.stem for path in (sets.folder / "figures").glob("*.pdf")}
     assert figures == {"exact_match", "paired", "causes", "attention", "training_loss"}
 
 
@@ -123,7 +182,7 @@ def test_tables_of_sets_hold_the_numbers(sets, sets_report):
 
 def test_folders_without_measurements_have_no_section_for_them(experiment, report):
     text = _text(report)
-    assert "Against threshold-relative" in text
+    assert "threshold-relative against the others" in text
     assert "Two causes of error" not in text
     assert "Attention at every length" not in text
 
@@ -164,7 +223,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many):
         for point in next(run.points for run in many.runs if run.mechanism == name):
             assert f"{name}, {split}" in heat
             assert percent(point.exact_match).removesuffix(".0") in heat
-    assert "paired" not in {path.stem for path in (many.folder / "figures").iterdir()}
+    assert not (many.folder / "figures" / "paired.png").exists()
     assert page.index("threshold-relative</th>") < page.index("softmax+nope</th>") < page.index("softmax+rope</th>")
 
 
@@ -180,7 +239,7 @@ def test_a_comparison_under_way_is_a_page(make_sets):
     """No seed has its last points, so that there are lengths without a difference."""
     experiment = make_sets(seeds=2)
     runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
-    assert "Against softmax" in _text(write_report(replace(experiment, runs=runs)))
+    assert "softmax against the others" in _text(write_report(replace(experiment, runs=runs)))
 
 
 def test_no_results_are_said(unfinished):

@@ -1,10 +1,18 @@
-"""From charts to pictures, in the report's style."""
+"""From charts to files, in the report's style."""
 
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import altair as alt
 import vl_convert
+from markupsafe import Markup
 
+from lengthwise import files
+from lengthwise.reports.figures.parts import Rows
 from lengthwise.reports.palette import INK, LINE, PAPER, SOFT
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
@@ -39,17 +47,58 @@ TITLE = {"anchor": "start", "frame": "group", "color": INK.light, "fontSize": 14
 STYLE = {"font": FONT, "padding": 4, "view": {"stroke": None}, "axis": AXIS, "legend": LEGEND, "title": TITLE}
 
 
-def draw(chart: Any, rows: list[dict[str, Any]]) -> tuple[str, bytes]:
-    """A chart of the data called ``rows``, as an SVG element and as PNG.
+FOR_THE_EYE = {"said", "place", "rank", "shade", "shown", "bottom", "top"}
+"""Fields of rows that only say where and how a mark is drawn."""
 
-    The SVG has no background and no legend, both of which the page has, and its texts are escaped. The PNG is on white,
-    at two pixels per pixel. Chart and data come separately, since Altair copies the data it knows again and again.
+
+def draw(charts: Mapping[str, tuple[Any, Rows]], folder: Path) -> dict[str, Markup]:
+    """Draw charts of the data called ``rows`` into files in a folder; returns their SVG elements for a page, by name.
+
+    Of each chart with any rows: ``NAME.svg``, ``NAME.pdf`` and ``NAME.png`` (two pixels per pixel), on white and with a
+    legend; ``NAME.vl.json``, its Vega-Lite specification with the data; ``NAME.csv``, the numbers alone. The SVG
+    element has no background and no legend, both of which the page has; its texts are escaped.
+
+    Raises:
+        RunError: if a file cannot be written.
     """
+    return {name: _draw(chart, rows, folder / name) for name, (chart, rows) in charts.items() if rows}
+
+
+def _draw(chart: Any, rows: Rows, path: Path) -> Markup:
+    """Chart and data come separately, since Altair copies the data it knows again and again."""
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     chart = chart.to_dict()
     chart["datasets"] = chart.get("datasets", {}) | {"rows": rows}
-    bare = chart | {"config": STYLE | {"background": "transparent", "legend": {"disable": True}}}
-    svg: str = vl_convert.vegalite_to_svg(bare, vl_version=version)
     whole = chart | {"config": STYLE | {"background": PAPER.light}}
-    png: bytes = vl_convert.vegalite_to_png(whole, vl_version=version, scale=2)
-    return svg, png
+    svg: str = vl_convert.vegalite_to_svg(whole, vl_version=version)
+    made: dict[str, str | bytes] = {
+        "svg": svg,
+        "pdf": vl_convert.svg_to_pdf(svg),
+        "png": vl_convert.svg_to_png(svg, scale=2),
+        "vl.json": json.dumps(whole, indent=1) + "\n",
+        "csv": _table(rows),
+    }
+    for ending, content in made.items():
+        files.write(path.with_name(f"{path.name}.{ending}"), content)
+    bare = _without_legends(chart) | {"datasets": chart["datasets"]}
+    bare |= {"config": STYLE | {"background": "transparent", "legend": {"disable": True}}}
+    return Markup(vl_convert.vegalite_to_svg(bare, vl_version=version))
+
+
+def _without_legends(part: Any) -> Any:
+    """A specification without what it says of legends, which would count for more than the style does."""
+    if isinstance(part, list):
+        return [_without_legends(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: _without_legends(item) for name, item in part.items() if name not in ("legend", "datasets")}
+
+
+def _table(rows: Rows) -> str:
+    """The rows as CSV, without what is there for the eye alone."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in FOR_THE_EYE]
+    text = io.StringIO()
+    table = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-from markupsafe import Markup
-
 from lengthwise import files
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import claims, drawing, figures, palette, sentences, text
@@ -31,7 +29,7 @@ FILTERS: dict[str, Callable[..., object]] = {
 
 
 def write(experiment: Experiment) -> Path:
-    """Write the page and its figures as PNG; returns the page's path."""
+    """Write the page and its figures; returns the page's path."""
     known = _known(experiment)
     nouns = known["words"]
     main = f"{nouns.measure} (% of {nouns.example}s)"
@@ -50,11 +48,8 @@ def write(experiment: Experiment) -> Path:
     ):
         if of and not (known["many"] and name == "paired"):  # which would be hundreds of panels
             charts[name] = figure(experiment, of)
-    pictures = {name: drawing.draw(chart, rows) for name, (chart, rows) in charts.items() if rows}
-    for name, (_, png) in pictures.items():
-        files.write(experiment.folder / "figures" / f"{name}.png", png)
+    known["figures"] = drawing.draw(charts, experiment.folder / "figures")
     path = experiment.folder / "report.html"
-    known["figures"] = {name: Markup(svg) for name, (svg, _) in pictures.items()}
     files.write(path, render("report.html", known, filters=FILTERS, colours=_colours(experiment)))
     return path
 

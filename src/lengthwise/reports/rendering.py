@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lengthwise.reports import palette
+from lengthwise.reports.contents import anchored, contents
 from lengthwise.reports.palette import Colour
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,7 +34,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= filters
+    templates.filters |= {"contents": contents, "anchored": anchored, **filters}
     return templates.get_template(template).render(
         known,
         written=datetime.now(UTC),
@@ -53,6 +54,5 @@ def _sheet(colours: Mapping[str, Colour]) -> Markup:
         for kind in ("fill", "stroke")
     )
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return Markup(
-        f":root {{ {light}}}\n{style}\n@media (prefers-color-scheme: dark) {{\n:root {{ {dark}}}\n{turned}}}\n"
-    )
+    dark = f"@media screen and (prefers-color-scheme: dark) {{\n:root {{ {dark}}}\n{turned}}}\n"
+    return Markup(f":root {{ {light}}}\n{style}\n{dark}")

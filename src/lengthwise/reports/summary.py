@@ -31,6 +31,8 @@ class Cell:
     low: float
     high: float
     """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples."""
+    interval: Interval
+    """The 95 % interval over examples: of several seeds the means of its two ends."""
     loss: float
     """Mean cross-entropy of the scored predictions in nats, mean over seeds."""
 
@@ -123,7 +125,9 @@ def _cell(mechanism: str, points: list[Point], metric: Metric) -> Cell | None:
     if not points:
         return None
     first, shares = points[0], [getattr(p, metric) for p in points]
-    low, high = (min(shares), max(shares)) if len(points) > 1 else interval(first, metric)
+    lows, highs = zip(*(interval(p, metric) for p in points), strict=True)
+    within = (fmean(lows), fmean(highs))
+    low, high = (min(shares), max(shares)) if len(points) > 1 else within
     return Cell(
         mechanism=mechanism,
         split=first.split,
@@ -133,6 +137,7 @@ def _cell(mechanism: str, points: list[Point], metric: Metric) -> Cell | None:
         mean=fmean(shares),
         low=low,
         high=high,
+        interval=within,
         loss=fmean(p.loss for p in points),
     )
 

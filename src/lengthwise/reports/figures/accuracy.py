@@ -44,18 +44,21 @@ def _row(experiment: Experiment, cell: Cell, pixel: float) -> dict[str, Any]:
     apart = min(4, 16 / len(mechanisms))  # pixels between points of one length, which else would hide each other
     place = cell.length * pixel ** (apart * (mechanisms.index(cell.mechanism) - (len(mechanisms) - 1) / 2))
     shares = {"mean": cell.mean, "low": cell.low, "high": cell.high}
-    where = {"mechanism": cell.mechanism, "split": cell.split, "seeds": cell.seeds, "place": place}
+    shares |= {"interval_low": cell.interval[0], "interval_high": cell.interval[1]}
+    where = {"mechanism": cell.mechanism, "split": cell.split, "length": cell.length, "seeds": cell.seeds}
+    where |= {"sequences": cell.sequences, "place": place}
     return where | shares | {"said": said(experiment, cell)}
 
 
 def said(experiment: Experiment, cell: Cell) -> str:
     """What the pointer is shown at a point."""
-    of = f"lowest–highest of {counted(cell.seeds, 'seed')}" if cell.seeds > 1 else "95 % interval, 1 seed"
     unit, example = words(experiment)
+    within = f"{spread(*cell.interval)}; 95 % interval over {example}s"
+    seeds = f"{spread(cell.low, cell.high)}; lowest–highest of {cell.seeds} seeds] [" if cell.seeds > 1 else ""
     lines = (
         f"{cell.mechanism}, {cell.split}",
         f"{cell.length:,} {unit}, {times(cell.length, experiment.config.base.train.length)}",
-        f"{percent(cell.mean)} % [{spread(cell.low, cell.high)}; {of}]",
+        f"{percent(cell.mean)} % [{seeds}{within}]",
         f"{counted(cell.sequences, example)} per seed, loss {cell.loss:.3g} nats",
     )
     return " · ".join(lines)
@@ -69,13 +72,12 @@ def _panel(experiment: Experiment, split: str, name: str) -> Chart:
         alt.Y("mean:Q", scale=alt.Scale(domain=[0, 1]), axis=percents, title=name),
         colours(experiment),
     )
-    bounds = {"y": "low:Q", "y2": "high:Q"}
-    several, single = points.transform_filter("datum.seeds > 1"), points.transform_filter("datum.seeds == 1")
+    several = points.transform_filter("datum.seeds > 1")
     return alt.layer(
         *training_rule(experiment),
-        several.mark_area(opacity=0.16, aria=False).encode(**bounds),
-        single.mark_rule(strokeWidth=1.4, opacity=0.75, aria=False).encode(**bounds),
-        points.mark_line(strokeWidth=2, aria=False).encode(dashes(experiment).legend(None)),
+        several.mark_area(opacity=0.16, aria=False).encode(y="low:Q", y2="high:Q"),
+        points.mark_rule(strokeWidth=1.4, opacity=0.75, aria=False).encode(y="interval_low:Q", y2="interval_high:Q"),
+        points.mark_line(strokeWidth=2, aria=False).encode(dashes(experiment)),
         points.mark_point(filled=True, size=50, opacity=1, aria=False).encode(shapes(experiment)),
         points.mark_circle(size=320, opacity=0).encode(description="said:N"),  # for the pointer
     )

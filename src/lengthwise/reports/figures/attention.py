@@ -49,9 +49,11 @@ def _row(trace: Trace, unit: str) -> dict[str, object]:
     )
     return {
         "mechanism": trace.mechanism,
+        "split": trace.split,
         "layer": trace.layer,
         "statistic": trace.statistic.name,
         "length": trace.length,
+        "seeds": trace.seeds,
         "mean": trace.mean,
         "low": trace.low,
         "high": trace.high,
@@ -75,7 +77,7 @@ def _panel(experiment: Experiment, statistic: Statistic, layer: int, traces: lis
     return alt.layer(
         *training_rule(experiment),
         chart.mark_area(opacity=0.16, aria=False).encode(y="low:Q", y2="high:Q"),
-        chart.mark_line(strokeWidth=1.8, aria=False).encode(dashes(experiment).legend(None)),
+        chart.mark_line(strokeWidth=1.8, aria=False).encode(dashes(experiment)),
         chart.mark_point(filled=True, size=28, opacity=1, aria=False).encode(shapes(experiment)),
         chart.mark_circle(size=240, opacity=0).encode(description="said:N"),  # for the pointer
     )

@@ -40,7 +40,9 @@ def _rows(share: Shares, size: str, where: dict[str, object]) -> Rows:
     said += [f"{name} {percent(part)} %" for name, part in zip(NAMES.values(), parts, strict=True)]
     said += [f"heaviest key right {percent(share.right_key)} %"]
     return [
-        where | {"part": name, "low": sum(parts[:i]), "high": sum(parts[: i + 1]), "said": " · ".join(said)}
+        where
+        | {"part": name, "share": parts[i], "bottom": sum(parts[:i]), "top": sum(parts[: i + 1])}
+        | {"said": " · ".join(said)}
         for i, name in enumerate(NAMES.values())
     ]
 
@@ -52,14 +54,15 @@ def _panel(experiment: Experiment, split: str, mechanism: str, first: bool, seve
     lengths = alt.Axis(
         labelExpr="format(datum.value, ',d')", labelAngle=0, labelOverlap="greedy", labelSeparation=5, grid=False
     )
+    name = f"{nouns.example}s" if first else ""
     colour = alt.Scale(domain=[*NAMES.values()], range=[palette.CAUSES[part].light for part in NAMES])
     return (
         only(alt.Chart(title=heading), split=split, mechanism=mechanism)
         .mark_bar()
         .encode(
             alt.X("length:O", axis=lengths, scale=alt.Scale(paddingInner=0.15, paddingOuter=0.1), title=nouns.unit),
-            alt.Y("low:Q", scale=alt.Scale(domain=[0, 1]), axis=percents, title=f"{nouns.example}s" if first else ""),
-            alt.Y2("high:Q"),
+            alt.Y("bottom:Q", scale=alt.Scale(domain=[0, 1]), axis=percents, title=name),
+            alt.Y2("top:Q"),
             alt.Color("part:N", scale=colour),
             description="said:N",
         )

@@ -38,8 +38,13 @@ def heat(experiment: Experiment, grid: Grid, name: str) -> tuple[Chart, Rows]:
 def _row(experiment: Experiment, cell: Cell, order: list[str]) -> dict[str, Any]:
     shown = percent(cell.mean)
     return {
+        "mechanism": cell.mechanism,
         "split": cell.split,
         "length": cell.length,
+        "seeds": cell.seeds,
+        "mean": cell.mean,
+        "low": cell.low,
+        "high": cell.high,
         "rank": order.index(cell.mechanism),
         "shade": bisect_right(palette.STEPS, cell.mean),
         "shown": "100" if shown == "100.0" else "0" if shown == "0.0" else shown,

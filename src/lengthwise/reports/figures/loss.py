@@ -20,7 +20,8 @@ def training_loss(experiment: Experiment) -> tuple[Chart, Rows]:
     nats = alt.Axis(format="~g", values=log_ticks([row["loss"] for row in rows]))
     loss = alt.Y("loss:Q", scale=alt.Scale(type="log"), axis=nats, title="training loss (nats)")
     chart = alt.Chart(alt.NamedData("rows")).mark_line(strokeWidth=1.4, opacity=0.8)
-    chart = chart.encode(steps, loss, colours(experiment), dashes(experiment), detail="seed:N", description="said:N")
+    named = colours(experiment).legend(symbolSize=500)  # long enough for a dash to show
+    chart = chart.encode(steps, loss, named, dashes(experiment), detail="seed:N", description="said:N")
     return chart.properties(width=WIDTH - MARGIN, height=240), rows
 
 

@@ -83,7 +83,9 @@ def dashes(experiment: Experiment) -> Any:
 def shapes(experiment: Experiment) -> Any:
     """A shape for each mechanism's points."""
     names = experiment.config.mechanisms
-    return alt.Shape("mechanism:N", scale=alt.Scale(domain=names, range=[palette.shape(i) for i in _to(names)]))
+    bare = alt.Legend(symbolStrokeWidth=0)  # an outline would have the line's dash
+    scale = alt.Scale(domain=names, range=[palette.shape(i) for i in _to(names)])
+    return alt.Shape("mechanism:N", scale=scale, legend=bare)
 
 
 def _to(names: Sequence[str]) -> range:

@@ -16,16 +16,12 @@ __all__ = ["Summary", "table", "verdicts", "write"]
 
 
 def write(summary: Summary, config: dict[str, Any], environment: dict[str, str], folder: Path) -> Path:
-    """Write ``probe.json``, ``figures/*.png`` and ``report.html``; returns the page's path.
+    """Write ``probe.json``, the folder ``figures`` and ``report.html``; returns the page's path.
 
     The numbers come first, lest a figure that cannot be drawn should cost them.
     """
     tree = {"config": config, "environment": environment}
     files.write_json(folder / FILE, tree | as_json(summary.findings, summary.layers, summary.buckets))
-    charts = figures.charts(summary)
-    pictures = {name: drawing.draw(chart, rows) for name, (chart, rows) in charts.items() if rows}
-    for name, (_, png) in pictures.items():
-        files.write(folder / "figures" / f"{name}.png", png)
-    svgs = {name: svg for name, (svg, _) in pictures.items()}
-    files.write(folder / "report.html", page.render(summary, svgs, config, environment))
+    drawn = drawing.draw(figures.charts(summary), folder / "figures")
+    files.write(folder / "report.html", page.render(summary, drawn, config, environment))
     return folder / "report.html"

@@ -13,14 +13,14 @@ from lengthwise.reports.probe.summary import Summary, trend
 
 
 def render(
-    summary: Summary, figures: Mapping[str, str], config: Mapping[str, Any], environment: Mapping[str, str]
+    summary: Summary, figures: Mapping[str, Markup], config: Mapping[str, Any], environment: Mapping[str, str]
 ) -> str:
     """The page, with its figures as SVG elements."""
     known = {
         "summary": summary,
         "findings": summary.findings,
         "verdicts": verdicts(summary),
-        "figures": {name: Markup(svg) for name, svg in figures.items()},
+        "figures": figures,
         "settings": to_toml(config),
         "environment": environment,
         "counted": text.counted,
