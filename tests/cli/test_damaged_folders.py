@@ -131,6 +131,16 @@ def test_a_line_that_is_whole_is_never_dropped(whole: Path, tmp_path: Path) -> N
         RunFolder(tmp_path / "folder").read()
 
 
+def test_a_point_says_of_each_sequence_whether_it_is_right(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole / INSIDE, tmp_path / "folder")
+    points = tmp_path / "folder" / "evaluation.jsonl"
+    for right in ("f", "zz", "0000"):
+        line = json.loads(points.read_text(encoding="utf-8").splitlines()[0]) | {"right": right}
+        points.write_text(json.dumps(line) + "\n", encoding="utf-8")
+        with pytest.raises(LengthwiseError, match=f"right is '{right}' and no 2 hexadecimal digits. Delete it"):
+            RunFolder(tmp_path / "folder").read()
+
+
 def test_what_is_damaged_in_a_teacher_is_named(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "folder")
     taught = resolve("flip-flop", None, ["model.mechanism=softmax+calibrated"])

@@ -1,5 +1,6 @@
 """One point of a length sweep: a split, a length, and what the model got right there."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,11 @@ class Point:
     causes: Causes | None = None
     right: str | None = None
     """Which sequences are right, by :func:`packed`; None in folders from before it was kept."""
+
+    def __post_init__(self) -> None:
+        digits = 2 * -(-self.sequences // 8)
+        if self.right is not None and not re.fullmatch(f"[0-9a-f]{{{digits}}}", self.right):
+            raise ValueError(f"right is {self.right[:40]!r} and no {digits} hexadecimal digits")
 
     @property
     def outcomes(self) -> np.ndarray | None:
