@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -1,5 +1,6 @@
 """The house as a whole: what importing costs, what the README promises."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -16,8 +17,28 @@ HEAVY += ["torch._dynamo"]
 
 
 def python(code: str) -> None:
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
+
+
+def _text_by_locale(call: ast.Call) -> bool:
+    """Whether a call reads or writes text and leaves its encoding to the machine."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    given = {keyword.arg for keyword in call.keywords}
+    text = name in ("read_text", "write_text") or (name in ("run", "Popen", "check_output") and "text" in given)
+    return text and "encoding" not in given
+
+
+def test_every_text_names_its_encoding() -> None:
+    """Or it would be that of the machine's locale, which need not know the characters that are written here."""
+    bare = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("src", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _text_by_locale(node)
+    ]
+    assert not bare
 
 
 def test_public_names() -> None:
@@ -69,21 +90,23 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
     )
 
 
-@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+@pytest.mark.parametrize(
+    "snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+)
 def test_python_in_the_readme_runs(snippet: str) -> None:
     python(snippet)
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda script: script.stem)
 def test_a_benchmark_script_answers_for_help(script: Path) -> None:
-    result = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, script, "--help"], capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
     assert "usage" in result.stdout.lower()
 
 
 def test_commands_in_the_readme_exist() -> None:
-    text = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)", text)) <= targets
     verbs = set(re.findall(r"^\s*lengthwise ([a-z]+)", text, re.MULTILINE))
     assert verbs
@@ -93,14 +116,14 @@ def test_commands_in_the_readme_exist() -> None:
 def test_tables_of_the_documents_have_numbers() -> None:
     """A row of nothing but its name is a promise that looks like a result."""
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
             empty = line.startswith("|") and len(cells) > 1 and cells[0] and not any(cells[1:])
             assert not empty, f"{path.name}: {line}"
 
 
 def test_what_is_not_measured_is_said_wherever_it_is_linked() -> None:
-    page = (ROOT / "docs" / "benchmark-gpu.md").read_text()
+    page = (ROOT / "docs" / "benchmark-gpu.md").read_text(encoding="utf-8")
     if "Nothing has been measured on a GPU yet" in page:
         for path in [ROOT / "README.md", ROOT / "docs" / "benchmark.md"]:
-            assert "Nothing has been measured on a GPU yet" in " ".join(path.read_text().split())
+            assert "Nothing has been measured on a GPU yet" in " ".join(path.read_text(encoding="utf-8").split())

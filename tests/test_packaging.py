@@ -46,16 +46,18 @@ def test_the_command_line_works_without_extras(verb: list[str]) -> None:
     """As in an environment that has nothing but what the dependencies bring."""
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in sorted(EXTRAS))
     code = f"import sys; {blocked}sys.argv = {['lengthwise', *verb]}; from lengthwise.cli import main; main()"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert answer.returncode == 0, answer.stderr
 
 
 def test_an_older_python_is_told_in_a_sentence(tmp_path: Path) -> None:
     """The Makefile asks the Python it is given before pip can."""
     old = tmp_path / "python3.10"
-    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n')
+    old.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n', encoding="utf-8"
+    )
     old.chmod(0o755)
-    answer = subprocess.run(["make", "-C", ROOT, "python", f"PYTHON={old}"], capture_output=True, text=True)
+    answer = subprocess.run(["make", "-C", ROOT, "python", f"PYTHON={old}"], capture_output=True, encoding="utf-8")
     assert answer.returncode
     assert "needs Python 3.11 or newer" in answer.stderr
     assert "Traceback" not in answer.stderr

@@ -89,11 +89,11 @@ def test_one_sentence(
 @pytest.mark.parametrize("verb", ["run", "compare"])
 @pytest.mark.parametrize("out", ["file", "file/inside"])
 def test_a_file_is_no_folder(lengthwise: Call, tmp_path: Path, verb: str, out: str) -> None:
-    (tmp_path / "file").write_text("precious")
+    (tmp_path / "file").write_text("precious", encoding="utf-8")
     answer = lengthwise(verb, "flip-flop", "-a", "softmax", "--out", tmp_path / out)
     assert answer.code == 2
     assert "file is a file and no folder; choose another" in answer.error
-    assert (tmp_path / "file").read_text() == "precious"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_backend_that_cannot_run_here(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,19 +110,19 @@ def test_a_refused_comparison_can_be_corrected(lengthwise: Call, tmp_path: Path)
     assert lengthwise("compare", "argmax-retrieval", "-a", "softmax", *small).code == 0
     more = lengthwise("compare", "argmax-retrieval", "-a", "softmax", "-a", "top-1+rope", *small, "--resume")
     assert "A set has no order" in more.error
-    held = json.loads((tmp_path / "comparison.json").read_text())["config"]
+    held = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["config"]
     assert held["mechanisms"] == ["softmax"]
 
 
 def test_files_that_are_no_toml(lengthwise: Call, tmp_path: Path) -> None:
-    (tmp_path / "settings.toml").write_text("steps 600")
+    (tmp_path / "settings.toml").write_text("steps 600", encoding="utf-8")
     assert "is not TOML" in lengthwise("run", "flip-flop", "--config", tmp_path / "settings.toml").error
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     assert "is not TOML" in lengthwise("run", "flip-flop", "--config", tmp_path / "bytes.toml").error
 
 
 def test_a_folder_that_holds_something_else(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("precious")
+    (tmp_path / "thesis.tex").write_text("precious", encoding="utf-8")
     answer = lengthwise("run", "flip-flop", *tiny, "--out", tmp_path)
     assert answer.code != 0
     assert "is not empty and holds no config.json" in answer.error
@@ -158,7 +158,7 @@ def test_damaged_files(lengthwise: Call, tiny: list[str], tmp_path: Path) -> Non
     assert weights.read_bytes() == whole
 
     config = tmp_path / "config.json"
-    config.write_text(config.read_text()[:40])
+    config.write_text(config.read_text(encoding="utf-8")[:40], encoding="utf-8")
     answer = lengthwise(*command, "--resume")
     assert answer.code != 0
     assert "config.json is damaged" in answer.error
@@ -170,9 +170,16 @@ def test_a_metrics_file_cut_short_is_mended(lengthwise: Call, tiny: list[str], t
     for name in ("trained.json", "result.json"):
         (tmp_path / name).unlink()
     metrics = tmp_path / "metrics.jsonl"
-    metrics.write_text(metrics.read_text() + '{"step": 14, "lo')
+    metrics.write_text(metrics.read_text(encoding="utf-8") + '{"step": 14, "lo', encoding="utf-8")
     points = tmp_path / "evaluation.jsonl"
-    points.write_text(points.read_text()[:-10])
+    points.write_text(points.read_text(encoding="utf-8")[:-10], encoding="utf-8")
     assert lengthwise(*command, "--resume").code == 0
-    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [2, 4, 6, 8, 10, 12]
-    assert len([json.loads(line) for line in points.read_text().splitlines()]) == 6
+    assert [json.loads(line)["step"] for line in metrics.read_text(encoding="utf-8").splitlines()] == [
+        2,
+        4,
+        6,
+        8,
+        10,
+        12,
+    ]
+    assert len([json.loads(line) for line in points.read_text(encoding="utf-8").splitlines()]) == 6

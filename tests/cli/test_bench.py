@@ -40,7 +40,7 @@ def test_everyone_is_printed_and_written(lengthwise: Call, tmp_path: Path) -> No
     assert {SDPA, "blockwise", "reference"} <= set(here)
     rows = [line.split()[0] for line in answer.out.splitlines() if "×" in line and "MiB" in line]
     assert rows == here
-    written = json.loads((tmp_path / "bench.json").read_text())
+    written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
     assert written["environment"]["torch"] == torch.__version__
     assert written["environment"]["command"].startswith("lengthwise bench --lengths 64")
     assert written["environment"]["processor"]
@@ -79,7 +79,7 @@ def test_one_sentence(
     lengthwise: Call, arguments: list[str], fragment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("precious")
+    (tmp_path / "file").write_text("precious", encoding="utf-8")
     answer = lengthwise(*SMALL, *arguments)
     assert answer.code == 2
     assert fragment in answer.error
@@ -141,7 +141,7 @@ def test_a_backend_can_do_some_kinds_and_not_others(
     answer = lengthwise(*SMALL, "-c", "blockwise", "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error
     assert "blockwise is left out of decode: RuntimeError (out of resource: [registers])." in answer.out
-    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["64"]["blockwise"]
+    row = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]["64"]["blockwise"]
     assert list(row) == ["skips_keys", "forward", "forward+backward", "peak_bytes"]
 
 
@@ -159,7 +159,7 @@ def test_the_reference_has_a_limit(lengthwise: Call, tmp_path: Path) -> None:
     answer = lengthwise(*command, "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error
     assert "reference is left out beyond 32 tokens" in answer.out
-    written = json.loads((tmp_path / "bench.json").read_text())["lengths"]
+    written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]
     assert {length: list(row) for length, row in written.items()} == {"32": ["sdpa", "reference"], "64": ["sdpa"]}
 
 
@@ -193,7 +193,7 @@ def test_what_was_measured_is_kept(
     assert answer.code == code
     assert sentence in answer.error
     assert torch.get_num_threads() == threads
-    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["64"]["blockwise"]
+    row = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]["64"]["blockwise"]
     assert list(row) == ["skips_keys", "forward", "forward+backward", "peak_bytes"]
     assert "blockwise" in answer.out
     assert "–" in answer.out
@@ -264,7 +264,7 @@ def test_who_fails_at_a_length_is_left_out_from_there_on(
     assert f"blockwise is left out of forward+backward from 64 tokens on: {why}" in said
     assert tried.count((64, True)) == 1
     assert tried.count((128, True)) == 0
-    written = json.loads((tmp_path / "bench.json").read_text())["lengths"]
+    written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]
     measured = {length: sorted(set(row["blockwise"]) & set(kinds.KINDS)) for length, row in written.items()}
     assert measured == {"32": sorted(kinds.KINDS), "64": ["decode", "forward"], "128": ["decode", "forward"]}
     assert written["128"]["blockwise"]["peak_bytes"] is None
@@ -275,7 +275,7 @@ def test_memory_is_that_of_the_tensors(lengthwise: Call, tmp_path: Path) -> None
     command = ["bench", "--lengths", "512", "--rounds", "1", "--threads", "1", "-c", "reference"]
     answer = lengthwise(*command, "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error
-    row = json.loads((tmp_path / "bench.json").read_text())["lengths"]["512"]
+    row = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]["512"]
     query, scores = 4 * 512 * 64 * 4, 4 * 512 * 512 * 4  # bytes
     assert 3.5 * query < row[SDPA]["peak_bytes"] < 10 * query  # an output and three gradients
     assert 4 * scores < row["reference"]["peak_bytes"] < 20 * scores

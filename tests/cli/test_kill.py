@@ -68,7 +68,7 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
 
     full = tmp_path / "full"
-    answer = subprocess.run(command(tiny, full), preexec_fn=limit, capture_output=True, text=True)
+    answer = subprocess.run(command(tiny, full), preexec_fn=limit, capture_output=True, encoding="utf-8")
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
     assert "Cannot write the checkpoint" in answer.stderr

@@ -28,7 +28,7 @@ Call = Callable[..., Any]
 @pytest.fixture
 def file(tmp_path: Path, words: Callable[[int], str]) -> Path:
     path = tmp_path / "words.txt"
-    path.write_text(words(400))
+    path.write_text(words(400), encoding="utf-8")
     return path
 
 
@@ -39,7 +39,7 @@ def _command(model: Path, *options: object, out: Path) -> list[object]:
 def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
     answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 0, answer.error
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["config"]["lengths"] == [8, 16, 32]
     assert written["environment"]["transformers"]
     assert written["model"]["name"] == "tiny-llama"
@@ -64,8 +64,8 @@ def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
 
 def test_the_page(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
     lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
-    page = (tmp_path / "out" / "report.html").read_text()
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     loading = r"""(?:src|href(?!="#)|action)\s*=|url\(|@import|fetch\(|\bimport\b"""
     assert not re.search(loading, page)
     assert "default-src 'none'" in page
@@ -87,10 +87,10 @@ def test_a_masked_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
     answer = lengthwise(*_command(saved("bert"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 0, answer.error
     assert "Perplexity by position is unavailable: the model does not tell the next token" in answer.out
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["model"]["causal"] is False
     assert written["perplexity"] == []
-    assert "a pass for every length" in (tmp_path / "out" / "report.html").read_text()
+    assert "a pass for every length" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert not (tmp_path / "out" / "figures" / "perplexity.png").exists()
 
 
@@ -98,7 +98,7 @@ def test_random_tokens_and_one_length(lengthwise: Call, saved: Call, tmp_path: P
     command = ["probe", saved("gpt2"), "--tokens", "random", "--lengths", 16, "--windows", 3, "--out", tmp_path / "out"]
     answer = lengthwise(*command)
     assert answer.code == 0, answer.error
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["tokens"] == {"kind": "random tokens", "seed": 0}
     assert written["layers"][0]["slope"] == {"value": None, "low": None, "high": None}  # one point is no line
     assert not (tmp_path / "out" / "figures" / "slope.png").exists()
@@ -112,9 +112,11 @@ def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Pa
     answer = lengthwise(*command, "--beyond")
     assert answer.code == 0, answer.error
     assert "The model was made for 64 positions." in " ".join(answer.out.split())
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["tokens"]["text"].startswith("the documentation that comes with Python")
-    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text()
+    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_fewer_windows_than_asked_for_are_said(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
@@ -146,9 +148,9 @@ def test_what_was_measured_is_kept(
     if whole < 2:
         assert not (tmp_path / "out").exists()
         return
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert (written["windows"], written["windows_asked_for"]) == (whole, 5)
-    assert sentence in (tmp_path / "out" / "report.html").read_text()
+    assert sentence in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_another_probe_is_not_written_over(lengthwise: Call, saved: Call, file: 
     assert lengthwise(*command).code == 0  # the same probe may be taken again
 
     (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious", encoding="utf-8")
     answer = lengthwise(*_command(saved("gpt2"), "--text", file, out=tmp_path / "thesis"))
     assert "is not empty and holds no probe.json" in answer.error
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
@@ -199,7 +201,7 @@ def test_what_cannot_be_written_in_the_end_is_written_elsewhere(
     for path in (tmp_path / "out" / "figures").iterdir():
         path.unlink()
     (tmp_path / "out" / "figures").rmdir()
-    (tmp_path / "out" / "figures").write_text("no folder")
+    (tmp_path / "out" / "figures").write_text("no folder", encoding="utf-8")
     answer = lengthwise(*command)
     assert answer.code == 1
     assert "cannot be written to" in answer.error
@@ -222,7 +224,7 @@ def test_an_error_keeps_what_was_measured(
     answer = lengthwise(*_command(saved("llama"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 1
     assert "The numbers are not finite." in answer.error
-    written = json.loads((tmp_path / "out" / "probe.json").read_text())
+    written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["windows"] == 3
     assert "Failed after 3 of 5 windows: The numbers are not finite." in written["notes"]
 
@@ -241,10 +243,10 @@ def test_a_perplexity_larger_than_numbers_can_be(saved: Call, file: Path, tmp_pa
     Console(file=stream, width=100).print(table(summary))
     assert "over 1e308" in stream.getvalue()
     write(summary, config.model_dump(mode="json"), {"command": ""}, tmp_path / "out")
-    (bucket,) = json.loads((tmp_path / "out" / "probe.json").read_text())["perplexity"]
+    (bucket,) = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))["perplexity"]
     assert bucket["loss"]["value"] == 802
     assert bucket["perplexity"] is None
-    assert "over 1e308" in (tmp_path / "out" / "report.html").read_text()
+    assert "over 1e308" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +293,7 @@ def test_only_language_models_need_transformers() -> None:
         "layer = Attention(8, heads=2); outputs.insert(layer); "
         "print(len(variance(layer, [torch.randn(3, 8, 8)], lengths=[4, 8])))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 

@@ -46,9 +46,9 @@ def test_the_papers_setting_runs(lengthwise: Call, tmp_path: Path) -> None:
     small += ["--set", "evaluate.sequences=4", "--set", "train.device=cpu", "--set", "train.log_every=1"]
     answer = lengthwise("run", "flip-flop-paper", *small, "--out", tmp_path)
     assert answer.code == 0, answer.error
-    held = json.loads((tmp_path / "config.json").read_text())["config"]
+    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["config"]
     assert (held["task"], held["model"]["layers"], held["train"]["clip_norm"]) == ("flip-flop", 4, 0.0)
-    points = json.loads((tmp_path / "result.json").read_text())["evaluation"]
+    points = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["evaluation"]
     assert {(point["split"], point["length"], point["sequences"]) for point in points} == {
         (split, length, 4) for split in ("validation", "dense", "sparse") for length in (16, 32)
     }
@@ -60,7 +60,7 @@ def test_a_run_knows_the_size_of_every_test_set(lengthwise: Call, tmp_path: Path
     small += ["--set", "evaluate.sequences={validation = 16, dense = 2}", "--set", "evaluate.sequences.sparse=160"]
     answer = lengthwise("run", "flip-flop-paper", *small)
     assert answer.code == 0, answer.error
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["trained"]["validation"]["sequences"] == 16
     points = {(point["split"], point["length"]): point["sequences"] for point in result["evaluation"]}
     sizes = {"validation": (16, 16, 4), "dense": (2, 2, 2), "sparse": (160, 160, 4)}

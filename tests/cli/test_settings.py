@@ -83,7 +83,7 @@ def test_a_comparison_takes_one_rate_and_one_mechanism_where_a_run_has_them(tmp_
     assert _compared(None, "train.learning_rate=0.1", mechanisms=two) == (tuple(two), (0.1,))
     assert _compared(None, "model.mechanism=top-1") == (("top-1",), recipes.find("flip-flop").learning_rates)
     file = tmp_path / "run.toml"
-    file.write_text('[train]\nlearning_rate = 0.2\n[model]\nmechanism = "softmax+alibi"\n')
+    file.write_text('[train]\nlearning_rate = 0.2\n[model]\nmechanism = "softmax+alibi"\n', encoding="utf-8")
     assert _compared(file) == (("softmax+alibi",), (0.2,))
     assert _compared(file, mechanisms=two, learning_rates=[0.3]) == (tuple(two), (0.3,))
     assert _compared(file, "train.learning_rate=0.4") == (("softmax+alibi",), (0.4,))
@@ -91,7 +91,10 @@ def test_a_comparison_takes_one_rate_and_one_mechanism_where_a_run_has_them(tmp_
 
 def test_a_file_may_hold_what_is_compared_and_options_count_more(tmp_path: Path) -> None:
     file = tmp_path / "compare.toml"
-    file.write_text('mechanisms = ["softmax", "top-1"]\nlearning_rates = [0.2, 0.3]\nseeds = 4\n[train]\nsteps = 9\n')
+    file.write_text(
+        'mechanisms = ["softmax", "top-1"]\nlearning_rates = [0.2, 0.3]\nseeds = 4\n[train]\nsteps = 9\n',
+        encoding="utf-8",
+    )
     config = options.resolve_comparison("flip-flop", file, None)
     assert (config.mechanisms, config.learning_rates, config.seeds) == (("softmax", "top-1"), (0.2, 0.3), 4)
     assert config.base.train.steps == 9
@@ -116,24 +119,24 @@ def test_a_comparison_refuses_what_contradicts_itself(settings: list[str], fragm
 
 
 def test_the_seed_of_a_file_is_used(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text("seed = 5\n")
+    (tmp_path / "run.toml").write_text("seed = 5\n", encoding="utf-8")
     out = tmp_path / "run"
     assert lengthwise("run", "flip-flop", *tiny, "--config", tmp_path / "run.toml", "--out", out).code == 0
-    assert json.loads((out / "config.json").read_text())["config"]["seed"] == 5
+    assert json.loads((out / "config.json").read_text(encoding="utf-8"))["config"]["seed"] == 5
 
 
 def test_a_task_of_ones_own_is_named_as_any(
     lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tasks_of_mine.py").write_text(TASK)
+    (tmp_path / "tasks_of_mine.py").write_text(TASK, encoding="utf-8")
     answer = lengthwise("run", "tasks_of_mine:Mine", "-a", "softmax", *tiny)
     assert answer.code == 0, answer.error
     answer = lengthwise("compare", "tasks_of_mine:Mine", "-a", "softmax", *tiny)
     assert answer.code == 0, answer.error
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert names == ["compare-tasks_of_mine.Mine", "tasks_of_mine.Mine-softmax-seed-0"]
-    held = json.loads((tmp_path / "runs" / names[0] / "comparison.json").read_text())["config"]
+    held = json.loads((tmp_path / "runs" / names[0] / "comparison.json").read_text(encoding="utf-8"))["config"]
     assert held["base"]["task"] == "tasks_of_mine:Mine"
     assert "tasks_of_mine:Mine" in lengthwise("list", "--settings", "tasks_of_mine:Mine").out
     for name, fragment in {

@@ -37,7 +37,9 @@ SETTINGS: dict[str, Any] = {
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[str]"]:
     """Another process, which holds ``tmp_path / "run"``."""
     monkeypatch.setattr(lock, "PATIENCE", 0.1)
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, encoding="utf-8"
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     yield process
@@ -74,7 +76,7 @@ def test_an_error_releases_it(tmp_path: Path) -> None:
 
 
 def test_a_foreign_folder_is_left_as_it_is(lengthwise: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("precious")
+    (tmp_path / "thesis.tex").write_text("precious", encoding="utf-8")
     assert "is not empty" in lengthwise("compare", "flip-flop", "-a", "softmax", "--out", tmp_path).error
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -105,11 +107,11 @@ def test_what_was_written_twice_is_read_once(tmp_path: Path) -> None:
     intervals = {key: [0.1, 0.9] for key in ("exact_match_interval", "token_accuracy_interval")}
     point = {"split": "validation", "length": 8, "seconds": 1.0, **numbers, **intervals}
     points = [point, {**point, "length": 16}, {**point, "exact": 3}]
-    (tmp_path / "evaluation.jsonl").write_text("".join(json.dumps(each) + "\n" for each in points))
+    (tmp_path / "evaluation.jsonl").write_text("".join(json.dumps(each) + "\n" for each in points), encoding="utf-8")
     assert [(each.length, each.exact) for each in folder.points] == [(8, 3), (16, 1)]
     step = {"loss": 1.0, "learning_rate": 1e-3, "gradient_norm": 1.0, "tokens_per_second": 1.0}
     lines = [{"step": 2, **step}, {"step": 4, **step}, {"step": 2, **step, "loss": 0.5}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     assert [(line["step"], line["loss"]) for line in folder.metrics] == [(2, 0.5), (4, 1.0)]
 
 

@@ -23,12 +23,12 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
     assert answer.code == 0
     assert "softmax+rope" in answer.out
     assert "report.html" in answer.out
-    held = json.loads((tmp_path / "config.json").read_text())
+    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert held["config"]["seed"] == 3
     assert held["config"]["model"]["mechanism"] == "softmax+rope"
     assert held["environment"]["torch"] == torch.__version__
     assert held["environment"]["command"].startswith("lengthwise run flip-flop -a softmax+rope")
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     points = {(point["split"], point["length"]) for point in result["evaluation"]}
     assert points == {(split, length) for split in ("validation", "dense", "sparse") for length in (16, 32)}
     assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
@@ -37,10 +37,10 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
 def test_settings_come_from_recipe_file_options_and_set_in_that_order(
     lengthwise: Call, tiny: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "settings.toml").write_text("[train]\nlearning_rate = 0.5\nclip_norm = 3.0\nbatch_size = 2\n")
     file, out = tmp_path / "settings.toml", tmp_path / "run"
+    file.write_text("[train]\nlearning_rate = 0.5\nclip_norm = 3.0\nbatch_size = 2\n", encoding="utf-8")
     assert lengthwise("run", "flip-flop", *tiny, "--config", file, "--learning-rate", 0.25, "--out", out).code == 0
-    train = json.loads((out / "config.json").read_text())["config"]["train"]
+    train = json.loads((out / "config.json").read_text(encoding="utf-8"))["config"]["train"]
     assert (train["clip_norm"], train["learning_rate"], train["batch_size"]) == (3.0, 0.25, 4)
 
 
@@ -53,7 +53,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     for mechanism in ("threshold-relative", "softmax+alibi"):
         rates = {}
         for folder in (tmp_path / "runs" / mechanism).iterdir():
-            trained = json.loads((folder / "seed-0" / "trained.json").read_text())["validation"]
+            trained = json.loads((folder / "seed-0" / "trained.json").read_text(encoding="utf-8"))["validation"]
             rates[folder.name] = (-trained["exact_match"], trained["loss"])
         best = min(rates, key=rates.__getitem__)
         finished = {
@@ -91,7 +91,7 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
     assert "failed  softmax+rope" in answer.out
     assert "done  threshold-relative" in answer.out
     assert len(list(tmp_path.glob("runs/*/*/*/result.json"))) == 1
-    assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text()
+    assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
     for file in weights.parent.iterdir():
         file.unlink()
@@ -104,7 +104,7 @@ def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
     job = Job(tmp_path, evaluate=True)
     assert "SIGKILL; the system may have run out of memory" in _reason(job, -signal.SIGKILL)
     assert _reason(job, 3) == "The process ended with exit code 3 and said nothing."  # it had no log yet
-    (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n")
+    (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n", encoding="utf-8")
     assert _reason(job, 1) == "ValueError: what it was"
 
 
@@ -115,9 +115,10 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
         "from lengthwise.experiments.config import ComparisonConfig\n"
         "base = {'task': 'argmax-retrieval', 'train': {'steps': 1}, 'evaluate': {'lengths': [8]}}\n"
         "config = ComparisonConfig.read({'base': base, 'mechanisms': ['softmax'], 'learning_rates': [1e-3]})\n"
-        "compare(config, Path('out'), processes=1, resume=True, on_change=lambda queue: None)\n"
+        "compare(config, Path('out'), processes=1, resume=True, on_change=lambda queue: None)\n",
+        encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1  # the script's own
     assert "under if __name__ == '__main__':" in done.stderr.splitlines()[-1]
@@ -158,9 +159,15 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert answer.code == 0, answer.error
     assert "items" in answer.out
     assert "tokens" not in answer.out
-    for said in ("Wrong by dispersion and by ordering", "less that of softmax", "more seeds are needed"):
+    assert answer.out.index("this comparison has 2") < answer.out.index("done")  # before anything is trained
+    for said in (
+        "Wrong by dispersion and by ordering",
+        "of softmax less that of the others",
+        "more seeds are needed",
+        "nothing of training anew",
+    ):
         assert said in answer.out
-    result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text())
+    result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text(encoding="utf-8"))
     assert [point["causes"]["dispersion"] for point in result["evaluation"]] == [0, 0]
     assert all(len(point["layers"]) == 1 for point in result["evaluation"])
 
@@ -185,10 +192,10 @@ def test_a_folder_from_when_the_warm_up_was_a_number_of_steps_is_carried_on(
 ) -> None:
     command = ["run", "flip-flop", *tiny, "--set", "train.warmup=0.25", "--out", tmp_path]
     assert lengthwise(*command).code == 0
-    held = json.loads((tmp_path / "config.json").read_text())
+    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     del held["config"]["train"]["warmup"]
     held["config"]["train"]["warmup_steps"] = 3
-    (tmp_path / "config.json").write_text(json.dumps(held))
+    (tmp_path / "config.json").write_text(json.dumps(held), encoding="utf-8")
     weights = tmp_path / "checkpoint" / "step-00000012" / "model.safetensors"
     before = weights.read_bytes()
     for lost in ("trained.json", "evaluation.jsonl", "result.json"):

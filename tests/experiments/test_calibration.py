@@ -134,7 +134,7 @@ def test_in_a_comparison_nothing_is_trained_twice(tmp_path: Path) -> None:
     runs = tmp_path / "both/runs"
     teacher = runs / "softmax+calibrated/rate-0.001/seed-0/teacher"
     metrics = runs / "softmax+sinusoidal/rate-0.001/seed-0/metrics.jsonl"  # with its times, so it has been copied
-    assert (teacher / "metrics.jsonl").read_text() == metrics.read_text()
+    assert (teacher / "metrics.jsonl").read_text(encoding="utf-8") == metrics.read_text(encoding="utf-8")
     assert both["top-1+calibrated"] == both["softmax+calibrated"] != both["softmax+sinusoidal"]
     assert not (runs / "top-1+calibrated/rate-0.001/seed-0/teacher").exists()
     assert weights(tmp_path / "alone", "top-1+calibrated")["top-1+calibrated"] == both["top-1+calibrated"]

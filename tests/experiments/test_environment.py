@@ -37,13 +37,13 @@ def test_the_commit_is_that_of_our_own_source_tree(
 ) -> None:
     file = tmp_path / place / "environment.py"
     file.parent.mkdir(parents=True)
-    file.write_text("")
-    (tmp_path / "notes.txt").write_text("the user's own")
+    file.write_text("", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("the user's own", encoding="utf-8")
 
     def git(*arguments: str) -> str:
         name = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false")
         command = ["git", "-C", str(tmp_path), *name, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
 
     git("init", "-q")
     git("add", "notes.txt", *([str(file)] if tracked else []))

@@ -52,9 +52,9 @@ def test_inference_only_mechanisms_take_over_the_weights(tmp_path: Path) -> None
     trained = [RunFolder(tmp_path / f"runs/{name}/rate-0.001/seed-0").trained for name in ("softmax", "top-1")]
     assert all(trained)
     assert trained[0].seconds == pytest.approx(trained[1].seconds, abs=0.5)
-    assert (folder / "metrics.jsonl").read_text() == (
+    assert (folder / "metrics.jsonl").read_text(encoding="utf-8") == (
         tmp_path / "runs/softmax/rate-0.001/seed-0/metrics.jsonl"
-    ).read_text()
+    ).read_text(encoding="utf-8")
 
 
 def test_alone_they_train_to_the_same_weights(tmp_path: Path) -> None:
@@ -66,5 +66,7 @@ def test_positions_take_over_the_weights(tmp_path: Path) -> None:
     both = run(tmp_path / "both", "softmax+rope", "top-1+rope-interpolated", base=WITH_POSITIONS)
     assert both["softmax+rope"] == both["top-1+rope-interpolated"]
     first, second = (tmp_path / f"both/runs/{name}/rate-0.001/seed-0/metrics.jsonl" for name in both)
-    assert first.read_text() == second.read_text()  # with its times: it has not been trained again
+    assert first.read_text(encoding="utf-8") == second.read_text(
+        encoding="utf-8"
+    )  # with its times: it has not been trained again
     assert run(tmp_path / "alone", "softmax+yarn", base=WITH_POSITIONS)["softmax+yarn"] == both["softmax+rope"]

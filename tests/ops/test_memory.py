@@ -44,7 +44,7 @@ def train(backend, **sizes):
     """One step in a process of its own, which may take up to the limit beyond its inputs."""
     arguments = [str(number) for number in sizes.values()]
     return subprocess.run(
-        [sys.executable, "-c", CHILD, backend, *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", CHILD, backend, *arguments], capture_output=True, encoding="utf-8", timeout=120
     )
 
 

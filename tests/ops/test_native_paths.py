@@ -67,7 +67,7 @@ def child(path, code=CHILD):
         [sys.executable, "-c", code, fixtures],
         env=os.environ | {"LENGTHWISE_NATIVE": path},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
 

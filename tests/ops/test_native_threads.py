@@ -122,7 +122,7 @@ if __name__ == "__main__":
     not hasattr(os, "fork"), reason="this system has no fork"))])  # fmt: skip
 def test_child_processes(tmp_path, method):
     script = tmp_path / "processes.py"
-    script.write_text(PROCESSES)
-    child = subprocess.run([sys.executable, script, method], capture_output=True, text=True, timeout=60)
+    script.write_text(PROCESSES, encoding="utf-8")
+    child = subprocess.run([sys.executable, script, method], capture_output=True, encoding="utf-8", timeout=60)
     assert child.returncode == 0, child.stderr
     assert child.stdout == "the same bits\n"

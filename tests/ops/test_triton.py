@@ -420,7 +420,7 @@ def test_compiles_for_gpus_that_are_not_here(triton, capability, memory, dtype, 
     environment = os.environ | {"TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
     script = Path(__file__).with_name("compile_for_a_gpu.py")
     command = [sys.executable, script, str(capability), dtype, str(head_dim)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     kernels = json.loads(done.stdout)
     assert {kernel["name"] for kernel in kernels} == {

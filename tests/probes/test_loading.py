@@ -129,7 +129,7 @@ def test_encoders_inside_larger_models(tokenizer: Callable[[str], Any], tmp_path
     ],
 )
 def test_folders_in_one_sentence(tmp_path: Path, config: Any, sentence: str) -> None:
-    (tmp_path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    (tmp_path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         find(_config(tmp_path))
 
@@ -148,7 +148,7 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
         find(_config(tmp_path))
     with pytest.raises(InputError, match=r"There is no file .*missing\.gguf"):
         find(_config(tmp_path / "missing.gguf"))
-    (tmp_path / "no.gguf").write_text("no")
+    (tmp_path / "no.gguf").write_text("no", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot load .*no\.gguf: .*not a GGUF file"):
         find(_config(tmp_path / "no.gguf"))
     with pytest.raises(InputError, match="not among the models on this machine; --download looks on the hub"):

@@ -26,12 +26,12 @@ def _config(**changes: Any) -> ProbeConfig:
 @pytest.fixture
 def file(tmp_path: Path, words: Callable[[int], str]) -> Path:
     path = tmp_path / "words.txt"
-    path.write_text(words(100))
+    path.write_text(words(100), encoding="utf-8")
     return path
 
 
 def test_windows_of_text(tokenizer: Build, file: Path) -> None:
-    told = tokenizer("llama")(file.read_text(), add_special_tokens=False)["input_ids"]
+    told = tokenizer("llama")(file.read_text(encoding="utf-8"), add_special_tokens=False)["input_ids"]
     windows = draw(_config(text=file), tokenizer("llama"), 65, longest=21, causal=True)
     assert windows.tokens.shape == (4, 21)
     assert set(windows.tokens[:, 0].tolist()) == {1}  # <s>
@@ -56,7 +56,7 @@ def test_a_short_text_gives_fewer_windows_or_none(tokenizer: Build, file: Path) 
     assert len(draw(_config(text=file), tokenizer("llama"), 65, longest=41, causal=True)) == 2
     with pytest.raises(InputError, match=r"words\.txt has 100 tokens, and two windows, .* need 102"):
         draw(_config(text=file), tokenizer("llama"), 65, longest=52, causal=True)
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"words\.txt has 0 tokens"):
         draw(_config(text=file), tokenizer("llama"), 65, longest=4, causal=True)
     with pytest.raises(InputError, match="no room between the tokenizer's own"):

@@ -32,7 +32,7 @@ def browse(tmp_path):
         picture = tmp_path / "page.png"
         options = [*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}", *more]
         done = subprocess.run(
-            [program, *options, path.as_uri()], capture_output=True, text=True, timeout=60, check=True
+            [program, *options, path.as_uri()], capture_output=True, encoding="utf-8", timeout=60, check=True
         )
         assert "CONSOLE" not in done.stderr, done.stderr
         return done.stdout, picture.read_bytes()
@@ -42,7 +42,7 @@ def browse(tmp_path):
 
 def test_draws_the_figures_and_says_what_the_pointer_meets(experiment, report, browse, tmp_path):
     page = tmp_path / "pointed.html"
-    page.write_text(report.read_text().replace("</body>", f"{POINT}</body>"))
+    page.write_text(report.read_text(encoding="utf-8").replace("</body>", f"{POINT}</body>"), encoding="utf-8")
     document, picture = browse(page)
     assert document.count("<figure") == document.count("</figure>") == 4
     assert document.count('class="marks"') == 4
@@ -108,7 +108,7 @@ def test_draws_what_sets_have(sets_report, browse):
     document, _ = browse(sets_report)
     assert document.count('class="marks"') == 5
     for said in (
-        "softmax+standardise against softmax, validation · 1,024 items, 10 pairs · −",
+        "softmax against softmax+standardise, validation · 1,024 items, 10 pairs · +",
         "softmax+rms-norm, validation · 16,384 items, 10 seeds · right ",
         "softmax, layer 1 · 64 items, validation · standard deviation of a component 0.2",
     ):

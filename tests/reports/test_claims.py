@@ -1,13 +1,15 @@
-"""What is claimed of each contestant against the mechanism named first, in numbers and in words."""
+"""What is claimed of the mechanism named first against each other one, in numbers and in words."""
 
 from dataclasses import replace
 from io import StringIO
 
 import pytest
+from numpy import arange
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from lengthwise.reports import overview, rulings
+from lengthwise.evaluation.point import packed
+from lengthwise.reports import overview, rulings, seeds_needed
 from lengthwise.reports.claims import RULE, claims
 from lengthwise.reports.text import points
 
@@ -27,10 +29,10 @@ def _ahead(experiment, mechanism, gains):
 
 def test_differences_are_those_of_the_paired_t_test(sets):
     claim = claims(sets)[1]
-    assert (claim.contestant, claim.baseline, claim.missing) == ("softmax+standardise", "softmax", ())
+    assert (claim.mine, claim.theirs, claim.missing) == ("softmax", "softmax+standardise", ())
     for place, difference in enumerate(claim.differences):
         ours, theirs = (
-            [run.points[place].exact_match for run in sets.finalists(name)] for name in (claim.contestant, "softmax")
+            [run.points[place].exact_match for run in sets.finalists(name)] for name in ("softmax", claim.theirs)
         )
         interval = ttest_rel(ours, theirs).confidence_interval()
         assert difference.pairs == 10
@@ -44,7 +46,7 @@ def test_a_seed_that_failed_drops_out_of_the_pairs(sets):
     left = [seed for seed in range(10) if seed != 3]
     ours, theirs = (
         {run.config.seed: run.points[-1].exact_match for run in sets.finalists(name) if run.points}
-        for name in (claim.contestant, "softmax")
+        for name in ("softmax", claim.theirs)
     )
     assert claim.differences[-1].mean == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
 
@@ -56,58 +58,142 @@ def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets):
     claim = claims(replace(experiment, runs=runs))[0]
     assert [difference.pairs for difference in claim.differences] == [10] * 5 + [9] * 3
     assert claim.missing == (4,)
-    assert "; 9 to 10 pairs. Seed 4 is left out where one" in rulings(replace(experiment, runs=runs))[0]
+    assert "; 9 pairs. At the other" in rulings(replace(experiment, runs=runs))[0]
+    assert "better at none. Seed 4 is left out where one of" in rulings(replace(experiment, runs=runs))[0]
 
 
 def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets):
-    holds, fails, undecided = rulings(sets)
-    claim = claims(sets)[0]
-    largest = max(claim.beyond, key=lambda difference: difference.mean)
-    assert holds == (
-        "softmax+layer-norm against softmax, beyond 16 items: holds. Better at 64 to 16,384 items "
-        f"({points(largest.mean)} points [{points(largest.interval[0])}, {points(largest.interval[1])}] at "
-        f"{largest.length:,}, corrected p 0.031), worse at none; 9 pairs. "
-        "Seed 3 is left out where one of the two has no result of it."
+    worse, better, undecided = claims(sets)
+    said = rulings(sets)
+    assert [claim.ruling for claim in claims(sets)] == ["fails", "undecided", "undecided"]
+    largest = min(worse.secondary, key=lambda difference: difference.mean)
+    assert said[0] == (
+        f"softmax against softmax+layer-norm, at 16,384 items: fails. {_numbers(worse.decisive)}, p 0.0039; 9 pairs. "
+        f"At the other lengths beyond 16: worse at 64 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p "
+        "0.023), better at none. Seed 3 is left out where one of the two has no result of it."
     )
-    assert fails.startswith(
-        "softmax+standardise against softmax, beyond 16 items: fails. Worse at 256 to 4,096 items (−"
+    largest = max(better.secondary, key=lambda difference: difference.mean)
+    assert said[1].startswith(
+        f"softmax against softmax+standardise, at 16,384 items: undecided. {_numbers(better.decisive)}"
     )
-    assert fails.endswith("corrected p 0.016), undecided at 64 and 16,384, better at none; 10 pairs.")
-    ends = [end for difference in claims(sets)[2].beyond for end in difference.interval]
-    assert undecided == (
-        "softmax+rms-norm against softmax, beyond 16 items: undecided. Better at none, worse at none: the intervals "
-        f"reach from {points(min(ends))} to {points(max(ends))} points; 10 pairs."
+    assert f"better at 256 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p 0.012)" in said[1]
+    ends = [end for difference in undecided.secondary for end in difference.interval]
+    assert said[2].endswith(
+        f"10 pairs. At the other lengths beyond 16: better at none, worse at none; the intervals reach from "
+        f"{points(min(ends))} to {points(max(ends))} points."
     )
 
 
-def test_better_here_and_worse_there_is_mixed(make_sets):
+def _numbers(difference):
+    low, high = map(points, difference.interval)
+    return f"{points(difference.mean)} points [{low}, {high}]"
+
+
+def test_the_longest_length_decides_and_the_others_are_said(make_sets):
     experiment = _ahead(make_sets(mechanisms=("softmax", "entmax")), "entmax", {64: 0.01, 512: 0.02, 16384: -0.05})
+    # By hand: ten pairs of one sign have 2 / 2^10 = 0.00195; of six secondary lengths, times 6, which is 0.0117.
     assert rulings(experiment) == [
-        "entmax against softmax, beyond 16 items: mixed. Better at 64 and 512 items (+2.0 points [+2.0, +2.0] at 512, "
-        "corrected p 0.016), worse at 16,384 items (−5.0 points [−5.0, −5.0], corrected p 0.016), undecided at 256 and "
-        "1,024 to 4,096; 10 pairs."
+        "softmax against entmax, at 16,384 items: holds. +5.0 points [+5.0, +5.0], p 0.002; 10 pairs. At the other "
+        "lengths beyond 16: worse at 64 and 512 (−2.0 points [−2.0, −2.0] at 512, corrected p 0.012), undecided at 256 "
+        "and 1,024 to 4,096, better at none."
     ]
 
 
 def test_the_claim_is_about_lengths_beyond_training_alone(make_sets):
-    experiment = _ahead(make_sets(mechanisms=("softmax", "entmax")), "entmax", {16: 0.02})
+    experiment = _ahead(make_sets(mechanisms=("softmax", "entmax"), seeds=6), "entmax", {16: -0.02})
     [claim] = claims(experiment)
     assert claim.differences[0].outcome == "better"
+    assert claim.differences[0].p == pytest.approx(2 / 2**6)  # in no family
     assert claim.ruling == "undecided"
 
 
 def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment, make_sets):
     assert rulings(experiment) == [
-        "softmax+rope against threshold-relative, beyond 128 tokens on validation, dense and sparse data: undecided. "
-        "1 pair cannot decide at 6 lengths; more seeds are needed, for 8 pairs at least. Seed 1 is left out where one "
-        "of the two has no result of it.",
-        "softmax+alibi+layer-norm against threshold-relative, beyond 128 tokens on validation, dense and sparse data: "
-        "undecided. 2 pairs cannot decide at 6 lengths; more seeds are needed, for 8 pairs at least.",
+        "threshold-relative against softmax+rope, at 4,096 tokens on validation, dense and sparse data: undecided. "
+        "1 pair at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least. Seed 1 is left out where "
+        "one of the two has no result of it.",
+        "threshold-relative against softmax+alibi+layer-norm, at 4,096 tokens on validation, dense and sparse data: "
+        "undecided. 2 pairs at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least.",
     ]
-    seven, nine = (make_sets(seeds=seeds) for seeds in (7, 9))
-    [said] = rulings(seven)  # however far apart they are
-    assert "7 pairs cannot decide at 8 lengths; more seeds are needed, for 9 pairs at least." in said
-    assert ": holds." in rulings(nine)[0]
+    [five], [six], [nine] = (rulings(make_sets(("softmax", "softmax+layer-norm"), seeds=seeds)) for seeds in (5, 6, 9))
+    assert "5 pairs at 16,384 items cannot decide; more seeds are needed, for 6 pairs at least." in five
+    assert "at 16,384 items: fails. −" in six
+    assert "At the other lengths beyond 16: undecided, for 6 pairs cannot decide; 8 are needed." in six
+    assert ": worse at 64 to 4,096 (" in nine
+
+
+def _right(experiment, length, right):
+    """The experiment, with a mechanism right at one length on all sequences from a number up to another."""
+
+    def known(run, point):
+        outcomes = arange(point.sequences)
+        first, last = right[run.mechanism]
+        return replace(point, right=packed((outcomes >= first) & (outcomes < last)))
+
+    runs = tuple(
+        replace(run, points=tuple(known(run, p) if p.length == length else p for p in run.points))
+        for run in experiment.runs
+    )
+    return replace(experiment, runs=runs)
+
+
+def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets):
+    names = ("softmax", "entmax", "top-1")
+    right = {"softmax": (0, 20), "entmax": (7, 21), "top-1": (2, 21)}
+    one = _right(make_sets(names, seeds=1), 16384, right)
+    assert rulings(one)[1:] == [
+        # By hand: 7 heads and 1 tail of a fair coin have 2 * (1 + 8) / 2^8 = 0.0703; 2 and 1 have 1.
+        "softmax and entmax: these two trained models are not shown to differ on these sets at 16,384 items: softmax "
+        "alone is right on 7 and entmax alone on 1 of 1,000 (exact p 0.07). It says nothing of training anew.",
+        "softmax and top-1: these two trained models are not shown to differ on these sets at 16,384 items: softmax "
+        "alone is right on 2 and top-1 alone on 1 of 1,000 (exact p 1). It says nothing of training anew.",
+    ]
+    right["entmax"] = (10, 21)
+    two = _right(make_sets(names[:2], seeds=2), 16384, right)
+    assert [(pair.seed, pair.mine, pair.theirs) for pair in claims(two)[0].trained] == [(0, 10, 1), (1, 10, 1)]
+    assert rulings(two)[1:] == [
+        # 10 and 1: 2 * (1 + 11) / 2^11 = 0.0117, times two pairs.
+        "softmax and entmax: the trained models of 2 of 2 seeds differ on these sets at 16,384 items: of seed 0, "
+        "softmax alone is right on 10 and entmax alone on 1 of 1,000 (exact p 0.023); of seed 1, softmax alone is "
+        "right on 10 and entmax alone on 1 of 1,000 (exact p 0.023); p corrected over the seeds. It says "
+        "nothing of training anew."
+    ]
+    assert claims(two)[0].ruling == "undecided"  # whatever the trained models are like
+    assert len(rulings(_right(make_sets(names[:2], seeds=6), 16384, right))) == 1  # the seeds can decide
+
+
+def test_trained_models_of_many_mechanisms_are_said_together(many):
+    """By hand: 12 sequences of one model alone have 2 / 2^12, which times all pairs stays below 0.05."""
+    names = many.config.mechanisms
+    right = dict.fromkeys(names, (0, 32)) | {names[0]: (0, 20), names[1]: (0, 8), names[2]: (0, 19)}
+    said = rulings(_right(many, 4096, right))[-1]
+    assert said.startswith(
+        f"{names[0]} on sparse data, as trained here, on these sequences at 4,096 tokens: right more often than "
+        f"{names[1]}; not shown to differ from {names[2]}; right less often than {names[3]}, "
+    )
+    assert said.endswith(f"p corrected over all {len(names) - 1}. It says nothing of training anew.")
+
+
+def test_what_seeds_can_decide_is_known_before_training(make_sets, experiment, alone):
+    one, six, eight = (seeds_needed(make_sets(seeds=seeds).config) for seeds in (1, 6, 8))
+    # By hand: 2 / 2^6 is the first below 0.05, and 6 * 2 / 2^8 the first with six secondary lengths.
+    assert one == (
+        "Whether softmax, trained anew, is right more often than another mechanism takes at least 6 seeds to decide at "
+        "16,384 items, the longest length, and at least 8 at 6 shorter lengths beyond 16; this comparison has 1, so "
+        "that it can only tell its trained models apart."
+    )
+    assert six == one.replace(
+        "has 1, so that it can only tell its trained models apart", "has 6, enough at the longest alone"
+    )
+    assert eight.endswith("this comparison has 8, which is enough.")
+    assert seeds_needed(alone.config) is None
+    base = experiment.config.base
+    near, next_to = (
+        experiment.config.model_copy(update={"base": base.vary(evaluate={"lengths": lengths})})
+        for lengths in ((64, 128), (128, 256))
+    )
+    assert seeds_needed(near) is None  # nothing beyond the training length
+    assert "at 256 tokens, the longest length; this comparison has 2" in seeds_needed(next_to)
 
 
 def test_nothing_to_compare_is_nothing_said(alone, unfinished):
@@ -119,10 +205,10 @@ def test_terminal_shows_every_difference_and_the_rule(sets):
     console.print(overview(sets))
     shown = console.file.getvalue()
     assert RULE in " ".join(shown.split())
-    table = shown.split("Accuracy less that of softmax")[1]
+    table = shown.split("Accuracy of softmax less that of the others")[1]
     marks = {"better": "▲", "worse": "▼", "undecided": ""}
     for claim in claims(sets):
-        row = next(line for line in table.splitlines() if line.startswith(claim.contestant))
+        row = next(line for line in table.splitlines() if line.startswith(claim.theirs))
         assert row.split()[1:] == [points(d.mean) + marks[d.outcome] for d in claim.differences]
     for sentence in rulings(sets):
         assert sentence in " ".join(shown.split())

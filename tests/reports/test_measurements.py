@@ -66,13 +66,15 @@ def test_a_deviation_of_a_single_set_is_left_out(make_sets):
         t.length for t in traces(experiment) if t.statistic.name.startswith("standard") and t.mechanism == "softmax"
     ]
     assert lengths == [16, 64, 256, 512, 1024, 2048]
-    assert "nan" not in write_report(experiment).read_text().split("All numbers")[-1].split("</table>")[0]
+    assert (
+        "nan" not in write_report(experiment).read_text(encoding="utf-8").split("All numbers")[-1].split("</table>")[0]
+    )
 
 
 def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets):
     experiment = _with(make_sets(seeds=1), lambda point: _respread(point, deviation=float("nan")))
     assert slopes(experiment) == {}
-    page = write_report(experiment).read_text()
+    page = write_report(experiment).read_text(encoding="utf-8")
     assert "Standard deviation of a component" not in page
     assert "How fast" not in page
     assert "Largest weight" in page

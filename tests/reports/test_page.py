@@ -15,6 +15,7 @@ import pytest
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
+from lengthwise.reports.claims import claims
 from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
@@ -24,7 +25,7 @@ ATTACK = '<script>alert("1")</script>'
 
 def _text(path):
     """The page without its markup, style, script and pictures."""
-    page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(), flags=re.DOTALL)
+    page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
@@ -39,7 +40,7 @@ def test_lies_in_the_folder_and_is_small(experiment, report):
 
 
 def test_loads_nothing(report):
-    page = report.read_text()
+    page = report.read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href(?!="#)|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
     assert "default-src 'none'" in page
 
@@ -97,17 +98,18 @@ def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
     endings = ("svg", "pdf", "png", "vl.json", "csv")
     assert {path.name for path in folder.iterdir()} == {f"{name}.{ending}" for name in FIGURES for ending in endings}
     for name in FIGURES:
-        svg = (folder / f"{name}.svg").read_text()
+        svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
         assert svg.startswith("<svg")
         assert svg.count("role-legend-label") == (len(experiment.config.mechanisms) if name != "paired" else 0)
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
-        specification = json.loads((folder / f"{name}.vl.json").read_text())
+        specification = json.loads((folder / f"{name}.vl.json").read_text(encoding="utf-8"))
         assert "vega-lite" in specification["$schema"]
         rows = _numbers(folder / f"{name}.csv")
         assert len(rows) == len(specification["datasets"]["rows"]) > 0
         assert "role-legend" not in report.read_text(encoding="utf-8")  # where the page has its own
         for mechanism in {row["mechanism"] for row in rows}:
-            assert re.search(rf"<(text|tspan)[^>]*>{re.escape(mechanism)}<", svg)  # in its legend or over its panel
+            shown = rf"<(text|tspan)[^>]*>(against )?{re.escape(mechanism)}<"  # in its legend or over its panel
+            assert re.search(shown, svg)
 
 
 def test_tables_of_figures_are_the_numbers(experiment, report):
@@ -133,7 +135,7 @@ def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment, repor
         "Bands: lowest to highest seed. Vertical bars: 95 % Wilson interval over sequences, of several seeds the mean "
         "of their ends." in _text(report)
     )
-    assert "lowest–highest of 2 seeds] [94.3–100.0; 95 % interval over sequences]" in report.read_text()
+    assert "lowest–highest of 2 seeds] [94.3–100.0; 95 % interval over sequences]" in report.read_text(encoding="utf-8")
 
 
 def test_escapes_what_it_shows(alone):
@@ -147,9 +149,20 @@ def test_escapes_what_it_shows(alone):
     config = ComparisonConfig.model_construct(**dict(alone.config) | {"mechanisms": (ATTACK,)})
     failed = replace(run, failure=ATTACK, trained=None, points=())
     chosen = {ATTACK: alone.runs[0].learning_rate}
-    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text()
+    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text(
+        encoding="utf-8"
+    )
     assert page.count("<script>") == 1  # its own
     assert page.count("&lt;script&gt;") > 10
+
+
+def test_claims_that_are_not_decided_fold_away(sets, sets_report):
+    page = sets_report.read_text(encoding="utf-8")
+    folded = re.search(r"<details>\s*<summary>(\d+) undecided claims?</summary>(.*?)</details>", page, re.S)
+    rulings = [claim.ruling for claim in claims(sets)]
+    assert int(folded[1]) == folded[2].count('<td class="undecided">undecided</td>') == rulings.count("undecided") > 0
+    assert '<td class="undecided">undecided</td>' not in page.replace(folded[0], "")
+    assert page.replace(folded[0], "").count('<td class="chosen">') >= len(rulings) - int(folded[1]) > 0
 
 
 def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
@@ -160,7 +173,8 @@ def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
     assert "items per second" in said
     assert not re.search("(?i)tokens?|sequences?|exact match", said)
     assert not re.search(
-        r">[^<]*\b(tokens?|sequences?)\b", "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(), re.S))
+        r">[^<]*\b(tokens?|sequences?)\b",
+        "".join(re.findall(r"<svg\b.*?</svg>", sets_report.read_text(encoding="utf-8"), re.S)),
     )
     figures = {path.stem for path in (sets.folder / "figures").glob("*.pdf")}
     assert figures == {"exact_match", "paired", "causes", "attention", "training_loss"}
@@ -179,7 +193,7 @@ def test_tables_of_sets_hold_the_numbers(sets, sets_report):
 
 def test_folders_without_measurements_have_no_section_for_them(experiment, report):
     text = _text(report)
-    assert "Against threshold-relative" in text
+    assert "threshold-relative against the others" in text
     assert "Two causes of error" not in text
     assert "Attention at every length" not in text
 
@@ -195,7 +209,7 @@ def test_escapes_names_in_every_section(make_sets):
     config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})
     chosen = {names[name]: rate for name, rate in experiment.chosen.items()}
     runs = tuple(map(renamed, experiment.runs))
-    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text()
+    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text(encoding="utf-8")
     assert "Two causes of error" in page
     assert page.count("<script>") == 1  # its own
 
@@ -207,7 +221,7 @@ def test_one_run_is_a_page(alone):
 
 
 def test_many_mechanisms_are_shades_with_the_best_first(many):
-    page = write_report(many).read_text()
+    page = write_report(many).read_text(encoding="utf-8")
     name = "softmax+p-rope"  # of those that are alike the last
     heat, *_ = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
     assert "<polyline" not in heat
@@ -225,7 +239,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many):
 
 
 def test_the_shades_have_counterparts_in_the_dark(many):
-    page = write_report(many).read_text()
+    page = write_report(many).read_text(encoding="utf-8")
     used = set(re.findall(r'<path aria-label[^>]* fill="(#\w+)"', page))
     assert len(used) > 4
     for colour in used:
@@ -236,7 +250,7 @@ def test_a_comparison_under_way_is_a_page(make_sets):
     """No seed has its last points, so that there are lengths without a difference."""
     experiment = make_sets(seeds=2)
     runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
-    assert "Against softmax" in _text(write_report(replace(experiment, runs=runs)))
+    assert "softmax against the others" in _text(write_report(replace(experiment, runs=runs)))
 
 
 def test_no_results_are_said(unfinished):

@@ -121,4 +121,7 @@ def test_table_without_results(unfinished):
 
 def test_drawing_is_imported_late():
     code = "import sys, lengthwise.reports; print({'altair', 'vl_convert', 'jinja2'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
+        == "set()\n"
+    )

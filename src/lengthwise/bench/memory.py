@@ -31,7 +31,7 @@ def peak_bytes(config: BenchConfig, contestant: str, length: int) -> int:
     # Without the threshold glibc keeps some of the tensors that are freed, and hands them out again unseen.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-P", "-m", __name__, contestant, str(length), config.model_dump_json()]
-    child = subprocess.run(command, env=environment, capture_output=True, text=True)
+    child = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     if child.returncode:
         last = child.stderr.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
         raise RunError(f"The memory of {contestant} at {length:,} tokens is unknown: its process failed ({last[0]}).")

@@ -19,7 +19,12 @@ def compare(
     task: options.Task,
     mechanisms: Annotated[
         list[str] | None,
-        typer.Option("--mechanism", "-a", help="A contestant; repeat for each.", show_default=False),
+        typer.Option(
+            "--mechanism",
+            "-a",
+            help="A contestant; repeat for each. The first is held against each other one.",
+            show_default=False,
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Seeds per mechanism. Default: 1.", min=1, show_default=False)
@@ -62,9 +67,11 @@ def compare(
         seeds=seeds,
     )
     from lengthwise.experiments.comparison import compare
-    from lengthwise.reports import overview, write_report
+    from lengthwise.reports import overview, seeds_needed, write_report
 
     folder = out or options.folder(f"compare-{task}")
+    if needed := seeds_needed(config):
+        console.print(needed)
     try:
         with ComparisonProgress(config) as progress:
             experiment = compare(

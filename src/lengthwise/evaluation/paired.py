@@ -3,7 +3,7 @@
 The seeds are what varies: an interval or a p-value speaks of training anew, on the evaluation examples there are.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log2
 from statistics import fmean
@@ -14,9 +14,8 @@ import numpy as np
 from lengthwise.evaluation.statistics import Interval, mean_interval
 
 Outcome = Literal["better", "worse", "undecided"]
-Ruling = Literal["holds", "fails", "mixed", "undecided"]
 LEVEL = 0.05
-"""Of a whole family of tests: the chance of any false *better* or *worse* among the lengths where nothing differs."""
+"""Of a family of tests: the chance of any false *better* or *worse* among the lengths where nothing differs."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Difference:
     interval: Interval | None
     """95 % Student interval of the mean; None of one pair, which says nothing of the spread."""
     p: float
-    """Of :func:`sign_flip_test`, corrected over the lengths."""
+    """Of :func:`sign_flip_test`; at a secondary length, corrected over those."""
 
     @property
     def outcome(self) -> Outcome:
-        """*better* or *worse* where the interval excludes 0 and the corrected p is below 0.05, else *undecided*."""
+        """*better* or *worse* where the interval excludes 0 and p is below 0.05, else *undecided*."""
         if self.interval is not None and self.p < LEVEL:
             if self.interval[0] > 0:
                 return "better"
@@ -42,17 +41,21 @@ class Difference:
         return "undecided"
 
 
-def paired_differences(shares: Mapping[int, Sequence[float]]) -> tuple[Difference, ...]:
+def paired_differences(shares: Mapping[int, Sequence[float]], *, training: int, primary: int) -> tuple[Difference, ...]:
     """What the differences of shares at each length, one per pair, come to; shortest first.
 
-    The p-values are corrected over the lengths given, each with at least one pair. Differences that are all the same
-    have an interval of no width, so that there the test alone decides, which counts pairs.
+    The test at the ``primary`` length stands by itself, uncorrected. Those at the other lengths beyond ``training`` are
+    secondary: one family, corrected after Holm, so that a further length does not cost the primary one its power. The
+    training length, and what is shorter, belongs to no claim about longer examples and to no family.
+
+    Each length given has at least one pair. Differences that are all the same have an interval of no width, so that
+    there the test alone decides, which counts pairs.
     """
-    lengths = sorted(shares)
-    corrected = holm([sign_flip_test(shares[length]) for length in lengths])
+    p = {length: sign_flip_test(of) for length, of in shares.items()}
+    secondary = [length for length in shares if length > training and length != primary]
+    p |= zip(secondary, holm([p[length] for length in secondary]), strict=True)
     return tuple(
-        Difference(length, len(shares[length]), fmean(shares[length]), _interval(shares[length]), p)
-        for length, p in zip(lengths, corrected, strict=True)
+        Difference(length, len(of), fmean(of), _interval(of), p[length]) for length, of in sorted(shares.items())
     )
 
 
@@ -97,15 +100,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def pairs_needed(tests: int) -> int:
     """The fewest pairs with which :func:`sign_flip_test`, corrected over so many ``tests``, can fall below 0.05."""
     return floor(log2(2 * tests / LEVEL)) + 1
-
-
-def rule(outcomes: Collection[Outcome]) -> Ruling:
-    """What the outcomes at several lengths say of the claim that an arm is better there.
-
-    It *holds* if the arm is better at one length at least and worse at none, *fails* if it is worse at one at least and
-    better at none, is *mixed* if it is better at some and worse at others, and *undecided* if it is neither anywhere.
-    """
-    better, worse = "better" in outcomes, "worse" in outcomes
-    if better and worse:
-        return "mixed"
-    return "holds" if better else "fails" if worse else "undecided"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.evaluation.statistics import Interval
 
@@ -53,3 +55,18 @@ class Point:
     layers: tuple[Layer, ...] = ()
     """First layer first."""
     causes: Causes | None = None
+    right: str | None = None
+    """Which sequences are right, by :func:`packed`; None in folders from before it was kept."""
+
+    @property
+    def outcomes(self) -> np.ndarray | None:
+        """Whether each sequence is right, (sequences,) of bool, in the order that they have for every model."""
+        if self.right is None:
+            return None
+        held = np.frombuffer(bytes.fromhex(self.right), np.uint8)
+        return np.unpackbits(held, count=self.sequences).astype(bool)
+
+
+def packed(right: np.ndarray) -> str:
+    """Booleans, (sequences,), as hexadecimal digits: four sequences a digit, the first in its highest bit."""
+    return np.packbits(right).tobytes().hex()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.evaluation.point import Causes, Point
+from lengthwise.evaluation.point import Causes, Point, packed
 from lengthwise.evaluation.statistics import ratio_interval, wilson
 from lengthwise.evaluation.watch import Watch
 from lengthwise.tasks import Sets, Task
@@ -51,7 +51,8 @@ def evaluate_point(
             if isinstance(batch, Sets):
                 heaviest.append(watch.heaviest() == batch.holder)
     per_example, of = np.concatenate(correct), np.concatenate(scored)
-    exact = int((per_example == of).sum())
+    whole = per_example == of
+    exact = int(whole.sum())
     return Point(
         split=split,
         length=length,
@@ -67,6 +68,7 @@ def evaluate_point(
         seconds=time.perf_counter() - began,
         layers=watch.result(),
         causes=_causes(torch.cat(heaviest).cpu(), torch.from_numpy(per_example) == 1) if heaviest else None,
+        right=packed(whole),
     )
 
 

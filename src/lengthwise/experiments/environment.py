@@ -65,7 +65,7 @@ def _commit() -> str:
     git = ["git", "-C", str(here.parent)]
     try:
         tracked, commit, changed = (
-            subprocess.run([*git, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+            subprocess.run([*git, *arguments], capture_output=True, encoding="utf-8", check=True).stdout.strip()
             for arguments in (
                 ("ls-files", "--full-name", "--error-unmatch", here.name),
                 ("rev-parse", "--short=12", "HEAD"),

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.record import Experiment
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["overview", "rulings", "verdicts", "write_report"]
+__all__ = ["overview", "rulings", "seeds_needed", "verdicts", "write_report"]
 
 
 def write_report(experiment: Experiment) -> Path:
@@ -26,8 +27,8 @@ def write_report(experiment: Experiment) -> Path:
 def overview(experiment: Experiment) -> "Group":
     """All that the terminal shows of the page: the main accuracy by mechanism, split and length, in per cent.
 
-    Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far each is
-    ahead of the first, in points, with :func:`rulings`.
+    Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far the
+    first is ahead of each other one, in points, with :func:`rulings`.
     """
     from lengthwise.reports import terminal
 
@@ -42,8 +43,15 @@ def verdicts(experiment: Experiment) -> list[str]:
 
 
 def rulings(experiment: Experiment) -> list[str]:
-    """What became of the claims that a mechanism beats the first beyond the training length, in sentences."""
+    """What became of the claims that the first mechanism beats each other one on longer examples, in sentences."""
     from lengthwise.reports import claim_sentences, claims
 
     found = claim_sentences.rulings(experiment, claims.claims(experiment))
     return [f"{mechanism} {text}".strip() for mechanism, text in found]
+
+
+def seeds_needed(config: ComparisonConfig) -> str | None:
+    """How many seeds it takes to decide the claims of a comparison, in a sentence; None where it has no claim."""
+    from lengthwise.reports import seeds
+
+    return seeds.seeds_needed(config)

@@ -3,87 +3,110 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from lengthwise.evaluation.paired import Difference, Outcome
+from lengthwise.evaluation.paired import Difference, Outcome, pairs_needed
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports.claims import Claim
 from lengthwise.reports.sentences import Verdict
+from lengthwise.reports.summary import many
 from lengthwise.reports.text import counted, joined, p_value, points
-from lengthwise.reports.words import words
+from lengthwise.reports.trained_sentences import of_claim, of_many
+from lengthwise.reports.words import Words, words
 
 OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
 
 
 def rulings(experiment: Experiment, found: Sequence[Claim]) -> list[Verdict]:
-    """One per claim, but one for all claims that have too few pairs, and for the same reason."""
-    unit, splits = words(experiment).unit, experiment.config.base.evaluate.splits
+    """One per claim, but one for all claims that have too few pairs, and for the same reason.
+
+    Of those follows what their trained models differ in.
+    """
+    nouns, splits = words(experiment), experiment.config.base.evaluate.splits
     said, short = [], dict[str, list[Claim]]()
     for claim in found:
-        if claim.pairs[1] < claim.needed:
-            short.setdefault(_too_few(claim), []).append(claim)
+        if not claim.decidable:
+            short.setdefault(_too_few(claim, nouns.unit), []).append(claim)
             continue
-        about = f"against {claim.baseline}, {_beyond(claim, unit)}" + _on([claim.split], splits)
-        said.append(Verdict(claim.contestant, f"{about}: {claim.ruling}. {_reasons(claim, unit)}"))
+        about = f"against {claim.theirs}, at {claim.primary:,} {nouns.unit}{_on([claim.split], splits)}"
+        said.append(Verdict(claim.mine, f"{about}: {claim.ruling}. {_reasons(claim, nouns.unit)}"))
     for reason, of in short.items():
-        names = joined(list(dict.fromkeys(claim.contestant for claim in of)))
-        about = f"against {of[0].baseline}, {_beyond(of[0], unit)}"
+        names = joined(list(dict.fromkeys(claim.theirs for claim in of)))
+        about = f"against {names}, at {of[0].primary:,} {nouns.unit}"
         about += _on(list(dict.fromkeys(claim.split for claim in of)), splits)
-        said.append(Verdict("", f"{names} {about}: undecided. {reason}"))
-    return said
+        said.append(Verdict(of[0].mine, f"{about}: undecided. {reason}"))
+    known = [claim for of in short.values() for claim in of if claim.trained]
+    return said + _trained(sorted(known, key=lambda claim: splits.index(claim.split)), nouns, splits, many(experiment))
 
 
-def _beyond(claim: Claim, unit: str) -> str:
-    return f"beyond {claim.training:,} {unit}"
+def _trained(known: Sequence[Claim], nouns: Words, splits: Sequence[str], together: bool) -> list[Verdict]:
+    if not together:
+        return [
+            Verdict(claim.mine, f"and {claim.theirs}{_on([claim.split], splits)}: {of_claim(claim, nouns)}")
+            for claim in known
+        ]
+    groups = [(split, list(of)) for split, of in groupby(known, key=lambda claim: claim.split)]
+    return [Verdict(of[0].mine, f"{_on([split], splits)}, {of_many(of, nouns)}".strip(" ,")) for split, of in groups]
 
 
 def _on(those: Sequence[str], splits: Sequence[str]) -> str:
     return f" on {joined(those)} data" if len(splits) > 1 else ""
 
 
-def _too_few(claim: Claim) -> str:
-    lengths = counted(len(claim.differences), "length")
-    needed = f"more seeds are needed, for {claim.needed} pairs at least"
-    return f"{_pairs(claim)} cannot decide at {lengths}; {needed}.{_missing(claim)}"
+def _too_few(claim: Claim, unit: str) -> str:
+    pairs = counted(claim.decisive.pairs, "pair") if claim.decisive else "No pair"
+    needed = f"more seeds are needed, for {pairs_needed(1)} pairs at least"
+    return f"{pairs} at {claim.primary:,} {unit} cannot decide; {needed}.{_missing(claim)}"
 
 
 def _reasons(claim: Claim, unit: str) -> str:
-    """Where it is better, undecided and worse, and on how many pairs that rests."""
-    found = {word: [d for d in claim.beyond if d.outcome == word] for word in OUTCOMES}
-    if len(found["undecided"]) == len(claim.beyond):
-        ends = [end for d in claim.beyond for end in d.interval or ()]
+    """The numbers of the primary length, then the secondary lengths."""
+    assert claim.decisive is not None
+    text = f"{_numbers(claim.decisive)}, p {p_value(claim.decisive.p)}; {counted(claim.decisive.pairs, 'pair')}."
+    if claim.secondary:
+        text += f" At the other lengths beyond {claim.training:,}: {_secondary(claim)}."
+    return text + _missing(claim)
+
+
+def _secondary(claim: Claim) -> str:
+    """Where else it is better, undecided and worse."""
+    found = {word: [d for d in claim.secondary if d.outcome == word] for word in OUTCOMES}
+    if len(found["undecided"]) == len(claim.secondary):
+        needed, most = pairs_needed(len(claim.secondary)), max(d.pairs for d in claim.secondary)
+        if most < needed:
+            return f"undecided, for {counted(most, 'pair')} cannot decide; {needed} are needed"
+        ends = [end for d in claim.secondary for end in d.interval or ()]
         reach = f"the intervals reach from {points(min(ends))} to {points(max(ends))} points"
-        return f"Better at none, worse at none: {reach}; {_pairs(claim)}.{_missing(claim)}"
+        return f"better at none, worse at none; {reach}"
     parts = [
-        f"{word} at {_lengths(claim, found[word])} {unit} ({_largest(found[word])})" if found[word] else ""
+        f"{word} at {_lengths(claim, found[word])} ({_largest(found[word])})"
         for word in ("better", "worse")
+        if found[word]
     ]
     parts += [f"undecided at {_lengths(claim, found['undecided'])}" if found["undecided"] else ""]
     parts += [f"{word} at none" for word in ("better", "worse") if not found[word]]
-    text = ", ".join(filter(None, parts))
-    return f"{text[0].upper()}{text[1:]}; {_pairs(claim)}.{_missing(claim)}"
+    return ", ".join(filter(None, parts))
 
 
 def _largest(of: Sequence[Difference]) -> str:
     """The numbers of the largest difference."""
     largest = max(of, key=lambda d: abs(d.mean))
-    assert largest.interval is not None
-    low, high = map(points, largest.interval)
     where = f" at {largest.length:,}" if len(of) > 1 else ""
-    return f"{points(largest.mean)} points [{low}, {high}]{where}, corrected p {p_value(largest.p)}"
+    return f"{_numbers(largest)}{where}, corrected p {p_value(largest.p)}"
+
+
+def _numbers(of: Difference) -> str:
+    assert of.interval is not None
+    low, high = map(points, of.interval)
+    return f"{points(of.mean)} points [{low}, {high}]"
 
 
 def _lengths(claim: Claim, of: Sequence[Difference]) -> str:
     """Lengths as a person lists them: three or more in a row are said by the first and the last."""
     said: list[str] = []
-    for inside, group in groupby(claim.beyond, key=lambda difference: difference in of):
+    for inside, group in groupby(claim.secondary, key=lambda difference: difference in of):
         row = [f"{difference.length:,}" for difference in group]
         if inside:
             said += [f"{row[0]} to {row[-1]}"] if len(row) > 2 else row
     return joined(said)
-
-
-def _pairs(claim: Claim) -> str:
-    fewest, most = claim.pairs
-    return counted(most, "pair") if fewest == most else f"{fewest} to {counted(most, 'pair')}"
 
 
 def _missing(claim: Claim) -> str:

@@ -46,19 +46,21 @@ def summary_table(experiment: Experiment) -> Table:
 
 
 def paired_table(experiment: Experiment, found: list[Claim]) -> Table | None:
-    """Each contestant less the first mechanism, in points, mean over seeds; None where there is no pair to compare."""
+    """The first mechanism less each other one, in points, mean over seeds; None where there is no pair to compare."""
     if not found:
         return None
     lengths = _lengths(experiment)
-    heading = f"{words(experiment).measure.capitalize()} less that of {found[0].baseline}, points, paired by seed"
-    table = _table(experiment, heading, "▲ better, ▼ worse, otherwise undecided.")
+    mine, nouns = found[0].mine, words(experiment)
+    heading = f"{nouns.measure.capitalize()} of {mine} less that of the others, points, paired by seed"
+    decisive = f"The length that decides is {found[0].primary:,} {nouns.unit}."
+    table = _table(experiment, heading, f"▲ {mine} is better, ▼ worse, otherwise undecided. {decisive}")
     split = None
     for claim in found:
         if claim.split != split and len(experiment.config.base.evaluate.splits) > 1:
             table.add_section()
             table.add_row(Text(title(claim.split), "bold"))
         split, at = claim.split, {difference.length: difference for difference in claim.differences}
-        table.add_row(Text(claim.contestant), *(_ahead(at.get(length)) for length in lengths))
+        table.add_row(Text(claim.theirs), *(_ahead(at.get(length)) for length in lengths))
     return table
 
 

@@ -1,4 +1,4 @@
-"""How far each contestant is ahead of the baseline, against length."""
+"""How far the mechanism named first is ahead of each other one, against length."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ COLUMNS = 3
 
 
 def paired(experiment: Experiment, found: list[Claim]) -> tuple[Chart, Rows]:
-    """Differences in points with their intervals: a panel per contestant and split, filled points where decided."""
-    contestants = len({claim.contestant for claim in found})
-    columns = contestants if 1 < contestants < COLUMNS else min(COLUMNS, len(found))
+    """Differences in points with their intervals: a panel per other mechanism and split, filled where decided."""
+    others = len({claim.theirs for claim in found})
+    columns = others if 1 < others < COLUMNS else min(COLUMNS, len(found))
     unit = words(experiment).unit
     rows = [_row(claim, difference, unit) for claim in found for difference in claim.differences]
     scale = alt.Scale(domain=[min(0, *(row["low"] for row in rows)), max(0, *(row["high"] for row in rows))], nice=5)
@@ -45,18 +45,21 @@ def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
     low, high = found.interval or (found.mean, found.mean)
     interval = f" [{points(low)}, {points(high)}]" if found.interval else ""
     said = (
-        f"{claim.contestant} against {claim.baseline}, {claim.split}",
+        f"{claim.mine} against {claim.theirs}, {claim.split}",
         f"{found.length:,} {unit}, {counted(found.pairs, 'pair')}",
         f"{points(found.mean)} points{interval}",
-        f"corrected p {p_value(found.p)}: {found.outcome}",
+        f"p {p_value(found.p)}: {found.outcome}",
     )
     return {
-        "mechanism": claim.contestant,
+        "mine": claim.mine,
+        "mechanism": claim.theirs,
         "split": claim.split,
         "length": found.length,
+        "pairs": found.pairs,
         "mean": 100 * found.mean,
         "low": 100 * low,
         "high": 100 * high,
+        "p": found.p,
         "decided": found.outcome != "undecided",
         "said": " · ".join(said),
     }
@@ -64,8 +67,12 @@ def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
 
 def _panel(experiment: Experiment, claim: Claim, scale: Any, first: bool) -> Chart:
     several = len(experiment.config.base.evaluate.splits) > 1
-    heading = [claim.contestant, f"on {claim.split} data"] if several else claim.contestant
-    chart = only(alt.Chart(title=heading), mechanism=claim.contestant, split=claim.split)
+    heading = f"against {claim.theirs}"
+    chart = only(
+        alt.Chart(title=[heading, f"on {claim.split} data"] if several else heading),
+        mechanism=claim.theirs,
+        split=claim.split,
+    )
     name = "points ahead" if first else ""
     axis = alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '+~g')", grid=True, tickCount=5)
     chart = chart.encode(
