@@ -3,15 +3,24 @@
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 
+T = TypeVar("T")
 Tree = dict[str, Any]
+
+
+def _each_once(named: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(named))
+
+
+EACH_ONCE = AfterValidator(_each_once)
+"""In the annotation of a tuple: what is named twice in it counts once."""
 
 
 class Config(BaseModel):

@@ -1,14 +1,21 @@
-"""Writing files so that a reader, or a power cut, never meets half of one."""
+"""Files: written so that a reader, or a power cut, never meets half of one; checked as they are read."""
 
 import json
 import os
+import reprlib
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from lengthwise.errors import InputError, RunError
+
+T = TypeVar("T")
+AGAIN = "Delete it, then run the same command with --resume."
+"""What helps with most files: whatever they held is computed again."""
 
 
 @contextmanager
@@ -40,6 +47,16 @@ def check_folder(path: Path) -> None:
         raise InputError(f"Cannot write into {nearest}: {error.strerror}; choose another folder with --out.") from None
 
 
+def check_file(path: Path) -> None:
+    """Raise :class:`InputError` where ``path`` cannot be written as a file, in a folder that may have to be made."""
+    check_folder(path.parent)
+    try:
+        if _exists(path) and path.is_dir():
+            raise InputError(f"{path} is a folder; give the path of a file with --out.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be a file: {error.strerror}; give another path with --out.") from None
+
+
 def _exists(path: Path) -> bool:
     """As ``path.exists()``, which of some errors makes False in some versions of Python; a name too long is one."""
     try:
@@ -69,14 +86,13 @@ def write_json(path: Path, content: Any) -> None:
     write(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; raises :class:`InputError` where it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: it is no JSON ({error}). Delete it and run the command again.") from None
+def read_json(path: Path, kind: type[T], remedy: str = AGAIN) -> T:
+    """Read a JSON file that holds a ``kind``, which is anything that pydantic can check.
+
+    Raises:
+        InputError: where it is missing, is no JSON, or holds something else; the sentence ends with ``remedy``.
+    """
+    return _value(_text(path, remedy), TypeAdapter(kind), str(path), remedy)
 
 
 def append_line(path: Path, content: Any) -> None:
@@ -85,32 +101,67 @@ def append_line(path: Path, content: Any) -> None:
         stream.write(json.dumps(content) + "\n")
 
 
-def last_line(path: Path) -> Any:
+def last_line(path: Path, kind: type[T]) -> T | None:
     """The last whole value of a file of JSON lines, without reading the file; None where there is none."""
     if not path.exists():
         return None
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 4096))
         whole = stream.read().split(b"\n")[1 if stream.tell() > 4096 else 0 : -1]
-    return json.loads(whole[-1]) if whole else None
+    try:
+        return _value(whole[-1], TypeAdapter(kind), str(path), AGAIN) if whole else None
+    except InputError:
+        return None
 
 
-def read_lines(path: Path) -> list[Any]:
-    """The values of a file of JSON lines. A last line cut short by a kill does not count; a missing file has none."""
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
-        if not line.endswith("\n"):
-            lines.pop()
-    return lines
+def read_lines(path: Path, kind: type[T]) -> list[T]:
+    """The values of a file of JSON lines. A last line cut short by a kill does not count; a missing file has none.
+
+    Raises:
+        InputError: for the first line that holds no ``kind``.
+    """
+    return [value for _, value in _lines(path, kind)]
 
 
-def keep_lines(path: Path, keep: Callable[[Any], bool] = lambda line: True) -> None:
+def keep_lines(path: Path, kind: type[T], keep: Callable[[T], bool] = lambda line: True) -> None:
     """Drop the values that ``keep`` does not want, and a last line that a kill cut short."""
     if path.exists():
-        write(path, "".join(json.dumps(line) + "\n" for line in read_lines(path) if keep(line)))
+        write(path, "".join(line for line, value in _lines(path, kind) if keep(value)))
+
+
+def _lines(path: Path, kind: type[T]) -> list[tuple[str, T]]:
+    """Each whole line, with its value."""
+    if not path.exists():
+        return []
+    lines = [line for line in _text(path, AGAIN).splitlines(keepends=True) if line.endswith("\n")]
+    checked = TypeAdapter(kind)
+    return [(line, _value(line, checked, f"Line {index} of {path}", AGAIN)) for index, line in enumerate(lines, 1)]
+
+
+def _text(path: Path, remedy: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}. {remedy}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is damaged: it is no text. {remedy}") from None
+
+
+def _value(text: str | bytes, kind: TypeAdapter[T], name: str, remedy: str) -> T:
+    try:
+        return kind.validate_python(json.loads(text))
+    except ValidationError as error:
+        problem = _problem(error)
+    except (ValueError, RecursionError) as error:
+        problem = f"it is no JSON ({error})"
+    raise InputError(f"{name} is damaged: {problem}. {remedy}")
+
+
+def _problem(error: ValidationError) -> str:
+    """The first thing that does not fit."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"it has no {place!r}"
+    message = first["msg"].removeprefix("Value error, ").partition(" or an instance of")[0]
+    return f"{place or 'it'} is {reprlib.repr(first['input'])}: {message[0].lower()}{message[1:]}"

@@ -1,6 +1,8 @@
 """Everything a person can get wrong on the command line is answered in one sentence, and nothing is lost."""
 
+import errno
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,20 @@ def test_a_file_is_no_folder(lengthwise: Call, tmp_path: Path, verb: str, out: s
     assert answer.code == 2
     assert "file is a file and no folder; choose another" in answer.error
     assert (tmp_path / "file").read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize("command", [["run", "flip-flop"], ["compare", "flip-flop", "-a", "softmax"], ["bench"]])
+def test_what_cannot_be_written_to_is_refused_first(
+    lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    def read_only(**_: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    answer = lengthwise(*command, "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert f"Cannot write into {tmp_path}: Read-only file system; choose another folder with --out." in answer.error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backend_that_cannot_run_here(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

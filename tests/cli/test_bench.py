@@ -71,8 +71,10 @@ def test_everyone_is_printed_and_written(lengthwise: Call, tmp_path: Path) -> No
         (["--lengths", "8:4"], "doubles from the first to the last"),
         (["--rounds", "0"], "rounds cannot be 0"),
         (["--budget", "nan"], "budget cannot be nan"),
-        (["--out", "file/bench.json"], "Cannot write --out file/bench.json: Not a directory"),
-        (["--out", "."], "Cannot write --out .: it is a folder"),
+        (["--out", "file/bench.json"], "file is a file and no folder; choose another one with --out"),
+        (["--out", "."], ". is a folder; give the path of a file with --out"),
+        (["--out", "n" * 300], "cannot be a file: File name too long"),
+        (["--out", "n" * 300 + "/bench.json"], "cannot be a folder: File name too long"),
     ],
 )
 def test_one_sentence(

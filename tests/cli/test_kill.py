@@ -24,7 +24,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) ->
     killed = tmp_path / "killed"
     for after in (10, 30):  # before the first checkpoint, and between two
         process = subprocess.Popen(command(tiny, killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while (last_line(killed / "metrics.jsonl") or {"step": 0})["step"] < after:
+        while (last_line(killed / "metrics.jsonl", dict) or {"step": 0})["step"] < after:
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
@@ -33,7 +33,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) ->
     subprocess.run(command(tiny, killed), check=True, capture_output=True)
     assert final_weights(killed) == final_weights(tmp_path / "whole")
     without_time = [
-        [{**line, "tokens_per_second": None} for line in read_lines(folder / "metrics.jsonl")]
+        [{**line, "tokens_per_second": None} for line in read_lines(folder / "metrics.jsonl", dict)]
         for folder in (killed, tmp_path / "whole")
     ]
     assert without_time[0] == without_time[1]
@@ -45,7 +45,7 @@ def test_a_killed_comparison_leaves_no_worker_behind(tiny: list[str], tmp_path: 
     every = [sys.executable, "-m", "lengthwise", "compare", "flip-flop", *tiny, *more]
     process = subprocess.Popen(every, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     metrics = out / "runs" / "softmax+rope" / "rate-0.001" / "seed-0" / "metrics.jsonl"
-    while last_line(metrics) is None:
+    while last_line(metrics, dict) is None:
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     process.kill()
@@ -74,7 +74,7 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tm
     assert "Cannot write the checkpoint" in answer.stderr
     assert "Free space" in answer.stderr
     assert list((full / "checkpoint").iterdir()) == []  # nothing half-written is left
-    assert last_line(full / "metrics.jsonl")["step"] == 20
+    assert last_line(full / "metrics.jsonl", dict)["step"] == 20
 
     subprocess.run(command(tiny, full), check=True, capture_output=True)
     assert final_weights(full) == final_weights(tmp_path / "whole")

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from lengthwise.bench.config import BenchConfig
 from lengthwise.errors import RunError
-from lengthwise.experiments import lock
+from lengthwise.experiments import lock, processes
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, run_all
+from lengthwise.probes.config import ProbeConfig
 
 HOLD = """
 import sys, time
@@ -95,9 +97,34 @@ def test_the_verbs_say_it(
 def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.claim(RunConfig.read(SETTINGS), resume=False)
-    run_all([Job(folder.path, evaluate=True)], 1, lambda queue: None)
-    assert f"Process {holder.pid} on" in str(folder.failure)
-    assert folder.trained is None
+    other = RunFolder(tmp_path / "other")
+    other.claim(RunConfig.read(SETTINGS), resume=False)
+    folder.failure = "What its holder knows."
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(RunError, match=f"Process {holder.pid} on .* is writing into .*run; wait until it ends"):
+        run_all([Job(folder.path, evaluate=True), Job(other.path, evaluate=True)], 1, lambda queue: None)
+    assert before == {path: path.read_bytes() for path in folder.path.iterdir()}
+    assert other.finished
+
+
+def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may come between the look at the folder and the worker's own."""
+    monkeypatch.setattr(processes.multiprocessing, "Process", _Refused)
+    folder = RunFolder(tmp_path)
+    folder.claim(RunConfig.read(SETTINGS), resume=False)
+    with pytest.raises(RunError, match="is writing into"):
+        run_all([Job(folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
+    assert folder.failure is None
+
+
+class _Refused:
+    """A worker that finds another process in its folder."""
+
+    exitcode = processes.HELD
+
+    def __init__(self, **named: object) -> None: ...
+
+    def start(self) -> None: ...
 
 
 def test_what_was_written_twice_is_read_once(tmp_path: Path) -> None:
@@ -121,3 +148,6 @@ def test_what_is_named_twice_counts_once() -> None:
     assert config.learning_rates == (1e-3,)
     assert config.base.evaluate.lengths == (16, 8)
     assert config.base.evaluate.splits == ("validation",)
+    assert ProbeConfig.read({"model": "any", "lengths": [4, 4, 8]}).lengths == (4, 8)
+    bench = BenchConfig.read({"lengths": [32, 16, 32], "contestants": ["native", "sdpa", "native"]})
+    assert (bench.lengths, bench.contestants) == ((32, 16), ("native", "sdpa"))

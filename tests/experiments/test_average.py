@@ -57,10 +57,10 @@ def test_a_folder_older_than_the_setting_is_carried_on(tmp_path: Path) -> None:
     plain = RunConfig.read(SETTINGS).vary(train={"average": 0})
     folder = RunFolder(tmp_path)
     folder.claim(plain, resume=False)
-    held = read_json(tmp_path / "config.json")
+    held = read_json(tmp_path / "config.json", dict)
     del held["config"]["train"]["average"], held["config"]["model"]["reach"]
     write_json(tmp_path / "config.json", held)
     folder.claim(plain, resume=True)
-    assert read_json(tmp_path / "config.json") == held
+    assert read_json(tmp_path / "config.json", dict) == held
     with pytest.raises(InputError, match=r"train\.average is 0\.0 there, 0\.9 here"):
         folder.claim(RunConfig.read(SETTINGS), resume=True)

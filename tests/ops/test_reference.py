@@ -126,11 +126,3 @@ def test_dtype_and_shape(draw, run, backend, dtype, gates):
         assert (results[name].dtype, results[name].shape) == (inputs[name].dtype, inputs[name].shape)
     expected = run({n: x.double() for n, x in inputs.items()}, "reference")["output"]
     torch.testing.assert_close(results["output"].double(), expected, rtol=0, atol=4 * torch.finfo(dtype).eps)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", [(0, 2, 3, 4), (1, 2, 0, 4), (1, 2, 3, 0)])
-def test_nothing_in_nothing_out(backend, shape, dtype):
-    empty = torch.zeros(shape, dtype=dtype)
-    result = threshold_relative_attention(empty, empty, empty, torch.zeros(shape[:3]), backend=backend)
-    assert (result.shape, result.dtype) == (shape, dtype)

@@ -119,7 +119,6 @@ def test_auto_is_what_the_processor_multiplies(monkeypatch: pytest.MonkeyPatch, 
     ("changes", "sentence"),
     [
         ({"lengths": [8, 4]}, "lengths must ascend"),
-        ({"lengths": [4, 4]}, "each named once"),
         ({"lengths": []}, "lengths must ascend"),
         ({"windows": 1}, "windows cannot be 1"),
         ({"tokens": "random", "text": "words.txt"}, "leave out one of the two"),

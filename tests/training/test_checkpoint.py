@@ -9,7 +9,9 @@ from torch import nn
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.errors import RunError
 from lengthwise.training import checkpoint
-from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.checkpoint import Checkpoint, Effort
+
+EFFORT = Effort(seconds=1.5, tokens=60)
 
 
 def trained(tied: bool = False, seed: int = 0) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -24,13 +26,13 @@ def trained(tied: bool = False, seed: int = 0) -> tuple[nn.Module, torch.optim.O
 @pytest.mark.parametrize("tied", [False, True])
 def test_everything_comes_back(tmp_path: Path, tied: bool) -> None:
     model, optimizer = trained(tied)
-    checkpoint.save(tmp_path, 3, model, optimizer, {"seconds": 1.5})
+    checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)
     expected = torch.rand(4)
     other, other_optimizer = trained(tied, seed=1)
     newest = Checkpoint.newest(tmp_path)
     assert newest is not None
     assert newest.step == 3
-    assert newest.load(other, other_optimizer) == {"seconds": 1.5}
+    assert newest.load(other, other_optimizer) == EFFORT
     assert torch.equal(torch.rand(4), expected)
     for (name, ours), (_, theirs) in zip(model.named_parameters(), other.named_parameters(), strict=True):
         assert torch.equal(ours, theirs), name
@@ -40,7 +42,7 @@ def test_everything_comes_back(tmp_path: Path, tied: bool) -> None:
 
 def test_the_average_is_what_inference_takes(tmp_path: Path) -> None:
     (model, optimizer), (averaged, _), (last, last_optimizer), (average, _) = (trained(seed=seed) for seed in range(4))
-    saved = checkpoint.save(tmp_path, 3, model, optimizer, {}, averaged)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, averaged)
     saved.load(last, last_optimizer, average)
     assert torch.equal(last.head.weight, model.head.weight)
     assert torch.equal(average.head.weight, averaged.head.weight)
@@ -52,7 +54,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     model, optimizer = trained()
     (tmp_path / ".writing-00000001").mkdir()  # as a kill leaves behind
     for step in (1, 2, 10):
-        checkpoint.save(tmp_path, step, model, optimizer, {})
+        checkpoint.save(tmp_path, step, model, optimizer, EFFORT)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000010"]
 
 
@@ -60,7 +62,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 20, -1])
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path, name: str, left: int) -> None:
     model, optimizer = trained()
-    saved = checkpoint.save(tmp_path, 3, model, optimizer, {}, averaged=model)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, averaged=model)
     path = saved.path / f"{name}.safetensors"
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(RunError, match=rf"damaged in {name}.safetensors: it has .* bytes of .*--resume"):
@@ -69,7 +71,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, name: str, left: int)
 
 def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
     model, optimizer = trained()
-    saved = checkpoint.save(tmp_path, 3, model, optimizer, {})
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)
     path = saved.path / "model.safetensors"
     path.write_bytes(b"\xff" * path.stat().st_size)
     with pytest.raises(RunError, match="cannot be read"):

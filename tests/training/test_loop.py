@@ -52,7 +52,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path, average: float) -> None:
     torch.manual_seed(1)
     with pytest.raises(StoppedError):
         train(broken, FlipFlop(), config, seed=5, folder=tmp_path / "parts", on_progress=stop)
-    assert [line["step"] for line in read_lines(tmp_path / "parts" / "metrics.jsonl")] == [2, 4, 6, 8, 10]
+    assert [line["step"] for line in read_lines(tmp_path / "parts" / "metrics.jsonl", dict)] == [2, 4, 6, 8, 10]
     torch.rand(17)
     train(resumed, FlipFlop(), config, seed=5, folder=tmp_path / "parts")
     for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
@@ -61,7 +61,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path, average: float) -> None:
     assert (ends[0] / "average.safetensors").exists() == bool(average)
     for file in ends[0].glob("*.safetensors"):
         assert file.read_bytes() == (ends[1] / file.name).read_bytes(), file.name
-    lines = [read_lines(tmp_path / run / "metrics.jsonl") for run in ("whole", "parts")]
+    lines = [read_lines(tmp_path / run / "metrics.jsonl", dict) for run in ("whole", "parts")]
     for ours, theirs in zip(*lines, strict=True):
         assert {**ours, "tokens_per_second": 0} == {**theirs, "tokens_per_second": 0}
 
@@ -79,7 +79,7 @@ def test_the_seed_decides_the_data(tmp_path: Path) -> None:
     losses = []
     for run, seed in enumerate((1, 1, 2)):
         train(model(), FlipFlop(), CONFIG, seed=seed, folder=tmp_path / str(run))
-        losses.append([line["loss"] for line in read_lines(tmp_path / str(run) / "metrics.jsonl")])
+        losses.append([line["loss"] for line in read_lines(tmp_path / str(run) / "metrics.jsonl", dict)])
     assert losses[0] == losses[1] != losses[2]
 
 
@@ -117,7 +117,9 @@ def test_every_batch_has_a_length_of_its_own(tmp_path: Path) -> None:
     effort = train(reader, Recorder(), config, seed=0, folder=tmp_path)
     assert set(Recorder.lengths) == {5, 6, 7, 8, 9}
     assert effort.tokens == config.batch_size * sum(Recorder.lengths)
-    assert {line["learning_rate"] for line in read_lines(tmp_path / "metrics.jsonl")[1:]} == {config.learning_rate}
+    assert {line["learning_rate"] for line in read_lines(tmp_path / "metrics.jsonl", dict)[1:]} == {
+        config.learning_rate
+    }
 
 
 def test_gradients_are_clipped_or_left_alone(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Settings of a benchmark."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from lengthwise.bench.contestants import DEFAULT, known
-from lengthwise.configuration import Config
+from lengthwise.configuration import EACH_ONCE, Config
 from lengthwise.registry import unknown
 
 # What is natural on a GPU: sequences that a CPU would take minutes for, and heads enough to fill its processors.
@@ -27,9 +27,9 @@ def _threads() -> int:
 class BenchConfig(Config):
     """What is measured, on which inputs, for how long. Where nothing is said, it depends on the device."""
 
-    lengths: tuple[PositiveInt, ...] = Field((512, 1024, 2048, 4096, 8192), min_length=1)
+    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((512, 1024, 2048, 4096, 8192), min_length=1)
     """Tokens of a sequence; for decoding, keys in the cache."""
-    contestants: tuple[str, ...] = DEFAULT["cpu"]
+    contestants: Annotated[tuple[str, ...], EACH_ONCE] = DEFAULT["cpu"]
     """Who is measured, by name; torch's own attention always is."""
     batch: PositiveInt = 1
     """Sequences."""

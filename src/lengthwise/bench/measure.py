@@ -52,8 +52,7 @@ def plan(results: Results) -> list[Step]:
     kinds = {name: able(results, name) for name in dict.fromkeys((SDPA, *config.contestants))}
     if set(config.contestants) - {SDPA} and not any(kinds[name] for name in kinds if name != SDPA):
         raise InputError(" ".join(["Nobody is left to be measured.", *results.notes]))
-    lengths = list(dict.fromkeys(config.lengths))
-    if kinds.get(REFERENCE) and max(lengths) > config.reference_limit:
+    if kinds.get(REFERENCE) and max(config.lengths) > config.reference_limit:
         results.notes.append(
             f"reference is left out beyond {config.reference_limit:,} tokens, for its memory is quadratic in them; "
             "--reference-limit moves that."
@@ -65,7 +64,7 @@ def plan(results: Results) -> list[Step]:
         steps.append(Step("peak of the matrix units", partial(_peak, results)))
         if config.dtype == "float32":
             results.notes.append("sdpa is the kernel of torch's choice: its flash attention takes no float32.")
-    for length in lengths:
+    for length in config.lengths:
         names = [name for name in kinds if name != REFERENCE or length <= config.reference_limit]
         for kind in KINDS:
             who = [name for name in names if kind in kinds[name]]

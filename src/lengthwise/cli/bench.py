@@ -1,7 +1,5 @@
 """``lengthwise bench``: how fast attention is on this machine."""
 
-import errno
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +10,8 @@ from lengthwise.bench.config import ON_CUDA, BenchConfig
 from lengthwise.bench.contestants import DEFAULT
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
-from lengthwise.errors import InputError, RunError
-from lengthwise.files import write_json
+from lengthwise.errors import RunError
+from lengthwise.files import check_file, write_json
 
 if TYPE_CHECKING:
     from lengthwise.bench.results import Results
@@ -102,7 +100,7 @@ def bench(
     given = {key: value for key, value in given.items() if value is not None}
     config = BenchConfig.read(given)
     if out is not None:
-        _check_writable(out)
+        check_file(out)
     from lengthwise.bench.results import Results
     from lengthwise.bench.trial import out_of_memory
 
@@ -157,15 +155,3 @@ def _show(results: "Results", out: Path | None) -> None:
     except RunError as error:
         raise RunError(f"Cannot write {out}: {error.__cause__}. The table holds the medians.") from None
     console.print(f"All times: {out}", soft_wrap=True)
-
-
-def _check_writable(out: Path) -> None:
-    """Raise :class:`InputError` before anything is measured in vain."""
-    try:
-        if out.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        folder = next(parent for parent in out.absolute().parents if parent.exists())
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"Cannot write --out {out}: {error.strerror}; give the path of a new JSON file.") from None

@@ -83,15 +83,17 @@ class ComparisonProgress(_Live):
 
     def changed(self, queue: "Queue") -> None:
         """Show what the queue and the folders of its runs say."""
+        from lengthwise.training.loop import Progress as Step
+
         self.bars.update(self._all, completed=len(queue.done), total=queue.total)
         for job in queue.active:
             if job not in self._tasks:
                 self._tasks[job] = self.bars.add_task(_name(job), total=self._config.base.train.steps, detail="")
-            line = last_line(job.folder / "metrics.jsonl")
+            line = last_line(job.folder / "metrics.jsonl", Step)
             if line:
                 evaluating = (job.folder / "trained.json").exists()
-                detail = "evaluating" if evaluating else _speed(line["loss"], line["tokens_per_second"], self._unit)
-                self.bars.update(self._tasks[job], completed=line["step"], detail=detail)
+                detail = "evaluating" if evaluating else _speed(line.loss, line.tokens_per_second, self._unit)
+                self.bars.update(self._tasks[job], completed=line.step, detail=detail)
         for job in queue.done:
             if job in self._tasks:
                 self.bars.remove_task(self._tasks.pop(job))

@@ -1,18 +1,18 @@
 """Settings of an evaluation over lengths."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from lengthwise.configuration import Config
+from lengthwise.configuration import EACH_ONCE, Config
 
 
 class EvaluateConfig(Config):
     """At which lengths a model is evaluated, and on how much."""
 
-    lengths: tuple[PositiveInt, ...] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
+    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
     """Tokens or items per example, one point of the sweep each; one named twice counts once."""
-    splits: tuple[str, ...] = Field(("validation",), min_length=1)
+    splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
     """Distributions of the task to evaluate on."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
     """Examples (sequences or sets) per point, at most. One number for each split, as in {dense = 40, sparse = 800}, is
@@ -24,11 +24,6 @@ class EvaluateConfig(Config):
     """Tokens or items in the model at a time, which bounds the memory; more examples come in batches."""
     chunk: PositiveInt = 8_192
     """Tokens of a sequence read at a time; longer ones are read in chunks, through the cache."""
-
-    @field_validator("lengths", "splits")
-    @classmethod
-    def _each_once(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(named))
 
     @field_validator("sequences", mode="wrap")
     @classmethod

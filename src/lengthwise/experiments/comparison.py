@@ -11,12 +11,12 @@ from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
 from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
-from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder, claimed
+from lengthwise.experiments.held import read_held
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.files import check_folder, explained, read_json
+from lengthwise.files import check_folder, explained
 
 
 def compare(
@@ -47,7 +47,6 @@ def compare(
         "comparison.json",
         config,
         resume=resume,
-        extra={"environment": environment()},
         may_change=("mechanisms", "learning_rates", "seeds"),
     ):
         _work(config, folder, processes, on_change)
@@ -113,8 +112,7 @@ def read_experiment(folder: Path) -> Experiment:
         raise InputError(
             f"{folder} holds no run and no comparison; give a folder that lengthwise run or compare has written."
         )
-    held = read_json(folder / "comparison.json")
-    config = ComparisonConfig.read(held["config"])
+    config, environment = read_held(folder / "comparison.json", ComparisonConfig)
     paths = [
         _path(config, folder, mechanism, rate, seed)
         for mechanism in config.mechanisms
@@ -123,7 +121,7 @@ def read_experiment(folder: Path) -> Experiment:
     ]
     runs = [RunFolder(path).read() for path in paths if (path / "config.json").exists()]
     trials = [run for run in runs if run.config.seed == config.base.seed]
-    return Experiment(folder, held["environment"]["command"], config, tuple(runs), choose(config, trials))
+    return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 
 
 def _claim_run(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
-from lengthwise.configuration import Config, merge
+from lengthwise.configuration import EACH_ONCE, Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
@@ -106,15 +106,12 @@ class ComparisonConfig(Config):
     """What all runs share."""
     mechanisms: Annotated[tuple[str, ...], Field(min_length=1)]
     """The contestants."""
-    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+    learning_rates: Annotated[
+        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1), EACH_ONCE
+    ]
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
-
-    @field_validator("learning_rates")
-    @classmethod
-    def _each_once(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(dict.fromkeys(rates))  # 1e-3 and 0.001 are one
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

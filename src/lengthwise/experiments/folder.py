@@ -11,21 +11,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from lengthwise.configuration import Config, keys
 from lengthwise.errors import InputError
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
+from lengthwise.experiments.held import read_held
 from lengthwise.experiments.lock import locked
-from lengthwise.experiments.record import Run, Trained
+from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
+from lengthwise.training.loop import Progress
 
 
-def claim(
-    folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any], may_change: Collection[str] = ()
-) -> None:
+def claim(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str] = ()) -> None:
     """Make ``folder`` hold ``config`` in ``file``, or make sure that it already does.
 
     With ``resume``, the settings named in ``may_change`` may differ from those held, and replace them.
@@ -34,12 +32,12 @@ def claim(
         InputError: if the folder holds another configuration, or the same one and ``resume`` was not asked for.
     """
     if _changes(folder, file, config, resume=resume, may_change=may_change):
-        write_json(folder / file, {"config": config.model_dump(mode="json"), **extra})
+        write_json(folder / file, {"config": config.model_dump(mode="json"), "environment": environment()})
 
 
 @contextmanager
 def claimed(
-    folder: Path, file: str, config: Config, *, resume: bool, extra: dict[str, Any], may_change: Collection[str] = ()
+    folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str] = ()
 ) -> Iterator[None]:
     """As :func:`claim`, and no other process writes into ``folder`` meanwhile.
 
@@ -49,7 +47,7 @@ def claimed(
     """
     _changes(folder, file, config, resume=resume, may_change=may_change)
     with locked(folder):
-        claim(folder, file, config, resume=resume, extra=extra, may_change=may_change)
+        claim(folder, file, config, resume=resume, may_change=may_change)
         yield
 
 
@@ -64,7 +62,7 @@ def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_chang
         return True
     settings = keys(type(config))
     # A setting that is newer than the folder is, there, what it is by default.
-    held = _flat(type(config).read(read_json(path).get("config", {})).model_dump(mode="json"), settings)
+    held = _flat(read_held(path, type(config))[0].model_dump(mode="json"), settings)
     here = _flat(wanted, settings)
     differing = [key for key, value in here.items() if held.get(key) != value]
     forbidden = [key for key in differing if key not in may_change]
@@ -98,12 +96,12 @@ class RunFolder:
 
     def claim(self, config: RunConfig, *, resume: bool) -> None:
         """See :func:`claim`."""
-        claim(self.path, "config.json", config, resume=resume, extra={"environment": environment()})
+        claim(self.path, "config.json", config, resume=resume)
 
     @contextmanager
     def claimed(self, config: RunConfig, *, resume: bool) -> Iterator[None]:
         """See :func:`claimed`."""
-        with claimed(self.path, "config.json", config, resume=resume, extra={"environment": environment()}):
+        with claimed(self.path, "config.json", config, resume=resume):
             yield
 
     @property
@@ -114,13 +112,13 @@ class RunFolder:
     @property
     def config(self) -> RunConfig:
         """The resolved configuration."""
-        return RunConfig.read(read_json(self.path / "config.json")["config"])
+        return read_held(self.path / "config.json", RunConfig)[0]
 
     @property
     def trained(self) -> Trained | None:
         """What is known since training ended; None before."""
         path = self.path / "trained.json"
-        return TypeAdapter(Trained).validate_python(read_json(path)) if path.exists() else None
+        return read_json(path, Trained) if path.exists() else None
 
     @trained.setter
     def trained(self, trained: Trained) -> None:
@@ -129,12 +127,12 @@ class RunFolder:
     @property
     def points(self) -> tuple[Point, ...]:
         """The points of the sweep evaluated so far, one for each split and length."""
-        points = TypeAdapter(tuple[Point, ...]).validate_python(read_lines(self.path / "evaluation.jsonl"))
+        points = read_lines(self.path / "evaluation.jsonl", Point)
         return tuple({(point.split, point.length): point for point in points}.values())
 
     def mend(self) -> None:
         """Drop a point that a kill cut short."""
-        keep_lines(self.path / "evaluation.jsonl")
+        keep_lines(self.path / "evaluation.jsonl", Point)
 
     def add_point(self, point: Point) -> None:
         """Keep a point the moment it is known."""
@@ -143,41 +141,41 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether every point is there."""
-        return (self.path / "result.json").exists()
+        path = self.path / "result.json"
+        return path.exists() and len(read_json(path, Result).evaluation) == len(self.points)
 
     def finish(self) -> None:
         """Write the result."""
         assert self.trained is not None
-        result = {"trained": asdict(self.trained), "evaluation": [asdict(point) for point in self.points]}
-        write_json(self.path / "result.json", result)
+        write_json(self.path / "result.json", asdict(Result(self.trained, self.points)))
         self.failure = None
 
     @property
     def failure(self) -> str | None:
         """Why the last attempt failed, if it did."""
         path = self.path / "failure.json"
-        return str(read_json(path)["message"]) if path.exists() else None
+        return read_json(path, Failure).message if path.exists() else None
 
     @failure.setter
     def failure(self, message: str | None) -> None:
         if message is None:
             (self.path / "failure.json").unlink(missing_ok=True)
         else:
-            write_json(self.path / "failure.json", {"message": message})
+            write_json(self.path / "failure.json", asdict(Failure(message)))
 
     @property
     def metrics(self) -> tuple[dict[str, Any], ...]:
         """Lines of metrics.jsonl, one for each step."""
-        lines = {line["step"]: line for line in read_lines(self.path / "metrics.jsonl")}
+        lines = {line.step: asdict(line) for line in read_lines(self.path / "metrics.jsonl", Progress)}
         return tuple(line for _, line in sorted(lines.items()))
 
     def read(self) -> Run:
         """Everything at once."""
-        held = read_json(self.path / "config.json")
+        config, told = read_held(self.path / "config.json", RunConfig)
         return Run(
             folder=self.path,
-            config=self.config,
-            environment=held["environment"],
+            config=config,
+            environment=told,
             trained=self.trained,
             points=self.points,
             failure=self.failure,

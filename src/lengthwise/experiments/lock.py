@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,26 @@ from filelock import FileLock, Timeout
 from lengthwise.errors import InputError, RunError
 from lengthwise.files import explained, read_json, write_json
 
+HOLDER = ".holder.json"
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to end, such as a worker whose parent was killed."""
+
+
+@dataclass(frozen=True)
+class _Holder:
+    process: int
+    host: str
+    since: str
+
+
+class HeldError(RunError):
+    """Another process writes into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        held_by = _named(folder / HOLDER)
+        super().__init__(
+            f"{held_by} is writing into {folder}; wait until it ends, or choose another folder with --out."
+        )
 
 
 @contextmanager
@@ -24,19 +43,18 @@ def locked(folder: Path) -> Iterator[None]:
     it in ``.holder.json``.
 
     Raises:
-        RunError: if another process writes there, or the folder cannot be written to.
+        HeldError: if another process writes there.
+        RunError: if the folder cannot be written to.
     """
-    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / ".holder.json"
+    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / HOLDER
     with explained("write into", folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
         except Timeout:
-            raise RunError(
-                f"{_named(holder)} is writing into {folder}; wait until it ends, or choose another folder with --out."
-            ) from None
+            raise HeldError(folder) from None
     try:
-        write_json(holder, {"process": os.getpid(), "host": platform.node(), "since": _now()})
+        write_json(holder, asdict(_Holder(os.getpid(), platform.node(), _now())))
         yield
     finally:
         holder.unlink(missing_ok=True)
@@ -46,9 +64,9 @@ def locked(folder: Path) -> Iterator[None]:
 def _named(holder: Path) -> str:
     """The process that holds a lock; it may not have said yet who it is."""
     try:
-        held = read_json(holder)
-        return f"Process {held['process']} on {held['host']}, since {held['since']},"
-    except (InputError, KeyError, TypeError):
+        held = read_json(holder, _Holder)
+        return f"Process {held.process} on {held.host}, since {held.since},"
+    except InputError:
         return "Another process"
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from lengthwise.errors import LengthwiseError, RunError
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.experiments.lock import locked
+from lengthwise.experiments.lock import HeldError, locked
 from lengthwise.experiments.run import evaluate_run, train_run
 
 WORKER = "lengthwise worker"
 UNGUARDED = 78
 """Exit code of a worker that, as it began, was made to start workers itself."""
+HELD = 75
+"""Exit code of a worker whose folder another process holds."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,26 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
     """Work through the jobs, ``processes`` at a time; a failure is written into the folder of the run it befell.
 
     ``on_change`` gets the queue at every poll (seconds).
+
+    Raises:
+        HeldError: once all others are done, if another process writes into the folder of a job, which is left alone.
     """
     # A server that has imported torch once forks each worker in milliseconds; where there is no fork, start afresh.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     multiprocessing.set_start_method("forkserver" if forks else "spawn", force=True)
     multiprocessing.set_forkserver_preload([__name__])
-    queue = Queue(list(jobs))
+    queue, held = Queue(list(jobs)), list[HeldError]()
     try:
         while queue.waiting or queue.active:
             while queue.waiting and len(queue.active) < processes:
                 job = queue.waiting.pop(0)
-                RunFolder(job.folder).failure = None
-                (job.folder / "log.txt").unlink(missing_ok=True)  # what an earlier attempt said is not the reason
+                try:
+                    with locked(job.folder):
+                        RunFolder(job.folder).failure = None
+                        _log(job).unlink(missing_ok=True)  # what an earlier attempt said is not the reason
+                except HeldError as error:
+                    held.append(error)
+                    continue
                 queue.active[job] = multiprocessing.Process(target=_work, args=(job,), name=f"{WORKER} {job.folder}")
                 queue.active[job].start()
             on_change(queue)
@@ -73,14 +83,22 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
                             "compare() starts processes that import the script it is called from; write the call "
                             "there under if __name__ == '__main__':, so that they do not call it again."
                         )
-                    if process.exitcode:
-                        RunFolder(job.folder).failure = _reason(job, process.exitcode)
+                    try:
+                        if process.exitcode == HELD:
+                            raise HeldError(job.folder)
+                        if process.exitcode:
+                            with locked(job.folder):
+                                RunFolder(job.folder).failure = _reason(job, process.exitcode)
+                    except HeldError as error:
+                        held.append(error)
             on_change(queue)
     finally:
         for process in queue.active.values():
             process.terminate()
         for process in queue.active.values():
             process.join()
+    if held:
+        raise held[0]
 
 
 def end_if_worker() -> None:
@@ -93,18 +111,24 @@ def _work(job: Job) -> None:
     """What a worker does; what it prints goes to log.txt in the run's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    log = os.open(job.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     try:
-        folder = RunFolder(job.folder)
         with locked(job.folder):
+            log = os.open(_log(job), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            folder = RunFolder(job.folder)
             train_run(folder)
             if job.evaluate:
                 evaluate_run(folder)
+    except HeldError:
+        sys.exit(HELD)
     except LengthwiseError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(2)
+
+
+def _log(job: Job) -> Path:
+    return job.folder / "log.txt"
 
 
 def _end_with_the_parent() -> None:
@@ -120,6 +144,6 @@ def _reason(job: Job, exitcode: int) -> str:
     if exitcode < 0:
         cause = "; the system may have run out of memory" if -exitcode == signal.SIGKILL else ""
         return f"The process was ended by {signal.Signals(-exitcode).name}{cause}."
-    log = job.folder / "log.txt"
+    log = _log(job)
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else f"The process ended with exit code {exitcode} and said nothing."

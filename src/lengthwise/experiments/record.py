@@ -21,12 +21,27 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Result:
+    """What is known once a run is evaluated."""
+
+    trained: Trained
+    evaluation: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the last attempt failed."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Run:
     """One run: finished where it has points, trained where it has ``trained``, failed where it says why."""
 
     folder: Path
     config: RunConfig
-    environment: dict[str, Any]
+    environment: dict[str, str]
     trained: Trained | None
     points: tuple[Point, ...]
     failure: str | None

@@ -1,12 +1,12 @@
 """Settings of a probe of a language model."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from lengthwise.configuration import Config
+from lengthwise.configuration import EACH_ONCE, Config
 
 
 class ProbeConfig(Config):
@@ -14,7 +14,7 @@ class ProbeConfig(Config):
 
     model: str = Field(min_length=1)
     """A GGUF file, the folder of a saved model, or an id on the Hugging Face hub."""
-    lengths: tuple[PositiveInt, ...] | None = None
+    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] | None = None
     """In tokens; by default they double from 64 to 4,096, or as far as the model has positions."""
     tokens: Literal["text", "random"] = "text"
     """What the windows are made of."""
@@ -45,8 +45,8 @@ class ProbeConfig(Config):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted(set(self.lengths))):
-            raise ValueError(f"lengths must ascend, each named once; got {', '.join(map(str, self.lengths))}.")
+        if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted(self.lengths)):
+            raise ValueError(f"lengths must ascend; got {', '.join(map(str, self.lengths))}.")
         if self.text is not None and self.tokens == "random":
             raise ValueError("text is for windows of text, and tokens are random here; leave out one of the two.")
         if self.device == "cuda" and not torch.cuda.is_available():

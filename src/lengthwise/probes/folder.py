@@ -1,12 +1,19 @@
 """The folder that a probe is written to."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lengthwise.configuration import Config
 from lengthwise.errors import InputError
 from lengthwise.files import check_folder, read_json
 
 FILE = "probe.json"
+
+
+@dataclass(frozen=True)
+class _Held:
+    config: dict[str, Any]
 
 
 def check(folder: Path, config: Config) -> None:
@@ -16,7 +23,8 @@ def check(folder: Path, config: Config) -> None:
         return
     path = folder / FILE
     if path.exists():
-        held, wanted = read_json(path).get("config", {}), config.model_dump(mode="json")
+        held = read_json(path, _Held, "Delete it, or choose another folder with --out.").config
+        wanted = config.model_dump(mode="json")
         differing = [key for key in wanted if key not in held or held[key] != wanted[key]]
         if differing:
             key = differing[0]

@@ -7,9 +7,10 @@ and renamed. The newest two are kept.
 
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +21,25 @@ from lengthwise.errors import RunError
 from lengthwise.files import explained, read_json, write_json
 
 KEPT = 2
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What training took, from its first step, interruptions left out."""
+
+    seconds: float
+    tokens: int
+    """Tokens or items read."""
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What ``state.json`` holds."""
+
+    step: int
+    bytes: dict[str, int]
+    """Sizes of the other files, by name."""
+    state: Effort
 
 
 @dataclass(frozen=True)
@@ -40,51 +60,68 @@ class Checkpoint:
         return cls(found[-1]) if found else None
 
     def load_model(self, model: nn.Module) -> None:
-        """Load the weights for inference: their average, where there is one."""
-        model.load_state_dict(self._tensors("average" if "average" in self._contents["bytes"] else "model"))
+        """Load the weights for inference: their average, where there is one.
 
-    def load(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, averaged: nn.Module | None = None
-    ) -> dict[str, Any]:
-        """Load weights, optimiser and random state; returns what :func:`save` was given as ``state``."""
-        model.load_state_dict(self._tensors("model"))
+        Raises:
+            InputError, RunError: if a file of the checkpoint is damaged, or holds other weights.
+        """
+        with self._tensors("average" if "average" in self._contents.bytes else "model") as weights:
+            model.load_state_dict(weights)
+
+    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer, averaged: nn.Module | None = None) -> Effort:
+        """Load weights, optimiser and random state; returns what :func:`save` was given as ``effort``.
+
+        Raises:
+            InputError, RunError: if a file of the checkpoint is damaged, or holds something else.
+        """
+        with self._tensors("model") as weights:
+            model.load_state_dict(weights)
         if averaged is not None:
-            averaged.load_state_dict(self._tensors("average"))
+            with self._tensors("average") as weights:
+                averaged.load_state_dict(weights)
         moments: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in self._tensors("optimizer").items():
-            parameter, moment = name.rsplit("/", 1)
-            moments.setdefault(parameter, {})[moment] = tensor
-        for name, weight in model.named_parameters():
-            optimizer.state[weight] = {
-                moment: tensor if moment == "step" else tensor.to(weight.device)
-                for moment, tensor in moments[name].items()
-            }
-        random = self._tensors("random")
-        torch.set_rng_state(random["cpu"])
-        if "cuda" in random and torch.cuda.is_available():
-            torch.cuda.set_rng_state(random["cuda"])
-        state: dict[str, Any] = self._contents["state"]
-        return state
+        with self._tensors("optimizer") as held:
+            for name, tensor in held.items():
+                parameter, moment = name.rsplit("/", 1)
+                moments.setdefault(parameter, {})[moment] = tensor
+            for name, weight in model.named_parameters():
+                optimizer.state[weight] = {
+                    moment: tensor if moment == "step" else tensor.to(weight.device)
+                    for moment, tensor in moments[name].items()
+                }
+        with self._tensors("random") as random:
+            torch.set_rng_state(random["cpu"])
+            if "cuda" in random and torch.cuda.is_available():
+                torch.cuda.set_rng_state(random["cuda"])
+        return self._contents.state
 
     @property
-    def _contents(self) -> dict[str, Any]:
-        contents: dict[str, Any] = read_json(self.path / "state.json")
-        return contents
+    def _contents(self) -> _Contents:
+        return read_json(self.path / "state.json", _Contents, self._remedy)
 
-    def _tensors(self, name: str) -> dict[str, Tensor]:
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"Delete the folder {self.path} and run with --resume: the checkpoint before it, or the start, takes its "
+            "place."
+        )
+
+    @contextmanager
+    def _tensors(self, name: str) -> Iterator[dict[str, Tensor]]:
+        """The tensors of a file, for a block that takes them; what it cannot take is damaged."""
         path = self.path / f"{name}.safetensors"
-        expected = self._contents["bytes"][name]
+        expected = self._contents.bytes.get(name)
         try:
             size = path.stat().st_size
-            problem = "" if size == expected else f"it has {size:,} bytes of {expected:,}"
-            if not problem:
-                return load_file(path)
+            if size == expected:
+                yield load_file(path)
+                return
+            problem = f"it has {size:,} bytes of {expected:,}" if expected else "state.json does not know it"
         except (OSError, SafetensorError) as error:
             problem = f"it cannot be read ({error})"
-        raise RunError(
-            f"The checkpoint {self.path} is damaged in {path.name}: {problem}. Delete that folder and run with "
-            "--resume: the checkpoint before it, or the start, takes its place."
-        )
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            problem = f"it holds something else ({' '.join(str(error).split())[:200]})"
+        raise RunError(f"The checkpoint {self.path} is damaged in {path.name}: {problem}. {self._remedy}")
 
 
 def save(
@@ -92,7 +129,7 @@ def save(
     step: int,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    state: dict[str, Any],
+    effort: Effort,
     averaged: nn.Module | None = None,
 ) -> Checkpoint:
     """Write the checkpoint of ``step`` under ``folder`` and drop those that are too old."""
@@ -119,7 +156,7 @@ def save(
                 path = writing / f"{name}.safetensors"
                 _save_file(tensors, path)
                 sizes[name] = path.stat().st_size
-            write_json(writing / "state.json", {"step": step, "bytes": sizes, "state": state})
+            write_json(writing / "state.json", asdict(_Contents(step, sizes, effort)))
             if final.exists():
                 shutil.rmtree(final)
             writing.rename(final)
@@ -132,7 +169,7 @@ def save(
 
 
 def _finished(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*"))
+    return sorted(path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal())
 
 
 def _own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

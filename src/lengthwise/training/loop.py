@@ -14,7 +14,7 @@ from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.tasks import Batch, Task
 from lengthwise.training import checkpoint
 from lengthwise.training.average import Average
-from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.checkpoint import Checkpoint, Effort
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.device import fabric, flushed_subnormals
 from lengthwise.training.schedule import learning_rate
@@ -34,15 +34,6 @@ class Progress:
     """Before clipping."""
     tokens_per_second: float
     """Tokens, or items, since training began or resumed."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What training took, from its first step, interruptions left out."""
-
-    seconds: float
-    tokens: int
-    """Tokens or items read."""
 
 
 @flushed_subnormals()
@@ -81,9 +72,9 @@ def train(
     done, before = 0, Effort(0.0, 0)
     newest = Checkpoint.newest(folder / "checkpoint")
     if newest is not None:
-        done, before = newest.step, Effort(**newest.load(model, optimizer, averaged))
+        done, before = newest.step, newest.load(model, optimizer, averaged)
     metrics = folder / "metrics.jsonl"
-    keep_lines(metrics, lambda line: line["step"] <= done)  # the others will be done again
+    keep_lines(metrics, Progress, lambda line: line.step <= done)  # the others will be done again
 
     began, tokens = time.perf_counter(), 0
     for step in range(done, config.steps):
@@ -115,7 +106,7 @@ def train(
         if last or done % config.checkpoint_every == 0:
             _finite(loss, done)  # a checkpoint must be worth resuming from
             effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
-            checkpoint.save(folder / "checkpoint", done, model, optimizer, asdict(effort), averaged)
+            checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, averaged)
     if averaged is not None:
         model.load_state_dict(averaged.state_dict())
     return Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)

@@ -1,15 +1,15 @@
 """Threshold relative attention (arXiv 2503.23174): the public function, its checks, and the choice of a backend."""
 
 import math
-from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
+from lengthwise.ops.threshold_relative import autocast, blockwise, native, reference, triton
 from lengthwise.ops.threshold_relative.checks import check
+from lengthwise.ops.threshold_relative.transforms import beyond_backward
 from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
@@ -77,6 +77,13 @@ def threshold_relative_attention(
     Under autocast, query, key and value are cast to its dtype, and the gates are left alone: their error would be
     multiplied by the distance.
 
+    A backward pass is as linear in memory as the output is. Derivatives beyond it are right in every backend, but they
+    are the reference's, and their memory is quadratic in the tokens: those of gradients (``create_graph=True``),
+    forward mode, and all of ``torch.func``, ``grad`` and gradients per sample included. ``torch.vmap`` by itself folds
+    the mapped dimension into the batch; where it maps the reference, which can then not be asked for its numbers, a
+    gate above 1 makes its row NaN. A compiled function has a backward pass alone, for ``torch.compile`` gives it no
+    more; but what computes a derivative of ``torch.func`` can be compiled.
+
     Returns:
         The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity
         in a query or a key, every row that meets it in a score (a score of minus infinity is below any threshold); in a
@@ -128,16 +135,20 @@ def _attend(
     largest_key_norm: float | None,
 ) -> tuple[Tensor, Tensor]:
     device = query.device.type
-    if torch.is_autocast_enabled(device):
-        query, key, value = (tensor.to(torch.get_autocast_dtype(device)) for tensor in (query, key, value))
+    if dtype := autocast.cast_to(device):
+        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
     check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
     if backend == "auto":
         fastest = "native" if device == "cpu" else "triton"
         backend = "blockwise" if MISSING[fastest](query) else fastest
     if backend not in BACKENDS:
         raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
+    if beyond_backward(query, key, value, log_forget):
+        backend = "reference"
     if query.numel() == 0:
-        return (query * log_forget[..., None]).to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
+        # Nothing, and yet a function of every argument: the gradients are zeros.
+        output = query * log_forget[..., None] + key.sum() + value.sum()
+        return output.to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1])
     # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. It is rounded,
@@ -145,7 +156,7 @@ def _attend(
     limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
-    with torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext():
+    with autocast.switched_off(device):
         return BACKENDS[backend](
             query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
         )

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.transforms import is_readable
+
 
 def attend_around(
     attend: Callable[[Tensor], tuple[Tensor, ...]], value: Tensor, skip_tolerance: float
@@ -47,7 +49,8 @@ def differentiate_around(
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all numbers are finite; an overflow of their sum is answered by a closer look."""
-    return math.isfinite(tensor.detach().sum(dtype=torch.promote_types(tensor.dtype, torch.float32)).item()) or bool(
-        tensor.isfinite().all()
+    """Whether all numbers are known to be finite; an overflow of their sum is answered by a closer look."""
+    return is_readable(tensor) and (
+        math.isfinite(tensor.detach().sum(dtype=torch.promote_types(tensor.dtype, torch.float32)).item())
+        or bool(tensor.isfinite().all())
     )

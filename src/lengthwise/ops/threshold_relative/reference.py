@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lengthwise.ops.threshold_relative.broken_values import attend_around
 from lengthwise.ops.threshold_relative.checks import check_gates
+from lengthwise.ops.threshold_relative.transforms import is_readable
 
 TILE = 64
 """Keys in what the other backends visit at once; here, everything is."""
@@ -26,7 +27,10 @@ def attend(
     largest_key_norm: float | None = None,  # there is nothing to skip here: every key is visited
 ) -> tuple[Float[Tensor, "batch heads queries head_dim"], Int[Tensor, "batch heads queries"]]:
     """Output and tiles visited; arguments as in the public function, checked there; ``limit = threshold / scale``."""
-    check_gates(log_forget)
+    if is_readable(log_forget):
+        check_gates(log_forget)
+    else:
+        log_forget = log_forget.masked_fill(log_forget > 0, torch.nan)
     compute = torch.float64 if query.dtype == torch.float64 else torch.float32
     group = query.shape[1] // key.shape[1]
     key, value = (tensor.to(compute).repeat_interleave(group, dim=1) for tensor in (key, value))

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative import autocast, batching, derivatives
 from lengthwise.ops.threshold_relative.blockwise.backward import backward
 from lengthwise.ops.threshold_relative.blockwise.forward import forward
 from lengthwise.ops.threshold_relative.blockwise.walk import Walk
@@ -61,12 +62,13 @@ def _backward(
     value: Tensor,
     log_forget: Tensor,
     document_ids: Tensor | None,
+    limit: float,
+    scale: float,
+    skip_tolerance: float,
     output: Tensor,
     largest: Tensor,
     total: Tensor,
     steps: Tensor,
-    limit: float,
-    scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of query, key, value and log_forget, in their dtypes."""
 
@@ -74,7 +76,7 @@ def _backward(
         walk = Walk(query, key, value, log_forget, limit, scale, document_ids)
         return backward(walk, gradient, output, largest, total, steps)
 
-    with torch.autocast(query.device.type, enabled=False):
+    with autocast.switched_off(query.device.type):
         gradients = differentiate_around(run, gradient, value, output)
     d_query, d_key, d_value, d_log_forget = (
         of.to(tensor.dtype) for of, tensor in zip(gradients, (query, key, value, log_forget), strict=True)
@@ -95,14 +97,5 @@ def _(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return d_query, d_key, d_value, d_log_forget
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    query, key, value, log_forget, document_ids, ctx.limit, ctx.scale, _, _ = inputs
-    # The unrounded output: its product with the gradient must not carry bfloat16's error.
-    ctx.save_for_backward(query, key, value, log_forget, document_ids, *output)
-
-
-def _differentiate(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-    return *_backward(gradient, *ctx.saved_tensors, ctx.limit, ctx.scale), None, None, None, None, None
-
-
-_forward.register_autograd(_differentiate, setup_context=_save)
+derivatives.register("lengthwise::threshold_relative_blockwise")
+batching.register("lengthwise::threshold_relative_blockwise", 0, 0, 0, 0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import batching, derivatives
 from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
 from lengthwise.ops.threshold_relative.checks import check_gates
 from lengthwise.ops.threshold_relative.native.kernels import Inputs, backward, empty_results, forward
@@ -127,19 +128,7 @@ def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
     return tuple(tensor.new_empty(tensor.shape) for tensor in inputs[:4])
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.limit, ctx.scale, ctx.skip_tolerance, _ = inputs
-    # The unrounded output: its product with the gradient must not carry bfloat16's error.
-    ctx.save_for_backward(*tensors, *output)
-
-
-def _differentiate(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor | None, ...]:
-    *inputs, output, rows = ctx.saved_tensors
-    differentiate = torch.ops.lengthwise.threshold_relative_native_backward
-    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, output, rows)
-    return *gradients, None, None, None, None, None
-
-
 torch.library.register_fake(_OPERATOR, _fake_forward)
 torch.library.register_fake(f"{_OPERATOR}_backward", _fake_backward)
-torch.library.register_autograd(_OPERATOR, _differentiate, setup_context=_save)
+derivatives.register(_OPERATOR)
+batching.register(_OPERATOR, 0, 1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative import batching, derivatives
 
 __all__ = ["DTYPES", "attend", "missing"]
 
@@ -119,18 +120,7 @@ def _fake_backward(_gradient: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
     return empty_like(query), *(tensor.new_empty(tensor.shape) for tensor in others)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.limit, ctx.scale, ctx.skip_tolerance, _ = inputs
-    ctx.save_for_backward(*tensors, *output)
-
-
-def _differentiate(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor | None, ...]:
-    *inputs, output, rows = ctx.saved_tensors
-    differentiate = torch.ops.lengthwise.threshold_relative_triton_backward
-    gradients = differentiate(gradient, *inputs, ctx.limit, ctx.scale, ctx.skip_tolerance, output, rows)
-    return *gradients, None, None, None, None, None
-
-
 torch.library.register_fake(_OPERATOR, _fake_forward)
 torch.library.register_fake(f"{_OPERATOR}_backward", _fake_backward)
-torch.library.register_autograd(_OPERATOR, _differentiate, setup_context=_save)
+derivatives.register(_OPERATOR)
+batching.register(_OPERATOR, 0, 1)

@@ -1,0 +1,39 @@
+"""The file that says whose a folder is: a configuration, and the environment it was begun in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator
+
+from lengthwise.configuration import Config
+from lengthwise.errors import InputError
+from lengthwise.files import read_json
+
+C = TypeVar("C", bound=Config)
+REMEDY = "Put that right, put a copy of the file back, or begin anew in another folder."
+
+
+def _with_command(environment: dict[str, str]) -> dict[str, str]:
+    if "command" not in environment:
+        raise ValueError("it has no 'command'")
+    return environment
+
+
+@dataclass(frozen=True)
+class _Held:
+    config: dict[str, Any]
+    environment: Annotated[dict[str, str], AfterValidator(_with_command)]
+
+
+def read_held(path: Path, kind: type[C]) -> tuple[C, dict[str, str]]:
+    """The configuration, a ``kind``, and the environment that a file holds.
+
+    Raises:
+        InputError: where it is missing or damaged, or its configuration cannot be used here.
+    """
+    held = read_json(path, _Held, REMEDY)
+    try:
+        return kind.read(held.config), held.environment
+    except InputError as error:
+        raise InputError(f"{path} cannot be used: {error} {REMEDY}") from None
