@@ -108,7 +108,7 @@ def test_draws_what_sets_have(sets_report, browse):
     document, _ = browse(sets_report)
     assert document.count('class="marks"') == 5
     for said in (
-        "softmax+standardise against softmax, validation · 1,024 items, 10 pairs · −",
+        "softmax against softmax+standardise, validation · 1,024 items, 10 pairs · +",
         "softmax+rms-norm, validation · 16,384 items, 10 seeds · right ",
         "softmax, layer 1 · 64 items, validation · standard deviation of a component 0.2",
     ):

@@ -15,6 +15,7 @@ import pytest
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
+from lengthwise.reports.claims import claims
 from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
@@ -107,7 +108,8 @@ def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
         assert len(rows) == len(specification["datasets"]["rows"]) > 0
         assert "role-legend" not in report.read_text(encoding="utf-8")  # where the page has its own
         for mechanism in {row["mechanism"] for row in rows}:
-            assert re.search(rf"<(text|tspan)[^>]*>{re.escape(mechanism)}<", svg)  # in its legend or over its panel
+            shown = rf"<(text|tspan)[^>]*>(against )?{re.escape(mechanism)}<"  # in its legend or over its panel
+            assert re.search(shown, svg)
 
 
 def test_tables_of_figures_are_the_numbers(experiment, report):
@@ -152,6 +154,15 @@ def test_escapes_what_it_shows(alone):
     )
     assert page.count("<script>") == 1  # its own
     assert page.count("&lt;script&gt;") > 10
+
+
+def test_claims_that_are_not_decided_fold_away(sets, sets_report):
+    page = sets_report.read_text(encoding="utf-8")
+    folded = re.search(r"<details>\s*<summary>(\d+) undecided claims?</summary>(.*?)</details>", page, re.S)
+    rulings = [claim.ruling for claim in claims(sets)]
+    assert int(folded[1]) == folded[2].count('<td class="undecided">undecided</td>') == rulings.count("undecided") > 0
+    assert '<td class="undecided">undecided</td>' not in page.replace(folded[0], "")
+    assert page.replace(folded[0], "").count('<td class="chosen">') >= len(rulings) - int(folded[1]) > 0
 
 
 def test_a_page_of_sets_speaks_of_sets(sets, sets_report):

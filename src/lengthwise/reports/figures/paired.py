@@ -51,12 +51,15 @@ def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
         f"p {p_value(found.p)}: {found.outcome}",
     )
     return {
+        "mine": claim.mine,
         "mechanism": claim.theirs,
         "split": claim.split,
         "length": found.length,
+        "pairs": found.pairs,
         "mean": 100 * found.mean,
         "low": 100 * low,
         "high": 100 * high,
+        "p": found.p,
         "decided": found.outcome != "undecided",
         "said": " · ".join(said),
     }
