@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
+from lengthwise.cli.stopping import stoppable
 
 
 def probe(
@@ -79,28 +80,29 @@ def probe(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    stopped = False
-    with Progress(
-        *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
-    ) as progress:
-        task = progress.add_task("loading the model", total=None)
-        with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
-            loaded, inputs, findings = begin(config)
-        progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
-        progress.reset(task, total=len(inputs))
-        try:
-            measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
-        except KeyboardInterrupt:
-            stopped = True
-    if stopped and not findings.enough:
-        errors.print("Stopped before two windows were read; there is nothing to show.")
-        raise typer.Exit(130)
-    if stopped:
-        findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
-    summary = Summary.of(findings)
-    console.print(table(summary))
-    versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
-    page = write(summary, config.model_dump(mode="json"), environment() | versions, folder)
-    console.print(f"Report: {page}", soft_wrap=True)
-    if stopped:
-        raise typer.Exit(130)
+    with stoppable():
+        stopped: KeyboardInterrupt | None = None
+        with Progress(
+            *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
+        ) as progress:
+            task = progress.add_task("loading the model", total=None)
+            with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
+                loaded, inputs, findings = begin(config)
+            progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
+            progress.reset(task, total=len(inputs))
+            try:
+                measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
+            except KeyboardInterrupt as stop:
+                stopped = stop
+        if stopped and not findings.enough:
+            errors.print("Before two windows are read there is nothing to show.")
+            raise stopped
+        if stopped:
+            findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
+        summary = Summary.of(findings)
+        console.print(table(summary))
+        versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
+        page = write(summary, config.model_dump(mode="json"), environment() | versions, folder)
+        console.print(f"Report: {page}", soft_wrap=True)
+        if stopped:
+            raise stopped
