@@ -169,7 +169,7 @@ def test_the_reference_has_a_limit(lengthwise: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
-        (KeyboardInterrupt(), 130, "Stopped; this is what was measured."),
+        (KeyboardInterrupt(), 130, "Stopped. This is what was measured."),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "There is not enough memory"),
     ],
 )

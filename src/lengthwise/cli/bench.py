@@ -10,6 +10,7 @@ from lengthwise.bench.config import ON_CUDA, BenchConfig
 from lengthwise.bench.contestants import DEFAULT
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
+from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import RunError
 from lengthwise.files import check_file, write_json
 
@@ -105,20 +106,18 @@ def bench(
     from lengthwise.bench.trial import out_of_memory
 
     results = Results(config)
-    try:
-        _measure(results)
-    except KeyboardInterrupt:
-        errors.print("Stopped; this is what was measured." if results.seconds else "Stopped; nothing was measured yet.")
-        raise typer.Exit(130) from None
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        raise RunError(
-            "There is not enough memory for the next length; leave it out of --lengths, or lower --reference-limit."
-        ) from None
-    finally:
-        if results.seconds:
-            _show(results, out)
+    with stoppable(lambda: "This is what was measured." if results.seconds else "Nothing was measured yet."):
+        try:
+            _measure(results)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise RunError(
+                "There is not enough memory for the next length; leave it out of --lengths, or lower --reference-limit."
+            ) from None
+        finally:
+            if results.seconds:
+                _show(results, out)
 
 
 def _measure(results: "Results") -> None:

@@ -9,6 +9,7 @@ import typer
 from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import ComparisonProgress
+from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -72,17 +73,14 @@ def compare(
     folder = out or options.folder(f"compare-{task}")
     if needed := seeds_needed(config):
         console.print(needed)
-    try:
-        with ComparisonProgress(config) as progress:
-            experiment = compare(
-                config,
-                folder,
-                processes=jobs or _processes(config.base.train),
-                resume=resume,
-                on_change=progress.changed,
-            )
-    except KeyboardInterrupt:
-        raise RunError("Stopped. The same command with --resume carries on where the runs were.") from None
+    with stoppable(lambda: _kept(folder)), ComparisonProgress(config) as progress:
+        experiment = compare(
+            config,
+            folder,
+            processes=jobs or _processes(config.base.train),
+            resume=resume,
+            on_change=progress.changed,
+        )
     console.print(overview(experiment))
     console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
     failed = [run for run in experiment.runs if run.failure]
@@ -91,6 +89,11 @@ def compare(
             f"{len(failed)} of {len(experiment.runs)} runs failed; the report says why. The same command with --resume "
             "tries them again."
         )
+
+
+def _kept(folder: Path) -> str:
+    begun = (folder / "comparison.json").exists()
+    return "The same command with --resume carries on where the runs are." if begun else ""
 
 
 def _rates(text: str) -> list[float]:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
+from lengthwise.cli.stopping import stoppable
 
 
 def probe(
@@ -81,43 +82,45 @@ def probe(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    stopped, failed = False, ""
-    with Progress(
-        *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
-    ) as progress:
-        task = progress.add_task("loading the model", total=None)
-        with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
-            loaded, inputs, findings = begin(config)
-        progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
-        progress.reset(task, total=len(inputs))
+    with stoppable():
+        stopped: KeyboardInterrupt | None = None
+        failed = ""
+        with Progress(
+            *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
+        ) as progress:
+            task = progress.add_task("loading the model", total=None)
+            with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
+                loaded, inputs, findings = begin(config)
+            progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
+            progress.reset(task, total=len(inputs))
+            try:
+                measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
+            except KeyboardInterrupt as stop:
+                stopped = stop
+            except RunError as error:
+                if not findings.enough:
+                    raise
+                failed = str(error)
+        if stopped and not findings.enough:
+            errors.print("Before two windows are read there is nothing to show.")
+            raise stopped
+        if failed:
+            findings.notes.append(f"Failed after {len(findings.windows)} of {len(inputs)} windows: {failed}")
+        if stopped:
+            findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
+        summary = Summary.of(findings)
+        console.print(table(summary))
+        versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
+        facts = config.model_dump(mode="json"), environment() | versions
         try:
-            measure(loaded, inputs, findings, lambda done: progress.advance(task, done))
-        except KeyboardInterrupt:
-            stopped = True
+            page = write(summary, *facts, folder)
         except RunError as error:
-            if not findings.enough:
-                raise
-            failed = str(error)
-    if stopped and not findings.enough:
-        errors.print("Stopped before two windows were read; there is nothing to show.")
-        raise typer.Exit(130)
-    if failed:
-        findings.notes.append(f"Failed after {len(findings.windows)} of {len(inputs)} windows: {failed}")
-    if stopped:
-        findings.notes.append(f"Stopped after {len(findings.windows)} of {len(inputs)} windows.")
-    summary = Summary.of(findings)
-    console.print(table(summary))
-    versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
-    facts = config.model_dump(mode="json"), environment() | versions
-    try:
-        page = write(summary, *facts, folder)
-    except RunError as error:
-        failed = f"{folder} cannot be written to: {error.__cause__ or error}."
-        page = write(summary, *facts, Path(tempfile.mkdtemp(prefix="lengthwise-probe-")))
-    if failed:
-        errors.print(failed, soft_wrap=True, markup=False)
-    console.print(f"Report: {page}", soft_wrap=True)
-    if stopped:
-        raise typer.Exit(130)
+            failed = f"{folder} cannot be written to: {error.__cause__ or error}."
+            page = write(summary, *facts, Path(tempfile.mkdtemp(prefix="lengthwise-probe-")))
+        if failed:
+            errors.print(failed, soft_wrap=True, markup=False)
+        console.print(f"Report: {page}", soft_wrap=True)
+        if stopped:
+            raise stopped
     if failed:
         raise typer.Exit(1)

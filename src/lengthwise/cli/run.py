@@ -8,6 +8,7 @@ import typer
 from lengthwise.cli import options
 from lengthwise.cli.console import console
 from lengthwise.cli.progress import RunProgress
+from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import RunError
 
 
@@ -34,7 +35,7 @@ def run(
 ) -> None:
     """Train one model on a TASK and evaluate it at every length.
 
-    Interrupted at any moment, the same command with --resume carries on and ends with the same weights to the bit.
+    Stopped by Ctrl-C, or killed, the same command with --resume carries on and ends with the same weights to the bit.
     """
     config = options.resolve(
         task,
@@ -51,6 +52,7 @@ def run(
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
+    from lengthwise.experiments.state import kept
     from lengthwise.files import check_folder
     from lengthwise.reports import overview, write_report
 
@@ -58,14 +60,12 @@ def run(
     check_folder(folder.path)
     if not folder.finished:
         check(config)
-    with folder.claimed(config, resume=resume):
+    with stoppable(lambda: kept(folder)), folder.claimed(config, resume=resume):
         folder.failure = None
         try:
             with RunProgress(config) as progress:
                 train_run(folder, progress.trained)
                 evaluate_run(folder, progress.evaluated)
-        except KeyboardInterrupt:
-            raise RunError("Stopped. The same command with --resume carries on from the last checkpoint.") from None
         except RunError as error:
             folder.failure = str(error)
             raise

@@ -19,6 +19,7 @@ from lengthwise.training.config import TrainConfig
 from lengthwise.training.device import fabric, flushed_subnormals
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
+from lengthwise.training.stopping import held
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def train(
 
     Writes ``metrics.jsonl`` and ``checkpoint/`` there. With ``config.average``, the model ends with the average of its
     weights. What is returned includes the training before an interruption, up to the checkpoint it resumed from.
+    SIGINT (Ctrl-C) and SIGTERM wait for the end of a step and a checkpoint of it, if this is the main thread.
 
     Raises:
         RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
@@ -77,36 +79,39 @@ def train(
     keep_lines(metrics, Progress, lambda line: line.step <= done)  # the others will be done again
 
     began, tokens = time.perf_counter(), 0
-    for step in range(done, config.steps):
-        batches = _batches(task, config, seed, step)
-        scored = sum(int(batch.scored.sum()) for batch in batches)
-        rate = learning_rate(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = torch.zeros((), device=device.device)
-        for cpu_batch in batches:
-            batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
-            part = batch.ask(wrapped).loss / scored
-            device.backward(part)
-            tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
-            loss += part.detach()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
-        wrapped_optimizer.step()
-        wrapped_optimizer.zero_grad()
-        if average is not None:
-            average.update(model, step)
+    with held() as stopped:
+        for step in range(done, config.steps):
+            batches = _batches(task, config, seed, step)
+            scored = sum(int(batch.scored.sum()) for batch in batches)
+            rate = learning_rate(step, config)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss = torch.zeros((), device=device.device)
+            for cpu_batch in batches:
+                batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
+                part = batch.ask(wrapped).loss / scored
+                device.backward(part)
+                tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
+                loss += part.detach()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
+            wrapped_optimizer.step()
+            wrapped_optimizer.zero_grad()
+            if average is not None:
+                average.update(model, step)
 
-        done = step + 1
-        last = done == config.steps
-        if last or done % config.log_every == 0:
-            passed = time.perf_counter() - began
-            progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
-            append_line(metrics, asdict(progress))
-            on_progress(progress)
-        if last or done % config.checkpoint_every == 0:
-            _finite(loss, done)  # a checkpoint must be worth resuming from
-            effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
-            checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, averaged)
+            done = step + 1
+            last, stop = done == config.steps, stopped()
+            if last or done % config.log_every == 0:
+                passed = time.perf_counter() - began
+                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
+                append_line(metrics, asdict(progress))
+                on_progress(progress)
+            if last or stop or done % config.checkpoint_every == 0:
+                _finite(loss, done)  # a checkpoint must be worth resuming from
+                effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
+                checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, averaged)
+            if stop:
+                break
     if averaged is not None:
         model.load_state_dict(averaged.state_dict())
     return Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)

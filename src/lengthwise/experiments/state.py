@@ -1,0 +1,43 @@
+"""How far a run has come, from what its folder holds."""
+
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.files import last_line
+from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.loop import Progress
+
+
+def state(folder: RunFolder) -> str:
+    """A few words, such as ``training at step 40 of 60``; what is said of training can be a few steps old."""
+    if folder.finished:
+        return "finished"
+    if folder.failure is not None:
+        return f"failed: {folder.failure}"
+    config = folder.config
+    if folder.trained is not None:
+        points = len(config.evaluate.lengths) * len(config.evaluate.splits)
+        return f"trained, {len(folder.points)} of {points} points evaluated"
+    line = last_line(folder.path / "metrics.jsonl", Progress)
+    newest = Checkpoint.newest(folder.path / "checkpoint")
+    step = max(0 if line is None else line.step, 0 if newest is None else newest.step)
+    if step:
+        return f"training at step {step:,} of {config.train.steps:,}"
+    if (folder.teacher.path / "config.json").exists():
+        return f"its teacher is {state(folder.teacher)}"
+    return "not trained yet"
+
+
+def kept(folder: RunFolder) -> str:
+    """What a run that was stopped carries on from: a sentence or none."""
+    if not (folder.path / "config.json").exists():
+        return ""
+    newest = Checkpoint.newest(folder.path / "checkpoint")
+    if folder.finished:
+        return "The run is finished."
+    if folder.trained is not None:
+        return "Training is done; the same command with --resume carries on with the evaluation."
+    if newest is not None:
+        return f"The same command with --resume carries on from step {newest.step:,}."
+    teacher = folder.teacher.path / "config.json"
+    if teacher.exists():
+        return "The same command with --resume carries on with the model to calibrate on."
+    return "No step was done; the same command with --resume begins."
