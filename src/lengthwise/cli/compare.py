@@ -66,7 +66,7 @@ def compare(
     from lengthwise.reports import overview, write_report
 
     folder = out or options.folder(f"compare-{task}")
-    with stoppable(lambda: _kept(folder)), ComparisonProgress(config) as progress:
+    with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
         experiment = compare(
             config,
             folder,
