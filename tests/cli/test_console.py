@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lengthwise.cli import progress
 from lengthwise.cli.console import console, errors
 from lengthwise.cli.progress import _Live
 
@@ -57,3 +58,16 @@ def test_an_ascii_terminal_is_no_error(line: str) -> None:
     answer = subprocess.run(run, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert answer.returncode == 0, answer.stderr
     answer.stdout.decode("ascii")
+
+
+def test_without_a_terminal_progress_is_plain_lines_on_standard_error(
+    lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    answer = lengthwise("run", "flip-flop", *tiny, "--out", tmp_path / "run")
+    assert answer.code == 0
+    assert re.search(r"^training: 12 of 12  loss [\d.]+  [\d,]+ tokens/s.* left$", answer.error, re.MULTILINE)
+    more = ["-a", "softmax+rope", "-a", "softmax", "--learning-rates", "1e-3", "--jobs", 1]
+    answer = lengthwise("compare", "flip-flop", *tiny, *more, "--out", tmp_path / "compare")
+    assert re.search(r"^all training steps: 24 of 24  2 of 2 runs done", answer.error, re.MULTILINE), answer.error
+    assert "steps" not in answer.out

@@ -73,7 +73,7 @@ def compare(
     folder = out or options.folder(f"compare-{task}")
     if needed := seeds_needed(config):
         console.print(needed)
-    with stoppable(lambda: _kept(folder)), ComparisonProgress(config) as progress:
+    with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
         experiment = compare(
             config,
             folder,

@@ -1,5 +1,10 @@
-"""Progress bars: step, loss, speed and time left, for one run and for many at once."""
+"""Progress on standard error: step, loss, speed and time left, for one run and for many at once.
 
+In a terminal as bars; where there is none, such as in a log, as a plain line now and then.
+"""
+
+import time
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,14 +19,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from lengthwise.cli.console import console
+from lengthwise.cli.console import errors
 from lengthwise.files import last_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lengthwise.evaluation import Point
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
     from lengthwise.experiments.processes import Job, Queue
     from lengthwise.training.loop import Progress as Step
+
+
+EVERY = 30.0
+"""Seconds between two plain lines."""
 
 
 class _Live:
@@ -35,17 +46,30 @@ class _Live:
             TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=console,
+            console=errors,
         )
+        self._said = time.monotonic()
 
     def __enter__(self) -> Self:
-        self.bars.start()
+        if errors.is_terminal:
+            self.bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bars.stop()
+        if errors.is_terminal:
+            self.bars.stop()
+
+    def _say(self, task: TaskID, detail: str) -> None:
+        """How far ``task`` is, where there are no bars and the last line is some time ago."""
+        if errors.is_terminal or time.monotonic() - self._said < EVERY:
+            return
+        self._said = time.monotonic()
+        bar = self.bars.tasks[self.bars.task_ids.index(task)]
+        left = "" if bar.time_remaining is None else f", {timedelta(seconds=round(bar.time_remaining))} left"
+        of = f"{bar.completed:,.0f} of {bar.total or 0:,.0f}"
+        errors.print(f"{bar.description}: {of}  {detail}{left}", highlight=False, soft_wrap=True)
 
 
 class RunProgress(_Live):
@@ -60,37 +84,42 @@ class RunProgress(_Live):
 
     def trained(self, step: "Step") -> None:
         """A logged step."""
-        self.bars.update(self._train, completed=step.step, detail=_speed(step.loss, step.tokens_per_second, self._unit))
+        detail = _speed(step.loss, step.tokens_per_second, self._unit)
+        _move(self.bars, self._train, step.step, detail)
+        self._say(self._train, detail)
 
     def evaluated(self, point: "Point") -> None:
         """A point of the sweep."""
         detail = f"{point.split} at {point.length:,} {self._unit}: {point.exact_match:.1%}"
         self.bars.update(self._evaluate, advance=1, detail=detail)
-        console.print(
+        errors.print(
             f"{point.split:>12} {point.length:>7,} {self._unit}  exact match {point.exact_match:7.1%}", highlight=False
         )
 
 
 class ComparisonProgress(_Live):
-    """Many runs: a bar for each that is under way, and one for all."""
+    """Many runs: a bar for each that is under way, and one with the training steps of all."""
 
-    def __init__(self, config: "ComparisonConfig") -> None:
+    def __init__(self, config: "ComparisonConfig", folder: "Path") -> None:
         super().__init__()
         self._config = config
         self._unit = config.base.build_task().unit
-        self._all = self.bars.add_task("all runs", total=None, detail="")
+        rates = len(config.learning_rates)
+        runs = len(config.mechanisms) * (rates + config.seeds - 1)
+        self._all = self.bars.add_task("all training steps", total=runs * config.base.train.steps, detail="")
+        self._folder = folder
         self._tasks: dict[Job, TaskID] = {}
 
     def changed(self, queue: "Queue") -> None:
         """Show what the queue and the folders of its runs say."""
-        from lengthwise.training.loop import Progress as Step
-
-        self.bars.update(self._all, completed=len(queue.done), total=queue.total)
+        steps = sum(_step(self._config, path) for path in self._folder.glob("runs/*/rate-*/seed-*/metrics.jsonl"))
+        detail = f"{len(queue.done)} of {queue.total} runs done"
+        _move(self.bars, self._all, steps, detail)
+        self._say(self._all, detail)
         for job in queue.active:
             if job not in self._tasks:
                 self._tasks[job] = self.bars.add_task(_name(job), total=self._config.base.train.steps, detail="")
-            line = last_line(job.folder / "metrics.jsonl", Step)
-            if line:
+            if line := _last(job.folder / "metrics.jsonl"):
                 evaluating = (job.folder / "trained.json").exists()
                 detail = "evaluating" if evaluating else _speed(line.loss, line.tokens_per_second, self._unit)
                 self.bars.update(self._tasks[job], completed=line.step, detail=detail)
@@ -98,7 +127,35 @@ class ComparisonProgress(_Live):
             if job in self._tasks:
                 self.bars.remove_task(self._tasks.pop(job))
                 failed = (job.folder / "failure.json").exists()
-                console.print(Text.assemble(("failed", "red") if failed else "done", f"  {_name(job)}"))
+                errors.print(Text.assemble(("failed", "red") if failed else "done", f"  {_name(job)}"))
+
+
+def _move(bars: Progress, task: TaskID, completed: int, detail: str) -> None:
+    """The first time, what had been done before does not count for the speed."""
+    if bars.tasks[bars.task_ids.index(task)].completed:
+        bars.update(task, completed=completed, detail=detail)
+    else:
+        bars.reset(task, completed=completed, detail=detail)
+
+
+def _step(config: "ComparisonConfig", metrics: "Path") -> int:
+    """The training steps of a run, if it is one of those compared."""
+    mechanism, rate, seed = metrics.parent.parts[-3:]
+    seeds = range(config.base.seed, config.base.seed + config.seeds)
+    among = (
+        mechanism in config.mechanisms
+        and rate in {f"rate-{each}" for each in config.learning_rates}
+        and seed in {f"seed-{each}" for each in seeds}
+    )
+    line = _last(metrics) if among else None
+    return 0 if line is None else line.step
+
+
+def _last(metrics: "Path") -> "Step | None":
+    """The newest step that a run has logged."""
+    from lengthwise.training.loop import Progress as Step
+
+    return last_line(metrics, Step)
 
 
 def _name(job: "Job") -> str:
