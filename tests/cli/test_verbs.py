@@ -88,8 +88,8 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
     answer = lengthwise(*command)
     assert answer.code == 2
     assert "1 of 2 runs failed" in answer.error
-    assert "failed  softmax+rope" in answer.out
-    assert "done  threshold-relative" in answer.out
+    assert "failed  softmax+rope" in answer.error
+    assert "done  threshold-relative" in answer.error
     assert len(list(tmp_path.glob("runs/*/*/*/result.json"))) == 1
     assert "damaged in model.safetensors" in (tmp_path / "report.html").read_text(encoding="utf-8")
 

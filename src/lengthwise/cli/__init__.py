@@ -1,11 +1,13 @@
 """The command line: one file per verb. Parses, calls, prints."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from lengthwise.cli import bench, compare, list_, probe, report, run
+from lengthwise import __version__
+from lengthwise.cli import bench, compare, list_, probe, report, run, runs
 from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.errors import LengthwiseError
 from lengthwise.own_code import fault
@@ -14,16 +16,33 @@ app = typer.Typer(
     name="lengthwise",
     help="Train short, run long: does an attention mechanism hold beyond the length it was trained on?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _lengthwise(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What can be asked of the command itself."""
+
+
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("probe")(probe.probe)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
+app.command("runs")(runs.runs)
 app.command("list")(list_.list_)
 
 _EXTRAS = {

@@ -61,6 +61,20 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process writes into ``folder`` now; leaves it as it is."""
+    path = folder / ".lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
 def _named(holder: Path) -> str:
     """The process that holds a lock; it may not have said yet who it is."""
     try:
