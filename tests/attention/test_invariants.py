@@ -142,6 +142,17 @@ def test_exported_for_all_lengths(attention: Attention) -> None:
         torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
 
 
+def test_the_default_dtype_is_that_of_others(
+    attention: Attention, hidden: Tensor, default_dtype: Callable[[torch.dtype], None]
+) -> None:
+    """What a layer computes follows from what it is given, not from what the process makes of new tensors."""
+    expected = attention(hidden)
+    default_dtype(torch.float64)
+    output = attention(hidden)
+    assert output.dtype == expected.dtype
+    assert torch.equal(output, expected)
+
+
 def test_saved_is_loaded(attention: Attention, hidden: Tensor) -> None:
     twin = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism, context=60, reach=TOKENS).eval()
     twin.load_state_dict(attention.state_dict())
