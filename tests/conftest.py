@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Before anything imports Triton: without a GPU, its kernels are tested in Python.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
+# LENGTHWISE_TEST_DTYPE=float64 runs the tests as in a program whose tensors are float64 where nobody says otherwise.
+torch.set_default_dtype(getattr(torch, os.environ.get("LENGTHWISE_TEST_DTYPE", "float32")))
 WORDS = 60
 SPECIAL = {"unk_token": "<unk>", "bos_token": "<s>", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 

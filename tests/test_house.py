@@ -127,3 +127,47 @@ def test_what_is_not_measured_is_said_wherever_it_is_linked() -> None:
     if "Nothing has been measured on a GPU yet" in page:
         for path in [ROOT / "README.md", ROOT / "docs" / "benchmark.md"]:
             assert "Nothing has been measured on a GPU yet" in " ".join(path.read_text(encoding="utf-8").split())
+
+
+CREATE = {
+    "arange",
+    "as_tensor",
+    "asarray",
+    "empty",
+    "eye",
+    "from_file",
+    "full",
+    "linspace",
+    "logspace",
+    "normal",
+    "ones",
+}
+CREATE |= {"rand", "randint", "randn", "randperm", "scalar_tensor", "tensor", "tril_indices", "triu_indices", "zeros"}
+
+
+def unnamed(tree: ast.AST, learned: bool = False) -> list[str]:
+    """Calls that make a tensor in a dtype or on a device of torch's choice.
+
+    What a module learns or keeps, it may make as ``nn.Linear`` does: in the dtype and on the device that its user set
+    for all modules.
+    """
+    found = []
+    for node in ast.iter_child_nodes(tree):
+        own = isinstance(node, ast.Call) and ast.unparse(node.func) in ("nn.Parameter", "self.register_buffer")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not learned:
+            of_torch = ast.unparse(node.func.value) == "torch" and node.func.attr in CREATE
+            if of_torch and not {"dtype", "device"} <= {keyword.arg for keyword in node.keywords}:
+                found.append(f"{node.lineno}: {ast.unparse(node)}")
+        found += unnamed(node, learned or own)
+    return found
+
+
+def test_every_new_tensor_names_its_dtype_and_device() -> None:
+    """Otherwise both are whatever a user has set for other parts of a program."""
+    paths = sorted((ROOT / "src").rglob("*.py"))
+    offences = [
+        f"{path.relative_to(ROOT)}:{what}"
+        for path in paths
+        for what in unnamed(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not offences, "\n".join(offences)

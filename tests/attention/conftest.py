@@ -42,9 +42,13 @@ BATCH, TOKENS, DIM = 3, 150, 32
 
 
 def _build(mechanism: str | Mechanism, **settings: object) -> Attention:
-    """Attention whose learned parts are not what they begin as: many of those do nothing at first."""
+    """Attention whose learned parts are not what they begin as: many of those do nothing at first.
+
+    In float64, where what a processor's order of summing changes is far less than any mistake would.
+    """
     torch.manual_seed(0)
-    attention = Attention(DIM, heads=4, kv_heads=2, mechanism=mechanism, context=60, reach=TOKENS, **settings).eval()
+    attention = Attention(DIM, heads=4, kv_heads=2, mechanism=mechanism, context=60, reach=TOKENS, **settings)
+    attention = attention.double().eval()
     with torch.no_grad():
         for part in (attention.position, attention.weights, attention.project.output):
             for parameter in part.parameters():
@@ -59,7 +63,7 @@ def attention(request: pytest.FixtureRequest) -> Attention:
 
 @pytest.fixture
 def hidden() -> Tensor:
-    return torch.randn(BATCH, TOKENS, DIM, generator=torch.Generator().manual_seed(1))
+    return torch.randn(BATCH, TOKENS, DIM, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 @pytest.fixture

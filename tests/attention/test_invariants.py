@@ -23,7 +23,7 @@ def sparse(attention: Attention) -> bool:
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
     largest = max(1, expected.detach().abs().max().item())  # of weights that are not shares
-    torch.testing.assert_close(actual, expected, rtol=2e-5, atol=2e-6 * largest)
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-10 * largest)
 
 
 def test_later_tokens_change_nothing_earlier(attention: Attention, hidden: Tensor) -> None:
@@ -71,7 +71,7 @@ def test_packed_documents_through_the_cache(attention: Attention, hidden: Tensor
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_changes_nothing(attention: Attention, hidden: Tensor, side: str) -> None:
-    padding = torch.randn(BATCH, 21, DIM)
+    padding = torch.randn(BATCH, 21, DIM, dtype=hidden.dtype)
     real, pad = torch.zeros(BATCH, TOKENS, dtype=torch.long), torch.full((BATCH, 21), -1)
     parts, ids = ([padding, hidden], [pad, real]) if side == "left" else ([hidden, padding], [real, pad])
     padded = attention(torch.cat(parts, 1), document_ids=torch.cat(ids, 1))
@@ -126,8 +126,8 @@ def test_one_graph_serves_all_lengths(attention: Attention) -> None:
     graphs = CompileCounterWithBackend("eager")
     compiled = torch.compile(attention, backend=graphs, fullgraph=True)
     for length in (70, 80, 133, 150):
-        hidden = torch.randn(2, length, DIM)
-        torch.testing.assert_close(compiled(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
+        hidden = torch.randn(2, length, DIM, dtype=torch.float64)
+        torch.testing.assert_close(compiled(hidden), attention(hidden), rtol=1e-9, atol=1e-9)
     assert graphs.frame_count <= 2, "one for the first length, one for any other"
 
 
@@ -136,14 +136,30 @@ def test_exported_for_all_lengths(attention: Attention) -> None:
     if attention.weights.route == "linear":
         pytest.skip("chunks of 64 tokens: torch cannot show that a padded length is a multiple of them")
     length = torch.export.Dim("length", min=65, max=4096)
-    exported = torch.export.export(attention, (torch.randn(2, 70, DIM),), dynamic_shapes=({1: length},)).module()
+    exported = torch.export.export(
+        attention, (torch.randn(2, 70, DIM, dtype=torch.float64),), dynamic_shapes=({1: length},)
+    ).module()
     for tokens in (65, 150):
-        hidden = torch.randn(2, tokens, DIM)
-        torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-3, atol=1e-3)
+        hidden = torch.randn(2, tokens, DIM, dtype=torch.float64)
+        torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-9, atol=1e-9)
+
+
+def test_the_default_dtype_is_that_of_others(
+    attention: Attention, hidden: Tensor, default_dtype: Callable[[torch.dtype], None]
+) -> None:
+    """What a layer computes follows from what it is given, not from what the process makes of new tensors."""
+    attention, hidden = attention.float(), hidden.float()
+    default_dtype(torch.float32)
+    expected = attention(hidden)
+    default_dtype(torch.float64)
+    output = attention(hidden)
+    assert output.dtype == expected.dtype
+    assert torch.equal(output, expected)
 
 
 def test_saved_is_loaded(attention: Attention, hidden: Tensor) -> None:
-    twin = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism, context=60, reach=TOKENS).eval()
+    twin = Attention(DIM, heads=4, kv_heads=2, mechanism=attention.mechanism, context=60, reach=TOKENS)
+    twin = twin.double().eval()
     twin.load_state_dict(attention.state_dict())
     assert torch.equal(twin(hidden), attention(hidden))
 
@@ -165,7 +181,7 @@ def test_bfloat16_stays_near(attention: Attention, hidden: Tensor) -> None:
         return
     expected = attention(hidden)
     tolerance = 0.05 * max(1, expected.std().item())
-    torch.testing.assert_close(attention.bfloat16()(hidden.bfloat16()).float(), expected, rtol=0.05, atol=tolerance)
+    torch.testing.assert_close(attention.bfloat16()(hidden.bfloat16()).double(), expected, rtol=0.05, atol=tolerance)
 
 
 @pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).causal])
@@ -207,7 +223,7 @@ def test_encoders_take_nothing(mechanism: str, shape: tuple[int, int], build: Bu
 
 
 def check_nothing(layer: Attention, shape: tuple[int, int]) -> None:
-    some, none = torch.randn(2, 5, DIM, requires_grad=True), torch.randn(*shape, DIM, requires_grad=True)
+    some, none = (torch.randn(*size, DIM, dtype=torch.float64, requires_grad=True) for size in ((2, 5), shape))
     ids = torch.zeros(shape, dtype=torch.long)
     usual = torch.autograd.grad(layer(some).sum(), [some, *layer.parameters()], allow_unused=True)
     for given in ({}, {"document_ids": ids}, {"positions": ids}):

@@ -22,7 +22,7 @@ def test_every_run_has_a_state_and_a_number(lengthwise: Call, tiny: list[str], t
     for name in ("trained.json", "evaluation.jsonl"):
         (tmp_path / "begun" / name).unlink()
     (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "config.json").write_text("[]")
+    (tmp_path / "damaged" / "config.json").write_text("[]", encoding="utf-8")
     with locked(tmp_path / "begun"):
         answer = lengthwise("runs", tmp_path)
     assert answer.code == 0, answer.error

@@ -24,29 +24,29 @@ def by_hand(query, key, value, log_forget, threshold, scale):
 
 
 def test_four_tokens_by_hand(backend, finest):
-    query = torch.tensor([[1.0, 2.0], [-1.0, 1.0], [2.0, 0.5], [1.0, 1.0]], dtype=finest[0])
-    key = torch.tensor([[1.0, 0.0], [0.5, 1.0], [-3.0, 1.0], [1.0, 1.0]], dtype=finest[0])
-    value = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [4.0, 40.0]], dtype=finest[0])
-    gate = torch.tensor([-0.1, -0.5, -1.0, -2.0], dtype=finest[0])
+    query = torch.tensor([[1.0, 2.0], [-1.0, 1.0], [2.0, 0.5], [1.0, 1.0]], dtype=finest)
+    key = torch.tensor([[1.0, 0.0], [0.5, 1.0], [-3.0, 1.0], [1.0, 1.0]], dtype=finest)
+    value = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [4.0, 40.0]], dtype=finest)
+    gate = torch.tensor([-0.1, -0.5, -1.0, -2.0], dtype=finest)
     result = threshold_relative_attention(
         *(x[None, None] for x in (query, key, value, gate)), scale=0.5, backend=backend
     )[0, 0]
 
     expected = by_hand(query.tolist(), key.tolist(), value.tolist(), gate.tolist(), 0.0, 0.5)
-    torch.testing.assert_close(result, expected.to(finest[0]))
+    torch.testing.assert_close(result, expected.to(finest))
     # The last row in numbers: scores 0.5, 0.75, -1 and 1, so the third key neither counts nor weighs.
-    weights = torch.softmax(torch.tensor([0.5 - 2 * 3, 0.75 - 2 * 2, 1.0 - 2 * 1], dtype=finest[0]), 0)
+    weights = torch.softmax(torch.tensor([0.5 - 2 * 3, 0.75 - 2 * 2, 1.0 - 2 * 1], dtype=finest), 0)
     torch.testing.assert_close(result[-1, 0], (weights * torch.tensor([1.0, 2.0, 4.0])).sum())
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.7])
 @pytest.mark.parametrize(("keys", "queries"), [(1, 1), (9, 9), (9, 4)])
 def test_formula_in_loops(draw, backend, finest, keys, queries, threshold):
-    inputs = draw(keys, queries, heads=1, head_dim=3, dtype=finest[0], threshold=threshold, margin=1e-5)
+    inputs = draw(keys, queries, heads=1, head_dim=3, dtype=finest, threshold=threshold, margin=1e-5)
     del inputs["gradient"]
     result = threshold_relative_attention(**inputs, threshold=threshold, backend=backend)
     expected = by_hand(*(x[0, 0].tolist() for x in inputs.values()), threshold, 3**-0.5)
-    torch.testing.assert_close(result[0, 0], expected.to(finest[0]))
+    torch.testing.assert_close(result[0, 0], expected.to(finest))
 
 
 @pytest.mark.parametrize("threshold", [-0.3, 0.0])
@@ -81,18 +81,18 @@ def test_score_equal_to_the_threshold_is_dropped(backend):
 
 
 def test_without_threshold_it_is_a_softmax_with_a_slope(draw, backend, finest):
-    inputs = draw(40, 30, dtype=finest[0])
+    inputs = draw(40, 30, dtype=finest)
     del inputs["gradient"]
     result = threshold_relative_attention(**inputs, threshold=-math.inf, backend=backend)
 
-    distance = (torch.arange(10, 40)[:, None] - torch.arange(40)).to(finest[0])
+    distance = (torch.arange(10, 40)[:, None] - torch.arange(40)).to(finest)
     bias = (inputs["log_forget"][..., None] * distance).masked_fill(distance < 0, -math.inf)
     weights = F.softmax(inputs["query"] @ inputs["key"].mT / 4 + bias, dim=-1)
     torch.testing.assert_close(result, weights @ inputs["value"])
 
 
 def test_grouped_heads_are_repeated_heads(draw, backend, finest):
-    inputs = draw(20, heads=6, kv_heads=2, dtype=finest[0])
+    inputs = draw(20, heads=6, kv_heads=2, dtype=finest)
     del inputs["gradient"]
     repeated = inputs | {name: inputs[name].repeat_interleave(3, dim=1) for name in ("key", "value")}
     results = [threshold_relative_attention(**x, backend=backend) for x in (inputs, repeated)]
@@ -100,7 +100,7 @@ def test_grouped_heads_are_repeated_heads(draw, backend, finest):
 
 
 def test_queries_stand_at_the_last_keys(draw, backend, finest):
-    inputs = draw(90, dtype=finest[0])
+    inputs = draw(90, dtype=finest)
     del inputs["gradient"]
     full = threshold_relative_attention(**inputs, backend=backend)
     last = inputs | {name: inputs[name][:, :, 70:] for name in ("query", "log_forget")}

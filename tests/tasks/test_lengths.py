@@ -1,5 +1,6 @@
 """A task says what lengths it knows and how large its marks get, and drawing an example says the same."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
@@ -66,3 +67,16 @@ def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatc
     config = RunConfig.read({"task": name, "evaluate": {"lengths": [12, long]}, "train": {"length": 12}} | mechanism)
     if name == "addition":
         assert config.sized_model.marks == long // 3 - 1
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_the_default_dtype_is_that_of_others(name: str, default_dtype: Callable[[torch.dtype], None]) -> None:
+    """A task draws the same numbers in every process."""
+    task = TASKS.load(name)()
+    before = [task.sample(torch.Generator().manual_seed(0), 4, 12, split) for split in task.splits]
+    default_dtype(torch.float64)
+    after = [task.sample(torch.Generator().manual_seed(0), 4, 12, split) for split in task.splits]
+    for one, other in zip(before, after, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert a.dtype == b.dtype
+            assert torch.equal(a, b)

@@ -40,7 +40,7 @@ class Layout:
     @property
     def index(self) -> Int[Tensor, "#batch keys"]:
         """Of every key, cached ones included, counted from the start of its document."""
-        index = torch.arange(self.keys, device=self.device)[None]
+        index = torch.arange(self.keys, dtype=torch.long, device=self.device)[None]
         if self.documents is None:
             return index
         begins = torch.ones_like(self.documents, dtype=torch.bool)
@@ -56,7 +56,8 @@ class Layout:
     def query_positions(self) -> Int[Tensor, "#batch queries"]:
         """Positions of the queries."""
         if self.counted:
-            return torch.arange(self.start, self.start + self.queries, device=self.device)[None]
+            first, end = self.start, self.start + self.queries
+            return torch.arange(first, end, dtype=torch.long, device=self.device)[None]
         return self.key_positions[:, self.start : self.start + self.queries]
 
     @property
@@ -67,7 +68,7 @@ class Layout:
     @property
     def ahead(self) -> Int[Tensor, "queries keys"]:
         """Keys that each key stands after each query; 0 is the query's own, whatever numbers positions have."""
-        index = torch.arange(self.keys, device=self.device)
+        index = torch.arange(self.keys, dtype=torch.long, device=self.device)
         return index - index[self.start : self.start + self.queries, None]
 
     @property
@@ -76,7 +77,8 @@ class Layout:
         if not self.causal:
             return self.visible().sum(-1)[:, 0]
         if self.documents is None:
-            return torch.arange(self.start + 1, self.start + self.queries + 1, device=self.device)[None]
+            first, end = self.start + 1, self.start + self.queries + 1
+            return torch.arange(first, end, dtype=torch.long, device=self.device)[None]
         return self.index[:, self.start : self.start + self.queries] + 1
 
     def rows(self, start: int, stop: int) -> "Layout":

@@ -32,7 +32,9 @@ def in_blocks_of_rows(
     def carrying(start: int, stop: int, nothing: Tensor) -> tuple[Tensor, Tensor]:
         return block(start, stop), nothing
 
-    return carried_through_rows(carrying, layout, entries, torch.empty(0), cached=cached)[0]
+    return carried_through_rows(
+        carrying, layout, entries, torch.empty(0, dtype=torch.float32, device=layout.device), cached=cached
+    )[0]
 
 
 def carried_through_rows(

@@ -25,7 +25,8 @@ def dense_operations(config: BenchConfig, length: int, kind: str) -> float:
 
 def measured_peak(clock: Clock, device: str) -> float:
     """Operations per second of a square bfloat16 matrix product that is large enough for all units."""
-    left, right = (torch.randn(PEAK_SIZE, PEAK_SIZE, device=device).bfloat16() for _ in range(2))
+    shape = (PEAK_SIZE, PEAK_SIZE)
+    left, right = (torch.randn(shape, dtype=torch.float32, device=device).bfloat16() for _ in range(2))
     into = torch.empty_like(left)
 
     def multiply() -> None:

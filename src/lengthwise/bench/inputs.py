@@ -36,7 +36,7 @@ def draw(config: BenchConfig, length: int, seed: int = 0) -> Inputs:
     dtype = getattr(torch, config.dtype)
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(config.batch, *shape, generator=generator, device=config.device)
+        return torch.randn(config.batch, *shape, generator=generator, dtype=torch.float32, device=config.device)
 
     def normalised(heads: int) -> Tensor:
         return rms_norm(normal(heads, length, config.head_dim), (config.head_dim,), eps=1e-6)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.attention.precision import in_float32
+
 COMPONENT = 0
 """The component whose deviation is given by itself, as the paper does it."""
 
@@ -86,11 +88,11 @@ class DispersionMeter:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._sums = torch.zeros(3, dtype=torch.float64)
+        self._sums = torch.zeros(3, dtype=torch.float64, device="cpu")
 
     def add(self, weights: Float[Tensor, "*rows keys"], visible: int | None = None) -> None:
         """Take in rows of weights over ``visible`` keys, which are all where nothing is said; hidden ones weigh 0."""
-        weights = weights.detach().flatten(0, -2).float()
+        weights = in_float32(weights.detach().flatten(0, -2))
         keys = weights.shape[-1] if visible is None else visible
         shares = F.normalize(weights, p=1.0, dim=-1)
         entropy = torch.special.entr(shares.abs()).sum(-1) / (math.log(keys) or 1.0)

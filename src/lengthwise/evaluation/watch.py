@@ -60,7 +60,7 @@ class _Layer:
     def __init__(self, part: Weights, project: nn.Module) -> None:
         self.part, self.project = part, project
         self.spread, self.dispersion = SpreadMeter(), DispersionMeter()
-        self.attended = self.weights = torch.empty(0)
+        self.attended = self.weights = torch.empty(0, dtype=torch.float32, device="cpu")
 
     def watch(self) -> tuple[RemovableHandle, RemovableHandle]:
         return self.part.register_forward_pre_hook(self._looks), self.project.register_forward_pre_hook(self._returns)

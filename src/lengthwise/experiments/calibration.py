@@ -38,8 +38,8 @@ class _Layer:
     def __init__(self, layer: Attention, teacher: Attention) -> None:
         assert isinstance(layer.position, Calibrated)
         self.part, self.teacher, self.heads = layer.position, teacher.weights, layer.sizes.heads
-        self.sums = torch.zeros(self.heads, self.part.distances, dtype=torch.double)
-        self.counts = torch.zeros(self.part.distances, dtype=torch.long)
+        self.sums = torch.zeros(self.heads, self.part.distances, dtype=torch.float64, device="cpu")
+        self.counts = torch.zeros(self.part.distances, dtype=torch.long, device="cpu")
 
     def looks(self, weights: Weights, arguments: tuple[Call]) -> None:
         (call,) = arguments

@@ -66,7 +66,7 @@ def slope(rows: Float[Tensor, "inputs lengths components"], lengths: Sequence[in
     rows = rows.double().cpu()
     rows = (rows - rows.mean(0)).flatten(1)  # centred, lest the difference of the two moments cancel
     moments = torch.cat([rows, rows.square()], dim=1)
-    horizontal = torch.tensor(lengths, dtype=torch.float64).log()
+    horizontal = torch.tensor(lengths, dtype=torch.float64, device="cpu").log()
     horizontal = (horizontal - horizontal.mean()) / (horizontal - horizontal.mean()).square().sum()
 
     def slopes(counts: Tensor) -> Tensor:
@@ -76,14 +76,14 @@ def slope(rows: Float[Tensor, "inputs lengths components"], lengths: Sequence[in
 
     counts = _counts(inputs, seed)
     draws = torch.cat([slopes(part) for part in counts.split(max(1, _AT_ONCE // moments.shape[1]))])
-    return _estimate(slopes(torch.ones(1, inputs, dtype=torch.float64)), draws, inputs)
+    return _estimate(slopes(torch.ones(1, inputs, dtype=torch.float64, device="cpu")), draws, inputs)
 
 
 def _counts(inputs: int, seed: int) -> Float[Tensor, "resamples inputs"]:
     """How often each input is in each resample."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(inputs, (RESAMPLES, inputs), generator=generator)
-    counts = torch.zeros(RESAMPLES, inputs, dtype=torch.float64)
+    drawn = torch.randint(inputs, (RESAMPLES, inputs), generator=generator, dtype=torch.long, device="cpu")
+    counts = torch.zeros(RESAMPLES, inputs, dtype=torch.float64, device="cpu")
     return counts.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
 
 
@@ -93,5 +93,7 @@ def _estimate(value: Tensor, draws: Tensor, inputs: int) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan)
     if inputs < FEWEST:
         return Estimate(value.item(), math.nan, math.nan)
-    low, high = torch.quantile(draws[draws.isfinite()], torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    low, high = torch.quantile(
+        draws[draws.isfinite()], torch.tensor([0.025, 0.975], dtype=torch.float64, device="cpu")
+    ).tolist()
     return Estimate(value.item(), low, high)

@@ -116,7 +116,7 @@ class LanguageModelProbe:
         """Find out whether the model is causal, shows its weights, and has a head for the next token."""
         try:
             self._vocab_size = len(self._model.get_input_embeddings().get_parameter("weight"))
-            tokens = torch.arange(_TRIAL, device=self._model.device)[None] % self._vocab_size
+            tokens = torch.arange(_TRIAL, dtype=torch.long, device=self._model.device)[None] % self._vocab_size
             other = tokens.clone()
             other[0, -1] = self._unlike(tokens[0, -1])
             before = self._run(tokens, range(_TRIAL))

@@ -50,8 +50,8 @@ def draw(
     bodies, source = (
         _random(config, tokenizer, vocab_size, body) if config.tokens == "random" else _text(config, tokenizer, body)
     )
-    start = torch.tensor(prefix, dtype=torch.long).expand(len(bodies), -1)
-    windows = Windows(torch.cat([start, bodies], dim=1), torch.tensor(suffix, dtype=torch.long), source)
+    start = torch.tensor(prefix, dtype=torch.long, device="cpu").expand(len(bodies), -1)
+    windows = Windows(torch.cat([start, bodies], dim=1), torch.tensor(suffix, dtype=torch.long, device="cpu"), source)
     largest = max([int(windows.tokens.max()), *suffix])
     if largest >= vocab_size:
         raise InputError(
@@ -74,17 +74,18 @@ def _random(
     """Uniform over the vocabulary without special tokens."""
     special = set(tokenizer.all_special_ids)
     special |= {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    plain = torch.tensor([token for token in range(min(len(tokenizer), vocab_size)) if token not in special])
+    allowed = [token for token in range(min(len(tokenizer), vocab_size)) if token not in special]
+    plain = torch.tensor(allowed, dtype=torch.long, device="cpu")
     if not len(plain):
         raise InputError("The tokenizer has special tokens only; there is nothing to draw from.")
     generator = torch.Generator().manual_seed(config.seed)
-    drawn = torch.randint(len(plain), (config.windows, body), generator=generator)
+    drawn = torch.randint(len(plain), (config.windows, body), generator=generator, dtype=torch.long, device="cpu")
     return plain[drawn], {"kind": "random tokens", "seed": config.seed}
 
 
 def _text(config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, body: int) -> tuple[Tensor, Facts]:
     source = prose.python_documentation() if config.text is None else prose.read(config.text)
-    tokens = torch.tensor(tokenizer(source.text, add_special_tokens=False)["input_ids"], dtype=torch.long)
+    tokens = torch.tensor(tokenizer(source.text, add_special_tokens=False)["input_ids"], dtype=torch.long, device="cpu")
     count = min(config.windows, len(tokens) // body)
     if count < 2:
         raise InputError(

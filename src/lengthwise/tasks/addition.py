@@ -56,28 +56,30 @@ class Addition(Task):
         first, second = (self._number(generator, batch_size, digits, split) for _ in range(2))
         if split == "carries":
             second[:, 1:] = 9 - first[:, 1:]
-            least = torch.randint(1, 10, (batch_size,), generator=generator)
+            least = torch.randint(1, 10, (batch_size,), generator=generator, dtype=torch.long, device="cpu")
             first[:, 0] = least
-            second[:, 0] = 10 - least + (torch.rand(batch_size, generator=generator) * least).long()
-        plus, equals = (torch.full((batch_size, 1), sign) for sign in (PLUS, EQUALS))
+            share = torch.rand(batch_size, generator=generator, dtype=torch.float32, device="cpu")
+            second[:, 0] = 10 - least + (share * least).long()
+        plus, equals = (torch.full((batch_size, 1), sign, dtype=torch.long, device="cpu") for sign in (PLUS, EQUALS))
         tokens = torch.cat([first, plus, second, equals, _sum(first, second)], dim=1)
-        places = torch.arange(1, digits + 2)
-        marks = torch.cat([places[:-1], torch.zeros(1, dtype=torch.long), places[:-1], torch.zeros(1).long(), places])
+        places = torch.arange(1, digits + 2, dtype=torch.long, device="cpu")
+        sign = torch.zeros(1, dtype=torch.long, device="cpu")
+        marks = torch.cat([places[:-1], sign, places[:-1], sign, places])
         return Tokens(
             inputs=tokens[:, :-1],
             targets=tokens[:, 1:],
-            scored=(torch.arange(length - 1) >= 2 * digits + 1).expand(batch_size, -1),
+            scored=(torch.arange(length - 1, dtype=torch.long, device="cpu") >= 2 * digits + 1).expand(batch_size, -1),
             marks=marks[:-1].expand(batch_size, -1),
         )
 
     @staticmethod
     def _number(generator: torch.Generator, batch_size: int, digits: int, split: str) -> Int[Tensor, "batch digits"]:
-        number = torch.randint(10, (batch_size, digits), generator=generator)
-        own = torch.randint(1, digits + 1, (batch_size, 1), generator=generator)
+        number = torch.randint(10, (batch_size, digits), generator=generator, dtype=torch.long, device="cpu")
+        own = torch.randint(1, digits + 1, (batch_size, 1), generator=generator, dtype=torch.long, device="cpu")
         if split != "train":
             own = torch.full_like(own, digits)
-        leading = torch.randint(1, 10, (batch_size, 1), generator=generator)
-        place = torch.arange(digits)
+        leading = torch.randint(1, 10, (batch_size, 1), generator=generator, dtype=torch.long, device="cpu")
+        place = torch.arange(digits, dtype=torch.long, device="cpu")
         number = torch.where((place == own - 1) & (own > 1), leading, number)
         return torch.where(place < own, number, 0)
 
@@ -89,7 +91,7 @@ def _sum(first: Int[Tensor, "batch digits"], second: Int[Tensor, "batch digits"]
     into a place is decided by the nearest place below it that does not add up to 9.
     """
     total = first + second
-    place = torch.arange(total.shape[1])
+    place = torch.arange(total.shape[1], dtype=torch.long, device="cpu")
     decides = torch.where(total != 9, place + 1, 0).cummax(1).values  # of all places up to this one; 0: none
     sends = torch.cat([torch.zeros_like(total[:, :1]), (total > 9).long()], dim=1)
     carry = sends.gather(1, torch.cat([torch.zeros_like(decides[:, :1]), decides], dim=1))

@@ -36,9 +36,9 @@ class ArgmaxRetrieval(Task):
         self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of argmax-retrieval", split, self.splits))
-        priority = torch.rand(batch_size, length, generator=generator)
-        kind = torch.randint(CLASSES, (batch_size, length), generator=generator)
-        query = torch.rand(batch_size, 1, generator=generator)
+        priority = torch.rand(batch_size, length, generator=generator, dtype=torch.float32, device="cpu")
+        kind = torch.randint(CLASSES, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
+        query = torch.rand(batch_size, 1, generator=generator, dtype=torch.float32, device="cpu")
         holder = priority.argmax(1)
         answer = kind.gather(1, holder[:, None])[:, 0]
         return Sets(torch.cat([priority[..., None], F.one_hot(kind, CLASSES)], dim=-1), query, answer, holder)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention import KeyValueCache
+from lengthwise.attention.precision import in_float32
 
 UNASKED = -100
 """The answer where there is none to give; cross-entropy leaves it out."""
@@ -69,7 +70,7 @@ class Tokens(NamedTuple):
             for part in (slice(start, start + chunk) for start in range(0, self.inputs.shape[1], chunk))
         ]
         # Chunks give the tokens column by column; put them back in the order of the whole batch.
-        places = torch.arange(self.scored.numel(), device=self.scored.device).view_as(self.scored)
+        places = torch.arange(self.scored.numel(), dtype=torch.long, device=self.scored.device).view_as(self.scored)
         order = torch.cat([p[s] for p, s in zip(places.split(chunk, 1), self.scored.split(chunk, 1), strict=True)])
         return tuple(torch.cat(head)[order.argsort()] for head in zip(*parts, strict=True))
 
@@ -109,8 +110,8 @@ class Sets(NamedTuple):
 
 
 def _heads(said: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What each of a model's heads says, in float32; a model with one head returns just that."""
-    return tuple(logits.float() for logits in (said if isinstance(said, tuple) else (said,)))
+    """What each of a model's heads says, in float32 or better; a model with one head returns just that."""
+    return tuple(in_float32(logits) for logits in (said if isinstance(said, tuple) else (said,)))
 
 
 Batch = Tokens | Sets

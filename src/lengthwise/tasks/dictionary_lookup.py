@@ -49,8 +49,8 @@ class DictionaryLookup(Task):
         if split not in self.splits:
             raise InputError(unknown("split of dictionary-lookup", split, self.splits))
         key = _distinct(generator, batch_size, length)
-        value = torch.randint(VALUES, (batch_size, length), generator=generator)
-        holder = torch.randint(length, (batch_size,), generator=generator)
+        value = torch.randint(VALUES, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
+        holder = torch.randint(length, (batch_size,), generator=generator, dtype=torch.long, device="cpu")
         asked, answer = (of.gather(1, holder[:, None])[:, 0] for of in (key, value))
         return Sets(torch.cat([_bits(key), F.one_hot(value, VALUES)], dim=-1), _bits(asked), answer, holder)
 
@@ -58,13 +58,14 @@ class DictionaryLookup(Task):
 def _distinct(generator: torch.Generator, batch: int, count: int) -> Int[Tensor, "batch count"]:
     """Rows of distinct keys."""
     if count > DENSE:
-        return torch.rand(batch, KEYS, generator=generator).argsort(1)[:, :count]
-    keys = torch.randint(KEYS, (batch, count), generator=generator)
+        return torch.rand(batch, KEYS, generator=generator, dtype=torch.float32, device="cpu").argsort(1)[:, :count]
+    keys = torch.randint(KEYS, (batch, count), generator=generator, dtype=torch.long, device="cpu")
     while (repeats := (keys.sort(1).values.diff(dim=1) == 0).any(1)).any():
-        keys[repeats] = torch.randint(KEYS, (int(repeats.sum()), count), generator=generator)
+        shape = (int(repeats.sum()), count)
+        keys[repeats] = torch.randint(KEYS, shape, generator=generator, dtype=torch.long, device="cpu")
     return keys
 
 
 def _bits(key: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape 16"]:
     """The bits of keys as -1 and 1, lowest first."""
-    return (key[..., None] >> torch.arange(BITS) & 1).float() * 2 - 1
+    return (key[..., None] >> torch.arange(BITS, dtype=torch.long, device="cpu") & 1).to(torch.float32) * 2 - 1

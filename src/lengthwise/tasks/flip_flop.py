@@ -45,12 +45,15 @@ class FlipFlop(Task):
         if split not in self.ignore:
             raise InputError(unknown("split of flip-flop", split, self.ignore))
         pairs = length // 2
-        ignored = torch.rand(batch_size, pairs, generator=generator) < self.ignore[split]
-        read = torch.rand(batch_size, pairs, generator=generator) < 0.5
+        first, second = (
+            torch.rand(batch_size, pairs, generator=generator, dtype=torch.float32, device="cpu") for _ in range(2)
+        )
+        ignored, read = first < self.ignore[split], second < 0.5
         instruction = torch.where(ignored, IGNORE, torch.where(read, READ, WRITE))
         instruction[:, 0], instruction[:, -1] = WRITE, READ
-        bit = torch.randint(2, (batch_size, pairs), generator=generator)
-        last_write = torch.where(instruction == WRITE, torch.arange(pairs), 0).cummax(1).values
+        bit = torch.randint(2, (batch_size, pairs), generator=generator, dtype=torch.long, device="cpu")
+        pair = torch.arange(pairs, dtype=torch.long, device="cpu")
+        last_write = torch.where(instruction == WRITE, pair, 0).cummax(1).values
         bit = torch.where(instruction == READ, bit.gather(1, last_write), bit)
         tokens = torch.stack([instruction, bit], dim=2).flatten(1)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]

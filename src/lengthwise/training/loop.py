@@ -86,7 +86,7 @@ def train(
             rate = learning_rate(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = torch.zeros((), device=device.device)
+            loss = torch.zeros((), dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
                 part = batch.ask(wrapped).loss / scored
@@ -120,7 +120,8 @@ def train(
 def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
     """The batch of a step, in as many parts as are accumulated."""
     random, lengths = generator(seed, "train", step), config.lengths(task.stride)
-    length = lengths[int(torch.randint(len(lengths), (), generator=random))] if len(lengths) > 1 else config.length
+    which = torch.randint(len(lengths), (), generator=random, dtype=torch.long, device="cpu")
+    length = lengths[int(which)] if len(lengths) > 1 else config.length
     batch = task.sample(random, config.batch_size, length, task.splits[0])
     parts = (tensor.chunk(config.accumulate) for tensor in batch)
     return [type(batch)(*part) for part in zip(*parts, strict=True)]

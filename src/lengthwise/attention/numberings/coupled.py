@@ -41,6 +41,10 @@ class Coupled(Numbering):
 
     def start(self, marks: Int[Tensor, "batch tokens"]) -> Int[Tensor, "#batch 1"]:
         """Drawn in training so that no number is larger than the last."""
-        drawn = torch.rand(len(marks), 1, device=marks.device) if self.training else marks.new_zeros(1, 1)
+        drawn = (
+            torch.rand(len(marks), 1, dtype=torch.float32, device=marks.device)
+            if self.training
+            else marks.new_zeros(1, 1)
+        )
         largest = F.pad(marks, (1, 0)).amax(1, keepdim=True)  # the 0 is for a sequence of no tokens
         return (drawn * (self.last - largest + 1).clamp(min=0)).long()

@@ -64,5 +64,5 @@ class Predicted(Coupled):
     ) -> Float[Tensor, "*tokens marks"]:
         """Logits of the next token's mark, which are those of its number, counted from the start of its sequence."""
         assert marks is not None
-        start, every = numbers - marks, torch.arange(len(self.weight), device=stream.device)
+        start, every = numbers - marks, torch.arange(len(self.weight), dtype=torch.long, device=stream.device)
         return F.linear(stream, self.weight).gather(-1, (every + start[..., None]) % len(self.weight))

@@ -29,7 +29,9 @@ class Randomised(Numbering):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
         self.reach = sizes.need("reach", "randomised")
-        draw = torch.randperm(self.ROOM * self.reach, generator=torch.Generator().manual_seed(0))
+        draw = torch.randperm(
+            self.ROOM * self.reach, generator=torch.Generator().manual_seed(0), dtype=torch.long, device="cpu"
+        )
         self.register_buffer("at_inference", draw[: self.reach].sort().values, persistent=False)
 
     @classmethod
@@ -47,7 +49,8 @@ class Randomised(Numbering):
         """
         tokens = counted.shape[-1]
         if self.training and tokens <= self.reach:
-            return torch.randperm(self.ROOM * self.reach, device=counted.device)[:tokens].sort().values[counted]
+            drawn = torch.randperm(self.ROOM * self.reach, dtype=torch.long, device=counted.device)
+            return drawn[:tokens].sort().values[counted]
         if not torch.compiler.is_compiling() and counted.numel() and int(counted.max()) >= self.reach:
             raise InputError(
                 f"'randomised' has numbers for {self.reach} tokens, and a sequence has {int(counted.max()) + 1}; "

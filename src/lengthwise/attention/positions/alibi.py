@@ -8,7 +8,7 @@ import math
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
@@ -27,9 +27,9 @@ class Alibi(OfDistance):
         super().__init__(sizes)
         self.slopes = slopes(sizes.heads)
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """Minus the slope times the distance."""
-        return -torch.tensor(self.slopes, device=distance.device)[:, None] * distance
+        return -torch.tensor(self.slopes, dtype=distance.dtype, device=distance.device)[:, None] * distance
 
 
 def slopes(heads: int) -> list[float]:

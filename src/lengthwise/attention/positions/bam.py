@@ -8,7 +8,7 @@ near.
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Evidence, Sizes
@@ -32,7 +32,7 @@ class GeneralisedGaussian(OfDistance):
         self.scale = nn.Parameter(torch.zeros(sizes.heads))
         self.exponent = nn.Parameter(torch.zeros(sizes.heads))
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """The logarithm of the prior."""
         scale, exponent = (in_float32(value)[:, None] for value in (self.scale, self.exponent))
         return -scale.exp() * (distance + self.EPS) ** exponent

@@ -52,9 +52,9 @@ class Calibrated(OfDistance):
         """How many distances a training sequence has, 0 included."""
         return self.table.shape[1] - 1
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """What the table has for them."""
-        return in_float32(self.table)[:, distance.clamp(max=self.distances)]
+        return in_float32(self.table)[:, distance.clamp(max=self.distances).long()]
 
     def calibrate(self, sums: Float[Tensor, "heads distances"], counts: Int[Tensor, " distances"]) -> None:
         """Make the table of what :func:`by_distance` gives for the model that has been trained."""

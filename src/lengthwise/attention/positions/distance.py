@@ -4,11 +4,12 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Position, PositionRoute
+from lengthwise.attention.precision import at_least_float32
 
 
 class OfDistance(Position):
@@ -20,19 +21,19 @@ class OfDistance(Position):
     route: ClassVar[PositionRoute] = "bias"
 
     @abstractmethod
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """The bias at distances from 0 on, in positions."""
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+        """The bias at distances from 0 on, in positions, of whole numbers in the dtype that the bias is computed in."""
 
     def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """The bias of every pair."""
-        layout = call.layout
+        layout, dtype = call.layout, at_least_float32(call.query.dtype)
         if layout.counted:
             # From the last key to the first, as the first query sees them, and on, as the last does.
             nearest = layout.start - layout.keys + 1
-            distance = torch.arange(nearest, layout.start + layout.queries, device=layout.device)
+            distance = torch.arange(nearest, layout.start + layout.queries, dtype=dtype, device=layout.device)
             return _along_diagonals(self.of_distance(distance.abs()).flip(-1), layout.queries)[None]
         distance = layout.distance.abs()
-        known = torch.arange(int(distance.max()) + 1, device=layout.device)
+        known = torch.arange(int(distance.max()) + 1, dtype=dtype, device=layout.device)
         return self.of_distance(known)[:, distance].transpose(0, 1)
 
 

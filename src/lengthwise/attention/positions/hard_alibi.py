@@ -7,7 +7,7 @@ all. Few together read n-grams, by which a sequence of any length can be copied.
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
@@ -27,8 +27,8 @@ class HardAlibi(OfDistance):
         super().__init__(sizes)
         self.heads = sizes.heads
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """0 where a head sees, minus infinity where not."""
-        head = torch.arange(self.heads, device=distance.device)[:, None]
+        head = torch.arange(self.heads, dtype=distance.dtype, device=distance.device)[:, None]
         hidden = (distance > head) & (head < self.heads // 2)
-        return torch.zeros(hidden.shape, device=distance.device).masked_fill(hidden, -torch.inf)
+        return torch.zeros(hidden.shape, dtype=distance.dtype, device=distance.device).masked_fill(hidden, -torch.inf)

@@ -6,7 +6,7 @@ Head :math:`h` adds :math:`-p_h \log(1 + a_h |i - j|)` to its scores, with :math
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Evidence, Sizes
@@ -28,7 +28,7 @@ class Kerple(OfDistance):
         self.strength = nn.Parameter(2 * torch.rand(sizes.heads))
         self.scale = nn.Parameter(torch.rand(sizes.heads))
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """``-p log(1 + a t)``."""
         strength, scale = (self.at_least(value)[:, None] for value in (self.strength, self.scale))
         return -strength * (scale * distance).log1p()

@@ -23,7 +23,11 @@ class PartialRotary(Rotary):
     evidence: ClassVar[Evidence] = "third-party"
     FRACTION = 0.75
 
-    def frequencies(self, width: int, device: torch.device) -> Float[Tensor, " pairs"]:
+    def frequencies(
+        self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, " pairs"]:
         """Those of RoPE, and 0 for the slowest."""
-        plain = super().frequencies(width, device)
-        return plain * (torch.arange(len(plain), device=device) < max(1, int(self.FRACTION * len(plain))))
+        plain = super().frequencies(width, device, dtype)
+        return plain * (
+            torch.arange(len(plain), dtype=torch.long, device=device) < max(1, int(self.FRACTION * len(plain)))
+        )

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.precision import at_least_float32, in_float32
 from lengthwise.errors import InputError
 
 
@@ -29,10 +30,12 @@ class Rotary(Position):
         if sizes.head_dim % 2:
             raise InputError(f"rope turns components in pairs: head_dim must be even, got {sizes.head_dim}.")
 
-    def frequencies(self, width: int, device: torch.device) -> Float[Tensor, " pairs"]:
+    def frequencies(
+        self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, " pairs"]:
         """Angle per position of each pair of components, in radians."""
         # Made anew at each call: a buffer would lose its precision when the model is cast to bfloat16.
-        return self.BASE ** -(torch.arange(0, width, 2, device=device) / width)
+        return self.BASE ** -(torch.arange(0, width, 2, dtype=dtype, device=device) / width)
 
     def turn(
         self,
@@ -40,8 +43,9 @@ class Rotary(Position):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Both turned by their angles, computed in float32."""
-        angles = (positions[..., None] * self.frequencies(query.shape[-1], query.device))[:, None]
+        """Both turned by their angles, computed in float32 or better."""
+        frequencies = self.frequencies(query.shape[-1], query.device, at_least_float32(query.dtype))
+        angles = (positions[..., None] * frequencies)[:, None]
         cosine, sine = angles.cos(), angles.sin()
         return rotate(query, cosine, sine), rotate(key, cosine, sine)
 
@@ -51,9 +55,9 @@ def rotate(
     cosine: Float[Tensor, "#batch 1 tokens pairs"],
     sine: Float[Tensor, "#batch 1 tokens pairs"],
 ) -> Float[Tensor, "batch heads tokens head_dim"]:
-    """The pairs of components turned, in float32; a pair's second half stands half the width after its first."""
+    """The pairs of components turned, in float32 or better; a pair's halves stand half the width apart."""
     if vectors.shape[-1] % 2:  # of weights that split heads, too
         raise InputError(f"Components turn in pairs: queries and keys must be evenly wide, got {vectors.shape[-1]}.")
-    first, second = vectors.float().chunk(2, dim=-1)
+    first, second = in_float32(vectors).chunk(2, dim=-1)
     turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
     return turned.to(vectors.dtype)

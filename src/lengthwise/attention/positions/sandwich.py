@@ -8,7 +8,7 @@ and falls like a logarithm.
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
@@ -28,9 +28,10 @@ class Sandwich(OfDistance):
         super().__init__(sizes)
         self.heads = sizes.heads
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """The inner product of the waves less its value at 0, scaled by head."""
-        frequencies = 10_000.0 ** -(torch.arange(1, self.WAVES + 1, device=distance.device) / self.WAVES)
+        dtype, device = distance.dtype, distance.device
+        frequencies = 10_000.0 ** -(torch.arange(1, self.WAVES + 1, dtype=dtype, device=device) / self.WAVES)
         product = (distance[:, None] * frequencies).cos().sum(-1) - self.WAVES
-        scale = self.heads / (8 * torch.arange(1, self.heads + 1, device=distance.device))
+        scale = self.heads / (8 * torch.arange(1, self.heads + 1, dtype=dtype, device=device))
         return scale[:, None] * product

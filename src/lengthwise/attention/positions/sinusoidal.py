@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
 
 
@@ -32,7 +33,8 @@ class Sinusoidal(Position):
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
         """The embeddings times the root of their width, and the position."""
-        width = stream.shape[-1]
-        angles = positions[..., None] * 10_000.0 ** -(torch.arange(0, width, 2, device=stream.device) / width)
+        width, dtype = stream.shape[-1], at_least_float32(stream.dtype)
+        pairs = torch.arange(0, width, 2, dtype=dtype, device=stream.device)
+        angles = positions[..., None] * 10_000.0 ** -(pairs / width)
         waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
         return stream * width**0.5 + waves.to(stream.dtype)

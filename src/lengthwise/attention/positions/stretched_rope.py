@@ -36,9 +36,11 @@ class Stretched(Rotary):
         # One factor for the model: were it that of a call's length, the keys in a cache would be turned wrongly.
         self.factor = max(1.0, sizes.need("reach", self.name) / self.context)
 
-    def frequencies(self, width: int, device: torch.device) -> Float[Tensor, " pairs"]:
+    def frequencies(
+        self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, " pairs"]:
         """Those of rope in training, :meth:`stretched` at inference."""
-        plain = super().frequencies(width, device)
+        plain = super().frequencies(width, device, dtype)
         return plain if self.training else self.stretched(plain)
 
     @abstractmethod
@@ -70,7 +72,7 @@ class NtkAware(Stretched):
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """From the fastest, which stays, to the slowest, which is slower by the factor."""
         pairs = len(plain)
-        return plain * self.factor ** -(torch.arange(pairs, device=plain.device) / max(pairs - 1, 1))
+        return plain * self.factor ** -(torch.arange(pairs, dtype=plain.dtype, device=plain.device) / max(pairs - 1, 1))
 
 
 class Yarn(Stretched):
@@ -99,7 +101,7 @@ class Yarn(Stretched):
         """Between plain and interpolated ones."""
         first = max(math.floor(self.pair_that_turns(self.MOST_TURNS, len(plain))), 0)
         last = min(math.ceil(self.pair_that_turns(self.FEWEST_TURNS, len(plain))), 2 * len(plain) - 1)
-        ramp = (torch.arange(len(plain), device=plain.device) - first) / max(last - first, 0.001)
+        ramp = (torch.arange(len(plain), dtype=plain.dtype, device=plain.device) - first) / max(last - first, 0.001)
         return plain.lerp(plain / self.factor, ramp.clamp(0, 1))
 
     def pair_that_turns(self, times: float, pairs: int) -> float:

@@ -31,13 +31,13 @@ class Buckets(OfDistance):
         super().__init__(sizes)
         self.table = nn.Parameter(torch.randn(sizes.heads, self.BUCKETS) * sizes.dim**-0.5)
 
-    def of_distance(self, distance: Int[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """What the table has for their buckets."""
         return in_float32(self.table)[:, self.bucket(distance)]
 
-    def bucket(self, distance: Int[Tensor, " distances"]) -> Int[Tensor, " distances"]:
+    def bucket(self, distance: Float[Tensor, " distances"]) -> Int[Tensor, " distances"]:
         """The bucket of each distance."""
         own = self.BUCKETS // 2
         octaves = (distance.clamp(min=own) / own).log() / math.log(self.FARTHEST / own)
         shared = own + (octaves * own).long()
-        return torch.where(distance < own, distance, shared.clamp(max=self.BUCKETS - 1))
+        return torch.where(distance < own, distance.long(), shared.clamp(max=self.BUCKETS - 1))

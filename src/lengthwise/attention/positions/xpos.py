@@ -16,6 +16,7 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, PositionRoute, Sizes
 from lengthwise.attention.positions.rope import Rotary, rotate
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
 
 
@@ -51,10 +52,10 @@ class Fading(Rotary):
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
         """Both turned; queries fading, keys growing, from the middle of a training sequence on."""
-        width, device = query.shape[-1], query.device
-        angles = (positions[..., None] * self.frequencies(width, device))[:, None]
-        fading = ((torch.arange(0, width, 2, device=device) / width + 0.4) / 1.4).log()
-        fading = ((positions[..., None] - self.block) / self.SCALE_BASE * fading)[:, None]
+        width, device, dtype = query.shape[-1], query.device, at_least_float32(query.dtype)
+        angles = (positions[..., None] * self.frequencies(width, device, dtype))[:, None]
+        fading = ((torch.arange(0, width, 2, dtype=dtype, device=device) / width + 0.4) / 1.4).log()
+        fading = ((positions[..., None] - self.block).to(dtype) / self.SCALE_BASE * fading)[:, None]
         cosine, sine, shrunk, grown = angles.cos(), angles.sin(), fading.exp(), (-fading).exp()
         return rotate(query, cosine * shrunk, sine * shrunk), rotate(key, cosine * grown, sine * grown)
 
@@ -64,7 +65,8 @@ class Fading(Rotary):
         self.check(call)
         query, key = layout.query_positions[:, :, None] // self.block, layout.key_positions[:, None] // self.block
         hidden = (query - key).abs() > 1
-        return torch.zeros(hidden.shape, device=layout.device).masked_fill(hidden, -torch.inf)[:, None]
+        nothing = torch.zeros(hidden.shape, dtype=at_least_float32(call.query.dtype), device=layout.device)
+        return nothing.masked_fill(hidden, -torch.inf)[:, None]
 
     def check(self, call: Call) -> None:
         """Refuse positions whose factors could leave the number format; those that are counted need no look."""

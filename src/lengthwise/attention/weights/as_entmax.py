@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.entmax import Entmax
 
 
@@ -43,5 +44,6 @@ class AdaptiveScalableEntmax(Entmax):
         """What the queries are multiplied by."""
         beta = F.softplus(self.beta(call.hidden)).movedim(-1, 1)
         gamma = self.RANGE * self.gamma(call.hidden).tanh().movedim(-1, 1)
-        length = (call.layout.seen + 1).log()[:, None]  # from log 2 on: of log 1 = 0 no power below 0 exists
+        seen = call.layout.seen.to(at_least_float32(call.query.dtype))[:, None]
+        length = (seen + 1).log()  # from log 2 on: of log 1 = 0 no power below 0 exists
         return (1 + beta * length**gamma)[..., None]

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Evidence
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.softmax import Softmax
 
 
@@ -21,9 +21,9 @@ class LogN(Softmax):
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Queries times ``log n``, each with the number of keys it sees."""
-        return call.query * log_seen(call.layout).to(call.query.dtype)
+        return call.query * log_seen(call).to(call.query.dtype)
 
 
-def log_seen(layout: Layout) -> Float[Tensor, "#batch 1 queries 1"]:
-    """Logarithm of the number of keys each query sees, its own included."""
-    return layout.seen.log()[:, None, :, None]
+def log_seen(call: Call) -> Float[Tensor, "#batch 1 queries 1"]:
+    """Logarithm of the number of keys each query sees, its own included, in float32 or better."""
+    return call.layout.seen.to(at_least_float32(call.query.dtype)).log()[:, None, :, None]

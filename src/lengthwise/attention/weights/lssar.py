@@ -50,7 +50,7 @@ class SoftplusReweighted(Weights):
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""
         width = call.query.shape[-1]  # by the root of which a call divides the products
-        scale = width**0.5 * math.log(width) * log_seen(call.layout)
+        scale = width**0.5 * math.log(width) * log_seen(call)
         return super().probabilities(replace(call, query=call.query * scale))
 
     def of_scores(

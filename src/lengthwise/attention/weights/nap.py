@@ -38,7 +38,7 @@ class Normalised(Weights):
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""
         hidden = scores == -torch.inf
-        number = (~hidden).sum(-1, keepdim=True)
+        number = (~hidden).sum(-1, keepdim=True).to(scores.dtype)
         mean = scores.masked_fill(hidden, 0).sum(-1, keepdim=True) / number
         centred = (scores - mean).masked_fill_(hidden, 0)
         # Of equal scores, the norm's derivative is 0, where that of a root would be infinite.

@@ -26,4 +26,4 @@ class ScalableSoftmax(Softmax):
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Queries times ``s log n``."""
-        return call.query * (self.scale[:, None, None] * log_seen(call.layout)).to(call.query.dtype)
+        return call.query * (self.scale[:, None, None] * log_seen(call)).to(call.query.dtype)

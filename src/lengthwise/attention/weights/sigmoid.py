@@ -28,4 +28,4 @@ class Sigmoid(Weights):
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""
-        return (scores - log_seen(call.layout)).sigmoid()
+        return (scores - log_seen(call)).sigmoid()

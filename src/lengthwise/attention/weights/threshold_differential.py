@@ -57,6 +57,6 @@ class ThresholdDifferential(Weights):
 
     def _passed(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
-        threshold = self.BETA * (2 * log_seen(call.layout) / query.shape[-1]).sqrt()
+        threshold = self.BETA * (2 * log_seen(call) / query.shape[-1]).sqrt()
         never = threshold.where(call.layout.visible(), torch.inf)
         return (query @ key.mT).sub_(never).relu_().square()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call, heads_of
 from lengthwise.attention.parts import Evidence, Sizes, Weights, WeightsRoute
+from lengthwise.attention.precision import in_float32
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.threshold_relative import BACKENDS, reference
 
@@ -52,7 +53,7 @@ class ThresholdRelative(Weights):
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The definition; of dropped keys 0."""
-        query, key = call.query.float(), heads_of(call.key, call.query.shape[1]).float()
+        query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
         scale = query.shape[-1] ** -0.5
         logits, kept = reference.logits_and_kept(
             query, key, self._log_forget(call), self.THRESHOLD / scale, scale, call.layout.documents
@@ -75,4 +76,4 @@ class ThresholdRelative(Weights):
         )
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
-        return F.logsigmoid(self.forget(call.hidden).float()).movedim(-1, 1)
+        return F.logsigmoid(in_float32(self.forget(call.hidden))).movedim(-1, 1)

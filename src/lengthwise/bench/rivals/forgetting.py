@@ -30,7 +30,7 @@ def token(inputs: Inputs) -> Token:
     batch, _, keys, _ = inputs.key.shape
     query = inputs.last_token().query.transpose(1, 2).reshape(1, batch, inputs.query.shape[1], -1)
     cached = [_tokens_first(tensor).flatten(0, 1)[None] for tensor in (inputs.key, inputs.value, inputs.log_forget)]
-    bounds = torch.arange(0, (batch + 1) * keys, keys, device=query.device)
+    bounds = torch.arange(0, (batch + 1) * keys, keys, dtype=torch.long, device=query.device)
     return partial(attn_decoding_one_step, query, *cached, cu_seqlens=bounds)
 
 

@@ -38,7 +38,7 @@ def attend(
     p = weights(logits, kept)
     (output,) = attend_around(lambda value: (p @ value,), value, skip_tolerance)
     queries, keys = query.shape[2], key.shape[2]
-    visited = torch.arange(keys - queries, keys, device=query.device) // TILE + 1
+    visited = torch.arange(keys - queries, keys, dtype=torch.long, device=query.device) // TILE + 1
     return output.to(query.dtype), visited.expand(query.shape[:3])
 
 
@@ -67,7 +67,7 @@ def visible(
     queries: int, keys: int, document_ids: Int[Tensor, "batch keys"] | None, device: torch.device
 ) -> Bool[Tensor, "#batch 1 queries keys"]:
     """Which keys each of the last ``queries`` positions may look at: earlier ones and itself, of its own document."""
-    position = torch.arange(keys, device=device)
+    position = torch.arange(keys, dtype=torch.long, device=device)
     causal = position[keys - queries :, None] >= position
     if document_ids is None:
         return causal[None, None]

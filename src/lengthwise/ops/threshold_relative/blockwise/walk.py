@@ -56,13 +56,13 @@ class Walk:
         self.offset = self.keys - self.queries
         self.first_tile = self.offset // TILE
         self.tiles = (self.keys - 1) // TILE - self.first_tile + 1
-        self.within = torch.arange(TILE, device=self.device)
+        self.within = torch.arange(TILE, dtype=torch.long, device=self.device)
         self.future = self.within.flip(0) > self.within[:, None]  # keys run newest first inside a tile
 
     def chunks(self) -> Iterator[State]:
         """The tiles of queries, some at a time; neighbours walk a similar way, so heads vary fastest."""
         rows = self.batch * self.heads
-        for slot in torch.arange(self.tiles * rows, device=self.device).split(TOGETHER):
+        for slot in torch.arange(self.tiles * rows, dtype=torch.long, device=self.device).split(TOGETHER):
             head, tile = slot % rows, self.first_tile + slot // rows
             position = tile[:, None] * TILE + self.within
             row = (position - self.offset).clamp(0, self.queries - 1)
