@@ -14,6 +14,7 @@ from lengthwise.experiments.run import train_run
 from lengthwise.experiments.state import kept
 from lengthwise.files import last_line
 from lengthwise.training.checkpoint import Checkpoint
+from lengthwise.training.loop import Progress
 from lengthwise.training.stopping import held
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -32,7 +33,7 @@ def begun(verb: str, tiny: list[str], out: Path, steps: int) -> "subprocess.Pope
 
 def stopped(process: "subprocess.Popen[str]", metrics: Path, how: signal.Signals) -> str:
     """What it says on standard error."""
-    while last_line(metrics) is None:
+    while last_line(metrics, Progress) is None:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.001)
     process.send_signal(how)
@@ -61,15 +62,16 @@ def test_the_workers_of_a_comparison_keep_theirs(tiny: list[str], tmp_path: Path
     assert "Stopped. The same command with --resume carries on where the runs are." in error
     newest = Checkpoint.newest(run / "checkpoint")
     assert newest is not None
-    assert newest.step >= last_line(run / "metrics.jsonl")["step"]
+    assert newest.step >= last_line(run / "metrics.jsonl", Progress).step
     assert not (run / "failure.json").exists()
 
 
 @pytest.mark.parametrize("how", CODES)
 @pytest.mark.parametrize("after", [0.3, 0.6, 1.2])
-def test_while_it_imports_it_ends_at_once(how: signal.Signals, after: float) -> None:
+def test_while_it_imports_it_ends_at_once(how: signal.Signals, after: float, tmp_path: Path) -> None:
     """Where the signal comes before Python can listen, the system ends the process by it."""
-    process = subprocess.Popen([sys.executable, "-m", "lengthwise", "run", "flip-flop"], stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "lengthwise", "run", "flip-flop"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path)
     time.sleep(after)
     process.send_signal(how)
     error = process.communicate()[1]

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from lengthwise.cli.console import console
 from lengthwise.errors import InputError, LengthwiseError
-from lengthwise.files import read_json
 
 if TYPE_CHECKING:
     from lengthwise.experiments.folder import RunFolder
@@ -48,13 +47,14 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str]:
     """Where it is, what it is, its state and its main number."""
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.folder import RunFolder
+    from lengthwise.experiments.held import read_held
     from lengthwise.experiments.lock import is_locked
     from lengthwise.experiments.state import state
 
     run, name = RunFolder(path), str(path.relative_to(under))
     try:
         if (path / "comparison.json").exists():
-            config = ComparisonConfig.read(read_json(path / "comparison.json")["config"])
+            config, _ = read_held(path / "comparison.json", ComparisonConfig)
             finished = len(list(path.glob("runs/*/*/*/result.json")))
             words = f"{finished} of {len(config.mechanisms) * config.seeds} runs finished"
             mechanism, number = f"comparison of {len(config.mechanisms)}", ""
@@ -62,7 +62,7 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str]:
             words = " ".join(state(run).split())
             mechanism, number = run.config.model.mechanism, _number(run)
         row = mechanism, words + (", being written" if is_locked(path) else ""), number
-    except (LengthwiseError, LookupError, TypeError):
+    except LengthwiseError:
         row = "", "cannot be read", ""
     return name, *row
 
