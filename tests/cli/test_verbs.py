@@ -159,7 +159,7 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert answer.code == 0, answer.error
     assert "items" in answer.out
     assert "tokens" not in answer.out
-    assert answer.out.index("this comparison has 2") < answer.out.index("done")  # before anything is trained
+    assert answer.error.index("this comparison has 2") < answer.error.index("done")  # before anything is trained
     for said in (
         "Wrong by dispersion and by ordering",
         "of softmax less that of the others",

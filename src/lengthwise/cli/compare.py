@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lengthwise.cli import options
-from lengthwise.cli.console import console
+from lengthwise.cli.console import console, errors
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
@@ -72,7 +72,7 @@ def compare(
 
     folder = out or options.folder(f"compare-{task}")
     if needed := seeds_needed(config):
-        console.print(needed)
+        errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
         experiment = compare(
             config,
