@@ -10,7 +10,7 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
 from lengthwise.evaluation.sweep import _causes
 from lengthwise.evaluation.watch import Watch
-from lengthwise.models import Decoder, DecoderConfig, SetReader, SetReaderConfig
+from lengthwise.models import Decoder, DecoderConfig, SetReaderConfig, build
 from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
@@ -85,7 +85,7 @@ def test_reading_in_chunks_watches_the_same(mechanism: str) -> None:
 
 def test_set_points_are_those_of_the_model_by_hand() -> None:
     torch.manual_seed(0)
-    task, model = ArgmaxRetrieval(), SetReader(SetReaderConfig(11, 1, 10, dim=16)).eval()
+    task, model = ArgmaxRetrieval(), build(SetReaderConfig(11, 1, 10, dim=16)).eval()
     point = evaluate_point(model, task, EvaluateConfig(sequences=40), "validation", 30)
     batch = task.sample(generator("evaluation", "validation", 30, 0), 40, 30, "validation")
     read = model.psi_x(batch.items)
@@ -109,7 +109,7 @@ def test_causes_are_told_apart() -> None:
 def test_spread_vanishes_with_more_items() -> None:
     """Claim 1 of arXiv 2504.02827 on random weights: the deviation falls like one over the root of the length."""
     torch.manual_seed(0)
-    task, model = ArgmaxRetrieval(), SetReader(SetReaderConfig(11, 1, 10, dim=32))
+    task, model = ArgmaxRetrieval(), build(SetReaderConfig(11, 1, 10, dim=32))
     config = EvaluateConfig(sequences=256)
     short, long = (evaluate_point(model, task, config, "validation", n).layers[0].spread for n in (16, 256))
     assert 3 < short.deviation / long.deviation < 5  # 4, were the weights uniform

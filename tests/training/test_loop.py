@@ -9,7 +9,7 @@ import torch
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.errors import RunError
 from lengthwise.files import read_lines
-from lengthwise.models import SetReader, SetReaderConfig
+from lengthwise.models import SetReaderConfig, build
 from lengthwise.tasks import Sets
 from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.flip_flop import FlipFlop
@@ -30,7 +30,7 @@ CONFIG = TrainConfig(
 
 def model(**sizes: object) -> Decoder:
     torch.manual_seed(0)
-    return Decoder(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
+    return build(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
 
 
 class StoppedError(Exception):
@@ -113,7 +113,7 @@ def test_every_batch_has_a_length_of_its_own(tmp_path: Path) -> None:
     config = CONFIG.model_copy(
         update={"shortest": 5, "length": 9, "steps": 60, "schedule": "constant", "warmup": 1 / 30}
     )
-    reader = SetReader(SetReaderConfig(item_features=11, query_features=1, classes=10, dim=8))
+    reader = build(SetReaderConfig(item_features=11, query_features=1, classes=10, dim=8))
     effort = train(reader, Recorder(), config, seed=0, folder=tmp_path)
     assert set(Recorder.lengths) == {5, 6, 7, 8, 9}
     assert effort.tokens == config.batch_size * sum(Recorder.lengths)
@@ -133,7 +133,7 @@ def test_gradients_are_clipped_or_left_alone(tmp_path: Path) -> None:
 
 
 def test_subnormals_are_flushed_in_training_only(tmp_path: Path) -> None:
-    smallest, seen = torch.tensor([1e-40]), []
+    smallest, seen = torch.tensor([1e-40], dtype=torch.float32), []
     train(
         model(), FlipFlop(), CONFIG, seed=0, folder=tmp_path, on_progress=lambda _: seen.append((smallest * 1).item())
     )
