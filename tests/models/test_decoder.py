@@ -75,7 +75,7 @@ def test_dropped_logits_are_zero_not_absent() -> None:
         for layer in (attention.query, attention.key, attention.value)
     )
     kept = (query @ key.transpose(-1, -2) > 0) & torch.ones(20, 20, dtype=torch.bool).tril()
-    mean = kept.float() / kept.sum(-1, keepdim=True).clamp(min=1) @ value
+    mean = kept.to(value.dtype) / kept.sum(-1, keepdim=True).clamp(min=1) @ value
     torch.testing.assert_close(attention(hidden), attention.project(mean, hidden))
 
 

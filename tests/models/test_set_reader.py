@@ -6,7 +6,7 @@ import torch
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
-from lengthwise.models import SetReader, SetReaderConfig
+from lengthwise.models import SetReader, SetReaderConfig, build
 
 ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).orderless]
 
@@ -14,19 +14,20 @@ ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).orderless]
 def reader(mechanism: str, **settings: object) -> SetReader:
     torch.manual_seed(0)
     config = SetReaderConfig(5, 3, 4, dim=24, mechanism=mechanism, **{"heads": 2, **settings})
-    return SetReader(config).eval()
+    return build(config).double().eval()
 
 
-def items_and_query(items: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
+def items_and_query(number: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(6, items, 5, generator=generator), torch.randn(6, 3, generator=generator)
+    items, query = (torch.randn(6, *shape, generator=generator, dtype=torch.float32) for shape in ((number, 5), (3,)))
+    return items.double(), query.double()
 
 
 @pytest.mark.parametrize("mechanism", ORDERLESS)
 def test_order_does_not_matter(mechanism: str) -> None:
     items, query = items_and_query()
     model = reader(mechanism)
-    torch.testing.assert_close(model(items[:, torch.randperm(9)], query), model(items, query), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(items[:, torch.randperm(9)], query), model(items, query), rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("mechanism", [*WEIGHTS, "softmax+layer-norm@heads"])
@@ -34,14 +35,14 @@ def test_sets_do_not_see_each_other(mechanism: str) -> None:
     items, query = items_and_query()
     model = reader(mechanism)
     singles = torch.cat([model(items[one : one + 1], query[one : one + 1]) for one in range(6)])
-    torch.testing.assert_close(model(items, query), singles, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(items, query), singles, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("heads", [1, 3])
 @pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).by_products])
 def test_unprojected_is_the_definition(mechanism: str, heads: int) -> None:
-    model = reader(mechanism, heads=heads).double()
-    items, query = (given.double() for given in items_and_query())
+    model = reader(mechanism, heads=heads)
+    items, query = items_and_query()
     results = []
     for attend in (model._attend, model._attend_unprojected):
         attended = attend(model.psi_q(query)[:, None], model.psi_x(items), Layout(1, 9, items.device))
@@ -75,7 +76,7 @@ def test_residual_and_projection() -> None:
 def test_inputs_in_bfloat16_have_eight_bits() -> None:
     items, query = items_and_query()
     model, rounded = reader("softmax"), reader("softmax", input_precision="bfloat16")
-    assert torch.equal(rounded(items, query), model(items.bfloat16().float(), query.bfloat16().float()))
+    assert torch.equal(rounded(items, query), model(items.bfloat16().double(), query.bfloat16().double()))
     assert (rounded(items, query) - model(items, query)).abs().max() > 1e-5
 
 
@@ -97,7 +98,7 @@ def test_every_item_is_seen(mechanism: str) -> None:
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))
 def test_no_sets_have_no_answers(mechanism: str) -> None:
     model = reader(mechanism)
-    answers = model(torch.randn(0, 9, 5), torch.randn(0, 3))
+    answers = model(*(of[:0] for of in items_and_query()))
     assert answers.shape == (0, 4)
     answers.sum().backward()
     assert all((parameter.grad == 0).all() for parameter in model.parameters())
