@@ -69,5 +69,5 @@ def test_without_a_terminal_progress_is_plain_lines_on_standard_error(
     assert re.search(r"^training: 12 of 12  loss [\d.]+  [\d,]+ tokens/s.* left$", answer.error, re.MULTILINE)
     more = ["-a", "softmax+rope", "-a", "softmax", "--learning-rates", "1e-3", "--jobs", 1]
     answer = lengthwise("compare", "flip-flop", *tiny, *more, "--out", tmp_path / "compare")
-    assert re.search(r"^all training steps: 24 of 24  2 of 2 runs done", answer.error, re.MULTILINE), answer.error
+    assert re.search(r"^all work, in %: 100 of 100  2 of 2 runs done", answer.error, re.MULTILINE), answer.error
     assert "steps" not in answer.out

@@ -98,23 +98,20 @@ class RunProgress(_Live):
 
 
 class ComparisonProgress(_Live):
-    """Many runs: a bar for each that is under way, and one with the training steps of all."""
+    """Many runs: a bar for each that is under way, and one for the training and the evaluation of all."""
 
     def __init__(self, config: "ComparisonConfig", folder: "Path") -> None:
         super().__init__()
         self._config = config
         self._unit = config.base.build_task().unit
-        rates = len(config.learning_rates)
-        runs = len(config.mechanisms) * (rates + config.seeds - 1)
-        self._all = self.bars.add_task("all training steps", total=runs * config.base.train.steps, detail="")
+        self._all = self.bars.add_task("all work, in %", total=100, detail="")
         self._folder = folder
         self._tasks: dict[Job, TaskID] = {}
 
     def changed(self, queue: "Queue") -> None:
         """Show what the queue and the folders of its runs say."""
-        steps = sum(_step(self._config, path) for path in self._folder.glob("runs/*/rate-*/seed-*/metrics.jsonl"))
         detail = f"{len(queue.done)} of {queue.total} runs done"
-        _move(self.bars, self._all, steps, detail)
+        _move(self.bars, self._all, 100 * _done_share(self._config, self._folder), detail)
         self._say(self._all, detail)
         for job in queue.active:
             if job not in self._tasks:
@@ -130,25 +127,34 @@ class ComparisonProgress(_Live):
                 errors.print(Text.assemble(("failed", "red") if failed else "done", f"  {_name(job)}"))
 
 
-def _move(bars: Progress, task: TaskID, completed: int, detail: str) -> None:
+def _move(bars: Progress, task: TaskID, completed: float, detail: str) -> None:
     """The first time, what had been done before does not count for the speed."""
     if bars.tasks[bars.task_ids.index(task)].completed:
         bars.update(task, completed=completed, detail=detail)
     else:
-        bars.reset(task, completed=completed, detail=detail)
+        bars.reset(task, completed=int(completed), detail=detail)
 
 
-def _step(config: "ComparisonConfig", metrics: "Path") -> int:
-    """The training steps of a run, if it is one of those compared."""
-    mechanism, rate, seed = metrics.parent.parts[-3:]
+def _done_share(config: "ComparisonConfig", folder: "Path") -> float:
+    """The part of a comparison's work that its folder holds, from 0 to 1."""
+    from lengthwise.experiments.folder import RunFolder
+    from lengthwise.experiments.state import done_work, evaluation_work, training_work
+
+    arms, tried = len(config.mechanisms), len(config.learning_rates) + config.seeds - 1
+    work = arms * (tried * training_work(config.base) + config.seeds * evaluation_work(config.base))
+    folders = (RunFolder(path.parent) for path in folder.glob("runs/*/rate-*/seed-*/config.json"))
+    return min(1.0, sum(done_work(run, config.base) for run in folders if _compared(config, run.path)) / work)
+
+
+def _compared(config: "ComparisonConfig", run: "Path") -> bool:
+    """Whether a run is one of the comparison's; its folder may hold others, from before it was carried on."""
+    mechanism, rate, seed = run.parts[-3:]
     seeds = range(config.base.seed, config.base.seed + config.seeds)
-    among = (
+    return (
         mechanism in config.mechanisms
         and rate in {f"rate-{each}" for each in config.learning_rates}
         and seed in {f"seed-{each}" for each in seeds}
     )
-    line = _last(metrics) if among else None
-    return 0 if line is None else line.step
 
 
 def _last(metrics: "Path") -> "Step | None":

@@ -1,5 +1,13 @@
-"""How far a run has come, from what its folder holds."""
+"""How far a run has come, from what its folder holds.
 
+Work is counted in tokens or items read, those of training and of evaluation alike; how long one takes differs between
+the two, so that a time made of it is rough.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.files import last_line
 from lengthwise.training.checkpoint import Checkpoint
@@ -41,3 +49,33 @@ def kept(folder: RunFolder) -> str:
     if teacher.exists():
         return "The same command with --resume carries on with the model to calibrate on."
     return "No step was done; the same command with --resume begins."
+
+
+def training_work(config: RunConfig) -> int:
+    """What all steps read."""
+    return config.train.steps * _of_a_step(config)
+
+
+def evaluation_work(config: RunConfig) -> int:
+    """What all points read."""
+    return sum(_of_points(config))
+
+
+def done_work(folder: RunFolder, config: RunConfig) -> int:
+    """What has been read, without reading all of the folder: it is asked several times a second."""
+    line = last_line(folder.path / "metrics.jsonl", Progress)
+    points = folder.path / "evaluation.jsonl"
+    number = points.read_bytes().count(b"\n") if points.exists() else 0
+    return (0 if line is None else line.step) * _of_a_step(config) + sum(islice(_of_points(config), number))
+
+
+def _of_a_step(config: RunConfig) -> int:
+    return config.train.batch_size * config.train.length
+
+
+def _of_points(config: RunConfig) -> Iterator[int]:
+    """The points in the order in which they are evaluated."""
+    evaluate, trained = config.evaluate, config.train.length
+    for length in evaluate.lengths:
+        for split in evaluate.splits:
+            yield length * evaluate.sequences_at(length, split, trained_at=trained)
