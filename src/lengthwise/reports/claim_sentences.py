@@ -9,7 +9,7 @@ from lengthwise.reports.claims import Claim
 from lengthwise.reports.sentences import Verdict
 from lengthwise.reports.summary import many
 from lengthwise.reports.text import counted, joined, p_value, points
-from lengthwise.reports.trained_sentences import of_claim, of_many
+from lengthwise.reports.trained_sentences import of_few, of_many
 from lengthwise.reports.words import Words, words
 
 OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
@@ -38,13 +38,9 @@ def rulings(experiment: Experiment, found: Sequence[Claim]) -> list[Verdict]:
 
 
 def _trained(known: Sequence[Claim], nouns: Words, splits: Sequence[str], together: bool) -> list[Verdict]:
-    if not together:
-        return [
-            Verdict(claim.mine, f"and {claim.theirs}{_on([claim.split], splits)}: {of_claim(claim, nouns)}")
-            for claim in known
-        ]
+    said = of_many if together else of_few
     groups = [(split, list(of)) for split, of in groupby(known, key=lambda claim: claim.split)]
-    return [Verdict(of[0].mine, f"{_on([split], splits)}, {of_many(of, nouns)}".strip(" ,")) for split, of in groups]
+    return [Verdict(of[0].mine, f"{_on([split], splits)}, {said(of, nouns)}".strip(" ,")) for split, of in groups]
 
 
 def _on(those: Sequence[str], splits: Sequence[str]) -> str:

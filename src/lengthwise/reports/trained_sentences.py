@@ -14,24 +14,22 @@ from lengthwise.reports.words import Words
 LIMIT = "It says nothing of training anew."
 
 
-def of_claim(claim: Claim, nouns: Words) -> str:
-    """Each pair of trained models by itself; a claim that has one at least."""
-    corrected = holm([pair.p for pair in claim.trained])
-    told = [p < LEVEL for p in corrected]
-    at = f"these {nouns.example}s at {claim.primary:,} {nouns.unit}"
-    numbers = [
-        f"{claim.mine} alone is right on {pair.mine:,} and {claim.theirs} alone on {pair.theirs:,} of "
-        f"{pair.sequences:,} (exact p {p_value(p)})"
-        for pair, p in zip(claim.trained, corrected, strict=True)
-    ]
-    if len(numbers) == 1:
-        verb = "differ" if told[0] else "are not shown to differ"
-        return f"these two trained models {verb} on {at}: {numbers[0]}. {LIMIT}"
-    seeds = [f"of seed {pair.seed}, {text}" for pair, text in zip(claim.trained, numbers, strict=True)]
-    return (
-        f"the trained models of {sum(told)} of {len(told)} seeds differ on {at}: {'; '.join(seeds)}; p corrected "
-        f"over the seeds. {LIMIT}"
-    )
+def of_few(claims: Sequence[Claim], nouns: Words) -> str:
+    """The pairs of trained models of some claims on one split, each of which has one at least, with their numbers."""
+    pairs = [(claim, pair) for claim in claims for pair in claim.trained]
+    corrected = iter(holm([pair.p for _, pair in pairs]))
+    found = []
+    for claim in claims:
+        each = [
+            (f"of seed {pair.seed}, " if len(claim.trained) > 1 else "")
+            + f"{pair.mine:,} right where that is wrong and {pair.theirs:,} the other way round "
+            + f"(exact p {p_value(next(corrected))})"
+            for pair in claim.trained
+        ]
+        found.append(f"against {claim.theirs}, {', '.join(each)}")
+    over = f" p corrected over all {len(pairs)}." if len(pairs) > 1 else ""
+    same = f"the same {pairs[0][1].sequences:,} {nouns.example}s at {claims[0].primary:,} {nouns.unit}"
+    return f"as trained here, on {same}: {'; '.join(found)}.{over} {LIMIT}"
 
 
 def of_many(claims: Sequence[Claim], nouns: Words) -> str:
