@@ -144,8 +144,8 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets):
     assert rulings(one)[1:] == [
         # By hand: 7 heads and 1 tail of a fair coin have 2 * (1 + 8) / 2^8 = 0.0703, times two pairs; 2 and 1 have 1.
         "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, 7 right where that is wrong "
-        "and 1 the other way round (exact p 0.14); against top-1, 2 right where that is wrong and 1 the other way round "
-        "(exact p 1). p corrected over all 2. It says nothing of training anew."
+        "and 1 the other way round (exact p 0.14); against top-1, 2 right where that is wrong and 1 the other way "
+        "round (exact p 1). p corrected over all 2. It says nothing of training anew."
     ]
     right["entmax"] = (10, 21)
     two = _right(make_sets(names[:2], seeds=2), 16384, right)
