@@ -106,7 +106,8 @@ def test_a_task_says_the_same_before_it_is_imported() -> None:
     [
         *("list", "--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
-        "list --settings flipflop",
+        *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
+        *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),
     ],
 )
 def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
@@ -117,6 +118,24 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
         "try: main()\n"
         "except SystemExit: pass\n"
         f"heavy = set(sys.modules) & set({[*HEAVY[3:], 'torch', 'numpy', 'pandas']}); assert not heavy, heavy"
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "compare"])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("[train]\nstepz = 4", "did you mean 'train.steps'"), ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'")],
+)
+def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text, encoding="utf-8")
+    python(
+        "import sys; from lengthwise.cli import options; from lengthwise.errors import InputError\n"
+        f"resolve = options.{'resolve' if verb == 'run' else 'resolve_comparison'}\n"
+        f"try: resolve('flip-flop', options.Path({str(file)!r}), None)\n"
+        f"except InputError as error: assert {sentence!r} in str(error), error\n"
+        "else: assert False\n"
+        f"heavy = set(sys.modules) & set({[*HEAVY[3:], 'torch', 'numpy']}); assert not heavy, heavy"
     )
 
 
