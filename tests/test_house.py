@@ -10,6 +10,7 @@ import pytest
 
 import lengthwise
 from lengthwise.cli import app
+from lengthwise.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["pydantic", "typer", "rich", "scipy", "lightning_fabric", "altair", "vl_convert", "jinja2", "transformers"]
@@ -73,10 +74,40 @@ def test_names_come_when_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    "package",
+    [
+        ".".join(path.parent.relative_to(ROOT / "src").parts)
+        for path in sorted((ROOT / "src").rglob("__init__.py"))
+        if "= on_demand(" in path.read_text(encoding="utf-8")
+    ],
+)
+def test_a_package_waits_for_its_names_and_has_them_all(package: str) -> None:
+    """Whichever of its modules was imported before."""
+    python(
+        f"import pkgutil, sys; from importlib import import_module as get; package = get({package!r})\n"
+        f"heavy = set(sys.modules) & set({[*HEAVY, 'torch', 'numpy']}); assert not heavy, heavy\n"
+        "assert set(package.__all__) <= set(dir(package)); assert not hasattr(package, 'nothing')\n"
+        f"own = (module.name for module in pkgutil.iter_modules(package.__path__, {package + '.'!r}))\n"
+        "modules = [get(name) for name in own if not name.endswith(('__main__', '.cli'))]\n"
+        "assert not [name for name in package.__all__ if name != 'outputs' and getattr(package, name) in modules]\n"
+        f"from {package} import *"
+    )
+
+
+def test_a_task_says_the_same_before_it_is_imported() -> None:
+    for name in TASKS:
+        summary = TASKS.summary(name)
+        assert summary
+        assert summary == (TASKS.load(name).__doc__ or "").partition("\n")[0]
+
+
+@pytest.mark.parametrize(
     "line",
     [
-        *("--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
+        *("list", "--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
+        *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
+        *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),
     ],
 )
 def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
@@ -87,6 +118,24 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
         "try: main()\n"
         "except SystemExit: pass\n"
         f"heavy = set(sys.modules) & set({[*HEAVY[3:], 'torch', 'numpy', 'pandas']}); assert not heavy, heavy"
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "compare"])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("[train]\nstepz = 4", "did you mean 'train.steps'"), ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'")],
+)
+def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text, encoding="utf-8")
+    python(
+        "import sys; from lengthwise.cli import options; from lengthwise.errors import InputError\n"
+        f"resolve = options.{'resolve' if verb == 'run' else 'resolve_comparison'}\n"
+        f"try: resolve('flip-flop', options.Path({str(file)!r}), None)\n"
+        f"except InputError as error: assert {sentence!r} in str(error), error\n"
+        "else: assert False\n"
+        f"heavy = set(sys.modules) & set({[*HEAVY[3:], 'torch', 'numpy']}); assert not heavy, heavy"
     )
 
 

@@ -1,7 +1,8 @@
 """Train short, run long: transformers that hold beyond the sequence length they were trained on."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
     from lengthwise.attention import Attention, ThresholdRelativeAttention, outputs
@@ -19,24 +20,4 @@ __all__ = [
     "threshold_relative_attention",
 ]
 
-_MODULES = {
-    "Attention": "lengthwise.attention",
-    "Decoder": "lengthwise.models",
-    "DecoderConfig": "lengthwise.models",
-    "ThresholdRelativeAttention": "lengthwise.attention",
-    "outputs": "lengthwise.attention",
-    "threshold_relative_attention": "lengthwise.ops",
-}
-"""Where the public names are. They come when they are asked for (PEP 562): the command line's help needs no torch."""
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(__name__)

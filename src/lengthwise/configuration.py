@@ -95,8 +95,7 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in problem["loc"] if part not in kinds)
     depth = place.count(".") + 1
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = {".".join(key.split(".")[:depth]) for key in keys(model, kinds)}
-        return unknown("setting", place, known)
+        return unknown("setting", place, _of_depth(depth, keys(model, kinds)))
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     message = problem["msg"][0].lower() + problem["msg"][1:]
@@ -126,6 +125,32 @@ def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
 
     walk(schema, "")
     return found
+
+
+def check_keys(tree: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse a key that is not among those of :func:`keys`, nor one that a setting formerly had.
+
+    Reading the configuration refuses it, too, but imports first what the values name.
+
+    Raises:
+        InputError: for the first such key.
+    """
+    former = {f"{key.rpartition('.')[0]}.{of['formerly']}" for key, of in known.items() if "formerly" in of}
+
+    def walk(inner: Mapping[str, Any], *path: str) -> None:
+        for key, value in inner.items():
+            place, there = ".".join((*path, key)), _of_depth(len(path) + 1, known)
+            if place not in there | former:
+                raise InputError(unknown("setting", place, there))
+            if isinstance(value, Mapping) and place not in known:
+                walk(value, *path, key)
+
+    walk(tree)
+
+
+def _of_depth(depth: int, known: Iterable[str]) -> set[str]:
+    """Dotted keys, each as far as ``depth`` parts of it."""
+    return {".".join(key.split(".")[:depth]) for key in known}
 
 
 def _kinds(model: type[BaseModel]) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from lengthwise.errors import InputError
 from lengthwise.own_code import imported
+from lengthwise.source import docstring
 
 T = TypeVar("T")
 
@@ -27,6 +28,10 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._targets)
+
+    def summary(self, name: str) -> str:
+        """The first line of what the class called ``name`` says of itself; the class is not imported."""
+        return docstring(self._targets[name]).partition("\n")[0]
 
     def load(self, name: str) -> T:
         """Import and return the target called ``name``, or, where it is ``"module:attribute"`` itself, what that is."""

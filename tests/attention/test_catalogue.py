@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lengthwise.attention.catalogue import Entry, catalogue
+from lengthwise.attention.tables import TABLES, summary_and_source
 from lengthwise.reports.mechanisms import page
 
 ENTRIES = list(catalogue())
@@ -17,6 +18,11 @@ def test_says_what_it_is(entry: Entry) -> None:
     assert len(entry.summary) < 110
     assert entry.source or entry.evidence == "ours" or entry.name == "none"
     assert "(arXiv" not in entry.summary, "the source stands at the end of the first line, by itself"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_says_the_same_before_it_is_imported(entry: Entry) -> None:
+    assert summary_and_source(TABLES[entry.kind].summary(entry.name)) == (entry.summary, entry.source)
 
 
 def test_names_are_those_of_one_part_each() -> None:

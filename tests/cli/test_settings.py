@@ -115,6 +115,7 @@ def test_a_file_may_hold_what_is_compared_and_options_count_more(tmp_path: Path)
         (["learning_rates=[inf]"], r"learning_rates\.0 cannot be inf"),
         (["seeds=0"], "seeds cannot be 0"),
         (["seedz=2"], "did you mean 'seed'"),
+        (["mechansims=['top-1']"], "did you mean 'mechanisms'"),
     ],
 )
 def test_a_comparison_refuses_what_contradicts_itself(settings: list[str], fragment: str) -> None:

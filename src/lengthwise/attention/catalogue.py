@@ -1,7 +1,6 @@
 """Every part, with what its own class says of it: what ``lengthwise list`` and the documentation show."""
 
 import inspect
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,9 +11,9 @@ from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.attention.parts import Evidence, Numbering, Output, Position, Sizes
 from lengthwise.attention.positions import POSITIONS
+from lengthwise.attention.tables import Kind, summary_and_source
 from lengthwise.attention.weights import WEIGHTS
 
-Kind = Literal["weights", "position", "numbering", "output"]
 EXAMPLE = Sizes(dim=64, heads=4, kv_heads=4, head_dim=16, layer=0, context=128, reach=4096, marks=100)
 """The layer whose added parameters are counted."""
 
@@ -70,8 +69,7 @@ def _entry(
     reads: Literal["both", "causal", "encoders"] = "both",
 ) -> Entry:
     first, _, rest = (inspect.getdoc(part) or "").partition("\n")
-    found = re.fullmatch(r"(.*?) \(((?:arXiv|[A-Z])[^()]*)\)\.", first)
-    summary, source = found.groups() if found else (first.rstrip("."), "")
+    summary, source = summary_and_source(first)
     return Entry(
         kind=kind,
         name=name,

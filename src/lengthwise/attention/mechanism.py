@@ -1,17 +1,20 @@
 """A mechanism's name, taken apart: ``softmax+rope+layer-norm`` is weights, position and output."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
+from lengthwise.attention.placement import Placement, read_placement
 from lengthwise.attention.positions import POSITIONS
-from lengthwise.attention.projection import Placement, read_placement
+from lengthwise.attention.tables import TABLES, Kind
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.own_code import imported
-from lengthwise.registry import Registry, unknown
+from lengthwise.registry import unknown
+
+if TYPE_CHECKING:
+    from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,9 @@ class Mechanism:
     @classmethod
     def parse(cls, name: str) -> "Mechanism":
         """Read a name; raises :class:`InputError` with the nearest right names where a part does not exist."""
-        parts: dict[str, Any] = {}
-        for given in name.split("+"):
-            part, placement = read_placement(given)
-            kind = _kind(part)
-            if kind in parts:
-                raise InputError(f"{name!r} names two {kind} parts, {parts[kind]!r} and {part!r}; it can have one.")
-            parts[kind] = part
-            if placement is not None and (kind != "output" or part == "none"):
-                raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
-            if placement is not None:
-                parts["placement"] = None if placement == _usual_placement(part) else placement
-        if "weights" not in parts:
-            raise InputError(
-                f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
-                f"as in 'softmax+{name}'."
-            )
+        parts = read_name(name)
+        if "placement" in parts and parts["placement"] == _usual_placement(parts["output"]):
+            del parts["placement"]
         return cls(**parts)
 
     def __post_init__(self) -> None:
@@ -104,7 +94,7 @@ class Mechanism:
         """The mechanism without what a model does before its layers."""
         return replace(self, position="nope" if self._embedded else self.position, numbering="counted")
 
-    def build_before_layers(self, sizes: Sizes) -> tuple[Numbering | None, Position | None]:
+    def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Position | None]":
         """The numbering part, where tokens are not just counted, and the position part, where it acts on embeddings."""
         kind = NUMBERINGS.load(self.numbering)
         position = (
@@ -116,7 +106,7 @@ class Mechanism:
     def _embedded(self) -> bool:
         return POSITIONS.load(self.position).route == "embedding"
 
-    def build(self, sizes: Sizes, **of_weights: Any) -> tuple[Position, Weights, Output]:
+    def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
         """The three modules; ``of_weights`` are further arguments of the weights part."""
         return (
             POSITIONS.load(self.position)(sizes),
@@ -124,7 +114,7 @@ class Mechanism:
             OUTPUTS.load(self.output)(self.shape(sizes), sizes.dim),
         )
 
-    def shape(self, sizes: Sizes) -> tuple[int, ...]:
+    def shape(self, sizes: "Sizes") -> tuple[int, ...]:
         """Of what an output part learns where it stands."""
         width = sizes.heads * sizes.head_dim
         return {"width": (width,), "heads": (sizes.heads, sizes.head_dim), "projected": (sizes.dim,)}[self.stands]
@@ -135,30 +125,54 @@ class Mechanism:
         return self.placement or _usual_placement(self.output)
 
 
-def _kind(part: str) -> str:
+def read_name(name: str) -> dict[str, Any]:
+    """The parts that a mechanism's name names, and the placement, as :class:`Mechanism` has them.
+
+    Parts of this library are not imported, so a mistyped name is answered at once.
+
+    Raises:
+        InputError: where a part does not exist, none or several of a kind are named, or a placement cannot be.
+    """
+    parts: dict[str, Any] = {}
+    for given in name.split("+"):
+        part, placement = read_placement(given)
+        kind = _kind_of_own(part) if ":" in part else _kind(part)
+        if kind in parts:
+            raise InputError(f"{name!r} names two {kind} parts, {parts[kind]!r} and {part!r}; it can have one.")
+        parts[kind] = part
+        if placement is not None and (kind != "output" or part == "none"):
+            raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
+        if placement is not None:
+            parts["placement"] = placement
+    if "weights" not in parts:
+        raise InputError(
+            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
+            f"as in 'softmax+{name}'."
+        )
+    return parts
+
+
+def _kind(part: str) -> Kind:
     """Which kind of part this one is."""
-    if ":" in part:
-        found = imported(part)
-        for kind, base in _BASES.items():
-            if isinstance(found, type) and issubclass(found, base):
-                return kind
-        bases = ", ".join(base.__name__ for base in _BASES.values())
-        raise InputError(f"{part!r} is no part of a mechanism: it has to be a subclass of one of {bases}.")
-    for kind, table in _TABLES.items():
+    for kind, table in TABLES.items():
         if part in table:
             return kind
-    known = [entry for table in _TABLES.values() for entry in table]
+    known = [entry for table in TABLES.values() for entry in table]
     raise InputError(unknown("attention mechanism or part of one", part, known))
+
+
+def _kind_of_own(part: str) -> Kind:
+    """The same of a user's own part."""
+    from lengthwise.attention.parts import Numbering, Output, Position, Weights
+
+    found = imported(part)
+    bases: dict[Kind, type] = {"weights": Weights, "position": Position, "numbering": Numbering, "output": Output}
+    for kind, base in bases.items():
+        if isinstance(found, type) and issubclass(found, base):
+            return kind
+    names = ", ".join(base.__name__ for base in bases.values())
+    raise InputError(f"{part!r} is no part of a mechanism: it has to be a subclass of one of {names}.")
 
 
 def _usual_placement(output: str) -> Placement:
     return "heads" if OUTPUTS.load(output).by_head else "width"
-
-
-_TABLES: dict[str, Registry[Any]] = {
-    "weights": WEIGHTS,
-    "position": POSITIONS,
-    "numbering": NUMBERINGS,
-    "output": OUTPUTS,
-}
-_BASES: dict[str, type] = {"weights": Weights, "position": Position, "numbering": Numbering, "output": Output}

@@ -45,12 +45,11 @@ def list_(
 
 
 def _all() -> None:
-    from lengthwise.attention.catalogue import catalogue
+    from lengthwise.attention.tables import TABLES, TITLES, summary_and_source
     from lengthwise.recipes import RECIPES
-    from lengthwise.reports.mechanisms import TITLES
     from lengthwise.tasks import TASKS
 
-    _table("Tasks", ((name, (TASKS.load(name).__doc__ or "").partition("\n")[0]) for name in TASKS))
+    _table("Tasks", ((name, TASKS.summary(name)) for name in TASKS))
     _table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
     console.print(
         "A mechanism is weights, then position, numbering and output where wanted, as in "
@@ -59,15 +58,15 @@ def _all() -> None:
         "head by head, [bold]layer-norm@projected[/] stands after the projection.\n",
         markup=True,
     )
-    entries = list(catalogue())
-    for kind, title in TITLES.items():
-        _table(title, ((entry.name, entry.summary) for entry in entries if entry.kind == kind))
+    for kind, table in TABLES.items():
+        _table(TITLES[kind], ((name, summary_and_source(table.summary(name))[0]) for name in table))
 
 
 def _mechanisms(markdown: bool) -> None:
     from lengthwise.attention.catalogue import EXAMPLE, catalogue
+    from lengthwise.attention.tables import TITLES
     from lengthwise.reports.bare import bare
-    from lengthwise.reports.mechanisms import MEANINGS, TITLES, page
+    from lengthwise.reports.mechanisms import MEANINGS, page
 
     entries = list(catalogue())
     if markdown:

@@ -49,18 +49,23 @@ def resolve(task: str, file: Path | None, settings: list[str] | None, **options:
     recipe = recipes.find(task)  # a name mistyped is said before anything heavy is imported
     from lengthwise.configuration import merge
     from lengthwise.experiments.config import RunConfig
+    from lengthwise.experiments.settings import check_names
 
-    return RunConfig.read(merge(recipe.settings, *_given(task, file, settings, **options)))
+    tree = merge(recipe.settings, *_given(task, file, settings, **options))
+    check_names(tree, RunConfig)
+    return RunConfig.read(tree)
 
 
 def resolve_comparison(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "ComparisonConfig":
     """The same for a comparison, which also has ``mechanisms``, ``learning_rates`` and ``seeds``."""
     recipe = recipes.find(task)
     from lengthwise.configuration import merge
-    from lengthwise.experiments.settings import compared, read_comparison
+    from lengthwise.experiments.config import ComparisonConfig
+    from lengthwise.experiments.settings import check_names, compared, read_comparison
 
     default = {**recipe.settings, "learning_rates": recipe.learning_rates}
     tree = merge(default, *map(compared, _given(task, file, settings, **options)))
+    check_names(tree, ComparisonConfig)
     if "mechanisms" not in tree:
         raise InputError(
             "There is nothing to compare; name each mechanism with -a, or all of them in the file of --config, "

@@ -1,7 +1,7 @@
 """Settings of a run and of a comparison."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -11,8 +11,11 @@ from lengthwise.configuration import EACH_ONCE, Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.registry import unknown
-from lengthwise.tasks import Task, find
+from lengthwise.tasks import find
 from lengthwise.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lengthwise.tasks import Task
 
 
 class RunConfig(Config):
@@ -71,7 +74,7 @@ class RunConfig(Config):
             )
         return self
 
-    def build_task(self) -> Task:
+    def build_task(self) -> "Task":
         """The task itself."""
         return find(self.task)()
 

@@ -3,12 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lengthwise.configuration import Tree
+from lengthwise.attention.mechanism import read_name
+from lengthwise.configuration import Tree, check_keys, keys
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 
 _COMPARED = {"mechanisms": ("model", "mechanism"), "learning_rates": ("train", "learning_rate")}
 """What a comparison has several of, and where a run has its one."""
+
+
+def check_names(tree: Tree, kind: type[RunConfig] | type[ComparisonConfig]) -> None:
+    """Refuse a key or a mechanism that does not exist, before the task and the parts that do exist are imported.
+
+    Args:
+        tree: what people write down of a ``kind``.
+        kind: a run, or a comparison.
+
+    Raises:
+        InputError: for the first that does not exist.
+    """
+    check_keys(tree, {key.removeprefix("base."): of for key, of in keys(kind).items()})
+    model, several = tree.get("model"), tree.get("mechanisms")
+    named = [*(several if isinstance(several, list) else []), model.get("mechanism") if isinstance(model, dict) else ""]
+    for name in named:
+        if name and isinstance(name, str):
+            read_name(name)
 
 
 def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:

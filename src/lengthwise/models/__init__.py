@@ -1,21 +1,16 @@
 """Models around attention: a decoder of tokens, a reader of sets."""
 
-import torch
+from typing import TYPE_CHECKING
 
-from lengthwise.models.decoder import Decoder, DecoderConfig
-from lengthwise.models.greedy import greedy
-from lengthwise.models.set_reader import SetReader, SetReaderConfig
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.models.building import build
+    from lengthwise.models.config import DecoderConfig, ModelConfig, SetReaderConfig
+    from lengthwise.models.decoder import Decoder
+    from lengthwise.models.generation import greedy
+    from lengthwise.models.set_reader import SetReader
 
 __all__ = ["Decoder", "DecoderConfig", "ModelConfig", "SetReader", "SetReaderConfig", "build", "greedy"]
 
-ModelConfig = DecoderConfig | SetReaderConfig
-
-
-def build(config: ModelConfig) -> Decoder | SetReader:
-    """The model of a configuration, untrained; in float32 whatever torch's default is, so a seed gives one model."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        return Decoder(config) if isinstance(config, DecoderConfig) else SetReader(config)
-    finally:
-        torch.set_default_dtype(before)
+__getattr__, __dir__ = on_demand(__name__)

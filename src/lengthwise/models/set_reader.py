@@ -4,9 +4,6 @@ Items go through ``psi_x``, the query through ``psi_q``, attention reads the ite
 Nothing but attention sees more than one item at a time.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,51 +14,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.projection import Projection
 from lengthwise.errors import InputError
-
-
-@dataclass(frozen=True)
-class SetReaderConfig:
-    """Sizes of a :class:`SetReader`; ``SetReader(config)`` builds it. The defaults are those of arXiv 2410.01104.
-
-    Raises:
-        InputError: for sizes that are not positive or do not divide, names that do not exist, and positions in a set.
-    """
-
-    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
-
-    item_features: int
-    """Numbers that an item consists of."""
-    query_features: int
-    """Numbers that a query consists of."""
-    classes: int
-    """Number of different answers."""
-    kind: Literal["set-reader"] = "set-reader"
-    """Which model this is; the task decides."""
-    dim: int = 128
-    """Width of everything inside."""
-    heads: int = 1
-    """Attention heads; divides dim."""
-    mechanism: str = "softmax"
-    """Attention mechanism: weights, and output where wanted, joined with '+'; a set has no positions."""
-    residual: bool = False
-    """Whether the encoded query is added to what attention returns."""
-    projection: bool = False
-    """Whether attention ends in an output projection."""
-    input_precision: Literal["float32", "bfloat16"] = "float32"
-    """What items and queries are rounded to before they are read; bfloat16, with eight bits, as in a TPU's products."""
-    backend: str = "auto"
-    """Which implementation of the attention runs: 'auto', or a backend by name."""
-
-    def __post_init__(self) -> None:
-        for name in ("item_features", "query_features", "classes", "dim", "heads"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
-        if self.dim % self.heads:
-            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
-        mechanism = Mechanism.parse(self.mechanism)
-        for part, plain in ((mechanism.position, "nope"), (mechanism.numbering, "counted")):
-            if part != plain:
-                raise InputError(f"A set has no order, and {self.mechanism!r} names a position; drop {part!r}.")
+from lengthwise.models.config import SetReaderConfig
 
 
 class SetReader(nn.Module):

@@ -7,7 +7,6 @@ from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
-from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
@@ -18,6 +17,8 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 def find(name: str) -> Recipe:
     """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults."""
     if ":" in name:
+        from lengthwise.training.config import TrainConfig
+
         defaults = TrainConfig()
         return Recipe(name, "a task without a recipe", {"task": name}, (defaults.learning_rate,))
     if name not in RECIPES:

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lengthwise.experiments.config import ComparisonConfig
-from lengthwise.experiments.record import Experiment
-
 if TYPE_CHECKING:
     from rich.console import Group
+
+    from lengthwise.experiments.config import ComparisonConfig
+    from lengthwise.experiments.record import Experiment
 
 __all__ = ["overview", "rulings", "seeds_needed", "verdicts", "write_report"]
 
 
-def write_report(experiment: Experiment) -> Path:
+def write_report(experiment: "Experiment") -> Path:
     """Write ``report.html`` and the folder ``figures`` into the experiment's folder; returns the page's path.
 
     The page needs no network and no other file. Each figure is there as SVG, PDF, PNG, Vega-Lite specification
@@ -24,7 +24,7 @@ def write_report(experiment: Experiment) -> Path:
     return write(experiment)
 
 
-def overview(experiment: Experiment) -> "Group":
+def overview(experiment: "Experiment") -> "Group":
     """All that the terminal shows of the page: the main accuracy by mechanism, split and length, in per cent.
 
     Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far the
@@ -35,14 +35,14 @@ def overview(experiment: Experiment) -> "Group":
     return terminal.overview(experiment)
 
 
-def verdicts(experiment: Experiment) -> list[str]:
+def verdicts(experiment: "Experiment") -> list[str]:
     """What the experiment has shown, in sentences: one per mechanism, then few examples and failed runs."""
     from lengthwise.reports import sentences
 
     return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(experiment)]
 
 
-def rulings(experiment: Experiment) -> list[str]:
+def rulings(experiment: "Experiment") -> list[str]:
     """What became of the claims that the first mechanism beats each other one on longer examples, in sentences."""
     from lengthwise.reports import claim_sentences, claims
 
@@ -50,7 +50,7 @@ def rulings(experiment: Experiment) -> list[str]:
     return [f"{mechanism} {text}".strip() for mechanism, text in found]
 
 
-def seeds_needed(config: ComparisonConfig) -> str | None:
+def seeds_needed(config: "ComparisonConfig") -> str | None:
     """How many seeds it takes to decide the claims of a comparison, in a sentence; None where it has no claim."""
     from lengthwise.reports import seeds
 

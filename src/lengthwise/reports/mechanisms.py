@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lengthwise.attention.catalogue import EXAMPLE, Entry
+from lengthwise.attention.tables import TITLES
 
 MEANINGS = {
     "Route": "what a part acts on, and how fast that can be. Weights: fused, by torch's fused attention; kernel, by an "
@@ -16,8 +17,6 @@ MEANINGS = {
     "third-party, from someone else's code; memory, not looked up; ours, this project's own.",
 }
 """The columns that do not explain themselves."""
-
-TITLES = {"weights": "Weights", "position": "Positions", "numbering": "Numberings", "output": "Outputs"}
 
 
 def page(entries: Sequence[Entry]) -> str:

@@ -1,13 +1,20 @@
 """Tasks: endless supplies of examples of any length. One file each; a new one is one more line here."""
 
+from typing import TYPE_CHECKING
+
 from lengthwise.errors import InputError
 from lengthwise.registry import Registry
-from lengthwise.tasks.batch import Batch, Sets, Tokens
-from lengthwise.tasks.task import Task
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.tasks.batch import Batch, Sets, Tokens
+    from lengthwise.tasks.task import Task
 
 __all__ = ["TASKS", "Batch", "Sets", "Task", "Tokens", "find"]
 
-TASKS: Registry[type[Task]] = Registry(
+__getattr__, __dir__ = on_demand(__name__)
+
+TASKS: "Registry[type[Task]]" = Registry(
     "task",
     {
         "flip-flop": "lengthwise.tasks.flip_flop:FlipFlop",
@@ -18,13 +25,15 @@ TASKS: Registry[type[Task]] = Registry(
 )
 
 
-def find(name: str) -> type[Task]:
+def find(name: str) -> "type[Task]":
     """The task called ``name``; one of your own is named by its module and class, as in ``my_tasks:Mine``.
 
     Raises:
         InputError: if there is none, or if what is called so lacks something that every task has.
     """
     task = TASKS.load(name)
+    from lengthwise.tasks.task import Task  # once the name is known to be right
+
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise InputError(f"{name!r} is no task: it has to be a subclass of Task, from lengthwise.tasks.")
     missing = [member for member in Task.__annotations__ if not hasattr(task, member)]

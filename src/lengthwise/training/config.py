@@ -22,7 +22,7 @@ class TrainConfig(Config):
     """Parts that a batch is split into, one after the other, to save memory; divides batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
-    warmup: float = Field(0.0, ge=0, lt=1)
+    warmup: float = Field(0.0, ge=0, lt=1, json_schema_extra={"formerly": "warmup_steps"})
     """Share of the steps over which the learning rate rises linearly to its peak."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """What the learning rate does after the warm-up: half a cosine down to 0, or nothing."""

@@ -1,9 +1,13 @@
 """Numbering parts: which number a token has, for the position part. One file each; a new one is one more line here."""
 
-from lengthwise.attention.parts import Numbering
+from typing import TYPE_CHECKING
+
 from lengthwise.registry import Registry
 
-NUMBERINGS: Registry[type[Numbering]] = Registry(
+if TYPE_CHECKING:
+    from lengthwise.attention.parts import Numbering
+
+NUMBERINGS: "Registry[type[Numbering]]" = Registry(
     "numbering part",
     {
         "counted": "lengthwise.attention.parts:Numbering",

@@ -1,13 +1,20 @@
 """Output parts: what is done to the attended values. One file each; a new one is one more line here."""
 
-from lengthwise.attention.outputs.insertion import Insertion, insert
-from lengthwise.attention.outputs.saving import load
-from lengthwise.attention.parts import Output
+from typing import TYPE_CHECKING
+
 from lengthwise.registry import Registry
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.attention.outputs.insertion import Insertion, insert
+    from lengthwise.attention.outputs.saving import load
+    from lengthwise.attention.parts import Output
 
 __all__ = ["OUTPUTS", "Insertion", "insert", "load"]
 
-OUTPUTS: Registry[type[Output]] = Registry(
+__getattr__, __dir__ = on_demand(__name__)
+
+OUTPUTS: "Registry[type[Output]]" = Registry(
     "output part",
     {
         "none": "lengthwise.attention.parts:Output",

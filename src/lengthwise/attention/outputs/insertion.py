@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.finding import AttentionLayer, find_attention
+from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.attention.outputs.saving import Record
 from lengthwise.attention.parts import Output
-from lengthwise.attention.projection import read_placement
+from lengthwise.attention.placement import read_placement
 from lengthwise.errors import InputError
 
 _NAME = "output_part"
@@ -94,8 +95,6 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
 
 
 def _read(name: str) -> tuple[type[Output], str]:
-    from lengthwise.attention.outputs import OUTPUTS  # the table of this package, which imports this file
-
     part, placement = read_placement(name)
     kind = OUTPUTS.load(part)
     if kind.reads_input:

@@ -1,9 +1,13 @@
 """Position parts: how a mechanism knows where tokens stand. One file each; a new one is one more line here."""
 
-from lengthwise.attention.parts import Position
+from typing import TYPE_CHECKING
+
 from lengthwise.registry import Registry
 
-POSITIONS: Registry[type[Position]] = Registry(
+if TYPE_CHECKING:
+    from lengthwise.attention.parts import Position
+
+POSITIONS: "Registry[type[Position]]" = Registry(
     "position part",
     {
         "nope": "lengthwise.attention.parts:Position",

@@ -1,9 +1,13 @@
 """Weights parts: what turns scores into weights. One file each; a new one is one more line here."""
 
-from lengthwise.attention.parts import Weights
+from typing import TYPE_CHECKING
+
 from lengthwise.registry import Registry
 
-WEIGHTS: Registry[type[Weights]] = Registry(
+if TYPE_CHECKING:
+    from lengthwise.attention.parts import Weights
+
+WEIGHTS: "Registry[type[Weights]]" = Registry(
     "weights part",
     {
         "softmax": "lengthwise.attention.weights.softmax:Softmax",
