@@ -90,8 +90,12 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
     )
 
 
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
 @pytest.mark.parametrize(
-    "snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    "snippet",
+    [pytest.param(snippet, marks=pytest.mark.long if ".backward()" in snippet else ()) for snippet in SNIPPETS],
 )
 def test_python_in_the_readme_runs(snippet: str) -> None:
     python(snippet)
