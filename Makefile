@@ -5,15 +5,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
 		-a threshold-relative -a softmax+rope -a softmax+alibi -a softmax+nope \
 		--out runs/demo --resume
 
-test: $(READY) browser  ## The tests.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# Tests take from milliseconds to half a minute: a worker that has none left takes some of the other's.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test: $(READY) browser  ## The tests, in minutes: all but those marked long.
+	$(PYTEST) -m 'not long'
+
+test-all: $(READY) browser  ## All tests, as continuous integration runs them.
+	$(PYTEST)
 
 wheel: python  ## The built package, as pip installs it: without extras and with all, each in a fresh environment.
 	PYTHON=$(PYTHON) .ci/wheel

@@ -139,8 +139,12 @@ def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, se
     )
 
 
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
 @pytest.mark.parametrize(
-    "snippet", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    "snippet",
+    [pytest.param(snippet, marks=pytest.mark.long if ".backward()" in snippet else ()) for snippet in SNIPPETS],
 )
 def test_python_in_the_readme_runs(snippet: str) -> None:
     python(snippet)

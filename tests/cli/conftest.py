@@ -31,6 +31,12 @@ def tiny() -> list[str]:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without their figures, which take a second or two to draw, for tests of something else."""
+    monkeypatch.setattr("lengthwise.reports.drawing._draw", lambda chart, rows, path: "")
+
+
+@pytest.fixture
 def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """``lengthwise("run", "flip-flop", ...)`` in this process."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 Call = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.mark.parametrize(

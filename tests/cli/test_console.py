@@ -15,6 +15,7 @@ from lengthwise.cli.console import console, errors
 from lengthwise.cli.progress import _Live
 
 Call = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.mark.parametrize("name", ["exp [v2]", "exp [/v3]", "[red]x", "[bold"])

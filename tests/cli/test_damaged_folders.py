@@ -16,6 +16,8 @@ from lengthwise.experiments.run import evaluate_run, load_model, train_run
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.folder import check
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 RATE = 0.001
 SMALL = {
     "model.dim": 16,

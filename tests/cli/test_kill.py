@@ -5,22 +5,31 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lengthwise.files import last_line, read_lines
 
+Call = Callable[..., Any]
+
+
+def arguments(tiny: list[str], out: Path) -> list[str]:
+    more = ["--steps", "60", "--set", "train.checkpoint_every=20", "--set", "model.dropout=0.1"]
+    return ["run", "flip-flop", *tiny, *more, "--out", str(out), "--resume"]
+
 
 def command(tiny: list[str], out: Path) -> list[str]:
-    more = ["--steps", "60", "--set", "train.checkpoint_every=20", "--set", "model.dropout=0.1"]
-    return [sys.executable, "-m", "lengthwise", "run", "flip-flop", *tiny, *more, "--out", str(out), "--resume"]
+    """For a process of its own, which can be killed."""
+    return [sys.executable, "-m", "lengthwise", *arguments(tiny, out)]
 
 
 def final_weights(folder: Path) -> bytes:
     return (folder / "checkpoint" / "step-00000060" / "model.safetensors").read_bytes()
 
 
-def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) -> None:
-    subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)
+def test_killed_and_resumed_is_uninterrupted(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    assert lengthwise(*arguments(tiny, tmp_path / "whole")).code == 0
     killed = tmp_path / "killed"
     for after in (10, 30):  # before the first checkpoint, and between two
         process = subprocess.Popen(command(tiny, killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -30,7 +39,7 @@ def test_killed_and_resumed_is_uninterrupted(tiny: list[str], tmp_path: Path) ->
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert not (killed / "trained.json").exists()
-    subprocess.run(command(tiny, killed), check=True, capture_output=True)
+    assert lengthwise(*arguments(tiny, killed)).code == 0
     assert final_weights(killed) == final_weights(tmp_path / "whole")
     without_time = [
         [{**line, "tokens_per_second": None} for line in read_lines(folder / "metrics.jsonl", dict)]
@@ -59,9 +68,9 @@ def test_a_killed_comparison_leaves_no_worker_behind(tiny: list[str], tmp_path: 
     raise AssertionError("a worker goes on training without its parent")
 
 
-def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_the_last_checkpoint_stands(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     """The system refuses to write files beyond a size, as a full disk does."""
-    subprocess.run(command(tiny, tmp_path / "whole"), check=True, capture_output=True)
+    assert lengthwise(*arguments(tiny, tmp_path / "whole")).code == 0
     size = (tmp_path / "whole" / "checkpoint" / "step-00000060" / "optimizer.safetensors").stat().st_size
 
     def limit() -> None:
@@ -76,5 +85,5 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stands(tiny: list[str], tm
     assert list((full / "checkpoint").iterdir()) == []  # nothing half-written is left
     assert last_line(full / "metrics.jsonl", dict)["step"] == 20
 
-    subprocess.run(command(tiny, full), check=True, capture_output=True)
+    assert lengthwise(*arguments(tiny, full)).code == 0
     assert final_weights(full) == final_weights(tmp_path / "whole")

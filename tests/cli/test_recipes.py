@@ -11,6 +11,7 @@ from lengthwise import recipes
 from lengthwise.experiments.config import RunConfig
 
 Call = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

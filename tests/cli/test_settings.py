@@ -16,6 +16,7 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.settings import write_comparison
 
 Call = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("undrawn")
 TASK = '''
 from lengthwise.tasks import Task
 from lengthwise.tasks.flip_flop import FlipFlop

@@ -33,7 +33,7 @@ def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
 def test_compiled_in_one_graph_for_all_lengths() -> None:
     torch._dynamo.reset()
     torch.manual_seed(0)
-    model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2))
+    model = Decoder(DecoderConfig(vocab_size=7, layers=2, dim=16, heads=2))
     graphs = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(model, fullgraph=True, backend=graphs)
     for length in (70, 80, 133, 64, 200):
