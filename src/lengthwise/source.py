@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.abc import InspectLoader
+from pathlib import Path
 from typing import Any
 
 
@@ -54,5 +54,5 @@ def _for_type_checking(module: str) -> dict[str, str]:
 def _tree(module: str) -> ast.Module:
     spec = importlib.util.find_spec(module)
     assert spec is not None
-    assert isinstance(spec.loader, InspectLoader)
-    return ast.parse(spec.loader.get_source(module) or "")
+    assert spec.origin is not None
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))  # not all loaders give it
