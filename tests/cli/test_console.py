@@ -16,6 +16,7 @@ from lengthwise.cli.progress import _Live
 
 Call = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("undrawn")
+TEXT = "better ▲, worse ▼, none –, 4×, 日"
 
 
 @pytest.mark.parametrize("name", ["exp [v2]", "exp [/v3]", "[red]x", "[bold"])
@@ -44,7 +45,7 @@ def test_no_console_and_no_bar_reads_markup() -> None:
 def test_characters_that_a_terminal_lacks_become_similar_ones(encoding: str) -> None:
     code = (
         "from lengthwise.cli.console import accept_any_encoding, console; accept_any_encoding(); "
-        "console.print('better ▲, worse ▼, none –, 4×, 日')"
+        f"console.print({ascii(TEXT)})"
     )
     run = [sys.executable, "-c", code]
     answer = subprocess.run(run, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
