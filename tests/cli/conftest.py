@@ -1,7 +1,8 @@
 """Calling the command line as a user does, in this process or in one of its own."""
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -22,6 +23,14 @@ class Answer(NamedTuple):
     code: int
     out: str
     error: str
+
+
+@pytest.fixture(autouse=True)
+def _as_from_a_terminal() -> Iterator[None]:
+    """A shell's background job ignores SIGINT, and so would every process that a test begins there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_no_console_and_no_bar_reads_markup() -> None:
 def test_characters_that_a_terminal_lacks_become_similar_ones(encoding: str) -> None:
     code = (
         "from lengthwise.cli.console import accept_any_encoding, console; accept_any_encoding(); "
-        f"console.print({ascii(TEXT)})"
+        f"console.print({TEXT!a})"
     )
     run = [sys.executable, "-c", code]
     answer = subprocess.run(run, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
