@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lengthwise.attention.finding import AttentionLayer, find_attention
 from lengthwise.errors import InputError
+from lengthwise.pretrained.finding import AttentionLayer, find_attention
 
 
 class Tap:

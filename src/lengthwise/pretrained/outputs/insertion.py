@@ -8,12 +8,12 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lengthwise.attention.finding import AttentionLayer, find_attention
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.outputs.saving import Record
 from lengthwise.attention.parts import Output
 from lengthwise.attention.placement import read_placement
 from lengthwise.errors import InputError
+from lengthwise.pretrained.finding import AttentionLayer, find_attention
+from lengthwise.pretrained.outputs.record import Record
 
 _NAME = "output_part"
 """Of the part as a submodule of the projection it belongs to."""
@@ -68,7 +68,7 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
     ``from_pretrained`` refuses it.
 
     Args:
-        model: whatever :func:`~lengthwise.attention.finding.find_attention` finds attention in.
+        model: whatever :func:`~lengthwise.pretrained.finding.find_attention` finds attention in.
         part: the name of an output part, as in ``"layer-norm"``: before the output projection, over all heads side by
             side. ``"layer-norm@heads"`` treats head by head, ``"layer-norm@projected"`` stands after the projection.
         layers: which of the attention layers, by number from 0, in the order in which the model holds them; a negative
