@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -37,6 +37,16 @@ lint: $(READY)  ## Style, types, and the direction of imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(wildcard native/*.h native/*.cpp native/*/*.h native/*/*.cpp)
+
+hooks: $(READY)  ## Once, who likes: what lint checks, at every commit, by the same tools.
+	$(BIN)/pip install --quiet -c constraints.txt pre-commit
+	$(BIN)/pre-commit install
+
+docs: $(VENV)/.docs  ## The documentation site, into build/docs/index.html; a warning is an error.
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet docs build/docs
+
+notebooks: $(READY)  ## Runs the notebooks of the documentation and keeps what they print.
+	$(BIN)/jupyter execute --inplace --startup_timeout=600 --NotebookClient.record_timing=False docs/notebooks/*.ipynb
 
 benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
 	$(BIN)/lengthwise bench
@@ -73,6 +83,10 @@ $(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -c constraints.txt torch
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test,lint]'
+	touch $@
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt 'lengthwise[docs]'
 	touch $@
 
 $(VENV)/.oracles: $(READY)

@@ -26,6 +26,8 @@ nitpicky = True
 show_warning_types = True
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"lengthwise {version}"
 html_copy_source = False
 html_show_copyright = False
