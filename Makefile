@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 # Python compiles what it imports; pip would compile all of torch, which takes longer than to download it.
 INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test test-all wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -40,6 +40,16 @@ lint: $(TOOLS)  ## Style, types, and the direction of imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(wildcard native/*.h native/*.cpp native/*/*.h native/*/*.cpp)
+
+hooks: $(TOOLS)  ## Once, who likes: what lint checks, at every commit, by the same tools.
+	$(INSTALL) pre-commit
+	$(BIN)/pre-commit install
+
+docs: $(VENV)/.docs  ## The documentation site, into build/docs/index.html; a warning is an error.
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet docs build/docs
+
+notebooks: $(TOOLS)  ## Runs the notebooks of the documentation and keeps what they print.
+	$(BIN)/jupyter execute --inplace --startup_timeout=600 --NotebookClient.record_timing=False docs/notebooks/*.ipynb
 
 benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
 	$(BIN)/lengthwise bench
@@ -80,6 +90,10 @@ $(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native
 
 $(TOOLS): $(READY)
 	$(INSTALL) 'lengthwise[test,lint]'
+	touch $@
+
+$(VENV)/.docs: $(TOOLS)
+	$(INSTALL) 'lengthwise[docs]'
 	touch $@
 
 $(VENV)/.oracles: $(TOOLS)
