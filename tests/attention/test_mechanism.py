@@ -6,6 +6,7 @@ from lengthwise import Attention
 from lengthwise.attention import Mechanism
 from lengthwise.attention.positions.alibi import slopes
 from lengthwise.errors import InputError
+from lengthwise.naming import Named
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from lengthwise.errors import InputError
     ],
 )
 def test_name_is_taken_apart(name: str, parts: tuple[str, str, str]) -> None:
-    assert Mechanism.parse(name) == Mechanism(*parts)
+    assert Mechanism.parse(name) == Mechanism(*map(Named, parts))
 
 
 @pytest.mark.parametrize(

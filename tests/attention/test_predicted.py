@@ -17,7 +17,7 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import greedy
 from lengthwise.tasks import Tokens
-from lengthwise.tasks.addition import EQUALS, Addition
+from lengthwise.tasks.addition import Addition
 from lengthwise.tasks.batch import UNASKED, Reply
 from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.training.config import TrainConfig
@@ -233,7 +233,7 @@ def test_exact_needs_both_heads(judged: Decoder, length: int) -> None:
 def test_decoding_is_as_evaluated(judged: Decoder, length: int) -> None:
     """By numbers of its own it writes the right answer, at the right numbers, exactly where evaluation says so."""
     batch = drawn(length)
-    asked = int((batch.inputs[0] == EQUALS).nonzero()) + 1
+    asked = int((batch.inputs[0] == 11).nonzero()) + 1
     answer = torch.cat([batch.inputs, batch.targets[:, -1:]], 1)
     written, marks = greedy(judged, batch.inputs[:, :asked], length - asked, marks=batch.marks[:, :asked])
     decoded = (written == answer).all(1) & (marks[:, :-1] == batch.marks).all(1)
