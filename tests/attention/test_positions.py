@@ -32,11 +32,13 @@ def build(name: str, sizes: Sizes = SIZES) -> Position:
     return part
 
 
-def call_of(part: Position, layout: Layout, batch: int = 1, sizes: Sizes = SIZES) -> Call:
+def call_of(
+    part: Position, layout: Layout, batch: int = 1, sizes: Sizes = SIZES, dtype: torch.dtype | None = None
+) -> Call:
     generator = torch.Generator().manual_seed(1)
-    hidden = torch.randn(batch, layout.keys, sizes.dim, generator=generator)
-    query = torch.randn(batch, sizes.heads, layout.queries, sizes.head_dim, generator=generator)
-    key = torch.randn(batch, sizes.kv_heads, layout.keys, sizes.head_dim, generator=generator)
+    hidden = torch.randn(batch, layout.keys, sizes.dim, generator=generator, dtype=dtype)
+    query = torch.randn(batch, sizes.heads, layout.queries, sizes.head_dim, generator=generator, dtype=dtype)
+    key = torch.randn(batch, sizes.kv_heads, layout.keys, sizes.head_dim, generator=generator, dtype=dtype)
     return Call(hidden, query, key, key, layout, part, part.track(hidden))
 
 
@@ -268,19 +270,21 @@ def test_xpos_looks_back_one_block_at_inference(context: int) -> None:
 
 def test_xpos_refuses_what_it_cannot_hold() -> None:
     attention = Attention(8, 1, mechanism="softmax+xpos", context=16).eval()
-    hidden, positions = torch.randn(1, 3, 8), torch.tensor([[31_000, 31_001, 31_002]])
-    assert attention(hidden, positions=positions).isfinite().all()
-    with pytest.raises(InputError, match=r"'xpos' trained on 16 tokens .* up to 31,\d+ in float32, .* at 31,402"):
-        attention(hidden, positions=positions + 400)
+    hidden, positions = torch.randn(1, 3, 8, dtype=torch.float64), torch.tensor([[-2, -1, 0]])
+    for dtype, farthest in ((torch.float64, 283_000), (torch.float32, 31_000), (torch.float16, 2_000)):
+        attention, hidden = attention.to(dtype), hidden.to(dtype)
+        assert attention(hidden, positions=positions + farthest).isfinite().all()
+        name, beyond = str(dtype).removeprefix("torch."), farthest + 400
+        sentence = rf"'xpos' trained on 16 tokens holds positions up to [\d,]+ in {name}, .* at {beyond:,};"
+        with pytest.raises(InputError, match=sentence):
+            attention(hidden, positions=positions + beyond)
     long = torch.zeros(1, 31_500, dtype=torch.long)
     long[:, 20_000:] = 1
     part = attention.position
     counted, packed = layout_of(1, 31_500), layout_of(1, 31_500, documents=long)
     with pytest.raises(InputError, match="shorter sequence"):
-        part.bias(call_of(part, counted, sizes=Sizes(8, 1, 1, 8)))
-    assert part.bias(call_of(part, packed, sizes=Sizes(8, 1, 1, 8))).isfinite().any()
-    with pytest.raises(InputError, match="in float16, and there is one at 31,000"):
-        attention.half()(hidden.half(), positions=positions - 2)
+        part.bias(call_of(part, counted, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32))
+    assert part.bias(call_of(part, packed, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32)).isfinite().any()
 
 
 # FIRE
@@ -363,7 +367,7 @@ def test_neighbours_are_exact_after_many_tokens() -> None:
     assert gates.sum(-1).max() < -300_000
     for row, i in enumerate((2, 3)):
         for j in range(i):
-            expected = gates[..., tokens - 4 :][..., j + 1 : i + 1].double().sum(-1).float()
+            expected = gates[..., tokens - 4 :][..., j + 1 : i + 1].double().sum(-1).to(gates.dtype)
             torch.testing.assert_close(near[..., row, j], expected, rtol=1e-6, atol=1e-9)
 
 

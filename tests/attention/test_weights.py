@@ -100,9 +100,9 @@ def test_top_1_takes_the_first_of_equal_keys() -> None:
 @pytest.mark.parametrize("name", ["top-k", "top-1", "lssar"])
 def test_rounding_does_not_choose_among_equal_keys(name: str, kinds: int) -> None:
     torch.manual_seed(0)
-    part = WEIGHTS.load(name)(SIZES).eval()
-    key = torch.randn(2, 1, kinds, 4)[:, :, torch.randint(kinds, (40,))]
-    query, key = part.prepare(torch.randn(2, 2, 40, 4), key)
+    part = WEIGHTS.load(name)(SIZES).float().eval()
+    key = torch.randn(2, 1, kinds, 4, dtype=torch.float32)[:, :, torch.randint(kinds, (40,))]
+    query, key = part.prepare(torch.randn(2, 2, 40, 4, dtype=torch.float32), key)
     exact, rounded = call_of(query.double(), key.double()), call_of(query, key)
     unit = 4 * torch.finfo(torch.float32).eps
     expected = part.of_scores(exact.scores(), exact)

@@ -69,7 +69,7 @@ def test_chunks_are_the_whole_to_the_bit(draw, fast, chunks, dtype, head_dim):
 @pytest.mark.parametrize("tokens", [2047, 2048])
 def test_a_long_prefill_and_its_last_chunk_to_the_bit(draw, fast, tokens, last, factor):
     inputs = draw(tokens, tokens if last == 70 else 70, heads=2, kv_heads=1)
-    inputs["log_forget"] = inputs["log_forget"] * torch.tensor([[[1.0], [1e-3]]])
+    inputs["log_forget"] = inputs["log_forget"] * torch.tensor([[[1.0], [1e-3]]], dtype=torch.float32)
     inputs["query"], inputs["key"] = factor * inputs["query"], factor * inputs["key"]
     end = inputs | {name: inputs[name][:, :, -last:] for name in ("query", "log_forget")}
     for skip_tolerance in (None, 0.0):
@@ -149,7 +149,8 @@ def transposed(tensor):
 
 def cached(tensor):
     """The middle of a larger buffer."""
-    buffer = torch.full((tensor.shape[0] + 1, tensor.shape[1] + 2, tensor.shape[2] + 50, *tensor.shape[3:]), torch.nan)
+    batch, heads, tokens, *width = tensor.shape
+    buffer = tensor.new_full((batch + 1, heads + 2, tokens + 50, *width), torch.nan)
     view = buffer[1:, 1:-1, 20 : 20 + tensor.shape[2]]
     return view.copy_(tensor)
 

@@ -103,5 +103,5 @@ def test_far_below_every_score_nothing_is_dropped(draw, run, fast, threshold, qu
     inputs["key"] = torch.zeros_like(inputs["key"])  # every score is 0, every weight one in so many
     inputs["value"][:, :, 0] = 2
     output = run(inputs, fast, threshold=threshold)["output"]
-    seen = torch.arange(200 - queries, 200) + 1.0
+    seen = torch.arange(201 - queries, 201, dtype=output.dtype)
     torch.testing.assert_close(output, (1 + 1 / seen)[:, None].expand_as(output))

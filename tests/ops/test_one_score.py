@@ -19,7 +19,7 @@ def attend(query, key, value, backend, threshold):
         query,
         key,
         value,
-        torch.zeros(query.shape[:3]),
+        query.new_zeros(query.shape[:3]),
         threshold=threshold,
         scale=1.0,
         backend=backend,
@@ -52,7 +52,7 @@ def one_score(draw):
         query, key = inputs["query"], inputs["key"][:, :, :1]
         key = key * (query * key).sum().sign()  # so that the order of the scores is that of their bits
         score = score_of(query, key, backend)
-        thresholds = {"kept": score.nextafter(torch.tensor(BELOW)).item(), "dropped": score.item()}
+        thresholds = {"kept": score.nextafter(torch.full_like(score, BELOW)).item(), "dropped": score.item()}
         return query.repeat(1, 1, keys, 1), key.repeat(1, 1, keys, 1), inputs["value"], thresholds
 
     return prepare

@@ -36,7 +36,7 @@ def test_four_tokens_by_hand(backend, finest):
     torch.testing.assert_close(result, expected.to(finest))
     # The last row in numbers: scores 0.5, 0.75, -1 and 1, so the third key neither counts nor weighs.
     weights = torch.softmax(torch.tensor([0.5 - 2 * 3, 0.75 - 2 * 2, 1.0 - 2 * 1], dtype=finest), 0)
-    torch.testing.assert_close(result[-1, 0], (weights * torch.tensor([1.0, 2.0, 4.0])).sum())
+    torch.testing.assert_close(result[-1, 0], (weights * torch.tensor([1.0, 2.0, 4.0], dtype=finest)).sum())
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.7])
@@ -65,14 +65,14 @@ def test_row_that_keeps_nothing_is_zero_and_has_no_gradient(draw, run, backend):
     assert all((tensor == 0).all() for tensor in results.values())
 
 
-def test_score_equal_to_the_threshold_is_dropped(backend):
-    query = torch.ones(1, 1, 1, 1)
-    key = torch.tensor([0.25, 0.5, 1.0]).view(1, 1, 3, 1)
-    value = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 3, 1)
+def test_score_equal_to_the_threshold_is_dropped(backend, finest):
+    query = torch.ones(1, 1, 1, 1, dtype=finest)
+    key = torch.tensor([0.25, 0.5, 1.0], dtype=finest).view(1, 1, 3, 1)
+    value = torch.tensor([1.0, 2.0, 3.0], dtype=finest).view(1, 1, 3, 1)
 
     def attend(threshold):
         return threshold_relative_attention(
-            query, key, value, torch.zeros(1, 1, 1), threshold=threshold, backend=backend
+            query, key, value, query.new_zeros(1, 1, 1), threshold=threshold, backend=backend
         ).item()
 
     assert attend(0.5) == 3.0

@@ -100,7 +100,7 @@ def test_scores_too_large_for_a_plain_exponential(draw, assert_within_budget, tr
 @pytest.mark.parametrize("queries", [130, 3])
 def test_gates_of_every_size_side_by_side(draw, assert_within_budget, triton, queries):
     inputs = draw(130, queries, heads=1, margin=MARGIN)
-    gates = torch.tensor([0.0, -1e-6, -1e-3, -0.1, -0.7, -30.0, -math.inf])
+    gates = torch.tensor([0.0, -1e-6, -1e-3, -0.1, -0.7, -30.0, -math.inf], dtype=torch.float32)
     inputs["log_forget"] = gates[torch.arange(queries).view(1, 1, -1) * 5 % 7]
     for skip_tolerance in (None, 0.0):
         assert_within_budget(inputs, triton, skip_tolerance=skip_tolerance)
@@ -130,7 +130,7 @@ def test_chunks_keep_the_same_keys(draw, integers, triton, sizes, exact):
     if exact:
         inputs = integers(inputs)
     scores = inputs["query"][0, 0].float() @ inputs["key"][0, 0].float().mT
-    inputs["log_forget"] = torch.zeros(1, 1, 131)
+    inputs["log_forget"] = torch.zeros_like(inputs["log_forget"])
     for row, column in ((130, 7), (129, 65), (130, 128)):
         options = {"threshold": scores[row, column].item() * 0.25, "scale": 0.25, "skip_tolerance": 0.0}
         parts = []
@@ -167,7 +167,7 @@ def test_decoding_reads_no_more_than_the_horizon_asks_for(draw, triton, monkeypa
     bound = 4 * torch.finfo(torch.float32).eps * inputs["value"].abs().max()
     assert (tiles(inputs, skip_tolerance=0.0) == 1249 // 64 + 1).all()
     for gate, most in ((-4.0, 64), (-0.2, 1024), (-1e-5, 1250)):
-        inputs["log_forget"] = torch.full((1, 1, 2), gate)
+        inputs["log_forget"] = torch.full_like(inputs["log_forget"], gate)
         everything = attend(inputs, skip_tolerance=0.0)
         assert (attend(inputs) - everything).abs().max() <= bound
         visited = tiles(inputs)
@@ -268,8 +268,8 @@ def test_nothing_is_read_back_from_the_device(triton, monkeypatch, queries, dete
     launched = []
     monkeypatch.setattr(launch, "run", lambda kernel, *_: launched.append(kernel))
     monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
-    query = torch.empty(2, 4, queries, 16, device="meta")
-    key, ids = torch.empty(2, 2, 100, 16, device="meta"), torch.empty(2, 100, dtype=torch.int64, device="meta")
+    query = torch.empty(2, 4, queries, 16, dtype=torch.float32, device="meta")
+    key, ids = query.new_empty(2, 2, 100, 16), query.new_empty(2, 100, dtype=torch.int64)
     inputs = launch.Inputs(query, key, query[..., 0], ids, 0.0, 0.25, 1e-7)
     output, rows = empty_results(query)
     launch.forward(inputs, key, -1.0, output, rows)
@@ -391,9 +391,9 @@ def test_registered_as_torch_wants_it(draw, triton, queries):
 def test_a_compiled_layer_is_the_eager_one(triton):
     torch._dynamo.reset()
     torch.manual_seed(0)
-    layer = Attention(32, 2, 1, "threshold-relative", backend=triton).to(DEVICE)
+    layer = Attention(32, 2, 1, "threshold-relative", backend=triton).to(DEVICE, torch.float32)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
-    hidden, gradients = torch.randn(1, 70, 32, device=DEVICE), []
+    hidden, gradients = torch.randn(1, 70, 32, dtype=torch.float32, device=DEVICE), []
     for apply in (layer, compiled):
         layer.zero_grad()
         output = apply(hidden)
