@@ -131,14 +131,16 @@ def _assert_within_budget(inputs: Inputs, backend: str, **options: object) -> No
 
 
 def _assert_same(results: Inputs, expected: Inputs, inputs: Inputs, **options: object) -> None:
-    """Two ways to one result agree within 16 rounding units of the largest sum of absolute terms.
+    """Two ways to one result agree within 16 rounding units of the largest sum of absolute terms; NaN is where NaN is.
 
     How a processor splits a sum depends on the shapes; by how much that can change a result does not.
     """
     terms = _terms(inputs, **options)
     for name, result in results.items():
         budget = 16 * torch.finfo(result.dtype).eps * terms[name].max().item()
-        torch.testing.assert_close(result, expected[name], rtol=0, atol=budget, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            result, expected[name], rtol=0, atol=budget, equal_nan=True, msg=lambda text, n=name: f"{n}: {text}"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ def test_rows_with_large_scores_leave_their_neighbours_alone(draw, run, fast, fa
     enlarged = torch.zeros(200, dtype=torch.bool)
     enlarged[3::7] = True
     # On a GPU the rows of a tile end their walk together.
-    atol = 1e-6 if fast == "triton" else 0
+    atol = 16 * torch.finfo(torch.float32).eps * inputs["value"].abs().max().item() if fast == "triton" else 0
     torch.testing.assert_close(before[:, :, ~enlarged], after[:, :, ~enlarged], rtol=0, atol=atol)
     assert not torch.equal(before[:, :, enlarged], after[:, :, enlarged])
 
