@@ -1,6 +1,7 @@
 """Attention of every mechanism, for the tests of what they all promise."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ MECHANISMS = [
 BATCH, TOKENS, DIM = 3, 150, 32
 
 
-def _build(mechanism: str | Mechanism, **settings: object) -> Attention:
+def _build(mechanism: str | Mechanism, **settings: Any) -> Attention:
     """Attention whose learned parts are not what they begin as: many of those do nothing at first.
 
     In float64, where what a processor's order of summing changes is far less than any mistake would.

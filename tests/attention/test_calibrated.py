@@ -1,6 +1,7 @@
 """Attention bias calibration: from the weights of one model to the bias of another, by hand, and what both promise."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -106,7 +107,7 @@ def test_looking_ahead_counts_too() -> None:
     torch.testing.assert_close(sums[0, 2], (weights[:, 0, 0, 2] + weights[:, 0, 2, 0]).sum())
 
 
-def calibrated_attention(**settings: object) -> Attention:
+def calibrated_attention(**settings: Any) -> Attention:
     """Heads that keep some distances each, and one that keeps all."""
     torch.manual_seed(0)
     attention = Attention(32, heads=4, kv_heads=2, mechanism="softmax+calibrated", context=16, **settings)

@@ -1,6 +1,8 @@
 """Weights parts of several maps, of all queries together, or in linear time, against their formulas by plain loops."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ CAUSAL = [
 ALL = [*CAUSAL, "doubly-normalised+alibi"]
 
 
-def build(mechanism: str, dim: int = 32, **settings: object) -> Attention:
+def build(mechanism: str, dim: int = 32, **settings: Any) -> Attention:
     """Attention, in double precision, whose learned parts are not what they begin as."""
     torch.manual_seed(0)
     settings = {"kv_heads": 2, "causal": "doubly" not in mechanism, **settings}
@@ -88,7 +90,7 @@ def softmax(z: np.ndarray) -> np.ndarray:
     return np.exp(z - z.max()) / np.exp(z - z.max()).sum()
 
 
-def weights_of(case: Case, row: object, causal: bool = True) -> np.ndarray:
+def weights_of(case: Case, row: Callable[[int, int, int], Any], causal: bool = True) -> np.ndarray:
     """All rows, from a function of (head, query, number of visible keys)."""
     queries = case.q.shape[1]
     weights = np.zeros((2, queries, queries))
@@ -273,16 +275,16 @@ def test_differential_is_that_of_transformers(layer: int) -> None:
         rms_norm_eps=1e-5,
         attn_implementation="eager",
     )
-    theirs = DiffLlamaAttention(config, layer)
-    ours = Attention(32, heads=4, kv_heads=2, mechanism="differential+rope", layer=layer)
+    theirs: Any = DiffLlamaAttention(config, layer)
+    ours: Any = Attention(32, heads=4, kv_heads=2, mechanism="differential+rope", layer=layer)
     with torch.no_grad():
         # Their first maps stand before all second maps, and the halves of values likewise.
-        for mine, yours, heads in (
+        for own, other, heads in (
             (ours.query, theirs.q_proj, 4),
             (ours.key, theirs.k_proj, 2),
             (ours.value, theirs.v_proj, 2),
         ):
-            mine.weight.copy_(yours.weight.unflatten(0, (2, heads, 4)).transpose(0, 1).flatten(0, 2))
+            own.weight.copy_(other.weight.unflatten(0, (2, heads, 4)).transpose(0, 1).flatten(0, 2))
         ours.project.matrix.weight.copy_(theirs.o_proj.weight)
         ours.weights.of_query.copy_(torch.stack([theirs.lambda_q1, theirs.lambda_q2]))
         ours.weights.of_key.copy_(torch.stack([theirs.lambda_k1, theirs.lambda_k2]))
@@ -299,9 +301,9 @@ def test_differential_is_that_of_transformers(layer: int) -> None:
             (expected, [theirs.lambda_q1, theirs.lambda_q2, theirs.lambda_k1, theirs.lambda_k2, theirs.o_proj.weight]),
         )
     )
-    yours = [yours[0], torch.stack(yours[1:3]), torch.stack(yours[3:5]), yours[5]]
-    for one, other in zip(mine, yours, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    joined = [yours[0], torch.stack(yours[1:3]), torch.stack(yours[3:5]), yours[5]]
+    for one, expected in zip(mine, joined, strict=True):
+        torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
 
 
 # Threshold differential
@@ -423,7 +425,7 @@ def test_dape_v2_is_a_convolution_of_the_lower_triangle() -> None:
 @pytest.mark.parametrize("name", ["dape", "dape-v2"])
 def test_dape_has_gradients_where_keys_are_hidden(name: str) -> None:
     case = Case(name, queries=7, position=Slope)
-    gradients = torch.autograd.grad(case.part(case.call).square().sum(), case.part.parameters())
+    gradients = torch.autograd.grad(case.part(case.call).square().sum(), list(case.part.parameters()))
     assert all(gradient.isfinite().all() and gradient.abs().max() > 0 for gradient in gradients)
 
 

@@ -1,5 +1,7 @@
 """Names of mechanisms, and what is said of wrong ones."""
 
+from typing import Any
+
 import pytest
 
 from lengthwise import Attention
@@ -59,7 +61,7 @@ def test_wrong_name_is_answered(name: str, fragment: str) -> None:
         ({"dim": 8, "heads": 2, "mechanism": "threshold-relative", "backend": "blokwise"}, "did you mean 'blockwise'"),
     ],
 )
-def test_wrong_sizes_are_answered(arguments: dict[str, object], fragment: str) -> None:
+def test_wrong_sizes_are_answered(arguments: dict[str, Any], fragment: str) -> None:
     with pytest.raises(InputError) as refusal:
         Attention(**arguments)
     assert fragment in str(refusal.value)

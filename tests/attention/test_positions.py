@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,11 +43,12 @@ def call_of(
     return Call(hidden, query, key, key, layout, part, part.track(hidden))
 
 
-def layout_of(queries: int, keys: int, causal: bool = True, **said: Tensor) -> Layout:
+def layout_of(queries: int, keys: int, causal: bool = True, **said: Any) -> Layout:
     return Layout(queries, keys, torch.device("cpu"), causal=causal, **said)
 
 
-def numbers(parameter: Tensor) -> list[float]:
+def numbers(parameter: Any) -> Any:
+    """A parameter as a list, or as lists in lists."""
     return parameter.detach().double().tolist()
 
 
@@ -107,7 +109,7 @@ def test_buckets_are_those_of_t5() -> None:
 
 
 def test_kerple_comes_back_from_where_it_may_not_be() -> None:
-    part = build("kerple")
+    part: Any = build("kerple")
     with torch.no_grad():
         part.strength.fill_(0.009)
     assert (part.of_distance(torch.arange(3))[:, 2] < 0).all()
@@ -361,6 +363,7 @@ def test_forgetting_begins_as_the_paper_says() -> None:
 def test_neighbours_are_exact_after_many_tokens() -> None:
     part, tokens = build("forgetting"), 300_000
     call = call_of(part, layout_of(2, tokens), sizes=SIZES)
+    assert call.tracked is not None
     gates = 3 * call.tracked
     near = part.bias(Call(call.hidden, call.query, call.key, call.key, call.layout, part, gates))[..., -4:]
     assert gates.sum(-1).max() < -300_000

@@ -3,6 +3,7 @@
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,10 +86,11 @@ def test_all_else_is_the_coupled_model(batch: Tokens) -> None:
 
 
 def test_marks_are_numbers_counted_from_the_start(batch: Tokens) -> None:
-    model, seen = decoder(), []
+    model: Any = decoder()
     model.train()
+    seen: list[Tensor] = []
     model.norm.register_forward_hook(lambda *call: seen.append(call[-1].detach()))
-    starts = []
+    found = []
     for seed in range(40):
         torch.manual_seed(seed)
         shifts = model.numbering(batch.marks, batch.marks) - batch.marks
@@ -102,8 +104,8 @@ def test_marks_are_numbers_counted_from_the_start(batch: Tokens) -> None:
         torch.manual_seed(seed)
         selected = model(batch.inputs, marks=batch.marks, select=batch.scored)[1]
         torch.testing.assert_close(selected, said[batch.scored])
-        starts.append(shifts[:, 0])
-    starts = torch.stack(starts)
+        found.append(shifts[:, 0])
+    starts = torch.stack(found)
     assert set(starts.flatten().tolist()) == set(range(6)), "every start that leaves room for 4 digits"
     assert (starts != starts[:, :1]).any(), "of every sequence"
 
@@ -188,7 +190,7 @@ def adder(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
 @pytest.fixture(scope="module", params=["as trained", "numbers in doubt"])
 def judged(request: pytest.FixtureRequest, adder: Decoder) -> Decoder:
     """The same model, or one whose second head is mistaken now and then."""
-    model = copy.deepcopy(adder).double()
+    model: Any = copy.deepcopy(adder).double()
     if request.param == "numbers in doubt":
         weight = model.numbering.weight.data
         weight += 0.75 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
@@ -240,7 +242,7 @@ def test_decoding_is_as_evaluated(judged: Decoder, length: int) -> None:
     assert torch.equal(decoded, torch.stack(right(judged, batch)).all(0).all(1))
 
 
-def test_the_cases_are_there(adder: Decoder, judged: Decoder) -> None:
+def test_the_cases_are_there(adder: Any, judged: Any) -> None:
     """Right in both, in tokens alone, in marks alone, or, with the head as it was trained, in marks always."""
     tokens, marks = (torch.cat([right(judged, drawn(n))[head].all(1) for n in (6, 9, 12)]) for head in (0, 1))
     assert (tokens & marks).sum() > 20
@@ -259,6 +261,7 @@ def test_decoding_through_the_cache_is_reading_anew(adder: Decoder) -> None:
             torch.cat([read, head[:, -1:].argmax(-1)], 1) for read, head in zip((tokens, marks), said, strict=True)
         )
     assert torch.equal(written, tokens)
+    assert numbered is not None
     assert torch.equal(numbered, marks)
     again, _ = greedy(adder, batch.inputs[:20, :8], 4, marks=batch.marks[:20])
     assert torch.equal(again, written), "marks that it predicts are not read"
@@ -272,6 +275,7 @@ def test_decoding_without_a_second_head(batch: Tokens) -> None:
     assert torch.equal(written[:, 5:], plain(written[:, :-1])[:, 4:].argmax(-1))
     coupled = decoder("softmax+learned+coupled")
     written, marks = greedy(coupled, batch.inputs[:, :11], 4, marks=batch.marks)
+    assert marks is not None
     assert torch.equal(marks, batch.marks)
     assert torch.equal(written[:, 11:], coupled(written[:, :-1], marks=marks)[:, 10:].argmax(-1))
     with pytest.raises(InputError, match="a mark of each of 12 tokens, and there are 11; only a numbering such as"):

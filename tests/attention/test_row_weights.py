@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -115,7 +116,7 @@ def build(name: str) -> Weights:
     return part
 
 
-def attend(mechanism: str, **settings: object) -> Attention:
+def attend(mechanism: str, **settings: Any) -> Attention:
     torch.manual_seed(3)
     attention = Attention(DIM, HEADS, 1, mechanism, **settings).double()
     with torch.no_grad():
@@ -221,7 +222,7 @@ def test_attends_to_nothing_where_nothing_matters(name: str) -> None:
 
 
 def test_softpick_of_large_and_of_small_scores() -> None:
-    part = WEIGHTS.load("softpick")(SIZES)
+    part: Any = WEIGHTS.load("softpick")(SIZES)
     expected = torch.tensor([0.0, 1.0, 0.0]).double()
     torch.testing.assert_close(weights_of(part, [-900.0, 900.0, 100.0]), expected)
     torch.testing.assert_close(weights_of(part, [1e-4, 3e-4]), torch.tensor([1 / 4, 3 / 4]).double(), rtol=1e-3, atol=0)
@@ -273,16 +274,18 @@ def test_learned_sink_is_that_of_gpt_oss(causal: bool, documents: bool) -> None:
     """The output and its gradients, those of the sinks included."""
     gpt_oss = pytest.importorskip("transformers.models.gpt_oss.modeling_gpt_oss")
     torch.manual_seed(0)
-    part = WEIGHTS.load("learned-sink")(Sizes(16, 4, 2, 4)).double()
+    part: Any = WEIGHTS.load("learned-sink")(Sizes(16, 4, 2, 4)).double()
     part.sinks = part.sink  # as the other calls them
     part.num_key_value_groups = 2
     with torch.no_grad():
         part.sink.copy_(torch.tensor([-1.0, 0.0, 0.5, 3.0]))
-    leaves = [torch.randn(2, heads, 11, 4, dtype=torch.float64, requires_grad=True) for heads in (4, 2, 2)]
+    query, key, value = leaves = [
+        torch.randn(2, heads, 11, 4, dtype=torch.float64, requires_grad=True) for heads in (4, 2, 2)
+    ]
     ids = torch.tensor([[0] * 11, [0] * 4 + [1] * 7]) if documents else None
     layout = Layout(11, 11, torch.device("cpu"), ids, causal=causal)
     mask = torch.zeros(1, dtype=torch.float64).where(layout.visible(), -torch.inf)
-    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), *leaves, layout, Position(SIZES)))
+    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), query, key, value, layout, Position(SIZES)))
     expected = gpt_oss.eager_attention_forward(part, *leaves, mask, 0.5)[0].transpose(1, 2)
     torch.testing.assert_close(output, expected)
     for actual, wanted in zip(
@@ -303,10 +306,10 @@ def test_a_sink_of_no_weight_is_softmax() -> None:
 @pytest.mark.parametrize("name", ["off-by-one", "learned-sink"])
 def test_a_sink_needs_no_mask(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole causal sequence is one call of torch's routine, as without a sink."""
-    calls = []
+    calls: list[dict[str, Any]] = []
     routine = F.scaled_dot_product_attention
 
-    def spy(*arguments: Tensor, **settings: object) -> Tensor:
+    def spy(*arguments: Any, **settings: Any) -> Tensor:
         calls.append(settings)
         return routine(*arguments, **settings)
 

@@ -1,6 +1,7 @@
 """Two processes never write into one folder, and a folder that two have written into reads as one."""
 
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
 
 def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may come between the look at the folder and the worker's own."""
-    monkeypatch.setattr(processes.multiprocessing, "Process", _Refused)
+    monkeypatch.setattr(multiprocessing, "Process", _Refused)
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
     with pytest.raises(RunError, match="is writing into"):

@@ -64,7 +64,7 @@ def test_pairs_needed_are_needed_and_enough() -> None:
 def test_one_pair_says_nothing_and_two_say_little() -> None:
     one, two = paired_differences({16: [0.4], 32: [-0.9, 0.9]}, training=8, primary=32)
     assert (one.mean, one.interval, one.p, one.outcome) == (0.4, None, 1, "undecided")
-    assert two.interval == (-1, 1)  # that of the formula reaches beyond what shares can differ by
+    assert two.interval == (-1.0, 1.0)  # that of the formula reaches beyond what shares can differ by
     assert two.outcome == "undecided"
 
 

@@ -29,7 +29,7 @@ def test_against_a_plain_count(model: Decoder) -> None:
     assert point.exact == whole.sum()
     assert point.outcomes is not None
     assert point.outcomes.tolist() == whole.tolist()
-    assert (point.correct, point.scored) == (right.sum(), scored.sum())
+    assert (point.correct, point.scored) == (int(right.sum()), int(scored.sum()))
     assert point.exact_match == point.exact / 40
     assert point.token_accuracy == point.correct / point.scored
     assert point.token_accuracy_interval[0] <= point.token_accuracy <= point.token_accuracy_interval[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -83,9 +83,10 @@ def test_a_run_trains_its_teacher_first(tmp_path: Path) -> None:
     teacher = RunFolder(tmp_path).teacher
     assert teacher.config == config.vary(model={"mechanism": "softmax+sinusoidal"})
     assert teacher.trained is not None
-    by_hand = build_model(config)
+    by_hand: Any = build_model(config)
     calibrate(by_hand, load_model(teacher.path), config.build_task(), config.train.length)
-    for ours, theirs in zip(by_hand.blocks, load_model(tmp_path).blocks, strict=True):
+    trained: Any = load_model(tmp_path)
+    for ours, theirs in zip(by_hand.blocks, trained.blocks, strict=True):
         assert (ours.attention.position.table == -1e6).any()
         assert torch.equal(ours.attention.position.table, theirs.attention.position.table)
 

@@ -1,7 +1,7 @@
 """The training loop: accumulation, resuming to the same bits, divergence."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -28,9 +28,11 @@ CONFIG = TrainConfig(
 )
 
 
-def model(**sizes: object) -> Decoder:
+def model(**sizes: Any) -> Decoder:
     torch.manual_seed(0)
-    return build(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
+    made = build(DecoderConfig(**{"vocab_size": 5, "layers": 1, "dim": 16, "heads": 2, **sizes}))
+    assert isinstance(made, Decoder)
+    return made
 
 
 class StoppedError(Exception):
