@@ -70,3 +70,16 @@ def test_wrong_sizes_are_answered(arguments: dict[str, Any], fragment: str) -> N
 def test_slopes_of_alibi() -> None:
     assert slopes(8) == [2.0**-h for h in range(1, 9)]
     assert slopes(3) == [2.0**-4, 2.0**-8, 2.0**-2]  # two of H = 2, then the first of H = 4
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("softmax+my_parts_that_are_not:SoftCap", "no module 'my_parts_that_are_not'"),
+        ("softmax+math:SoftCap", "'math' has nothing called 'SoftCap'"),
+        ("softmax+math:pi", "subclass of one of Weights, Position, Numbering, Output"),
+    ],
+)
+def test_wrong_parts_of_ones_own_are_answered(name: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Mechanism.parse(name)
