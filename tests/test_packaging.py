@@ -21,7 +21,7 @@ RIVALS = {"fla", "click"}
 
 
 def modules(requirements: list[str]) -> set[str]:
-    names = {re.match(r"[\w-]+", requirement)[0].replace("-", "_").lower() for requirement in requirements}
+    names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in requirements}
     return {MODULES.get(name, name) for name in names} - {"lengthwise"}
 
 

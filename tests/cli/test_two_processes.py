@@ -117,8 +117,6 @@ def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, mon
         run_all([Job(folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
     assert folder.failure is None
 
-    def start(self) -> None: ...
-
 
 def test_what_was_written_twice_is_read_once(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)

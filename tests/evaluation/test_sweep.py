@@ -16,7 +16,7 @@ from lengthwise.training.seeds import generator
 @pytest.fixture(params=["threshold-relative", "softmax+rope", "softmax+alibi"])
 def model(request: pytest.FixtureRequest) -> Decoder:
     torch.manual_seed(0)
-    return Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2, mechanism=request.param))
+    return Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2, mechanism=request.param)).double()
 
 
 def test_against_a_plain_count(model: Decoder) -> None:
@@ -29,7 +29,7 @@ def test_against_a_plain_count(model: Decoder) -> None:
     assert point.exact == whole.sum()
     assert point.outcomes is not None
     assert point.outcomes.tolist() == whole.tolist()
-    assert (point.correct, point.scored) == (right.sum(), scored.sum())
+    assert (point.correct, point.scored) == (int(right.sum()), int(scored.sum()))
     assert point.exact_match == point.exact / 40
     assert point.token_accuracy == point.correct / point.scored
     assert point.token_accuracy_interval[0] <= point.token_accuracy <= point.token_accuracy_interval[1]
@@ -39,7 +39,7 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
     whole = EvaluateConfig(sequences=30, tokens_at_once=10_000)
     chunked = EvaluateConfig(sequences=30, tokens_at_once=10_000, chunk=13)
     points = [evaluate_point(model, FlipFlop(), config, "sparse", 96) for config in (whole, chunked)]
-    assert points[0].loss == pytest.approx(points[1].loss, rel=1e-5)
+    assert points[0].loss == pytest.approx(points[1].loss)
     assert replace(points[0], seconds=0, loss=0, layers=()) == replace(points[1], seconds=0, loss=0, layers=())
 
 
@@ -74,6 +74,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi"])
 def test_32768_tokens_fit_in_4_gb(mechanism: str) -> None:
     result = subprocess.run(

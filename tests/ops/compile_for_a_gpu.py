@@ -4,8 +4,8 @@ python compile_for_a_gpu.py COMPUTE_CAPABILITY DTYPE HEAD_DIM
 """
 
 import json
-import math
 import sys
+from typing import Any
 
 import torch
 import triton
@@ -31,7 +31,7 @@ class Driver:
         return torch.device("cpu")
 
 
-def compile_only(kernel, grid, arguments):
+def compile_only(kernel: Any, grid: Any, arguments: Any) -> Any:
     """In the place of a launch: the first choice where tiles are searched for."""
     tuned, constants = getattr(kernel, "configs", None), {}
     if tuned:
@@ -48,7 +48,7 @@ found: list[dict[str, object]] = []
 triton.runtime.driver.set_active(Driver())
 launch.run = compile_only
 dtype, head_dim = getattr(torch, sys.argv[2]), int(sys.argv[3])
-launch.SEARCHED_FROM = 0 if head_dim <= 64 else math.inf  # the fixed tiles of the wide
+launch.SEARCHED_FROM = 0 if head_dim <= 64 else 2**62  # type: ignore[attr-defined]  # the fixed tiles of the wide
 tensors = torch.empty(1, 4, 500, head_dim, dtype=dtype), torch.empty(1, 2, 500, head_dim, dtype=dtype)
 for queries in (500, 1):
     query, key, gates = tensors[0][:, :, :queries], tensors[1], torch.empty(1, 4, queries)

@@ -10,7 +10,9 @@ NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
 
 def sample(name: str, batch: int, length: int, seed: int = 0) -> Sets:
-    return find(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
+    sets = find(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
+    assert isinstance(sets, Sets)
+    return sets
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -27,9 +27,9 @@ class Fading(Rotary):
 
     No parameters. In training it leaves attention fused, at inference it masks. There is an end to it: a key is stored
     with a factor that grows with its position, and inference refuses positions whose factor could be too large for the
-    number format, by default 31,000 from the middle of a training sequence on (in float16, 2,200). Looking ahead, a
-    query sees the next block, too, where scores grow as they fade behind. The factors are those of the authors' code;
-    the blocks are as the paper is commonly described, for their code was read without them.
+    number format, by default 31,000 from the middle of a training sequence on (in float16, 2,200; in float64, 283,000).
+    Looking ahead, a query sees the next block, too, where scores grow as they fade behind. The factors are those of the
+    authors' code; the blocks are as the paper is commonly described, for their code was read without them.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
@@ -81,7 +81,8 @@ class Fading(Rotary):
     def check(self, call: Call) -> None:
         """Refuse positions whose factors could leave the number format; those that are counted need no look."""
         layout, gamma = call.layout, self.options.gamma
-        octaves = 8 if call.key.dtype == torch.float16 else 110  # of 15 and 127; the rest is the keys'
+        # Of 15, 127 and 1,023 that the number formats have; the rest is the keys'.
+        octaves = {torch.float16: 8, torch.float64: 1000}.get(call.key.dtype, 110)
         farthest = self.block + int(self.options.scale_base * octaves / math.log2((1 + gamma) / gamma))
         last = layout.keys - 1
         if layout.positions is not None or (last > farthest and not layout.counted):
