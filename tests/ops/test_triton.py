@@ -19,6 +19,7 @@ from lengthwise import threshold_relative_attention
 from lengthwise.attention import Attention
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import visited_tiles
+from lengthwise.ops.threshold_relative.problem import Problem
 
 MARGIN = 1e-5
 ARGUMENTS = ("query", "key", "value", "log_forget")
@@ -263,17 +264,15 @@ def test_tiles_are_searched_for_once(draw, assert_within_budget, triton, monkeyp
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_nothing_is_read_back_from_the_device(triton, monkeypatch, queries, deterministic):
     """On the meta device there is nothing to read: whoever asks for a number fails."""
-    from lengthwise.ops.threshold_relative.triton import empty_results, launch
+    from lengthwise.ops.threshold_relative.triton import launch
 
     launched = []
     monkeypatch.setattr(launch, "run", lambda kernel, *_: launched.append(kernel))
     monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
     query = torch.empty(2, 4, queries, 16, device="meta")
     key, ids = torch.empty(2, 2, 100, 16, device="meta"), torch.empty(2, 100, dtype=torch.int64, device="meta")
-    inputs = launch.Inputs(query, key, query[..., 0], ids, 0.0, 0.25, 1e-7)
-    output, rows = empty_results(query)
-    launch.forward(inputs, key, -1.0, output, rows)
-    launch.backward(inputs, query, key, output, rows)
+    problem = Problem(query, key, key, query[..., 0], ids, 0.0, 0.25, 1e-7, None)
+    launch.backward(problem, launch.forward(problem), query)
     assert launched
 
 
@@ -384,7 +383,7 @@ def test_registered_as_torch_wants_it(draw, triton, queries):
     inputs = draw(70, queries, heads=2, kv_heads=1, head_dim=8)
     tensors = [inputs[name].to(DEVICE).requires_grad_() for name in ARGUMENTS]
     operator = torch.ops.lengthwise.threshold_relative_triton.default
-    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, -1.0))
+    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, None))
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated", "ignore:The .grad attribute")
@@ -405,7 +404,7 @@ def test_a_compiled_layer_is_the_eager_one(triton):
 
 
 def test_refuses_what_it_does_not_take(draw, triton):
-    with pytest.raises(InputError, match=r"at most 256 numbers; got torch\.float32 and 300"):
+    with pytest.raises(InputError, match=r"at most 256 numbers; got torch\.float32 and 300 numbers"):
         attend(draw(3, head_dim=300))
     with pytest.raises(InputError, match=r"takes float32, bfloat16 and float16, .* got torch\.float64"):
         attend(draw(3, dtype=torch.float64))

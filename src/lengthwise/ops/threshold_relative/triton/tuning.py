@@ -11,10 +11,15 @@ from itertools import product
 from typing import Any
 
 import triton
+import triton.language as tl
 
 CHOSEN_BY = ["WIDTH", "WHOLE", "DOCUMENTS", "DTYPE"]
 SEARCHED_FROM = 2**26
 """Scores in a call, of all heads together, from which on it is worth a search: 2,048 tokens of 16 heads."""
+MOST_QUERIES = tl.constexpr(128)
+"""Queries in the largest tile."""
+NARROWEST = 16
+"""Numbers in a row at least, zeros among them: Triton's ``dot`` takes no fewer."""
 
 
 def _configs(*choices: tuple[int, int, int, int]) -> list[triton.Config]:
