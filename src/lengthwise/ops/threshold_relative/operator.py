@@ -46,8 +46,8 @@ def define(
         backward: gradients of a problem's four tensors in any dtype, given what ``forward`` returned and the gradient
             of its output. Autocast is off.
         numbers: how many numbers ``forward`` returns of every query, in the dtype that sums are computed in.
-        empty_output: memory with the shape, dtype and strides that the output of ``forward`` has, of a query. The
-            gradient of the query has these strides, too; the other gradients are contiguous.
+        empty_output: makes memory, given a query, with the shape, dtype and strides that the output of ``forward`` has.
+            The gradient of the query has these strides, too; the other gradients are contiguous.
 
     Returns:
         The operator as a function of a problem, which returns output and rows.
@@ -72,11 +72,11 @@ def define(
         narrow, of_gates = problem.query.dtype, problem.log_forget.dtype
         return d_query.to(narrow), d_key.to(narrow), d_value.to(narrow), d_log_forget.to(of_gates)
 
-    def imagine(query: Tensor, *_: Any) -> Saved:
+    def fake(query: Tensor, *_: Any) -> Saved:
         rows = query.new_empty((numbers, *query.shape[:3]), dtype=wide(query.dtype))
         return Saved(empty_output(query), rows)
 
-    def imagine_backward(_gradient: Tensor, query: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+    def fake_backward(_gradient: Tensor, query: Tensor, *rest: Any) -> tuple[Tensor, ...]:
         others = (tensor.new_empty(tensor.shape) for tensor in rest[: DIFFERENTIABLE - 1])
         return torch.empty_like(empty_output(query), dtype=query.dtype), *others
 
@@ -91,8 +91,8 @@ def define(
 
     for each, function in ((qualified, run), (f"{qualified}_backward", run_backward)):
         torch.library.impl(each, "default", function)
-    torch.library.register_fake(qualified, imagine)
-    torch.library.register_fake(f"{qualified}_backward", imagine_backward)
+    torch.library.register_fake(qualified, fake)
+    torch.library.register_fake(f"{qualified}_backward", fake_backward)
     torch.library.register_autograd(qualified, differentiate, setup_context=_save)
     torch.library.register_autograd(f"{qualified}_backward", _differentiate_again, setup_context=_save_again)
     in_rows = 1  # where the batch is; everywhere else it comes first

@@ -23,9 +23,9 @@ from lengthwise.ops.threshold_relative.triton.walk import (
 )
 
 RANGES = tl.constexpr(128)
-"""At most so many of them."""
+"""At most so many of them: the last kernel adds them up as one vector, whose size is a power of two."""
 FIRST = tl.constexpr(16)
-"""So many of them at most are read before the last launch."""
+"""So many of them at most are read before the last launch: again a vector, of their counts."""
 
 
 @triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach", "room"])

@@ -34,6 +34,10 @@ FORWARD = _configs((64, 64, 4, 2), (64, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8
 BACKWARD = _configs((64, 64, 4, 2), (64, 64, 8, 2), (128, 64, 8, 2), (64, 64, 8, 1), (64, 32, 8, 1))
 
 
+LARGEST_TILE = 128 * 64 * 128
+"""Queries times keys times head width, at least 64, of a tile whose sums still fit into registers."""
+
+
 def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants: Any) -> list[triton.Config]:
     """Those worth a try: a tile that is too large for its registers takes minutes to compile, and is slow.
 
@@ -42,7 +46,7 @@ def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants:
     width = constants["WIDTH"]
     if width > 128:
         return [config for config in configs if config.num_stages == 1]
-    return [c for c in configs if c.kwargs["M"] * c.kwargs["N"] * max(width, 64) <= 128 * 64 * 128]
+    return [c for c in configs if c.kwargs["M"] * c.kwargs["N"] * max(width, 64) <= LARGEST_TILE]
 
 
 def fixed(width: int, dtype: str) -> dict[str, Any]:
