@@ -11,7 +11,8 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from lengthwise.ops.threshold_relative.triton import empty_results, launch
+from lengthwise.ops.threshold_relative.problem import Problem, Saved
+from lengthwise.ops.threshold_relative.triton import launch
 from lengthwise.ops.threshold_relative.triton.tuning import fitting
 
 
@@ -52,11 +53,9 @@ launch.SEARCHED_FROM = 0 if head_dim <= 64 else 2**62  # type: ignore[attr-defin
 tensors = torch.empty(1, 4, 500, head_dim, dtype=dtype), torch.empty(1, 2, 500, head_dim, dtype=dtype)
 for queries in (500, 1):
     query, key, gates = tensors[0][:, :, :queries], tensors[1], torch.empty(1, 4, queries)
-    inputs = launch.Inputs(query, key, gates, None, 0.0, 0.125, 2.0**-24)
-    output, rows = empty_results(query)
-    launch.forward(inputs, key, 8.01, output, rows)
+    launch.forward(Problem(query, key, key, gates, None, 0.0, 0.125, 2.0**-24, 8.01))
 for deterministic in (False, True):
     torch.use_deterministic_algorithms(deterministic)
-    inputs = launch.Inputs(tensors[0], key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24)
-    launch.backward(inputs, tensors[0], key, tensors[0], torch.empty(4, 1, 4, 500))
+    problem = Problem(tensors[0], key, key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24, None)
+    launch.backward(problem, Saved(tensors[0], torch.empty(4, 1, 4, 500)), tensors[0])
 json.dump(found, sys.stdout)

@@ -84,9 +84,7 @@ NOT_COMPILED = "native kernels were not compiled when lengthwise was installed; 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_native_refuses_what_it_does_not_take(dtype: torch.dtype) -> None:
     tensors = {name: tensor.to(dtype) for name, tensor in GOOD.items()}
-    with pytest.raises(
-        InputError, match=f"takes float32 and bfloat16 on the CPU; got {dtype} on cpu. Use backend='auto'"
-    ):
+    with pytest.raises(InputError, match=f"takes float32 and bfloat16 on cpu; got {dtype} on cpu. Use backend='auto'"):
         threshold_relative_attention(**tensors, backend="native")
     assert threshold_relative_attention(**tensors).dtype == dtype
 
@@ -120,7 +118,7 @@ def test_auto_takes_the_fastest_that_fits(draw: Make, needs_native: str, dtype: 
     inputs = draw(1000, dtype=dtype)
     del inputs["gradient"]
     results = {name: threshold_relative_attention(**inputs, backend=name) for name in ("auto", "blockwise")}
-    if dtype in native.DTYPES:
+    if dtype in native.BACKEND.dtypes:
         results["native"] = threshold_relative_attention(**inputs, backend="native")
         assert not torch.equal(results["native"], results["blockwise"]), "or the next line would see nothing"
     assert torch.equal(results["auto"], results.get("native", results["blockwise"]))

@@ -22,6 +22,7 @@ from lengthwise import threshold_relative_attention
 from lengthwise.attention import Attention
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import visited_tiles
+from lengthwise.ops.threshold_relative.problem import Problem
 
 Inputs = dict[str, Any]
 Make = Callable[..., Inputs]
@@ -274,7 +275,7 @@ def test_tiles_are_searched_for_once(
     draw: Make, assert_within_budget: Check, triton: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was tried leaves nothing behind in the gradients, which are sums."""
-    from lengthwise.ops.threshold_relative.triton import backward, forward, launch
+    from lengthwise.ops.threshold_relative.triton import launch
 
     tried = []
 
@@ -284,7 +285,7 @@ def test_tiles_are_searched_for_once(
         return [1 / len(tried)] * len(quantiles)
 
     monkeypatch.setattr(launch, "SEARCHED_FROM", 0)
-    kernels: list[Any] = [forward.forward_kernel, backward.rows_kernel]
+    kernels: list[Any] = [vars(launch)[name] for name in ("forward_kernel", "rows_kernel")]
     for kernel in kernels:
         monkeypatch.setitem(vars(kernel), "do_bench", quicker_each_time)
         monkeypatch.setattr(kernel, "configs", kernel.configs[:2])
@@ -303,17 +304,15 @@ def test_nothing_is_read_back_from_the_device(
     triton: str, monkeypatch: pytest.MonkeyPatch, queries: int, deterministic: bool
 ) -> None:
     """On the meta device there is nothing to read: whoever asks for a number fails."""
-    from lengthwise.ops.threshold_relative.triton import empty_results, launch
+    from lengthwise.ops.threshold_relative.triton import launch
 
     launched = []
     monkeypatch.setattr(launch, "run", lambda kernel, *_: launched.append(kernel))
     monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
     query = torch.empty(2, 4, queries, 16, dtype=torch.float32, device="meta")
     key, ids = query.new_empty(2, 2, 100, 16), query.new_empty(2, 100, dtype=torch.int64)
-    inputs = launch.Inputs(query, key, query[..., 0], ids, 0.0, 0.25, 1e-7)
-    output, rows = empty_results(query)
-    launch.forward(inputs, key, -1.0, output, rows)
-    launch.backward(inputs, query, key, output, rows)
+    problem = Problem(query, key, key, query[..., 0], ids, 0.0, 0.25, 1e-7, None)
+    launch.backward(problem, launch.forward(problem), query)
     assert launched
 
 
@@ -429,7 +428,7 @@ def test_registered_as_torch_wants_it(draw: Make, triton: str, queries: int) -> 
     inputs = draw(70, queries, heads=2, kv_heads=1, head_dim=8)
     tensors = [inputs[name].to(DEVICE).requires_grad_() for name in ARGUMENTS]
     operator = torch.ops.lengthwise.threshold_relative_triton.default
-    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, -1.0))
+    torch.library.opcheck(operator, (*tensors, None, 0.0, 8**-0.5, 1e-7, None))
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated", "ignore:The .grad attribute")
@@ -450,7 +449,7 @@ def test_a_compiled_layer_is_the_eager_one(triton: str) -> None:
 
 
 def test_refuses_what_it_does_not_take(draw: Make, triton: str) -> None:
-    with pytest.raises(InputError, match=r"at most 256 numbers; got torch\.float32 and 300"):
+    with pytest.raises(InputError, match=r"at most 256 numbers; got torch\.float32 and 300 numbers"):
         attend(draw(3, head_dim=300))
     with pytest.raises(InputError, match=r"takes float32, bfloat16 and float16, .* got torch\.float64"):
         attend(draw(3, dtype=torch.float64))
