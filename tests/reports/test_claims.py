@@ -40,7 +40,7 @@ def test_differences_are_those_of_the_paired_t_test(sets: Experiment) -> None:
         )
         interval = ttest_rel(ours, theirs).confidence_interval()
         assert difference.pairs == 10
-        assert difference.interval == pytest.approx((interval.low, interval.high))
+        assert (difference.ahead.low, difference.ahead.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
@@ -52,7 +52,7 @@ def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
         {run.config.seed: run.points[-1].exact_match for run in sets.finalists(name) if run.points}
         for name in ("softmax", claim.theirs)
     )
-    assert claim.differences[-1].mean == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
+    assert claim.differences[-1].ahead.value == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
 
 
 def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets: Make) -> None:
@@ -70,18 +70,18 @@ def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) 
     worse, better, undecided = claims(sets)
     said = rulings(sets)
     assert [claim.ruling for claim in claims(sets)] == ["fails", "undecided", "undecided"]
-    largest = min(worse.secondary, key=lambda difference: difference.mean)
+    largest = min(worse.secondary, key=lambda difference: difference.ahead.value)
     assert said[0] == (
         f"softmax against softmax+layer-norm, at 16,384 items: fails. {_numbers(worse.decisive)}, p 0.0039; 9 pairs. "
         f"At the other lengths beyond 16: worse at 64 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p "
         "0.023), better at none. Seed 3 is left out where one of the two has no result of it."
     )
-    largest = max(better.secondary, key=lambda difference: difference.mean)
+    largest = max(better.secondary, key=lambda difference: difference.ahead.value)
     assert said[1].startswith(
         f"softmax against softmax+standardise, at 16,384 items: undecided. {_numbers(better.decisive)}"
     )
     assert f"better at 256 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p 0.012)" in said[1]
-    ends = [end for difference in undecided.secondary for end in difference.interval]
+    ends = [end for difference in undecided.secondary for end in (difference.ahead.low, difference.ahead.high)]
     assert said[2].endswith(
         f"10 pairs. At the other lengths beyond 16: better at none, worse at none; the intervals reach from "
         f"{points(min(ends))} to {points(max(ends))} points."
@@ -89,8 +89,8 @@ def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) 
 
 
 def _numbers(difference: Any) -> str:
-    low, high = map(points, difference.interval)
-    return f"{points(difference.mean)} points [{low}, {high}]"
+    low, high = points(difference.ahead.low), points(difference.ahead.high)
+    return f"{points(difference.ahead.value)} points [{low}, {high}]"
 
 
 def test_the_longest_length_decides_and_the_others_are_said(make_sets: Make) -> None:
@@ -213,6 +213,6 @@ def test_terminal_shows_every_difference_and_the_rule(sets: Experiment) -> None:
     marks = {"better": "▲", "worse": "▼", "undecided": ""}
     for claim in claims(sets):
         row = next(line for line in table.splitlines() if line.startswith(claim.theirs))
-        assert row.split()[1:] == [points(d.mean) + marks[d.outcome] for d in claim.differences]
+        assert row.split()[1:] == [points(d.ahead.value) + marks[d.outcome] for d in claim.differences]
     for sentence in rulings(sets):
         assert sentence in " ".join(shown.get().split())

@@ -58,8 +58,8 @@ def test_slopes_against_scipy(make_sets: Make) -> None:
     values = [linregress(lengths, np.log(line)).slope for line in lines]
     slope = slopes(experiment)["validation", 2, "softmax"]
     interval = ttest_1samp(values, 0).confidence_interval()
-    assert slope.mean == pytest.approx(np.mean(values))
-    assert slope.interval == pytest.approx((interval.low, interval.high))
+    assert slope.mean.value == pytest.approx(np.mean(values))
+    assert (slope.mean.low, slope.mean.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_a_deviation_of_a_single_set_is_left_out(make_sets: Make) -> None:

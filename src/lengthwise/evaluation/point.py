@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lengthwise.evaluation.spread import Dispersion, Spread
-from lengthwise.evaluation.statistics import Interval
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.point import Causes, Point, packed
-from lengthwise.evaluation.statistics import ratio_interval, wilson
 from lengthwise.evaluation.watch import Watch
+from lengthwise.statistics.bootstrap import share
+from lengthwise.statistics.estimate import wilson
 from lengthwise.tasks import Sets, Task
 from lengthwise.training.seeds import generator
 
@@ -53,6 +54,7 @@ def evaluate_point(
     per_example, of = np.concatenate(correct), np.concatenate(scored)
     whole = per_example == of
     exact = int(whole.sum())
+    rate, accuracy = wilson(exact, examples), share(per_example, of)
     return Point(
         split=split,
         length=length,
@@ -60,10 +62,10 @@ def evaluate_point(
         exact=exact,
         scored=int(of.sum()),
         correct=int(per_example.sum()),
-        exact_match=exact / examples,
-        exact_match_interval=wilson(exact, examples),
-        token_accuracy=float(per_example.sum() / of.sum()),
-        token_accuracy_interval=ratio_interval(per_example, of),
+        exact_match=rate.value,
+        exact_match_interval=(rate.low, rate.high),
+        token_accuracy=accuracy.value,
+        token_accuracy_interval=(accuracy.low, accuracy.high),
         loss=loss / int(of.sum()),
         seconds=time.perf_counter() - began,
         layers=watch.result(),

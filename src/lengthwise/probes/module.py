@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from lengthwise.errors import InputError
 from lengthwise.evaluation.spread import COMPONENT, Spread, SpreadMeter
 from lengthwise.probes.causality import changed_behind, same, token_axes
-from lengthwise.probes.estimate import Estimate, slope
 from lengthwise.probes.tap import Tap
+from lengthwise.statistics.estimate import Estimate
+from lengthwise.statistics.slopes import deviation_slope
 
 Batch = Tensor | tuple[Any, ...] | Mapping[str, Any]
 """One call's arguments: a single one, several, or by name."""
@@ -97,14 +98,15 @@ def describe(
         meter = SpreadMeter()
         meter.add(taken)
         spreads.append(meter.result())
-    fixed = rows[..., COMPONENT : COMPONENT + 1]
+    outputs = rows.double().cpu().numpy()
+    fixed = outputs[..., COMPONENT : COMPONENT + 1]
     return LayerVariance(
         name=name,
         measured=measured,
         lengths=tuple(lengths),
         spreads=tuple(spreads),
-        slope=slope(rows, lengths, seed),
-        fixed_slope=slope(fixed, lengths, seed),
+        slope=deviation_slope(outputs, lengths, seed=seed),
+        fixed_slope=deviation_slope(fixed, lengths, seed=seed),
     )
 
 

@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.precision import in_float32
-from lengthwise.probes.estimate import Estimate, mean
+from lengthwise.statistics.bootstrap import mean
+from lengthwise.statistics.estimate import Estimate
 
 _LOGITS_AT_ONCE = 2**24
 """64 MiB in float32."""
@@ -62,5 +63,5 @@ def by_position(losses: Float[Tensor, "windows tokens-1"]) -> list[Bucket]:
     for start, stop in pairwise([0, *reversed(edges)]):
         # The loss at place i is that of a token with i + 1 tokens before it; of the last place, nothing follows.
         told = losses[:, start : min(stop, longest - 1)]
-        buckets.append(Bucket(start + 1, start + told.shape[1], mean(told.double().mean(1))))
+        buckets.append(Bucket(start + 1, start + told.shape[1], mean(told.double().mean(1).cpu().numpy())))
     return buckets

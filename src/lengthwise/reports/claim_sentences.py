@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from lengthwise.evaluation.paired import Difference, Outcome, pairs_needed
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports.claims import Claim
 from lengthwise.reports.sentences import Verdict
@@ -11,6 +10,7 @@ from lengthwise.reports.summary import many
 from lengthwise.reports.text import counted, joined, p_value, points
 from lengthwise.reports.trained_sentences import of_few, of_many
 from lengthwise.reports.words import Words, words
+from lengthwise.statistics.paired import Difference, Outcome, pairs_needed
 
 OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
 
@@ -69,7 +69,7 @@ def _secondary(claim: Claim) -> str:
         needed, most = pairs_needed(len(claim.secondary)), max(d.pairs for d in claim.secondary)
         if most < needed:
             return f"undecided, for {counted(most, 'pair')} cannot decide; {needed} are needed"
-        ends = [end for d in claim.secondary for end in d.interval or ()]
+        ends = [end for d in claim.secondary if d.ahead.bounded for end in (d.ahead.low, d.ahead.high)]
         reach = f"the intervals reach from {points(min(ends))} to {points(max(ends))} points"
         return f"better at none, worse at none; {reach}"
     parts = [
@@ -84,15 +84,13 @@ def _secondary(claim: Claim) -> str:
 
 def _largest(of: Sequence[Difference]) -> str:
     """The numbers of the largest difference."""
-    largest = max(of, key=lambda d: abs(d.mean))
+    largest = max(of, key=lambda d: abs(d.ahead.value))
     where = f" at {largest.length:,}" if len(of) > 1 else ""
     return f"{_numbers(largest)}{where}, corrected p {p_value(largest.p)}"
 
 
 def _numbers(of: Difference) -> str:
-    assert of.interval is not None
-    low, high = map(points, of.interval)
-    return f"{points(of.mean)} points [{low}, {high}]"
+    return f"{points(of.ahead.value)} points [{points(of.ahead.low)}, {points(of.ahead.high)}]"
 
 
 def _lengths(claim: Claim, of: Sequence[Difference]) -> str:

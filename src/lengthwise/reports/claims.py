@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lengthwise.evaluation.mcnemar import Discordance, discordance
-from lengthwise.evaluation.paired import Difference, paired_differences, pairs_needed
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.record import Experiment, Run
+from lengthwise.statistics.mcnemar import Discordance, discordance
+from lengthwise.statistics.paired import Difference, paired_differences, pairs_needed
 
 Ruling = Literal["holds", "fails", "undecided"]
 RULE = (
@@ -97,7 +97,7 @@ def _claim(experiment: Experiment, mine: str, theirs: str, split: str) -> Claim:
         shares.setdefault(at[0], []).append(ours[at].exact_match - others[at].exact_match)
     wanted = range(base.seed, base.seed + experiment.config.seeds)
     missing = [s for s in wanted if any((n, s) not in ours or (n, s) not in others for n in shares)]
-    trained = [discordance(at[1], ours[at], others[at]) for at in paired if at[0] == primary]
+    trained = [discordance(at[1], ours[at].outcomes, others[at].outcomes) for at in paired if at[0] == primary]
     return Claim(
         mine=mine,
         theirs=theirs,

@@ -1,9 +1,9 @@
 """How many seeds the claims of a comparison need, which is known before anything is trained."""
 
-from lengthwise.evaluation.paired import pairs_needed
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.reports.claims import primary_length
 from lengthwise.reports.text import counted
+from lengthwise.statistics.paired import pairs_needed
 
 
 def seeds_needed(config: ComparisonConfig) -> str | None:

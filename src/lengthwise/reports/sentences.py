@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lengthwise.evaluation.statistics import wilson
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports.summary import Cell, Grid, grid, many
 from lengthwise.reports.text import counted, joined, percent, times
 from lengthwise.reports.words import Words, words
+from lengthwise.statistics.estimate import wilson
 
 FEW = 100
 """Fewer examples than these at a point, per seed, are pointed out."""
@@ -107,7 +107,7 @@ def _few(accuracy: Grid, nouns: Words) -> str:
     if not at:
         return ""
     fewest = min(size for of in sizes.values() for size in of.values())
-    lowest = wilson(fewest, fewest)[0]
+    lowest = wilson(fewest, fewest).low
     where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
     return (
         f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed: even {fewest:,} right of "

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from lengthwise.evaluation.point import Point
-from lengthwise.evaluation.statistics import Interval
+from lengthwise.evaluation.point import Interval, Point
 from lengthwise.experiments.record import Experiment, Run
 
 MANY = 12

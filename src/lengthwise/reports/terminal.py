@@ -4,7 +4,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lengthwise.evaluation.paired import Difference
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports.bare import bare
 from lengthwise.reports.causes import shares
@@ -13,6 +12,7 @@ from lengthwise.reports.claims import RULE, Claim, claims
 from lengthwise.reports.summary import Cell, Grid, grid
 from lengthwise.reports.text import counted, multiple, percent, points, title
 from lengthwise.reports.words import words
+from lengthwise.statistics.paired import Difference
 
 SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ", "dim")}
 
@@ -116,4 +116,4 @@ def _ahead(difference: Difference | None) -> Text:
     if difference is None:
         return Text("–", "dim")
     mark, style = SHOWN[difference.outcome]
-    return Text(f"{points(difference.mean)}{mark}", style)
+    return Text(f"{points(difference.ahead.value)}{mark}", style)

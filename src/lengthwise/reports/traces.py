@@ -7,8 +7,9 @@ from statistics import fmean
 from typing import NamedTuple
 
 from lengthwise.evaluation.point import Layer
-from lengthwise.evaluation.statistics import Interval, log_slope, mean_interval
 from lengthwise.experiments.record import Experiment
+from lengthwise.statistics.estimate import Estimate, student_mean
+from lengthwise.statistics.slopes import log_slope
 
 
 class Statistic(NamedTuple):
@@ -52,9 +53,8 @@ class Slope(NamedTuple):
     """Slope of log standard deviation against log length; -0.5 for independent values under uniform weights."""
 
     seeds: int
-    mean: float
-    interval: Interval | None
-    """95 % Student interval over seeds; None of one seed."""
+    mean: Estimate
+    """Over seeds, with its Student interval, which one seed has none of."""
 
 
 def home(experiment: Experiment) -> int:
@@ -106,9 +106,8 @@ def slopes(experiment: Experiment) -> dict[tuple[str, int, str], Slope]:
             for seed, at in seeds.items():
                 if at.spread.deviation > 0:
                     lines.setdefault(seed, {})[length] = at.spread.deviation
-        if values := [log_slope([*line], [*line.values()]) for line in lines.values() if len(line) > 1]:
-            interval = mean_interval(values) if len(values) > 1 else None
-            found[split, layer, mechanism] = Slope(len(values), fmean(values), interval)
+        if values := [float(log_slope([*line], [*line.values()])) for line in lines.values() if len(line) > 1]:
+            found[split, layer, mechanism] = Slope(len(values), student_mean(values))
     return found
 
 

@@ -5,11 +5,11 @@ It is said where there are too few seeds to decide a claim, and never of trainin
 
 from collections.abc import Sequence
 
-from lengthwise.evaluation.mcnemar import Discordance
-from lengthwise.evaluation.paired import LEVEL, holm
 from lengthwise.reports.claims import Claim
 from lengthwise.reports.text import joined, p_value
 from lengthwise.reports.words import Words
+from lengthwise.statistics.mcnemar import Discordance
+from lengthwise.statistics.paired import LEVEL, holm
 
 LIMIT = "It says nothing of training anew."
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import altair as alt
 
-from lengthwise.evaluation.paired import Difference
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import palette
 from lengthwise.reports.claims import Claim
@@ -21,6 +20,7 @@ from lengthwise.reports.figures.parts import (
 )
 from lengthwise.reports.text import counted, p_value, points
 from lengthwise.reports.words import words
+from lengthwise.statistics.paired import Difference
 
 COLUMNS = 3
 
@@ -42,12 +42,13 @@ def paired(experiment: Experiment, found: list[Claim]) -> tuple[Chart, Rows]:
 
 
 def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
-    low, high = found.interval or (found.mean, found.mean)
-    interval = f" [{points(low)}, {points(high)}]" if found.interval else ""
+    mean = found.ahead.value
+    low, high = (found.ahead.low, found.ahead.high) if found.ahead.bounded else (mean, mean)
+    interval = f" [{points(low)}, {points(high)}]" if found.ahead.bounded else ""
     said = (
         f"{claim.mine} against {claim.theirs}, {claim.split}",
         f"{found.length:,} {unit}, {counted(found.pairs, 'pair')}",
-        f"{points(found.mean)} points{interval}",
+        f"{points(mean)} points{interval}",
         f"p {p_value(found.p)}: {found.outcome}",
     )
     return {
@@ -56,7 +57,7 @@ def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
         "split": claim.split,
         "length": found.length,
         "pairs": found.pairs,
-        "mean": 100 * found.mean,
+        "mean": 100 * mean,
         "low": 100 * low,
         "high": 100 * high,
         "p": found.p,

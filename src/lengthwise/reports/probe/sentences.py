@@ -3,10 +3,11 @@
 import math
 from statistics import fmean, median
 
-from lengthwise.probes.estimate import FEWEST, Estimate
 from lengthwise.probes.perplexity import Bucket, exponential
 from lengthwise.reports.probe.summary import Summary, trend
 from lengthwise.reports.text import counted, joined, percent, signed
+from lengthwise.statistics.bootstrap import FEWEST
+from lengthwise.statistics.estimate import Estimate
 
 TRENDS = {-1: "falls", 0: "does neither for certain", 1: "rises"}
 

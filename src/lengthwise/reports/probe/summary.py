@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
-from lengthwise.probes.estimate import Estimate
 from lengthwise.probes.perplexity import Bucket
 from lengthwise.probes.results import Findings, LayerFindings
+from lengthwise.statistics.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lengthwise.evaluation.paired import (
-    Difference,
-    holm,
-    paired_differences,
-    pairs_needed,
-    sign_flip_test,
-)
-from lengthwise.evaluation.statistics import log_slope, mean_interval
+from lengthwise.statistics.estimate import Estimate, student_mean
+from lengthwise.statistics.paired import Difference, holm, paired_differences, pairs_needed, sign_flip_test
 
 VALUES = [0.031, 0.012, -0.004, 0.052, 0.02, 0.041, 0.0, 0.017]
 
 
 def test_interval_is_that_of_the_paired_t_test() -> None:
     expected = stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
-    assert mean_interval(VALUES) == pytest.approx((expected.low, expected.high))
+    found = student_mean(VALUES)
+    assert (found.value, found.low, found.high) == pytest.approx((fmean(VALUES), expected.low, expected.high))
     half = 12.706204736 * stdev([0.1, 0.3]) / sqrt(2)  # t of one degree of freedom, from a printed table
-    assert mean_interval([0.1, 0.3]) == pytest.approx((0.2 - half, 0.2 + half))
+    found = student_mean([0.1, 0.3])
+    assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half))
 
 
 def test_sign_flips_against_all_of_them_counted() -> None:
@@ -63,8 +59,8 @@ def test_pairs_needed_are_needed_and_enough() -> None:
 
 def test_one_pair_says_nothing_and_two_say_little() -> None:
     one, two = paired_differences({16: [0.4], 32: [-0.9, 0.9]}, training=8, primary=32)
-    assert (one.mean, one.interval, one.p, one.outcome) == (0.4, None, 1, "undecided")
-    assert two.interval == (-1.0, 1.0)  # that of the formula reaches beyond what shares can differ by
+    assert (one.ahead.value, one.ahead.bounded, one.p, one.outcome) == (0.4, False, 1, "undecided")
+    assert (two.ahead.low, two.ahead.high) == (-1, 1)  # that of the formula reaches beyond what shares can differ by
     assert two.outcome == "undecided"
 
 
@@ -89,8 +85,8 @@ def test_outcomes_are_three_and_secondary_lengths_alone_are_corrected() -> None:
 
 
 def test_both_the_interval_and_the_test_must_agree() -> None:
-    assert Difference(16, 9, 0.1, (-0.01, 0.21), 0.001).outcome == "undecided"
-    assert Difference(16, 9, 0.1, (0.01, 0.19), 0.06).outcome == "undecided"
+    assert Difference(16, 9, Estimate(0.1, -0.01, 0.21), 0.001).outcome == "undecided"
+    assert Difference(16, 9, Estimate(0.1, 0.01, 0.19), 0.06).outcome == "undecided"
 
 
 @pytest.mark.long
@@ -103,17 +99,9 @@ def test_intervals_cover_and_verdicts_are_seldom_false() -> None:
         null = paired_differences({n: row.tolist() for n, row in enumerate(noise, 1)}, training=0, primary=5)
         wrong += null[-1].outcome != "undecided"
         anywhere += any(d.outcome != "undecided" for d in null[:-1])
-        covered += sum(d.interval is not None and d.interval[0] <= 0 <= d.interval[1] for d in null)
+        covered += sum(d.ahead.low <= 0 <= d.ahead.high for d in null)
         real = paired_differences({n: (row + 0.08).tolist() for n, row in enumerate(noise, 1)}, training=0, primary=5)
         found += real[-1].outcome == "better"
     assert max(wrong, anywhere) <= stats.binom.ppf(0.999, experiments, 0.05)
     assert 0.93 <= covered / (5 * experiments) <= 0.98
     assert found >= 0.9 * experiments
-
-
-def test_slope_is_the_exponent() -> None:
-    lengths = [16, 64, 256, 1024]
-    values = [3 * n**-0.5 * f for n, f in zip(lengths, (1.1, 0.9, 1.05, 0.97), strict=True)]
-    expected = stats.linregress(np.log(lengths), np.log(values)).slope
-    assert log_slope(lengths, values) == pytest.approx(expected)
-    assert log_slope([1, 100], [5, 0.5]) == pytest.approx(-0.5)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lengthwise.evaluation.point import Point
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class Discordance:
         return float(binomtest(self.mine, differing).pvalue) if differing else 1.0
 
 
-def discordance(seed: int, mine: Point, theirs: Point) -> Discordance | None:
-    """Of two points of one split and length; None where one of them does not know which sequences were right."""
-    ours, others = mine.outcomes, theirs.outcomes
-    if ours is None or others is None or len(ours) != len(others):
+def discordance(seed: int, mine: np.ndarray | None, theirs: np.ndarray | None) -> Discordance | None:
+    """Count where two models differ, from whether each has each sequence right, (sequences,) of bool.
+
+    None where one of them is not known, or where the sequences are not the same.
+    """
+    if mine is None or theirs is None or len(mine) != len(theirs):
         return None
-    return Discordance(seed, len(ours), int((ours & ~others).sum()), int((others & ~ours).sum()))
+    return Discordance(seed, len(mine), int((mine & ~theirs).sum()), int((theirs & ~mine).sum()))

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from lengthwise.evaluation.mcnemar import Discordance, discordance
 from lengthwise.evaluation.point import Point, packed
+from lengthwise.statistics.mcnemar import Discordance, discordance
 
 ALIKE = Point("validation", 64, 11, 4, 11, 4, 4 / 11, (0.1, 0.7), 4 / 11, (0.1, 0.7), 1.0, 0.5)
 
 
 def _point(digits: str) -> Point:
-    return replace(ALIKE, sequences=len(digits), right=packed(np.array([digit == "1" for digit in digits])))
+    return replace(ALIKE, sequences=len(digits), right=packed(_right(digits)))
+
+
+def _right(digits: str) -> np.ndarray:
+    return np.array([digit == "1" for digit in digits])
 
 
 def test_right_sequences_are_four_a_digit_and_read_back() -> None:
@@ -28,12 +32,12 @@ def test_points_from_before_are_read_and_cannot_be_told_apart() -> None:
     old = {key: value for key, value in asdict(ALIKE).items() if key != "right"}
     point = TypeAdapter(Point).validate_python(old)
     assert point.outcomes is None
-    assert discordance(0, point, _point("10110000111")) is None
-    assert discordance(0, _point("1011"), _point("10110000111")) is None  # not the same sequences
+    assert discordance(0, point.outcomes, _right("10110000111")) is None
+    assert discordance(0, _right("1011"), _right("10110000111")) is None  # not the same sequences
 
 
 def test_counts_of_what_one_alone_has_right() -> None:
-    found = discordance(3, _point("11110000111"), _point("10000001111"))
+    found = discordance(3, _right("11110000111"), _right("10000001111"))
     assert found == Discordance(seed=3, sequences=11, mine=3, theirs=1)
 
 

@@ -6,12 +6,11 @@ The seeds are what varies: an interval or a p-value speaks of training anew, on 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log2
-from statistics import fmean
 from typing import Literal
 
 import numpy as np
 
-from lengthwise.evaluation.statistics import Interval, mean_interval
+from lengthwise.statistics.estimate import Estimate, student_mean
 
 Outcome = Literal["better", "worse", "undecided"]
 LEVEL = 0.05
@@ -20,24 +19,22 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Difference:
-    """One arm less the other at one length, over seeds; shares from -1 to 1."""
+    """How far one arm is ahead of the other at one length, over seeds."""
 
     length: int
     pairs: int
-    mean: float
-    interval: Interval | None
-    """95 % Student interval of the mean; None of one pair, which says nothing of the spread."""
+    ahead: Estimate
+    """Mean over pairs with its Student interval, which one pair has none of."""
     p: float
     """Of :func:`sign_flip_test`; at a secondary length, corrected over those."""
 
     @property
     def outcome(self) -> Outcome:
         """*better* or *worse* where the interval excludes 0 and p is below 0.05, else *undecided*."""
-        if self.interval is not None and self.p < LEVEL:
-            if self.interval[0] > 0:
-                return "better"
-            if self.interval[1] < 0:
-                return "worse"
+        if self.p < LEVEL and self.ahead.low > 0:
+            return "better"
+        if self.p < LEVEL and self.ahead.high < 0:
+            return "worse"
         return "undecided"
 
 
@@ -54,16 +51,14 @@ def paired_differences(shares: Mapping[int, Sequence[float]], *, training: int, 
     p = {length: sign_flip_test(of) for length, of in shares.items()}
     secondary = [length for length in shares if length > training and length != primary]
     p |= zip(secondary, holm([p[length] for length in secondary]), strict=True)
-    return tuple(
-        Difference(length, len(of), fmean(of), _interval(of), p[length]) for length, of in sorted(shares.items())
-    )
+    return tuple(Difference(length, len(of), _ahead(of), p[length]) for length, of in sorted(shares.items()))
 
 
-def _interval(shares: Sequence[float]) -> Interval | None:
-    if len(shares) < 2:
-        return None
-    low, high = mean_interval(shares)
-    return max(low, -1.0), min(high, 1.0)  # two shares cannot differ by more
+def _ahead(shares: Sequence[float]) -> Estimate:
+    found = student_mean(shares)
+    if not found.bounded:
+        return found
+    return Estimate(found.value, max(found.low, -1.0), min(found.high, 1.0))  # two shares cannot differ by more
 
 
 def sign_flip_test(differences: Sequence[float]) -> float:
