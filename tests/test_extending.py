@@ -1,6 +1,7 @@
 """The page on adding a mechanism: its example works as it stands, in a folder of its own."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,12 +46,13 @@ def test_sparsemax_is_a_projection(folder: Path) -> None:
 def test_command_compares_them(folder: Path) -> None:
     """As shown, with less to train; the work is done by processes that have to find the parts, too."""
     small = "--steps 4 --lengths 32,64 --length 32 --set evaluate.sequences=4 --out out"
-    text = run(folder, "-m", "lengthwise", *COMMAND.split(), *small.split(), "--set", "model.dim=16")
+    text = run(folder, "-m", "lengthwise", *shlex.split(COMMAND), *small.split(), "--set", "model.dim=16")
     assert "my_parts:Sparsemax+my_parts:Logarithmic" in text
+    assert "softmax+alibi+my_parts:SoftCap[cap=3]" in text
     assert (folder / "out" / "report.html").exists()
 
 
-@pytest.mark.parametrize("name", ["Sparser", "Delay"])
+@pytest.mark.parametrize("name", ["Sparser", "Delay", "Delay[places=3]"])
 def test_command_runs_a_task_of_ones_own(tmp_path: Path, name: str) -> None:
     (tmp_path / "my_tasks.py").write_text(TASK, encoding="utf-8")
     small = "--steps 4 --lengths 32 --length 32 --set evaluate.sequences=4 --set model.dim=16 --out out"
