@@ -125,7 +125,7 @@ def test_a_comparison_refuses_what_contradicts_itself(settings: list[str], fragm
 
 
 def test_names_that_mean_the_same_are_one_run(
-    lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: Any
+    lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the command line and in a file; its folder and its configuration have the one spelling."""
     monkeypatch.chdir(tmp_path)
