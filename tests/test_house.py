@@ -106,6 +106,11 @@ def test_a_task_says_the_same_before_it_is_imported() -> None:
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
         *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
         *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),
+        *(
+            "run flip-flop[ignor=0.9]",
+            "run flip-flop -a top-k[kept=0]+rope",
+            "compare flip-flop -a yarn[b=1]+softmax",
+        ),
     ],
 )
 def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
@@ -122,7 +127,11 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
 @pytest.mark.parametrize("verb", ["run", "compare"])
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("[train]\nstepz = 4", "did you mean 'train.steps'"), ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'")],
+    [
+        ("[train]\nstepz = 4", "did you mean 'train.steps'"),
+        ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'"),
+        ('[model]\nmechanism = "top-k[kpet=9]"', "did you mean 'kept'"),
+    ],
 )
 def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"

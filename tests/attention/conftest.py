@@ -31,6 +31,11 @@ COMBINED = [
     "compositional+rope",
     "threshold-relative+rope",
     "threshold-relative+layer-norm",
+    "entmax[alpha=2]",
+    "entmax[alpha=1.2]+rope[base=5e5]",
+    "dape-v2[kernel=5,width=8]+alibi[bias_max=4]",
+    "threshold-relative[threshold=0.3]",
+    "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",
 ]
 MECHANISMS = [
     *(name for name in WEIGHTS if WEIGHTS.load(name).causal),

@@ -173,6 +173,7 @@ def test_gradients_reach_the_trunk_through_either_head(batch: Tokens) -> None:
     assert model.numbering.weight.grad.isfinite().all()
 
 
+EQUALS = 11
 TRAIN = TrainConfig(length=12, shortest=6, steps=500, batch_size=64, learning_rate=5e-3, warmup=0.02, device="cpu")
 EVALUATE = EvaluateConfig(sequences=200)
 
@@ -236,7 +237,7 @@ def test_exact_needs_both_heads(judged: Decoder, length: int) -> None:
 def test_decoding_is_as_evaluated(judged: Decoder, length: int) -> None:
     """By numbers of its own it writes the right answer, at the right numbers, exactly where evaluation says so."""
     batch = drawn(length)
-    asked = int((batch.inputs[0] == 11).nonzero()) + 1
+    asked = int((batch.inputs[0] == EQUALS).nonzero()) + 1
     answer = torch.cat([batch.inputs, batch.targets[:, -1:]], 1)
     written, marks = greedy(judged, batch.inputs[:, :asked], length - asked, marks=batch.marks[:, :asked])
     decoded = (written == answer).all(1) & (marks[:, :-1] == batch.marks).all(1)

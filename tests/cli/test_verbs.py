@@ -142,6 +142,11 @@ def test_list_names_what_there_is(lengthwise: Call) -> None:
     out = lengthwise("list").out
     for name in ("flip-flop", "threshold-relative", "softmax", "rope", "alibi", "layer-norm"):
         assert name in out
+    lines = [line.strip() for line in out.splitlines()]
+    for line in ("[kept=5]", "[base=10000]", "[ignore=0.8]", "[truncate=true]", "[eps=1e-5]"):
+        [meaning, *_] = [found.removeprefix(line).strip() for found in lines if found.startswith(line)]
+        assert len(meaning) > 20, line
+    assert "beta_fast=32" in lengthwise("list", "--mechanisms").out
     assert "train.learning_rate" in lengthwise("list", "--settings").out
 
 

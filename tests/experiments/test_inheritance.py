@@ -70,4 +70,6 @@ def test_positions_take_over_the_weights(tmp_path: Path) -> None:
     assert first.read_text(encoding="utf-8") == second.read_text(
         encoding="utf-8"
     )  # with its times: it has not been trained again
+    base = run(tmp_path / "base", "softmax+rope[base=50]", "softmax+yarn[base=50,mscale=0.5]", base=WITH_POSITIONS)
+    assert base["softmax+rope[base=50]"] == base["softmax+yarn[base=50,mscale=0.5]"] != both["softmax+rope"]
     assert run(tmp_path / "alone", "softmax+yarn", base=WITH_POSITIONS)["softmax+yarn"] == both["softmax+rope"]

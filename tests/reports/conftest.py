@@ -204,7 +204,7 @@ def sized(make: Make) -> Experiment:
 @pytest.fixture(scope="session")
 def many(make: Make) -> Experiment:
     """Thirteen mechanisms with one seed on two splits: the third goes on for ever, the others are alike."""
-    positions = ("rope", "nope", "t5", "kerple", "fire", "sandwich", "bam", "xpos", "yarn", "cope", "cable", "p-rope")
+    positions = ("rope", "nape", "t5", "kerple", "fire", "sandwich", "bam", "xpos", "yarn", "cope", "cable", "p-rope")
     names = tuple(f"softmax+{position}" for position in positions)
     names = (*names[:2], "threshold-relative", *names[2:])
     return make(mechanisms=names, rates=(1e-3,), seeds=1, splits=("validation", "sparse"))

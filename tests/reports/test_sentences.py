@@ -65,7 +65,7 @@ def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many:
     assert best.startswith("threshold-relative stays at 100.0 % exact match up to 4,096 tokens")
     assert best.endswith("on validation data, with 1 seed.")
     assert re.match(
-        r"softmax\+nope, softmax\+t5, .* and softmax\+p-rope: each falls below 50 % exact match at 1,024", others
+        r"softmax\+nape, softmax\+t5, .* and softmax\+p-rope: each falls below 50 % exact match at 1,024", others
     )
     assert worst.startswith("softmax+rope falls below 50 % exact match at 512 tokens")
 

@@ -17,7 +17,6 @@ from lengthwise.registry import unknown
 
 if TYPE_CHECKING:
     from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
-    from lengthwise.registry import Registry
 
 NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
 """The position, the output and the numbering that need not be named."""
@@ -52,7 +51,8 @@ class Mechanism:
         return cls(**parts)
 
     def __post_init__(self) -> None:
-        for table, part in self._parts:
+        for kind, table in TABLES.items():
+            part: Named = getattr(self, kind)
             table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
         if self._position.route in ("bias", "scores") and not self._weights.takes_bias:
             raise InputError(
@@ -68,15 +68,6 @@ class Mechanism:
             named.append(self.output)
         name = "+".join(map(str, named))
         return name if self.placement is None else f"{name}@{self.placement}"
-
-    @property
-    def _parts(self) -> "tuple[tuple[Registry[Any], Named], ...]":
-        return (
-            (WEIGHTS, self.weights),
-            (POSITIONS, self.position),
-            (NUMBERINGS, self.numbering),
-            (OUTPUTS, self.output),
-        )
 
     @property
     def _weights(self) -> "type[Weights]":
