@@ -1,11 +1,13 @@
 """Options and the names that give them: read in every spelling, written in one, refused in one sentence."""
 
+from typing import Any
+
 import pytest
 
 from lengthwise.attention.tables import TABLES
 from lengthwise.errors import InputError
 from lengthwise.naming import Named, carried, options_of, read, split
-from lengthwise.options import BaseOptions, declared, option, spelled, written
+from lengthwise.options import BaseOptions, Value, declared, option, spelled, written
 from lengthwise.registry import Registry
 from lengthwise.tasks import TASKS
 
@@ -61,7 +63,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[word=a-b.c]", (("word", "a-b.c"),)),
     ],
 )
-def test_a_name_keeps_what_is_not_at_its_default_in_the_declared_order(text: str, options: tuple[object, ...]) -> None:
+def test_a_name_keeps_what_is_not_at_its_default_in_the_declared_order(
+    text: str, options: tuple[tuple[str, Value], ...]
+) -> None:
     named = read(OWN, MINE + text)
     assert named == Named(MINE, options)
     assert [type(value) for _, value in named.options] == [type(value) for _, value in options]
@@ -133,18 +137,19 @@ def test_what_has_no_options_says_so(table: "Registry[object]", name: str) -> No
 
 
 def test_options_are_frozen_and_checked_in_python_too() -> None:
-    options = Mine.Options(count=4.0, share=1e-1)
+    kind: Any = Mine.Options  # which takes all that a command line may say
+    options = kind(count=4.0, share=1e-1)
     assert (options.count, type(options.count), options.open) == (4, int, False)
-    assert options == Mine.Options(share=0.1, count=4)
+    assert options == kind(share=0.1, count=4)
     with pytest.raises(AttributeError):
-        options.count = 5  # type: ignore[misc]
+        options.count = 5
     with pytest.raises(InputError, match="count of Mine is a whole number"):
-        Mine.Options(count=0.5)
+        kind(count=0.5)
     with pytest.raises(InputError, match="above 0 and below 1; got no"):
-        Mine.Options(share="no")
+        kind(share="no")
     with pytest.raises(InputError, match="There is no option of Mine called 'shar'; did you mean 'share'"):
-        Mine.Options.choose(Mine(), {"shar": 0.1})
-    assert Mine.Options(count=2**60 + 1).count == 2**60 + 1
+        kind.choose(Mine(), {"shar": 0.1})
+    assert kind(count=2**60 + 1).count == 2**60 + 1
 
 
 def test_inherited_options_come_first_and_may_change() -> None:
@@ -180,7 +185,7 @@ def test_wrong_declarations_are_answered() -> None:
 
 
 @pytest.mark.parametrize(("table", "name"), ALL, ids=[name for _, name in ALL])
-def test_the_text_of_a_module_declares_what_the_class_does(table: "Registry[type]", name: str) -> None:
+def test_the_text_of_a_module_declares_what_the_class_does(table: "Registry[Any]", name: str) -> None:
     kind = table.load(name)
     assert written(table.target(name)) == declared(kind.Options)
     assert kind.Options() == kind.Options(**{each.name: each.default for each in declared(kind.Options)})

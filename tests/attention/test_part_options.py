@@ -39,8 +39,9 @@ def another(option: Option) -> str:
 def outcome(mechanism: str) -> list[Tensor]:
     """What a decoder is made of and says, whose parts are not what they begin as."""
     torch.manual_seed(0)
-    sizes = {"layers": 2, "dim": 64, "heads": 4, "context": 48, "reach": 120, "marks": 60}
-    config = DecoderConfig(vocab_size=5, mechanism=mechanism, **sizes)
+    config = DecoderConfig(
+        vocab_size=5, mechanism=mechanism, layers=2, dim=64, heads=4, context=48, reach=120, marks=60
+    )
     model = Decoder(config)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -117,8 +118,8 @@ def test_a_wrong_option_in_a_mechanism_is_answered(name: str, sentence: str) -> 
 
 
 def test_in_python_options_are_keywords() -> None:
-    assert WEIGHTS.load("top-k")(Sizes(8, 2, 2, 4), kept=9).options.kept == 9
-    assert POSITIONS.load("rope")(Sizes(8, 2, 2, 4)).options.base == 10_000
+    assert vars(WEIGHTS.load("top-k")(Sizes(8, 2, 2, 4), kept=9).options)["kept"] == 9
+    assert vars(POSITIONS.load("rope")(Sizes(8, 2, 2, 4)).options)["base"] == 10_000
     with pytest.raises(InputError, match="There is no option of TopK called 'kpet'; did you mean 'kept'"):
         WEIGHTS.load("top-k")(Sizes(8, 2, 2, 4), kpet=9)
     with pytest.raises(InputError, match="Softmax has no options"):
@@ -141,7 +142,7 @@ def test_a_layer_takes_options_in_its_name() -> None:
     assert str(attention.mechanism) == "top-k[kept=2]+rope[base=500000]"
     frequencies = attention.position.frequencies(8, torch.device("cpu"), torch.float64)
     torch.testing.assert_close(frequencies, 5e5 ** -(torch.arange(4) / 4).double())
-    assert attention.weights.options.kept == 2
+    assert vars(attention.weights.options)["kept"] == 2
     assert attention(hidden).shape == hidden.shape
 
 
