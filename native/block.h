@@ -138,8 +138,8 @@ inline Lanes weight_of(Mask kept, Lanes logit, Lanes largest) {
   return where_or_zero(not_at_most(kept, x, broadcast(LOWEST)), exp2(x));
 }
 
-// What the bound of a horizon is clipped to: exp2 ends at 127. A denominator is at most 2^SAFE times the number of keys,
-// so a bound this large is never met, clipped or not.
+// What the bound of a horizon is clipped to: exp2 ends at 127. A denominator is at most 2^SAFE times the number of
+// keys, so a bound this large is never met, clipped or not.
 constexpr float HIGHEST = 126.0f;
 // By how much the norm of a query is enlarged, for the rounding of sums: 335 times 2^-24. The worst that norms and
 // products of 160 numbers can do together; where rows are wider, roundings cancel.
