@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from lengthwise import cli
+from lengthwise.cli.console import console, errors
 
 TINY = [
     *("--steps", "12", "--length", "16", "--lengths", "16:32"),
@@ -52,6 +53,9 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     def call(*arguments: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["lengthwise", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "200")
+        for printer in (console, errors):  # what it is written to may say that it is a terminal of 80 columns
+            monkeypatch.setattr(printer, "_width", 200)
+            monkeypatch.setattr(printer, "_height", 50)
         try:
             cli.main()
             code = 0
