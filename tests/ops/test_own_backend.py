@@ -18,7 +18,7 @@ ARGUMENTS = ("query", "key", "value", "log_forget")
 IDS = (torch.arange(70) >= 33).long().expand(2, -1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def backend_of_the_page(tmp_path_factory):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     file = tmp_path_factory.mktemp("own") / "tiny.py"
