@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from lengthwise.reports import overview, verdicts
-from lengthwise.reports.text import joined, multiple, p_value, percent, points
+from lengthwise.reports.text import digits, joined, p_value, percent, points
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_joined():
 def test_differences_have_a_sign_and_p_values_two_digits():
     assert [points(x) for x in (0.031, -0.0042, 0, 1e-9)] == ["+3.1", "−0.4", "0.0", "+0.0"]
     assert [p_value(p) for p in (0.0156, 0.0004, 1)] == ["0.016", "below 0.001", "1"]
-    assert [multiple(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
+    assert [digits(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
 
 
 def test_says_what_holds_what_falls_and_what_failed(experiment):
@@ -77,7 +77,9 @@ def test_a_wrong_sequence_is_not_perfect(make):
     experiment = make(mechanisms=("threshold-relative",), seeds=3, splits=("validation",))
     assert verdicts(experiment)[0].endswith("32 times its training length, on all 3 seeds.")
     run = experiment.finalists("threshold-relative")[0]
-    points = (*run.points[:-1], replace(run.points[-1], exact_match=63 / 64))
+    *others, last = run.points
+    wrong = replace(last.values["exact_match"], value=63 / 64)
+    points = (*others, replace(last, values=last.values | {"exact_match": wrong}))
     runs = tuple(replace(run, points=points) if other is run else other for other in experiment.runs)
     said = verdicts(replace(experiment, runs=runs))[0]
     assert "goes no lower than 99.5 % exact match up to 4,096 tokens" in said
@@ -112,7 +114,7 @@ def test_table_fits_the_terminal_and_agrees_with_the_page(experiment):
     assert "Mean over 1 to 2 seeds." in " ".join(shown.split())
     row = next(line for line in shown.splitlines() if line.startswith("softmax+rope"))
     points = [p for run in experiment.finalists("softmax+rope") for p in run.points if p.split == "validation"]
-    assert row.split()[1:] == [percent(point.exact_match) for point in points]
+    assert row.split()[1:] == [percent(point.values["exact_match"].value) for point in points]
 
 
 def test_table_without_results(unfinished):

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.metrics.causes import OF_SETS
+from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
 
 CLASSES = 10
@@ -26,6 +28,7 @@ class ArgmaxRetrieval(Task):
     stride: ClassVar[int] = 1
     sizes: ClassVar[dict[str, Any]] = {"item_features": 1 + CLASSES, "query_features": 1, "classes": CLASSES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` items; both splits are the same distribution.

@@ -15,6 +15,8 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.metrics.causes import OF_SETS
+from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
 
 BITS = 16
@@ -33,6 +35,7 @@ class DictionaryLookup(Task):
     stride: ClassVar[int] = 1
     sizes: ClassVar[dict[str, Any]] = {"item_features": BITS + VALUES, "query_features": BITS, "classes": VALUES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
 
     def check_length(self, length: int) -> None:
         """From 1 to the number of keys."""
