@@ -14,7 +14,8 @@ FEW = 100
 """Fewer examples than these at a point, per seed, are pointed out."""
 PERFECT = "stays at 100.0 %"
 WORSE = 0.1
-"""By what part of its number at the training length a mechanism is worse where that is said."""
+"""The part of its number at the training length by which a mechanism is worse where that is said."""
+NOWHERE = f"at no longer length {WORSE * 100:.0f} % worse"
 
 
 class Verdict(NamedTuple):
@@ -77,19 +78,20 @@ def _of_shares(experiment: Experiment, main: Grid, nouns: Words, known: dict[str
 def _of_numbers(experiment: Experiment, main: Grid, nouns: Words, known: dict[str, list[Cell]]) -> Iterator[str]:
     """The number at the training length and at the longest, and where it first is a tenth worse, split by split."""
     metric, training = main.metric, experiment.config.base.train.length
-    article = "an" if metric.label[0] in "aeiou" else "a"
+    what = f"{'an' if metric.label[0].lower() in 'aeiou' else 'a'} {metric.label}"
     for split, cells in known.items():
         home, last = next((cell for cell in cells if cell.length == training), cells[0]), cells[-1]
-        at = [
-            f"of {quantity(cell.mean, metric.unit)} at {cell.length:,} {nouns.unit}, {times(cell.length, training)},"
-            for cell in dict.fromkeys((home, last))
+        longer = [cell for cell in cells if cell.length > home.length]
+        said = [
+            f"of {quantity(cell.mean, metric.unit)} at {cell.length:,} {nouns.unit}, {times(cell.length, training)}, "
+            for cell in ([home, last] if longer else [home])
         ]
-        limit = abs(home.mean) * WORSE
-        worse = next((c.length for c in cells if c.length > home.length and metric.ahead(home.mean, c.mean) > limit), 0)
-        where = f"{WORSE:.0%}".replace("%", " %") + " worse " + (f"first at {worse:,}" if worse else "at no length")
-        on = "" if len(main.rows) == 1 else f" on {split} data,"
-        seeds = _seeds(min(cell.seeds for cell in cells), experiment.config.seeds, every=False)
-        yield f"has {article} {metric.label} {' and '.join(at)}{on} and is {where}, {seeds}"
+        said = [f"has {what} " if len(main.rows) == 1 else f"has, on {split} data, {what} ", "and ".join(said)]
+        said += [_seeds(min(cell.seeds for cell in cells), experiment.config.seeds, every=False)]
+        worse = next((c for c in longer if metric.ahead(home.mean, c.mean) > WORSE * abs(home.mean)), None)
+        if longer:
+            said += [", and is ", f"first {WORSE * 100:.0f} % worse at {worse.length:,}" if worse else NOWHERE]
+        yield "".join(said)
 
 
 def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool) -> str:
