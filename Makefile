@@ -4,39 +4,52 @@ PYTHON := python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
+# Python compiles what it imports; pip would compile all of torch, which takes longer than to download it.
+INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test test-all wheel test-gpu oracles lint benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
 		-a threshold-relative -a softmax+rope -a softmax+alibi -a softmax+nope \
-		--out runs/demo --resume
+		--set evaluate.tokens=65536 --out runs/demo --resume
 
 # Tests take from milliseconds to half a minute: a worker that has none left takes some of the other's.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-test: $(READY) browser  ## The tests, in minutes: all but those marked long.
+test: $(TOOLS) browser  ## The tests, in minutes: all but those marked long.
 	$(PYTEST) -m 'not long'
 
-test-all: $(READY) browser  ## All tests, as continuous integration runs them.
+test-all: $(TOOLS) browser  ## All tests, as continuous integration runs them.
 	$(PYTEST)
 
 wheel: python  ## The built package, as pip installs it: without extras and with all, each in a fresh environment.
 	PYTHON=$(PYTHON) .ci/wheel
 
-test-gpu: $(READY)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.
+test-gpu: $(TOOLS)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.
 	LENGTHWISE_TEST_GPU=1 $(BIN)/python -m pytest tests/ops/test_triton.py tests/ops/test_backends.py \
 		tests/ops/test_extremes.py tests/ops/test_decoding.py
 
 oracles: $(VENV)/.oracles  ## The attention mechanisms against independent packages, which nothing else needs.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/oracles
 
-lint: $(READY)  ## Style, types, and the direction of imports.
+lint: $(TOOLS)  ## Style, types, and the direction of imports.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(wildcard native/*.h native/*.cpp native/*/*.h native/*/*.cpp)
+
+hooks: $(TOOLS)  ## Once, who likes: what lint checks, at every commit, by the same tools.
+	$(INSTALL) pre-commit
+	$(BIN)/pre-commit install
+
+docs: $(VENV)/.docs  ## The documentation site, into build/docs/index.html; a warning is an error.
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet docs build/docs
+
+notebooks: $(TOOLS)  ## Runs the notebooks of the documentation and keeps what they print.
+	$(BIN)/jupyter execute --inplace --startup_timeout=600 --NotebookClient.record_timing=False docs/notebooks/*.ipynb
 
 benchmark: $(READY)  ## The operator against the reference and against torch's own attention, and how often it rounds a key away.
 	$(BIN)/lengthwise bench
@@ -64,19 +77,27 @@ sanitize: $(CMAKE)  ## The C++ kernels on random calls, compared with a naive co
 	LENGTHWISE_POISON=1 build/sanitize/thread/fuzz $(CASES) $(SEED)
 
 $(BIN)/cmake: $(READY)
-	$(BIN)/pip install --quiet -c constraints.txt cmake
+	$(INSTALL) cmake
 
 # torch comes first and by itself: its CPU build is a different file of the same version.
 $(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native/*.h native/*.cpp native/lanes/*.h)
 	test -x $(BIN)/python || $(MAKE) --no-print-directory python
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[test,lint]'
+	$(INSTALL) torch
+	$(INSTALL) -e '.[experiments]'
 	touch $@
 
-$(VENV)/.oracles: $(READY)
-	$(BIN)/pip install --quiet -c constraints.txt 'lengthwise[oracles]'
+$(TOOLS): $(READY)
+	$(INSTALL) 'lengthwise[test,lint]'
+	touch $@
+
+$(VENV)/.docs: $(TOOLS)
+	$(INSTALL) 'lengthwise[docs]'
+	touch $@
+
+$(VENV)/.oracles: $(TOOLS)
+	$(INSTALL) 'lengthwise[oracles]'
 	touch $@
 
 # An older Python would end in a page of pip's.

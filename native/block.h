@@ -9,7 +9,7 @@ namespace LENGTHWISE_PATH {
 
 // A gate of minus infinity would make NaN of a count of 0.
 inline float gate_of(float log_forget) { return (log_forget < -1e30f ? -1e30f : log_forget) * LOG2_E; }
-// 1 / (1 - e^-x) is at most 1 + 1 / x; without the absolute value, a gate of 0 would make it minus infinity.
+// At least 1 / (1 - 2^gate) (docs/horizon.md); without the absolute value, a gate of 0 would make it minus infinity.
 inline float series_of(float gate) { return 1 + LOG2_E / std::fabs(gate); }
 // A gate that is NaN keeps every key, so that it shows.
 inline float limit_of(const Arguments& a, float gate) { return static_cast<float>(a.limit) + 0 * gate; }
@@ -138,19 +138,23 @@ inline Lanes weight_of(Mask kept, Lanes logit, Lanes largest) {
   return where_or_zero(not_at_most(kept, x, broadcast(LOWEST)), exp2(x));
 }
 
-// How far rows can still be reached: the test by which a walk stops.
-//
-// Once c keys are kept, those still to come have distinct counts of at least c + 1, so all of them together add at most
-// the geometric series of 2^(bound + gate * c) to a row's denominator; there are no more of them than `left`.
+// What the bound of a horizon is clipped to: exp2 ends at 127. A denominator is at most 2^SAFE times the number of
+// keys, so a bound this large is never met, clipped or not.
+constexpr float HIGHEST = 126.0f;
+// By how much the norm of a query is enlarged, for the rounding of sums: 335 times 2^-24. The worst that norms and
+// products of 160 numbers can do together; where rows are wider, roundings cancel.
+constexpr float MARGIN = 1.00002f;
+
+// The test by which a walk stops, in base 2: docs/horizon.md has the bound and its proof.
 struct Horizon {
   Lanes gate, newer, largest, total;  // `largest` is what the weights are relative to
   Lanes reach;                        // norm of the query times scale, in base 2
-  Lanes series;                       // at least 1 / (1 - 2^gate)
+  Lanes series;                       // series_of the gate
 
   // NaN stands second in each minimum and maximum, and so comes out: a row with NaN walks to the end.
   Mask met(float norm, int64_t left, float tolerance) const {
     const Lanes bound = subtract(multiply(reach, broadcast(norm)), largest);
-    const Lanes next = maximum(broadcast(LOWEST), minimum(broadcast(126), multiply_add(gate, newer, bound)));
+    const Lanes next = maximum(broadcast(LOWEST), minimum(broadcast(HIGHEST), multiply_add(gate, newer, bound)));
     const Lanes terms = minimum(broadcast(static_cast<float>(left)), series);
     return at_most(multiply(exp2(next), terms), multiply(broadcast(tolerance), total));
   }
@@ -158,8 +162,7 @@ struct Horizon {
 
 // The `reach` of sixteen rows packed in columns.
 inline void reaches(const float* columns, const Arguments& a, float* to) {
-  // A little more than it is, for the rounding of the sums.
-  const float unit = 1.00002f * static_cast<float>(a.scale) * LOG2_E;
+  const float unit = MARGIN * static_cast<float>(a.scale) * LOG2_E;
   for (int part = 0; part < GROUP; part += WIDTH) {
     Lanes squares = broadcast(0);
     for (int64_t d = 0; d < padded(a.width); ++d) {

@@ -1,7 +1,6 @@
 """The house as a whole: what importing costs, what the README promises."""
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import lengthwise
-from lengthwise.cli import app
 from lengthwise.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +106,11 @@ def test_a_task_says_the_same_before_it_is_imported() -> None:
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
         *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
         *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),
+        *(
+            "run flip-flop[ignor=0.9]",
+            "run flip-flop -a top-k[kept=0]+rope",
+            "compare flip-flop -a yarn[b=1]+softmax",
+        ),
     ],
 )
 def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
@@ -124,7 +127,11 @@ def test_help_and_typing_errors_wait_for_nothing_heavy(line: str) -> None:
 @pytest.mark.parametrize("verb", ["run", "compare"])
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("[train]\nstepz = 4", "did you mean 'train.steps'"), ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'")],
+    [
+        ("[train]\nstepz = 4", "did you mean 'train.steps'"),
+        ('[model]\nmechanism = "sofmax"', "did you mean 'softmax'"),
+        ('[model]\nmechanism = "top-k[kpet=9]"', "did you mean 'kept'"),
+    ],
 )
 def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
@@ -139,31 +146,11 @@ def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, se
     )
 
 
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    "snippet",
-    [pytest.param(snippet, marks=pytest.mark.long if ".backward()" in snippet else ()) for snippet in SNIPPETS],
-)
-def test_python_in_the_readme_runs(snippet: str) -> None:
-    python(snippet)
-
-
 @pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda script: script.stem)
 def test_a_benchmark_script_answers_for_help(script: Path) -> None:
     result = subprocess.run([sys.executable, script, "--help"], capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
     assert "usage" in result.stdout.lower()
-
-
-def test_commands_in_the_readme_exist() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"make ([a-z]+)", text)) <= targets
-    verbs = set(re.findall(r"^\s*lengthwise ([a-z]+)", text, re.MULTILINE))
-    assert verbs
-    assert verbs <= {command.name for command in app.registered_commands}
 
 
 def test_tables_of_the_documents_have_numbers() -> None:

@@ -1,6 +1,7 @@
 """What the package says it needs is what its source imports."""
 
 import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+import lengthwise
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -18,13 +21,22 @@ RIVALS = {"fla", "click"}
 
 
 def modules(requirements: list[str]) -> set[str]:
-    names = {re.match(r"[\w-]+", requirement)[0].replace("-", "_").lower() for requirement in requirements}
+    names = {re.split(r"[^\w-]", requirement)[0].replace("-", "_").lower() for requirement in requirements}
     return {MODULES.get(name, name) for name in names} - {"lengthwise"}
 
 
 BASE = modules(PROJECT["dependencies"])
 OPTIONAL = PROJECT["optional-dependencies"]
 EXTRAS = modules([*OPTIONAL["experiments"], *OPTIONAL["huggingface"], *OPTIONAL["triton"]])
+
+
+def test_every_place_tells_one_version() -> None:
+    """It is written in ``lengthwise.__version__``, where the build takes it from; two files for people repeat it."""
+    assert PROJECT["dynamic"] == ["version"]
+    assert importlib.metadata.version("lengthwise") == lengthwise.__version__
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [found and found[1] for found in (cited, newest)] == [lengthwise.__version__] * 2
 
 
 def test_every_import_is_declared() -> None:

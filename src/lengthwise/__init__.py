@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
-    from lengthwise.attention import Attention, ThresholdRelativeAttention, outputs
+    from lengthwise.attention import Attention, ThresholdRelativeAttention
     from lengthwise.models import Decoder, DecoderConfig
     from lengthwise.ops import threshold_relative_attention
+    from lengthwise.pretrained import outputs
 
 __version__ = "0.1.0"
 

@@ -1,7 +1,6 @@
 """Code of a user's own: imported by name, and its faults told from ours."""
 
 import importlib
-import sys
 import sysconfig
 import traceback
 from pathlib import Path
@@ -15,7 +14,7 @@ _named: set[str] = set()
 
 
 def imported(path: str) -> Any:
-    """What a user's ``"module:attribute"`` names; the module may lie in the current directory.
+    """What a user's ``"module:attribute"`` names; the command line finds modules in the current directory, too.
 
     Raises:
         InputError: if there is no such module or attribute, or the module fails as it is imported.
@@ -23,9 +22,6 @@ def imported(path: str) -> Any:
     name, _, attribute = path.partition(":")
     if not all(part.isidentifier() for part in (*name.split("."), attribute)):
         raise InputError(f"{path!r} is no module and class; name them as in 'my_parts:SoftCap'.")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
     _named.add(name)
     try:
         module = importlib.import_module(name)

@@ -29,9 +29,13 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._targets)
 
+    def target(self, name: str) -> str:
+        """Where the class called ``name`` is, as ``"module:attribute"``."""
+        return self._targets[name]
+
     def summary(self, name: str) -> str:
         """The first line of what the class called ``name`` says of itself; the class is not imported."""
-        return docstring(self._targets[name]).partition("\n")[0]
+        return docstring(self.target(name)).partition("\n")[0]
 
     def load(self, name: str) -> T:
         """Import and return the target called ``name``, or, where it is ``"module:attribute"`` itself, what that is."""

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,53 @@ def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
 
 def docstring(target: str) -> str:
     """What the class ``"module:attribute"`` says of itself; empty where it says nothing."""
-    module, _, attribute = target.partition(":")
-    classes = (node for node in _tree(module).body if isinstance(node, ast.ClassDef) and node.name == attribute)
-    return next((ast.get_docstring(node) or "" for node in classes), "")
+    module, _, name = target.partition(":")
+    node = _class(_tree(module), name)
+    return "" if node is None else ast.get_docstring(node) or ""
+
+
+def attributes(target: str, inner: str) -> dict[str, tuple[ast.expr, ast.expr, str]]:
+    """The annotated attributes with a default of the class ``inner`` that stands in the class ``"module:attribute"``.
+
+    Where the class has none, it is that of the class that it derives from; what ``inner`` itself inherits comes first.
+    Classes of other packages are not looked into.
+
+    Returns:
+        By name, the annotation, the default, and the docstring under the attribute.
+    """
+    module, _, name = target.partition(":")
+    outer = _class(_tree(module), name)
+    own = None if outer is None else _class(outer, inner)
+    bases = [] if outer is None else outer.bases
+    if own is not None:  # as in class Options(Weights.Options)
+        bases = [base.value for base in own.bases if isinstance(base, ast.Attribute) and base.attr == inner]
+    found: dict[str, tuple[ast.expr, ast.expr, str]] = {}
+    for base in reversed(bases):
+        origin = _origin(module, base.id) if isinstance(base, ast.Name) else None
+        found |= {} if origin is None else attributes(origin, inner)
+    body = [] if own is None else own.body
+    for node, following in zip_longest(body, body[1:]):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            told = following.value if isinstance(following, ast.Expr) else None
+            meaning = str(told.value).split() if isinstance(told, ast.Constant) else ()
+            found[node.target.id] = node.annotation, node.value, " ".join(meaning)
+    return found
+
+
+def _class(node: ast.Module | ast.ClassDef, name: str) -> ast.ClassDef | None:
+    return next((inner for inner in node.body if isinstance(inner, ast.ClassDef) and inner.name == name), None)
+
+
+def _origin(module: str, name: str) -> str | None:
+    """Where a class that a module names is defined, as ``"module:attribute"``; None outside the module's package."""
+    if _class(_tree(module), name) is not None:
+        return f"{module}:{name}"
+    for node in _tree(module).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == module.split(".")[0]:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return f"{node.module}:{alias.name}"
+    return None
 
 
 @cache

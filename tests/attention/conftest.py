@@ -1,6 +1,7 @@
 """Attention of every mechanism, for the tests of what they all promise."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -30,6 +31,11 @@ COMBINED = [
     "compositional+rope",
     "threshold-relative+rope",
     "threshold-relative+layer-norm",
+    "entmax[alpha=2]",
+    "entmax[alpha=1.2]+rope[base=5e5]",
+    "dape-v2[kernel=5,width=8]+alibi[bias_max=4]",
+    "threshold-relative[threshold=0.3]",
+    "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",
 ]
 MECHANISMS = [
     *(name for name in WEIGHTS if WEIGHTS.load(name).causal),
@@ -38,10 +44,13 @@ MECHANISMS = [
     *COMBINED,
 ]
 """Every part that attention by itself can have, and some that work on each other."""
+COMPILED = ["softmax", "top-k", "threshold-relative", "softmax+rope", "softmax+alibi", "softmax+forgetting"]
+"""Those that every test run compiles: fused, in blocks of rows, by an operator, turned, biased, and gated. The others
+take minutes together."""
 BATCH, TOKENS, DIM = 3, 150, 32
 
 
-def _build(mechanism: str | Mechanism, **settings: object) -> Attention:
+def _build(mechanism: str | Mechanism, **settings: Any) -> Attention:
     """Attention whose learned parts are not what they begin as: many of those do nothing at first.
 
     In float64, where what a processor's order of summing changes is far less than any mistake would.
@@ -58,6 +67,12 @@ def _build(mechanism: str | Mechanism, **settings: object) -> Attention:
 
 @pytest.fixture(params=MECHANISMS)
 def attention(request: pytest.FixtureRequest) -> Attention:
+    return _build(request.param)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=() if name in COMPILED else pytest.mark.long) for name in MECHANISMS])
+def to_compile(request: pytest.FixtureRequest) -> Attention:
+    """As ``attention``, for what takes seconds of each."""
     return _build(request.param)
 
 

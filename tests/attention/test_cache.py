@@ -28,7 +28,7 @@ def read(attention: Attention, hidden: Tensor, said: Said, start: int, stop: int
 
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4 * max(1, expected.abs().max().item()))
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-10 * expected.abs().max().item())
 
 
 @pytest.mark.parametrize("indices", [[2, 0, 1], [1, 1, 0, 2], [0]])
@@ -78,7 +78,7 @@ def test_cropped_has_never_read_the_rest(attention: Attention, hidden: Tensor, t
 def decoder(request: pytest.FixtureRequest) -> Callable[..., Tensor]:
     torch.manual_seed(0)
     config = DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism=request.param, context=60, marks=30)
-    model = Decoder(config).eval()
+    model = Decoder(config).double().eval()
 
     def logits(tokens: Tensor, cache: KeyValueCache | None = None, start: int = 0) -> Tensor:
         said = {"marks": tokens % 3, "document_ids": torch.arange(tokens.shape[1]).expand_as(tokens) // 20}
@@ -91,7 +91,7 @@ def decoder(request: pytest.FixtureRequest) -> Callable[..., Tensor]:
 def test_beam_search_is_recomputation(decoder: Callable[..., Tensor]) -> None:
     """Three beams of one sequence, each step the likeliest of all continuations."""
     cache, beams = KeyValueCache(), torch.randint(7, (1, 30), generator=torch.Generator().manual_seed(0))
-    last, likelihood = decoder(beams, cache)[:, -1], torch.zeros(1, 1)
+    last, likelihood = decoder(beams, cache)[:, -1], torch.zeros(1, 1, dtype=torch.float64)
     for _ in range(8):
         likelihood, best = (likelihood + last.log_softmax(-1)).flatten().topk(3)
         likelihood, of_beam = likelihood[:, None], best // 7

@@ -1,6 +1,7 @@
 """Attention bias calibration: from the weights of one model to the bias of another, by hand, and what both promise."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -106,10 +107,11 @@ def test_looking_ahead_counts_too() -> None:
     torch.testing.assert_close(sums[0, 2], (weights[:, 0, 0, 2] + weights[:, 0, 2, 0]).sum())
 
 
-def calibrated_attention(**settings: object) -> Attention:
+def calibrated_attention(**settings: Any) -> Attention:
     """Heads that keep some distances each, and one that keeps all."""
     torch.manual_seed(0)
-    attention = Attention(32, heads=4, kv_heads=2, mechanism="softmax+calibrated", context=16, **settings).eval()
+    attention = Attention(32, heads=4, kv_heads=2, mechanism="softmax+calibrated", context=16, **settings)
+    attention = attention.double().eval()
     looked = torch.full((4, 16), 0.01)
     looked[0, 0], looked[1, 2], looked[1, 5], looked[2, 7] = 0.9, 0.5, 0.4, 0.8
     looked[3, torch.arange(16) % 5 < 3] = 0.1
@@ -120,11 +122,11 @@ def calibrated_attention(**settings: object) -> Attention:
 
 @pytest.fixture
 def hidden() -> Tensor:
-    return torch.randn(2, 40, 32, generator=torch.Generator().manual_seed(1))
+    return torch.randn(2, 40, 32, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, rtol=2e-5, atol=2e-6)
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_it_hides_all_other_distances(hidden: Tensor) -> None:
@@ -143,7 +145,7 @@ def test_the_invariants_hold_when_it_is_calibrated(hidden: Tensor) -> None:
     """The suite of all mechanisms has it before it is calibrated."""
     attention = calibrated_attention()
     whole = attention(hidden)
-    assert not torch.allclose(whole, Attention(32, 4, 2, "softmax+calibrated", context=16)(hidden))
+    assert not torch.allclose(whole, Attention(32, 4, 2, "softmax+calibrated", context=16).double()(hidden))
     assert_close(calibrated_attention(backend="reference")(hidden), whole)
     assert_close(attention(hidden, positions=torch.arange(40)[None]), whole)
     for chunk in (1, 7):
@@ -155,7 +157,7 @@ def test_the_invariants_hold_when_it_is_calibrated(hidden: Tensor) -> None:
     assert_close(attention(hidden, document_ids=ids), separate)
     torch._dynamo.reset()
     assert_close(torch.compile(attention, backend="aot_eager")(hidden), whole)
-    twin = Attention(32, 4, 2, "softmax+calibrated", context=16).eval()
+    twin = Attention(32, 4, 2, "softmax+calibrated", context=16).double().eval()
     twin.load_state_dict(attention.state_dict())
     assert torch.equal(twin(hidden), whole)
     assert attention.bfloat16()(hidden.bfloat16()).isfinite().all()

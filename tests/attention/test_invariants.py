@@ -114,34 +114,34 @@ def test_positions_can_be_said(attention: Attention, hidden: Tensor) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's own, where it breaks the graph
-def test_compiled_is_eager(attention: Attention, hidden: Tensor) -> None:
+def test_compiled_is_eager(to_compile: Attention, hidden: Tensor) -> None:
     torch._dynamo.reset()  # it gives up on a function that it has compiled eight times, and says so in no warning
-    compiled = torch.compile(attention, backend="aot_eager")
-    assert_close(compiled(hidden), attention(hidden))
+    compiled = torch.compile(to_compile, backend="aot_eager")
+    assert_close(compiled(hidden), to_compile(hidden))
 
 
 @torch.no_grad()
-def test_one_graph_serves_all_lengths(attention: Attention) -> None:
+def test_one_graph_serves_all_lengths(to_compile: Attention) -> None:
     torch._dynamo.reset()
     graphs = CompileCounterWithBackend("eager")
-    compiled = torch.compile(attention, backend=graphs, fullgraph=True)
+    compiled = torch.compile(to_compile, backend=graphs, fullgraph=True)
     for length in (70, 80, 133, 150):
         hidden = torch.randn(2, length, DIM, dtype=torch.float64)
-        torch.testing.assert_close(compiled(hidden), attention(hidden), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(compiled(hidden), to_compile(hidden), rtol=1e-9, atol=1e-9)
     assert graphs.frame_count <= 2, "one for the first length, one for any other"
 
 
 @torch.no_grad()
-def test_exported_for_all_lengths(attention: Attention) -> None:
-    if attention.weights.route == "linear":
+def test_exported_for_all_lengths(to_compile: Attention) -> None:
+    if to_compile.weights.route == "linear":
         pytest.skip("chunks of 64 tokens: torch cannot show that a padded length is a multiple of them")
     length = torch.export.Dim("length", min=65, max=4096)
     exported = torch.export.export(
-        attention, (torch.randn(2, 70, DIM, dtype=torch.float64),), dynamic_shapes=({1: length},)
+        to_compile, (torch.randn(2, 70, DIM, dtype=torch.float64),), dynamic_shapes=({1: length},)
     ).module()
     for tokens in (65, 150):
         hidden = torch.randn(2, tokens, DIM, dtype=torch.float64)
-        torch.testing.assert_close(exported(hidden), attention(hidden), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(exported(hidden), to_compile(hidden), rtol=1e-9, atol=1e-9)
 
 
 def test_the_default_dtype_is_that_of_others(

@@ -1,11 +1,14 @@
 """Names of mechanisms, and what is said of wrong ones."""
 
+from typing import Any
+
 import pytest
 
 from lengthwise import Attention
 from lengthwise.attention import Mechanism
 from lengthwise.attention.positions.alibi import slopes
 from lengthwise.errors import InputError
+from lengthwise.naming import Named
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,8 @@ from lengthwise.errors import InputError
     ],
 )
 def test_name_is_taken_apart(name: str, parts: tuple[str, str, str]) -> None:
-    assert Mechanism.parse(name) == Mechanism(*parts)
+    weights, position, output = map(Named, parts)
+    assert Mechanism.parse(name) == Mechanism(weights, position, output)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +63,7 @@ def test_wrong_name_is_answered(name: str, fragment: str) -> None:
         ({"dim": 8, "heads": 2, "mechanism": "threshold-relative", "backend": "blokwise"}, "did you mean 'blockwise'"),
     ],
 )
-def test_wrong_sizes_are_answered(arguments: dict[str, object], fragment: str) -> None:
+def test_wrong_sizes_are_answered(arguments: dict[str, Any], fragment: str) -> None:
     with pytest.raises(InputError) as refusal:
         Attention(**arguments)
     assert fragment in str(refusal.value)
@@ -68,3 +72,16 @@ def test_wrong_sizes_are_answered(arguments: dict[str, object], fragment: str) -
 def test_slopes_of_alibi() -> None:
     assert slopes(8) == [2.0**-h for h in range(1, 9)]
     assert slopes(3) == [2.0**-4, 2.0**-8, 2.0**-2]  # two of H = 2, then the first of H = 4
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("softmax+my_parts_that_are_not:SoftCap", "no module 'my_parts_that_are_not'"),
+        ("softmax+math:SoftCap", "'math' has nothing called 'SoftCap'"),
+        ("softmax+math:pi", "subclass of one of Weights, Position, Numbering, Output"),
+    ],
+)
+def test_wrong_parts_of_ones_own_are_answered(name: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Mechanism.parse(name)

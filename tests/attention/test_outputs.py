@@ -20,25 +20,25 @@ FORMULAS = {
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("shape", [(12,), (3, 4)])
 def test_formula(name: str, shape: tuple[int, ...]) -> None:
-    part = OUTPUTS.load(name)(shape, 6)
+    part = OUTPUTS.load(name)(shape, 6).double()
     with torch.no_grad():
         for parameter, value in zip(part.parameters(), (2, 3), strict=False):
             parameter.fill_(value)
-    x = torch.randn(2, 5, *shape) * 7 + 1
+    x = torch.randn(2, 5, *shape, dtype=torch.float64) * 7 + 1
     torch.testing.assert_close(part(x), FORMULAS[name](x))
 
 
 @pytest.mark.parametrize(("name", "gates"), [("gate", (3, 4)), ("head-gate", (3, 1))])
 def test_gates_by_hand(name: str, gates: tuple[int, int]) -> None:
-    part = OUTPUTS.load(name)((3, 4), 6)
-    attended, hidden = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 6)
+    part = OUTPUTS.load(name)((3, 4), 6).double()
+    attended, hidden = torch.randn(2, 5, 3, 4, dtype=torch.float64), torch.randn(2, 5, 6, dtype=torch.float64)
     logits = (hidden @ part.gate.weight.T).reshape(2, 5, *gates)
     torch.testing.assert_close(part(attended, hidden), attended / (1 + (-logits).exp()))
 
 
 def test_where_it_stands() -> None:
     torch.manual_seed(0)
-    hidden, plain = torch.randn(2, 9, 12), Attention(12, heads=3, mechanism="softmax")
+    hidden, plain = torch.randn(2, 9, 12, dtype=torch.float64), Attention(12, heads=3, mechanism="softmax").double()
     attended = torch.linalg.solve(plain.project.matrix.weight, plain(hidden).mT).mT
     norm = FORMULAS["standardise"]
     expected = {
@@ -47,9 +47,9 @@ def test_where_it_stands() -> None:
         "softmax+standardise@projected": norm(plain(hidden)),
     }
     for mechanism, output in expected.items():
-        attention = Attention(12, heads=3, mechanism=mechanism)
+        attention = Attention(12, heads=3, mechanism=mechanism).double()
         attention.load_state_dict(plain.state_dict())
-        torch.testing.assert_close(attention(hidden), output, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(attention(hidden), output)
 
 
 def test_heads_learn_each_for_itself() -> None:

@@ -22,7 +22,7 @@ def forgetful(query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor) -> 
     """The definition of forgetting attention (arXiv 2503.02130), of the last queries of a sequence of gates."""
     heads, rows, keys = query.shape[1], query.shape[2], key.shape[2]
     key, value = (tensor.repeat_interleave(heads // key.shape[1], 1) for tensor in (key, value))
-    between = torch.zeros(*log_forget.shape[:2], keys, keys)
+    between = log_forget.new_zeros(*log_forget.shape[:2], keys, keys)
     for row in range(keys):
         for column in range(row):
             between[..., row, column] = log_forget[..., column + 1 : row + 1].sum(-1)

@@ -4,10 +4,13 @@ import errno
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lengthwise.ops.threshold_relative import BACKENDS
 
 Call = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -114,7 +117,8 @@ def test_what_cannot_be_written_to_is_refused_first(
 
 
 def test_a_backend_that_cannot_run_here(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lengthwise.ops.threshold_relative.native.missing", lambda query: "It is not compiled.")
+    broken = replace(BACKENDS["native"], unavailable=lambda: "It is not compiled.")
+    monkeypatch.setitem(BACKENDS, "native", broken)
     command = ["run", "flip-flop", "--set", "model.backend=native", "--set", "train.device=cpu"]
     assert "It is not compiled." in lengthwise(*command, "--out", tmp_path / "run").error
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ from lengthwise.bench.table import ResultsTable
 from lengthwise.bench.timing import time_in_turns
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import BACKENDS
+from lengthwise.ops.threshold_relative.problem import Problem
 
 Call = Callable[..., Any]
 SMALL = ["bench", "--lengths", "64", "--rounds", "2", "--threads", "1"]
@@ -117,10 +119,10 @@ def test_a_backend_that_is_not_there_is_left_out(lengthwise: Call, monkeypatch: 
 def test_a_backend_that_does_not_run_here_is_left_out(
     lengthwise: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
 ) -> None:
-    def attend(*_: Any) -> None:
+    def attend(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setitem(BACKENDS, "native", attend)
+    monkeypatch.setitem(BACKENDS, "native", replace(BACKENDS["native"], attend=attend))
     answer = lengthwise(*SMALL)
     assert answer.code == 0, answer.error
     assert answer.out.count("native is left out: ") == 1
@@ -132,14 +134,14 @@ def test_a_backend_that_does_not_run_here_is_left_out(
 def test_a_backend_can_do_some_kinds_and_not_others(
     lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attend = BACKENDS["blockwise"]
+    blockwise = BACKENDS["blockwise"]
 
-    def no_single_query(query: torch.Tensor, *others: Any) -> Any:
-        if query.shape[2] == 1:
+    def no_single_query(problem: Problem) -> Any:
+        if problem.query.shape[2] == 1:
             raise RuntimeError("out of resource: [registers]")
-        return attend(query, *others)
+        return blockwise.attend(problem)
 
-    monkeypatch.setitem(BACKENDS, "blockwise", no_single_query)
+    monkeypatch.setitem(BACKENDS, "blockwise", replace(blockwise, attend=no_single_query))
     answer = lengthwise(*SMALL, "-c", "blockwise", "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error
     assert "blockwise is left out of decode: RuntimeError (out of resource: [registers])." in answer.out
@@ -249,16 +251,17 @@ def test_a_decoding_step_bounds_the_norms_of_its_keys(dtype: str, monkeypatch: p
 def test_who_fails_at_a_length_is_left_out_from_there_on(
     lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
 ) -> None:
-    attend = BACKENDS["blockwise"]
+    blockwise = BACKENDS["blockwise"]
     tried = []
 
-    def fails(query: torch.Tensor, *others: Any) -> Any:
+    def fails(problem: Problem) -> Any:
+        query = problem.query
         tried.append((query.shape[2], query.requires_grad))
         if query.shape[2] >= 64 and query.requires_grad:
             raise error
-        return attend(query, *others)
+        return blockwise.attend(problem)
 
-    monkeypatch.setitem(BACKENDS, "blockwise", fails)
+    monkeypatch.setitem(BACKENDS, "blockwise", replace(blockwise, attend=fails))
     command = ["bench", "--lengths", "32:128", "--rounds", 1, "--threads", 1, "-c", "blockwise"]
     answer = lengthwise(*command, "--out", tmp_path / "bench.json")
     assert answer.code == 0, answer.error

@@ -59,7 +59,7 @@ def test_a_killed_comparison_leaves_no_worker_behind(tiny: list[str], tmp_path: 
         time.sleep(0.01)
     process.kill()
     process.wait()
-    written = None
+    written = -1
     for _ in range(100):
         time.sleep(0.3)  # many of its steps
         before, written = written, metrics.stat().st_size

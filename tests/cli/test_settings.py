@@ -124,6 +124,49 @@ def test_a_comparison_refuses_what_contradicts_itself(settings: list[str], fragm
         options.resolve_comparison("flip-flop", None, settings, mechanisms=["softmax"])
 
 
+def test_names_that_mean_the_same_are_one_run(
+    lengthwise: Call, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the command line and in a file; its folder and its configuration have the one spelling."""
+    monkeypatch.chdir(tmp_path)
+    answer = lengthwise("run", "flip-flop[ignore=0.90]", "-a", "rope[base=1e4]+top-k[kept=9e0]", *tiny)
+    assert answer.code == 0, answer.error
+    assert "top-k[kept=9]+rope" in answer.out
+    [folder] = (tmp_path / "runs").iterdir()
+    assert folder.name == "flip-flop[ignore=0.9]-top-k[kept=9]+rope-seed-0"
+    held = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
+    assert (held["task"], held["model"]["mechanism"]) == ("flip-flop[ignore=0.9]", "top-k[kept=9]+rope")
+    file = tmp_path / "run.toml"
+    file.write_text('task = "flip-flop[ignore=9e-1]"\n[model]\nmechanism = "top-k[kept=9]+rope"\n', encoding="utf-8")
+    again = lengthwise("run", "flip-flop[ignore=.9]", "--config", file, *tiny, "--resume")
+    assert again.code == 0, again.error
+    assert list((tmp_path / "runs").iterdir()) == [folder]
+    answer = lengthwise("run", "flip-flop", "--config", file, *tiny)
+    assert "for the task 'flip-flop[ignore=9e-1]', but TASK is 'flip-flop'" in answer.error
+    answer = lengthwise("run", "flip-flop", "-a", "top-k[kept=9]+rope", *tiny, "--out", folder, "--resume")
+    assert "task is 'flip-flop[ignore=0.9]' there, 'flip-flop' here" in answer.error
+
+
+def test_contestants_that_mean_the_same_are_one(tmp_path: Path) -> None:
+    two = ["rope[base=5e5]+top-k[kept=9]", "softmax"]
+    assert _compared(None, mechanisms=two)[0] == ("top-k[kept=9]+rope[base=500000]", "softmax")
+    file = tmp_path / "compare.toml"
+    file.write_text('mechanisms = ["top-k[kept=9]", "top-k[kept=5]"]\n', encoding="utf-8")
+    assert _compared(file)[0] == ("top-k[kept=9]", "top-k")
+    with pytest.raises(InputError, match="'softmax\\+rope' is named twice"):
+        _compared(None, mechanisms=["softmax+rope", "rope[base=1e4]+softmax"])
+
+
+def test_options_of_a_recipe_are_those_of_its_task() -> None:
+    run = options.resolve("flip-flop-paper[ignore=0.9]", None, None)
+    assert run.task == "flip-flop[ignore=0.9]"
+    assert run.vary(task="flip-flop") == options.resolve("flip-flop-paper", None, None)
+    assert options.folder("flip-flop-paper[ignore=.90]", run.task, "{}-x").name == "flip-flop-paper[ignore=0.9]-x"
+    assert options.folder("flip-flop-paper[ignore=0.8]", "flip-flop", "{}-x").name == "flip-flop-paper-x"
+    with pytest.raises(InputError, match="There is no option of flip-flop called 'x'"):
+        options.resolve("flip-flop-paper[x=1]", None, None)
+
+
 def test_the_seed_of_a_file_is_used(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text("seed = 5\n", encoding="utf-8")
     out = tmp_path / "run"

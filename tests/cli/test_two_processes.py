@@ -109,22 +109,13 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
 
 def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may come between the look at the folder and the worker's own."""
-    monkeypatch.setattr(processes.multiprocessing, "Process", _Refused)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", lambda worker: None)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.exitcode", processes.HELD)
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
     with pytest.raises(RunError, match="is writing into"):
         run_all([Job(folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
     assert folder.failure is None
-
-
-class _Refused:
-    """A worker that finds another process in its folder."""
-
-    exitcode = processes.HELD
-
-    def __init__(self, **named: object) -> None: ...
-
-    def start(self) -> None: ...
 
 
 def test_what_was_written_twice_is_read_once(tmp_path: Path) -> None:

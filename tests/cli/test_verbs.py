@@ -45,7 +45,7 @@ def test_settings_come_from_recipe_file_options_and_set_in_that_order(
 
 
 def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
-    command = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+alibi", *tiny]
+    command: list[Any] = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+alibi", *tiny]
     command += ["--seeds", 2, "--learning-rates", "1e-3,1e-2", "--jobs", 2, "--out", tmp_path, "--resume"]
     answer = lengthwise(*command)
     assert answer.code == 0, answer.error
@@ -75,7 +75,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
 
 
 def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
-    command = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+rope", *tiny]
+    command: list[Any] = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+rope", *tiny]
     command += ["--learning-rates", "1e-3", "--jobs", 2, "--out", tmp_path, "--resume"]
     assert lengthwise(*command).code == 0
     for folder in tmp_path.glob("runs/*/*/*"):
@@ -142,6 +142,11 @@ def test_list_names_what_there_is(lengthwise: Call) -> None:
     out = lengthwise("list").out
     for name in ("flip-flop", "threshold-relative", "softmax", "rope", "alibi", "layer-norm"):
         assert name in out
+    lines = [line.strip() for line in out.splitlines()]
+    for line in ("[kept=5]", "[base=10000]", "[ignore=0.8]", "[truncate=true]", "[eps=1e-5]"):
+        [meaning, *_] = [found.removeprefix(line).strip() for found in lines if found.startswith(line)]
+        assert len(meaning) > 20, line
+    assert "beta_fast=32" in lengthwise("list", "--mechanisms").out
     assert "train.learning_rate" in lengthwise("list", "--settings").out
 
 
@@ -187,6 +192,7 @@ def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path,
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+@pytest.mark.long
 def test_a_folder_from_when_the_warm_up_was_a_number_of_steps_is_carried_on(
     lengthwise: Call, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
 from lengthwise.evaluation.watch import Watch
 from lengthwise.models import Decoder, DecoderConfig, SetReaderConfig, build
 from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
+from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
 
@@ -58,33 +59,41 @@ def test_hidden_keys_do_not_count() -> None:
 @pytest.mark.parametrize("mechanism", ["softmax+rope", "softmax+alibi", "entmax", "threshold-relative"])
 def test_watched_weights_are_those_of_the_last_query(mechanism: str) -> None:
     torch.manual_seed(0)
-    attention = Attention(16, heads=2, mechanism=mechanism).eval()
-    hidden = torch.randn(3, 20, 16)
+    attention = Attention(16, heads=2, mechanism=mechanism).double().eval()
+    hidden = torch.randn(3, 20, 16, dtype=torch.float64)
     with torch.no_grad(), Watch(attention) as watch:
         attention(hidden)
         weights = watch._layers[0].weights
         value = attention.value(hidden).unflatten(-1, (2, 8)).transpose(1, 2)
         expected = attention.project(weights @ value, hidden)
-    torch.testing.assert_close(attention(hidden)[:, -1:], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attention(hidden)[:, -1:], expected)
 
 
 @pytest.mark.parametrize("mechanism", ["softmax+rope", "threshold-relative"])
 def test_reading_in_chunks_watches_the_same(mechanism: str) -> None:
     torch.manual_seed(0)
-    model, task = Decoder(DecoderConfig(5, layers=2, dim=32, heads=2, mechanism=mechanism)), FlipFlop()
+    model, task = Decoder(DecoderConfig(5, layers=2, dim=32, heads=2, mechanism=mechanism)).double(), FlipFlop()
     whole, chunked = (
         evaluate_point(model, task, EvaluateConfig(sequences=8, chunk=chunk), "validation", 64) for chunk in (64, 10)
     )
     assert len(whole.layers) == 2
     for one, other in zip(whole.layers, chunked.layers, strict=True):
-        assert one.spread.deviation == pytest.approx(other.spread.deviation, rel=1e-4)
-        assert one.dispersion.entropy == pytest.approx(other.dispersion.entropy, rel=1e-4, abs=1e-6)
+        assert one.spread.deviation == pytest.approx(other.spread.deviation)
+        assert one.dispersion.entropy == pytest.approx(other.dispersion.entropy)
     assert set(whole.values) == {"exact_match", "token_accuracy", "loss"}
+
+
+class Precise(ArgmaxRetrieval):
+    """The same sets in float64."""
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
+        sets = super().sample(generator, batch_size, length, split)
+        return sets._replace(items=sets.items.double(), query=sets.query.double())
 
 
 def test_set_points_are_those_of_the_model_by_hand() -> None:
     torch.manual_seed(0)
-    task, model = ArgmaxRetrieval(), build(SetReaderConfig(11, 1, 10, dim=16)).eval()
+    task, model = Precise(), build(SetReaderConfig(11, 1, 10, dim=16)).double().eval()
     point = evaluate_point(model, task, EvaluateConfig(sequences=40), "validation", 30)
     batch = task.sample(generator("evaluation", "validation", 30, 0), 40, 30, "validation")
     read = model.psi_x(batch.items)
@@ -98,9 +107,9 @@ def test_set_points_are_those_of_the_model_by_hand() -> None:
         assert point.values[name].numerator == expected.sum()
     assert point.values["dispersion"].numerator > 0 < point.values["ordering"].numerator
     (layer,) = point.layers
-    assert layer.spread.deviation == pytest.approx(attended.std(0).mean().item(), rel=1e-4)
+    assert layer.spread.deviation == pytest.approx(attended.std(0).mean().item())
     entropy = torch.special.entr(scores.softmax(-1)).sum(-1).mean() / math.log(30)
-    assert layer.dispersion.entropy == pytest.approx(entropy.item(), rel=1e-4)
+    assert layer.dispersion.entropy == pytest.approx(entropy.item())
 
 
 def test_spread_vanishes_with_more_items() -> None:

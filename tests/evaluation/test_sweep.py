@@ -19,7 +19,7 @@ from lengthwise.training.seeds import generator
 @pytest.fixture(params=["threshold-relative", "softmax+rope", "softmax+alibi"])
 def model(request: pytest.FixtureRequest) -> Decoder:
     torch.manual_seed(0)
-    return Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2, mechanism=request.param))
+    return Decoder(DecoderConfig(vocab_size=5, dim=16, heads=2, mechanism=request.param)).double()
 
 
 def test_against_a_plain_count(model: Decoder) -> None:
@@ -33,13 +33,13 @@ def test_against_a_plain_count(model: Decoder) -> None:
     assert (exact.numerator, exact.weight) == (whole.sum(), 40)
     assert point.outcomes is not None
     assert point.outcomes.tolist() == whole.tolist()
-    assert (accuracy.numerator, accuracy.weight) == (right.sum(), scored.sum())
+    assert (accuracy.numerator, accuracy.weight) == (int(right.sum()), int(scored.sum()))
     assert exact == Measured(**asdict(wilson(int(exact.numerator), 40)), numerator=exact.numerator, weight=40)
     assert accuracy.value == accuracy.numerator / accuracy.weight
     assert accuracy.low <= accuracy.value <= accuracy.high
     losses = F.cross_entropy(model(inputs)[scored].double(), targets[scored], reduction="sum").item()
-    assert point.values["loss"].numerator == pytest.approx(losses, rel=1e-5)
-    assert point.values["loss"].value == pytest.approx(losses / int(scored.sum()), rel=1e-5)
+    assert point.values["loss"].numerator == pytest.approx(losses)
+    assert point.values["loss"].value == pytest.approx(losses / int(scored.sum()))
 
 
 def test_chunks_are_the_whole(model: Decoder) -> None:
@@ -47,7 +47,7 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
     chunked = EvaluateConfig(sequences=30, tokens_at_once=10_000, chunk=13)
     points = [evaluate_point(model, FlipFlop(), config, "sparse", 96) for config in (whole, chunked)]
     losses = [asdict(point.values.pop("loss")) for point in points]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1])
     assert replace(points[0], seconds=0, layers=()) == replace(points[1], seconds=0, layers=())
 
 
@@ -84,6 +84,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi"])
 def test_32768_tokens_fit_in_4_gb(mechanism: str) -> None:
     result = subprocess.run(

@@ -1,6 +1,7 @@
 """A moving average of the weights is what is validated, evaluated and handed on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,8 @@ def test_the_average_is_validated_and_evaluated(tmp_path: Path) -> None:
     folder.claim(config, resume=False)
     train_run(folder)
     evaluate_run(folder)
-    averaged, last = load_model(tmp_path), load_model(tmp_path)
+    averaged: Any = load_model(tmp_path)
+    last: Any = load_model(tmp_path)
     last.load_state_dict(load_file(tmp_path / "checkpoint/step-00000020/model.safetensors"))
     assert not torch.equal(averaged.head.weight, last.head.weight)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -85,9 +85,10 @@ def test_a_run_trains_its_teacher_first(tmp_path: Path) -> None:
     teacher = RunFolder(tmp_path).teacher
     assert teacher.config == config.vary(model={"mechanism": "softmax+sinusoidal"})
     assert teacher.trained is not None
-    by_hand = build_model(config)
+    by_hand: Any = build_model(config)
     calibrate(by_hand, load_model(teacher.path), config.build_task(), config.train.length)
-    for ours, theirs in zip(by_hand.blocks, load_model(tmp_path).blocks, strict=True):
+    trained: Any = load_model(tmp_path)
+    for ours, theirs in zip(by_hand.blocks, trained.blocks, strict=True):
         assert (ours.attention.position.table == -1e6).any()
         assert torch.equal(ours.attention.position.table, theirs.attention.position.table)
 
@@ -125,6 +126,7 @@ def weights(folder: Path, *mechanisms: str) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.long
 def test_in_a_comparison_nothing_is_trained_twice(tmp_path: Path) -> None:
     both = weights(tmp_path / "both", "top-1+calibrated", "softmax+calibrated", "softmax+sinusoidal")
     runs = tmp_path / "both/runs"

@@ -1,6 +1,7 @@
 """What differs at inference only is not trained twice."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.folder import RunFolder
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "task": "argmax-retrieval",
     "model": {"dim": 16},
     "train": {"shortest": 3, "length": 8, "steps": 20, "batch_size": 8, "log_every": 5, "checkpoint_every": 10},
@@ -23,14 +24,12 @@ WITH_POSITIONS = SETTINGS | {
 }
 
 
-def config(
-    *mechanisms: str, rates: tuple[float, ...] = (1e-3,), base: dict[str, object] = SETTINGS
-) -> ComparisonConfig:
+def config(*mechanisms: str, rates: tuple[float, ...] = (1e-3,), base: dict[str, Any] = SETTINGS) -> ComparisonConfig:
     return ComparisonConfig.read({"base": base, "mechanisms": mechanisms, "learning_rates": rates, "seeds": 2})
 
 
 def run(
-    folder: Path, *mechanisms: str, rates: tuple[float, ...] = (1e-3,), base: dict[str, object] = SETTINGS
+    folder: Path, *mechanisms: str, rates: tuple[float, ...] = (1e-3,), base: dict[str, Any] = SETTINGS
 ) -> dict[str, list[bytes]]:
     """The weights at the end of every run, by mechanism."""
     experiment = compare(
@@ -45,6 +44,7 @@ def run(
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_inference_only_mechanisms_take_over_the_weights(tmp_path: Path) -> None:
     weights = run(tmp_path, "top-1", "softmax", "adaptive-temperature", rates=(1e-3, 3e-3))
     assert weights["top-1"][:2] == weights["softmax"][:2] == weights["adaptive-temperature"][:2]
@@ -62,6 +62,7 @@ def test_alone_they_train_to_the_same_weights(tmp_path: Path) -> None:
     assert alone["top-1"] == taught["top-1"] == taught["softmax"]
 
 
+@pytest.mark.long
 def test_positions_take_over_the_weights(tmp_path: Path) -> None:
     both = run(tmp_path / "both", "softmax+rope", "top-1+rope-interpolated", base=WITH_POSITIONS)
     assert both["softmax+rope"] == both["top-1+rope-interpolated"]
@@ -69,4 +70,6 @@ def test_positions_take_over_the_weights(tmp_path: Path) -> None:
     assert first.read_text(encoding="utf-8") == second.read_text(
         encoding="utf-8"
     )  # with its times: it has not been trained again
+    base = run(tmp_path / "base", "softmax+rope[base=50]", "softmax+yarn[base=50,mscale=0.5]", base=WITH_POSITIONS)
+    assert base["softmax+rope[base=50]"] == base["softmax+yarn[base=50,mscale=0.5]"] != both["softmax+rope"]
     assert run(tmp_path / "alone", "softmax+yarn", base=WITH_POSITIONS)["softmax+yarn"] == both["softmax+rope"]

@@ -1,5 +1,7 @@
 """The decoder: shapes, the paper-faithful switch, tied weights, selection, cache."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -91,7 +93,7 @@ def test_dropped_logits_are_zero_not_absent() -> None:
         ({"vocab_size": 7, "mechanism": "softmaxx"}, "did you mean 'softmax'"),
     ],
 )
-def test_wrong_sizes_are_answered(sizes: dict[str, object], fragment: str) -> None:
+def test_wrong_sizes_are_answered(sizes: dict[str, Any], fragment: str) -> None:
     with pytest.raises(InputError) as refusal:
         DecoderConfig(**sizes)
     assert fragment in str(refusal.value)
@@ -158,7 +160,7 @@ def test_before_the_layers_order_matters(before: Decoder, tokens: torch.Tensor) 
 
 
 def test_randomised_numbers() -> None:
-    model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism="softmax+rope+randomised", reach=60))
+    model: Any = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism="softmax+rope+randomised", reach=60))
     counted = torch.arange(30)[None]
     torch.manual_seed(0)
     draws = [model.numbering(counted, None)[0] for _ in range(200)]
@@ -173,7 +175,7 @@ def test_randomised_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["coupled", "abacus"])
 def test_coupled_numbers(name: str) -> None:
-    model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism=f"softmax+learned+{name}", marks=60))
+    model: Any = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism=f"softmax+learned+{name}", marks=60))
     marks = torch.tensor([[1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]])
     draws = torch.stack([model.numbering(marks, marks)[0] for _ in range(500)])
     shifts = draws - marks

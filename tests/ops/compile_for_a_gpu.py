@@ -4,14 +4,15 @@ python compile_for_a_gpu.py COMPUTE_CAPABILITY DTYPE HEAD_DIM
 """
 
 import json
-import math
 import sys
+from typing import Any
 
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from lengthwise.ops.threshold_relative.triton import empty_results, launch
+from lengthwise.ops.threshold_relative.problem import Problem, Saved
+from lengthwise.ops.threshold_relative.triton import launch
 from lengthwise.ops.threshold_relative.triton.tuning import fitting
 
 
@@ -31,7 +32,7 @@ class Driver:
         return torch.device("cpu")
 
 
-def compile_only(kernel, grid, arguments):
+def compile_only(kernel: Any, grid: Any, arguments: Any) -> Any:
     """In the place of a launch: the first choice where tiles are searched for."""
     tuned, constants = getattr(kernel, "configs", None), {}
     if tuned:
@@ -48,15 +49,13 @@ found: list[dict[str, object]] = []
 triton.runtime.driver.set_active(Driver())
 launch.run = compile_only
 dtype, head_dim = getattr(torch, sys.argv[2]), int(sys.argv[3])
-launch.SEARCHED_FROM = 0 if head_dim <= 64 else math.inf  # the fixed tiles of the wide
+launch.SEARCHED_FROM = 0 if head_dim <= 64 else 2**62  # type: ignore[attr-defined]  # the fixed tiles of the wide
 tensors = torch.empty(1, 4, 500, head_dim, dtype=dtype), torch.empty(1, 2, 500, head_dim, dtype=dtype)
 for queries in (500, 1):
     query, key, gates = tensors[0][:, :, :queries], tensors[1], torch.empty(1, 4, queries)
-    inputs = launch.Inputs(query, key, gates, None, 0.0, 0.125, 2.0**-24)
-    output, rows = empty_results(query)
-    launch.forward(inputs, key, 8.01, output, rows)
+    launch.forward(Problem(query, key, key, gates, None, 0.0, 0.125, 2.0**-24, 8.01))
 for deterministic in (False, True):
     torch.use_deterministic_algorithms(deterministic)
-    inputs = launch.Inputs(tensors[0], key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24)
-    launch.backward(inputs, tensors[0], key, tensors[0], torch.empty(4, 1, 4, 500))
+    problem = Problem(tensors[0], key, key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24, None)
+    launch.backward(problem, Saved(tensors[0], torch.empty(4, 1, 4, 500)), tensors[0])
 json.dump(found, sys.stdout)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from lengthwise import threshold_relative_attention
 from lengthwise.ops.threshold_relative import native, reference
 
 GPU = torch.cuda.is_available()
-Inputs = dict[str, Tensor]
+Inputs = dict[str, Any]
 """``query``, ``key``, ``value``, ``log_forget``, and ``gradient``, the one that arrives at the output."""
 ARGUMENTS = ("query", "key", "value", "log_forget")
 NOTHING = 2.0**-90
@@ -74,7 +75,7 @@ def _run(
     inputs: Inputs,
     backend: str,
     attend: Callable[..., Tensor] = threshold_relative_attention,
-    **options: object,
+    **options: Any,
 ) -> Inputs:
     """The output and the gradients of the four arguments, by name, on the CPU wherever they were computed."""
     device = "cuda" if GPU and backend == "triton" else "cpu"
@@ -86,7 +87,7 @@ def _run(
     return {name: result.cpu() for name, result in results.items()}
 
 
-def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, **options: object) -> Inputs:
+def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, **options: Any) -> Inputs:
     """How large each result would be if nothing cancelled: its formula with the absolute values of all terms.
 
     A weight is the exponential of a logit, and one rounding unit of the logit is that many of the weight.
@@ -110,7 +111,7 @@ def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, *
     }
 
 
-def _assert_within_budget(inputs: Inputs, backend: str, **options: object) -> None:
+def _assert_within_budget(inputs: Inputs, backend: str, **options: Any) -> None:
     """Hold a backend against the float64 reference on the very same (rounded) inputs.
 
     The budget for the largest error of each result is twice the largest error that the reference itself makes in that
@@ -130,39 +131,41 @@ def _assert_within_budget(inputs: Inputs, backend: str, **options: object) -> No
         assert error <= 2 * allowed + floor, f"{name}: {error:.2e}, budget 2 × {allowed:.2e} + {floor:.2e}"
 
 
-def _assert_same(results: Inputs, expected: Inputs, inputs: Inputs, **options: object) -> None:
-    """Two ways to one result agree within 16 rounding units of the largest sum of absolute terms.
+def _assert_same(results: Inputs, expected: Inputs, inputs: Inputs, **options: Any) -> None:
+    """Two ways to one result agree within 16 rounding units of the largest sum of absolute terms; NaN is where NaN is.
 
     How a processor splits a sum depends on the shapes; by how much that can change a result does not.
     """
     terms = _terms(inputs, **options)
     for name, result in results.items():
         budget = 16 * torch.finfo(result.dtype).eps * terms[name].max().item()
-        torch.testing.assert_close(result, expected[name], rtol=0, atol=budget, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            result, expected[name], rtol=0, atol=budget, equal_nan=True, msg=f"{name}: {{}}".format
+        )
 
 
 @pytest.fixture(scope="session")
-def draw():
+def draw() -> Callable[..., Inputs]:
     return _draw
 
 
 @pytest.fixture(scope="session")
-def integers():
+def integers() -> Callable[..., Inputs]:
     return _integers
 
 
 @pytest.fixture(scope="session")
-def run():
+def run() -> Callable[..., Inputs]:
     return _run
 
 
 @pytest.fixture(scope="session")
-def assert_same():
+def assert_same() -> Callable[..., None]:
     return _assert_same
 
 
 @pytest.fixture(scope="session")
-def assert_within_budget():
+def assert_within_budget() -> Callable[..., None]:
     return _assert_within_budget
 
 
@@ -177,18 +180,18 @@ FAST = ["triton"] if os.environ.get("LENGTHWISE_TEST_GPU") else ["blockwise", "n
 
 
 @pytest.fixture(params=["reference", *FAST])
-def backend(request):
+def backend(request: pytest.FixtureRequest) -> str:
     return _compiled(request.param)
 
 
 @pytest.fixture(params=FAST)
-def fast(request):
+def fast(request: pytest.FixtureRequest) -> str:
     """A backend that is not the reference. With a dtype that native does not take, give both, ``indirect=["fast"]``."""
     return _compiled(request.param)
 
 
 @pytest.fixture
-def triton():
+def triton() -> str:
     """For the tests of the Triton kernels."""
     if importlib.util.find_spec("triton") is None:
         pytest.skip("Triton is not installed; there is none for this platform.")
@@ -196,12 +199,12 @@ def triton():
 
 
 @pytest.fixture
-def needs_native():
+def needs_native() -> str:
     """For the tests of what native alone has."""
     return _compiled("native")
 
 
 @pytest.fixture
-def finest(backend):
+def finest(backend: str) -> torch.dtype:
     """The finest dtype that ``backend`` takes."""
     return torch.float32 if backend in ("native", "triton") else torch.float64

@@ -1,9 +1,16 @@
 """The fast backends against the float64 reference: output and all gradients, within twice the reference's own error."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
+Inputs = dict[str, Any]
+Make = Callable[..., Inputs]
+Check = Callable[..., None]
 
 MARGIN = 1e-5  # of scores from the threshold; float32 products of normalised rows are good to a tenth of it
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
@@ -19,7 +26,7 @@ GEOMETRY = [
 ]
 
 
-def documents(keys, *starts):
+def documents(keys: int, *starts: int) -> Tensor:
     """One row of ids: a new document at each start."""
     return (torch.arange(keys)[:, None] >= torch.tensor([0, *starts])).sum(-1)
 
@@ -27,7 +34,9 @@ def documents(keys, *starts):
 @DTYPES
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.7])
 @pytest.mark.parametrize("geometry", GEOMETRY, ids=lambda g: ",".join(f"{k}={v}" for k, v in g.items()))
-def test_within_budget(draw, assert_within_budget, fast, geometry, threshold, dtype):
+def test_within_budget(
+    draw: Make, assert_within_budget: Check, fast: str, geometry: dict[str, int], threshold: float, dtype: torch.dtype
+) -> None:
     inputs = draw(**geometry, dtype=dtype, threshold=threshold, margin=MARGIN)
     assert_within_budget(inputs, fast, threshold=threshold)
 
@@ -35,7 +44,9 @@ def test_within_budget(draw, assert_within_budget, fast, geometry, threshold, dt
 @DTYPES
 @pytest.mark.parametrize("queries", [200, 77, 3])
 @pytest.mark.parametrize("starts", [(), (1, 64, 65), (30, 100, 199), tuple(range(200))])
-def test_documents_within_budget(draw, assert_within_budget, fast, queries, starts, dtype):
+def test_documents_within_budget(
+    draw: Make, assert_within_budget: Check, fast: str, queries: int, starts: tuple[int, ...], dtype: torch.dtype
+) -> None:
     inputs = draw(200, queries, batch=2, heads=4, kv_heads=2, dtype=dtype, margin=MARGIN)
     ids = torch.stack([documents(200, *starts), torch.arange(200) // 7 % 3])  # the second come back after a while
     assert_within_budget(inputs, fast, document_ids=ids)
@@ -44,7 +55,9 @@ def test_documents_within_budget(draw, assert_within_budget, fast, queries, star
 @DTYPES
 @pytest.mark.parametrize("head_dim", [16, 32, 33])  # 1 / sqrt(head_dim) is a number of two, or none
 @pytest.mark.parametrize("product", [-3, 0, 1, 6, 7])
-def test_integers_that_hit_the_threshold(draw, integers, assert_within_budget, fast, product, head_dim, dtype):
+def test_integers_that_hit_the_threshold(
+    draw: Make, integers: Make, assert_within_budget: Check, fast: str, product: int, head_dim: int, dtype: torch.dtype
+) -> None:
     inputs = integers(draw(150, head_dim=head_dim, dtype=dtype))
     products = inputs["query"].double() @ inputs["key"].double().mT
     assert (products == product).any()
@@ -58,7 +71,14 @@ def test_integers_that_hit_the_threshold(draw, integers, assert_within_budget, f
 @DTYPES
 @pytest.mark.parametrize("layout", ["transposed", "columns", "expanded"])
 @pytest.mark.parametrize("queries", [100, 70, 3])
-def test_any_layout_in_memory_within_budget(draw, assert_within_budget, fast, queries, layout, dtype):
+def test_any_layout_in_memory_within_budget(
+    draw: Make,
+    assert_within_budget: Check,
+    fast: str,
+    queries: int,
+    layout: str,
+    dtype: torch.dtype,
+) -> None:
     inputs = draw(100, queries, batch=2, heads=4, kv_heads=2, head_dim=33, dtype=dtype, margin=MARGIN)
     lay_out = {
         "transposed": lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
@@ -70,7 +90,9 @@ def test_any_layout_in_memory_within_budget(draw, assert_within_budget, fast, qu
     assert_within_budget(inputs, fast)
 
 
-def test_packed_documents_are_separate_ones(draw, run, assert_same, backend, finest):
+def test_packed_documents_are_separate_ones(
+    draw: Make, run: Make, assert_same: Check, backend: str, finest: torch.dtype
+) -> None:
     lengths, ids = (5, 64, 1, 90), documents(160, 5, 69, 70)[None]
     inputs = draw(sum(lengths), heads=4, kv_heads=2, dtype=finest, margin=MARGIN)
     packed = run(inputs, backend, document_ids=ids)
@@ -81,7 +103,15 @@ def test_packed_documents_are_separate_ones(draw, run, assert_same, backend, fin
 
 
 @pytest.mark.parametrize(("front", "back"), [(70, 0), (0, 70), (3, 5)])
-def test_padding_changes_nothing(draw, run, assert_same, backend, finest, front, back):
+def test_padding_changes_nothing(
+    draw: Make,
+    run: Make,
+    assert_same: Check,
+    backend: str,
+    finest: torch.dtype,
+    front: int,
+    back: int,
+) -> None:
     inputs = draw(100, dtype=finest, margin=MARGIN)
     widths = {name: (0, 0) * (name != "log_forget") + (front, back) for name in inputs}
     padded = {name: torch.nn.functional.pad(tensor, widths[name], value=-1.0) for name, tensor in inputs.items()}

@@ -1,27 +1,33 @@
 """Every refusal, in one sentence that says what was wrong and what was expected."""
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from lengthwise import threshold_relative_attention
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import native
 
+Inputs = dict[str, Any]
+Make = Callable[..., Inputs]
 
-def zeros(*shape, dtype=torch.float32, device="cpu"):
+
+def zeros(*shape: Any, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:
     return torch.zeros(shape, dtype=dtype, device=device)
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "query": zeros(2, 4, 3, 8),
     "key": zeros(2, 2, 5, 8),
     "value": zeros(2, 2, 5, 8),
     "log_forget": zeros(2, 4, 3),
 }
 
-REFUSALS = [
+REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"query": zeros(4, 3, 8)}, r"must be \(batch, heads, tokens, head_dim\).*got \(4, 3, 8\)"),
     ({"key": zeros(2, 5, 8)}, r"four dimensions each; got \(2, 4, 3, 8\) and \(2, 5, 8\)"),
     ({"value": zeros(2, 2, 4, 8)}, r"value must have the shape of key, \(2, 2, 5, 8\); got \(2, 2, 4, 8\)"),
@@ -52,12 +58,12 @@ REFUSALS = [
 ]
 
 
-def test_the_good_one_is_good():
+def test_the_good_one_is_good() -> None:
     assert threshold_relative_attention(**GOOD).shape == (2, 4, 3, 8)
 
 
 @pytest.mark.parametrize(("wrong", "sentence"), REFUSALS)
-def test_refusal(wrong, sentence):
+def test_refusal(wrong: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence) as caught:
         threshold_relative_attention(**GOOD | wrong)
     assert isinstance(caught.value, ValueError)
@@ -65,7 +71,7 @@ def test_refusal(wrong, sentence):
 
 
 @pytest.mark.parametrize("queries", [3, 5])
-def test_a_gate_above_one_is_refused_by_every_backend(backend, queries):
+def test_a_gate_above_one_is_refused_by_every_backend(backend: str, queries: int) -> None:
     good = GOOD | {"query": zeros(2, 4, queries, 8), "log_forget": zeros(2, 4, queries)}
     good["log_forget"][1, 3, 2] = 0.5
     with pytest.raises(InputError, match=r"at most 0, .* largest value is 0\.5\. Pass logsigmoid\(x\)"):
@@ -76,17 +82,15 @@ NOT_COMPILED = "native kernels were not compiled when lengthwise was installed; 
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
-def test_native_refuses_what_it_does_not_take(dtype):
+def test_native_refuses_what_it_does_not_take(dtype: torch.dtype) -> None:
     tensors = {name: tensor.to(dtype) for name, tensor in GOOD.items()}
-    with pytest.raises(
-        InputError, match=f"takes float32 and bfloat16 on the CPU; got {dtype} on cpu. Use backend='auto'"
-    ):
+    with pytest.raises(InputError, match=f"takes float32 and bfloat16 on cpu; got {dtype} on cpu. Use backend='auto'"):
         threshold_relative_attention(**tensors, backend="native")
     assert threshold_relative_attention(**tensors).dtype == dtype
 
 
 @pytest.fixture
-def not_compiled(monkeypatch):
+def not_compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An installation without a compiler."""
     monkeypatch.setattr(native.library, "COMPILED", False)
     native.library.library.cache_clear()
@@ -94,7 +98,7 @@ def not_compiled(monkeypatch):
     native.library.library.cache_clear()
 
 
-def test_native_that_is_not_compiled(not_compiled):
+def test_native_that_is_not_compiled(not_compiled: None) -> None:
     with pytest.raises(InputError, match=NOT_COMPILED):
         threshold_relative_attention(**GOOD, backend="native")
     with pytest.raises(InputError, match=NOT_COMPILED):
@@ -102,7 +106,7 @@ def test_native_that_is_not_compiled(not_compiled):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_auto_is_blockwise_where_native_is_not_compiled(draw, not_compiled, dtype):
+def test_auto_is_blockwise_where_native_is_not_compiled(draw: Make, not_compiled: None, dtype: torch.dtype) -> None:
     inputs = draw(100, dtype=dtype)
     del inputs["gradient"]
     expected = threshold_relative_attention(**inputs, backend="blockwise")
@@ -110,11 +114,11 @@ def test_auto_is_blockwise_where_native_is_not_compiled(draw, not_compiled, dtyp
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.float16])
-def test_auto_takes_the_fastest_that_fits(draw, needs_native, dtype):
+def test_auto_takes_the_fastest_that_fits(draw: Make, needs_native: str, dtype: torch.dtype) -> None:
     inputs = draw(1000, dtype=dtype)
     del inputs["gradient"]
     results = {name: threshold_relative_attention(**inputs, backend=name) for name in ("auto", "blockwise")}
-    if dtype in native.DTYPES:
+    if dtype in native.BACKEND.dtypes:
         results["native"] = threshold_relative_attention(**inputs, backend="native")
         assert not torch.equal(results["native"], results["blockwise"]), "or the next line would see nothing"
     assert torch.equal(results["auto"], results.get("native", results["blockwise"]))

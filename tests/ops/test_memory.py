@@ -40,7 +40,7 @@ print(status("VmHWM") - before)
 """
 
 
-def train(backend, **sizes):
+def train(backend: str, **sizes: int) -> subprocess.CompletedProcess[str]:
     """One step in a process of its own, which may take up to the limit beyond its inputs."""
     arguments = [str(number) for number in sizes.values()]
     return subprocess.run(
@@ -51,20 +51,21 @@ def train(backend, **sizes):
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits the address space by way of /proc")
 
 
-def test_fits_where_the_reference_does_not(fast):
+@pytest.mark.long
+def test_fits_where_the_reference_does_not(fast: str) -> None:
     assert ONE_HEAD["tokens"] ** 2 * 4 > ONE_HEAD["limit"], "one matrix of the reference is more than the limit"
     child = train(fast, **ONE_HEAD)
     assert child.returncode == 0, child.stderr
     assert 2**20 < int(child.stdout) < ONE_HEAD["limit"] / 4
 
 
-def test_the_reference_does_not_fit():
+def test_the_reference_does_not_fit() -> None:
     child = train("reference", **ONE_HEAD)
     assert child.returncode != 0
     assert "allocate memory" in child.stderr
 
 
-def test_native_trains_on_65536_tokens(needs_native):
+def test_native_trains_on_65536_tokens(needs_native: str) -> None:
     child = train(needs_native, **FOUR_HEADS)
     assert child.returncode == 0, child.stderr
     one_tensor = 4 * FOUR_HEADS["heads"] * FOUR_HEADS["tokens"] * FOUR_HEADS["head_dim"]

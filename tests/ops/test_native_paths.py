@@ -61,7 +61,7 @@ print(native.path())
 """
 
 
-def child(path, code=CHILD):
+def child(path: str, code: str = CHILD) -> subprocess.CompletedProcess[str]:
     fixtures = Path(__file__).with_name("conftest.py")
     return subprocess.run(
         [sys.executable, "-c", code, fixtures],
@@ -72,7 +72,7 @@ def child(path, code=CHILD):
     )
 
 
-def missing_instructions(path):
+def missing_instructions(path: str) -> str | None:
     """Why this machine cannot have a path, going by what torch says of the processor."""
     if path == "portable":
         return None
@@ -84,7 +84,7 @@ def missing_instructions(path):
 
 
 @pytest.mark.parametrize("path", native.library.PATHS)
-def test_path_within_budget(needs_native, path):
+def test_path_within_budget(needs_native: str, path: str) -> None:
     if reason := missing_instructions(path):
         pytest.skip(reason)
     result = child(path)
@@ -92,13 +92,13 @@ def test_path_within_budget(needs_native, path):
     assert result.stdout.strip() == path
 
 
-def test_the_fastest_path_is_taken(needs_native):
+def test_the_fastest_path_is_taken(needs_native: str) -> None:
     if "LENGTHWISE_NATIVE" in os.environ:
         pytest.skip("LENGTHWISE_NATIVE forces a path")
     assert native.path() == next(path for path in native.library.PATHS if not missing_instructions(path))
 
 
-def test_an_unknown_path_is_one_clear_sentence(needs_native):
+def test_an_unknown_path_is_one_clear_sentence(needs_native: str) -> None:
     attend = "import torch, lengthwise; x = torch.ones(1, 1, 1, 8);"
     attend += "lengthwise.threshold_relative_attention(x, x, x, -torch.ones(1, 1, 1))"
     result = child("sse9", attend)

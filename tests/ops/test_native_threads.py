@@ -3,11 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
+Inputs = dict[str, Any]
+Make = Callable[..., Inputs]
 
 pytestmark = pytest.mark.usefixtures("needs_native")
 CALLS = {
@@ -22,17 +29,17 @@ CALLS = {
 
 
 @pytest.fixture
-def set_threads():
+def set_threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
 
 
 @pytest.fixture
-def call(draw, run):
+def call(draw: Make, run: Make) -> Callable[..., Any]:
     """A call by name, the same every time."""
 
-    def prepare(name, dtype=torch.float32, seed=0):
+    def prepare(name: str, dtype: torch.dtype = torch.float32, seed: int = 0) -> Any:
         geometry, options = CALLS[name]
         inputs = draw(**geometry, dtype=dtype, seed=seed)
         head = torch.arange(inputs["query"].shape[1])[None, :, None] % 2
@@ -42,13 +49,15 @@ def call(draw, run):
     return prepare
 
 
-def assert_same(results, expected):
+def assert_same(results: Inputs, expected: Inputs) -> None:
     assert all(torch.equal(results[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", CALLS)
-def test_any_number_of_threads_gives_the_same_bits(call, set_threads, name, dtype):
+def test_any_number_of_threads_gives_the_same_bits(
+    call: Any, set_threads: Callable[[int], None], name: str, dtype: torch.dtype
+) -> None:
     attend = call(name, dtype)
     set_threads(1)
     expected = attend()
@@ -59,7 +68,9 @@ def test_any_number_of_threads_gives_the_same_bits(call, set_threads, name, dtyp
 
 
 @pytest.mark.parametrize("name", ["grouped-heads", "one-head", "decoding-without-skipping"])
-def test_batch_is_one_by_one_on_several_threads(draw, run, set_threads, name):
+def test_batch_is_one_by_one_on_several_threads(
+    draw: Make, run: Make, set_threads: Callable[[int], None], name: str
+) -> None:
     geometry, options = CALLS[name]
     inputs = draw(**geometry | {"batch": 2})
     set_threads(3)
@@ -69,13 +80,13 @@ def test_batch_is_one_by_one_on_several_threads(draw, run, set_threads, name):
         assert_same(alone, {n: x[i : i + 1] for n, x in together.items()})
 
 
-def test_several_python_threads_at_once(call, set_threads):
+def test_several_python_threads_at_once(call: Any, set_threads: Callable[[int], None]) -> None:
     set_threads(2)
     calls = [call(name, seed=seed) for seed, name in enumerate(("grouped-heads", "one-head", "decoding"))]
     expected = [attend() for attend in calls]
     barrier = Barrier(len(calls))
 
-    def work(attend):
+    def work(attend: Callable[..., Tensor]) -> Any:
         barrier.wait()
         return [attend() for _ in range(20)]
 
@@ -118,9 +129,10 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["spawn", pytest.param("fork", marks=pytest.mark.skipif(
     not hasattr(os, "fork"), reason="this system has no fork"))])  # fmt: skip
-def test_child_processes(tmp_path, method):
+def test_child_processes(tmp_path: Path, method: str) -> None:
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES, encoding="utf-8")
     child = subprocess.run([sys.executable, script, method], capture_output=True, encoding="utf-8", timeout=60)

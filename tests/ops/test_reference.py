@@ -2,17 +2,23 @@
 
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.autograd import gradcheck
 
 from lengthwise import threshold_relative_attention
 
+Inputs = dict[str, Any]
+Make = Callable[..., Inputs]
 
-def by_hand(query, key, value, log_forget, threshold, scale):
-    """One head in plain loops: threshold, count, add, softmax."""
+
+def by_hand(query: Any, key: Any, value: Any, log_forget: Any, threshold: float, scale: float) -> Tensor:
+    """One head, of tensors as lists, in plain loops: threshold, count, add, softmax."""
     rows, offset = [], len(key) - len(query)
     for i, (q, gate) in enumerate(zip(query, log_forget, strict=True)):
         scores = [scale * sum(a * b for a, b in zip(q, k, strict=True)) for k in key[: offset + i + 1]]
@@ -23,7 +29,7 @@ def by_hand(query, key, value, log_forget, threshold, scale):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def test_four_tokens_by_hand(backend, finest):
+def test_four_tokens_by_hand(backend: str, finest: torch.dtype) -> None:
     query = torch.tensor([[1.0, 2.0], [-1.0, 1.0], [2.0, 0.5], [1.0, 1.0]], dtype=finest)
     key = torch.tensor([[1.0, 0.0], [0.5, 1.0], [-3.0, 1.0], [1.0, 1.0]], dtype=finest)
     value = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [4.0, 40.0]], dtype=finest)
@@ -36,21 +42,24 @@ def test_four_tokens_by_hand(backend, finest):
     torch.testing.assert_close(result, expected.to(finest))
     # The last row in numbers: scores 0.5, 0.75, -1 and 1, so the third key neither counts nor weighs.
     weights = torch.softmax(torch.tensor([0.5 - 2 * 3, 0.75 - 2 * 2, 1.0 - 2 * 1], dtype=finest), 0)
-    torch.testing.assert_close(result[-1, 0], (weights * torch.tensor([1.0, 2.0, 4.0])).sum())
+    torch.testing.assert_close(result[-1, 0], (weights * torch.tensor([1.0, 2.0, 4.0], dtype=finest)).sum())
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.0, 0.7])
 @pytest.mark.parametrize(("keys", "queries"), [(1, 1), (9, 9), (9, 4)])
-def test_formula_in_loops(draw, backend, finest, keys, queries, threshold):
+def test_formula_in_loops(
+    draw: Make, backend: str, finest: torch.dtype, keys: int, queries: int, threshold: float
+) -> None:
     inputs = draw(keys, queries, heads=1, head_dim=3, dtype=finest, threshold=threshold, margin=1e-5)
     del inputs["gradient"]
     result = threshold_relative_attention(**inputs, threshold=threshold, backend=backend)
-    expected = by_hand(*(x[0, 0].tolist() for x in inputs.values()), threshold, 3**-0.5)
+    query, key, value, gates = (x[0, 0].tolist() for x in inputs.values())
+    expected = by_hand(query, key, value, gates, threshold, 3**-0.5)
     torch.testing.assert_close(result[0, 0], expected.to(finest))
 
 
 @pytest.mark.parametrize("threshold", [-0.3, 0.0])
-def test_gradcheck(draw, threshold):
+def test_gradcheck(draw: Make, threshold: float) -> None:
     inputs = draw(7, 5, heads=2, kv_heads=1, head_dim=3, dtype=torch.float64, threshold=threshold, margin=1e-3)
     leaves = [inputs[name].requires_grad_() for name in ("query", "key", "value", "log_forget")]
     documents = torch.tensor([[0, 0, 1, 1, 1, 1, 1]])
@@ -60,19 +69,19 @@ def test_gradcheck(draw, threshold):
     )
 
 
-def test_row_that_keeps_nothing_is_zero_and_has_no_gradient(draw, run, backend):
+def test_row_that_keeps_nothing_is_zero_and_has_no_gradient(draw: Make, run: Make, backend: str) -> None:
     results = run(draw(70), backend, threshold=1e4)
     assert all((tensor == 0).all() for tensor in results.values())
 
 
-def test_score_equal_to_the_threshold_is_dropped(backend):
-    query = torch.ones(1, 1, 1, 1)
-    key = torch.tensor([0.25, 0.5, 1.0]).view(1, 1, 3, 1)
-    value = torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 3, 1)
+def test_score_equal_to_the_threshold_is_dropped(backend: str, finest: torch.dtype) -> None:
+    query = torch.ones(1, 1, 1, 1, dtype=finest)
+    key = torch.tensor([0.25, 0.5, 1.0], dtype=finest).view(1, 1, 3, 1)
+    value = torch.tensor([1.0, 2.0, 3.0], dtype=finest).view(1, 1, 3, 1)
 
-    def attend(threshold):
+    def attend(threshold: float) -> float:
         return threshold_relative_attention(
-            query, key, value, torch.zeros(1, 1, 1), threshold=threshold, backend=backend
+            query, key, value, query.new_zeros(1, 1, 1), threshold=threshold, backend=backend
         ).item()
 
     assert attend(0.5) == 3.0
@@ -80,7 +89,7 @@ def test_score_equal_to_the_threshold_is_dropped(backend):
     assert 2.0 < attend(0.499999) < 3.0
 
 
-def test_without_threshold_it_is_a_softmax_with_a_slope(draw, backend, finest):
+def test_without_threshold_it_is_a_softmax_with_a_slope(draw: Make, backend: str, finest: torch.dtype) -> None:
     inputs = draw(40, 30, dtype=finest)
     del inputs["gradient"]
     result = threshold_relative_attention(**inputs, threshold=-math.inf, backend=backend)
@@ -91,7 +100,7 @@ def test_without_threshold_it_is_a_softmax_with_a_slope(draw, backend, finest):
     torch.testing.assert_close(result, weights @ inputs["value"])
 
 
-def test_grouped_heads_are_repeated_heads(draw, backend, finest):
+def test_grouped_heads_are_repeated_heads(draw: Make, backend: str, finest: torch.dtype) -> None:
     inputs = draw(20, heads=6, kv_heads=2, dtype=finest)
     del inputs["gradient"]
     repeated = inputs | {name: inputs[name].repeat_interleave(3, dim=1) for name in ("key", "value")}
@@ -99,7 +108,7 @@ def test_grouped_heads_are_repeated_heads(draw, backend, finest):
     torch.testing.assert_close(*results, rtol=0, atol=0 if backend == "native" else 1e-15)
 
 
-def test_queries_stand_at_the_last_keys(draw, backend, finest):
+def test_queries_stand_at_the_last_keys(draw: Make, backend: str, finest: torch.dtype) -> None:
     inputs = draw(90, dtype=finest)
     del inputs["gradient"]
     full = threshold_relative_attention(**inputs, backend=backend)
@@ -116,7 +125,7 @@ def test_queries_stand_at_the_last_keys(draw, backend, finest):
     indirect=["backend"],
 )
 @pytest.mark.parametrize("gates", [None, torch.float32])
-def test_dtype_and_shape(draw, run, backend, dtype, gates):
+def test_dtype_and_shape(draw: Make, run: Make, backend: str, dtype: torch.dtype, gates: torch.dtype | None) -> None:
     inputs = draw(10, 4, heads=4, kv_heads=2, head_dim=6, dtype=dtype)
     inputs["log_forget"] = inputs["log_forget"].to(gates)
     results = run(inputs, backend)

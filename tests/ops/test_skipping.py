@@ -1,32 +1,40 @@
 """How far back a query looks: as far as it must, no further than it has to, and as many tiles as it says."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from lengthwise import threshold_relative_attention
 from lengthwise.ops.threshold_relative import visited_tiles
+
+Inputs = dict[str, Any]
+Make = Callable[..., Inputs]
 
 EPS = torch.finfo(torch.float32).eps
 OF_KEYS = ("query", "key", "log_forget")
 
 
-def tiles(inputs, backend, **options):
+def tiles(inputs: Inputs, backend: str, **options: Any) -> Tensor:
     return visited_tiles(*(inputs[name] for name in OF_KEYS), backend=backend, **options)
 
 
-def last(inputs, queries):
+def last(inputs: Inputs, queries: int) -> Inputs:
     return inputs | {name: inputs[name][:, :, -queries:] for name in ("query", "log_forget", "gradient")}
 
 
-def attend(inputs, backend, **options):
+def attend(inputs: Inputs, backend: str, **options: Any) -> Tensor:
     arguments = {name: tensor for name, tensor in inputs.items() if name != "gradient"}
     return threshold_relative_attention(**arguments, backend=backend, **options)
 
 
 @pytest.mark.parametrize("skip_tolerance", [None, 1e-2])
-def test_skipping_stays_within_its_tolerance_and_visits_less(draw, run, fast, skip_tolerance):
+def test_skipping_stays_within_its_tolerance_and_visits_less(
+    draw: Make, run: Make, fast: str, skip_tolerance: float | None
+) -> None:
     inputs = draw(2048, heads=1)
     everything, some = run(inputs, fast, skip_tolerance=0.0), run(inputs, fast, skip_tolerance=skip_tolerance)
     bound = 2 * max(skip_tolerance or 0, EPS) * inputs["value"].abs().max()
@@ -42,7 +50,7 @@ def test_skipping_stays_within_its_tolerance_and_visits_less(draw, run, fast, sk
 
 
 @pytest.mark.parametrize(("keys", "queries"), [(1, 1), (64, 64), (300, 300), (300, 65), (300, 3), (5000, 2)])
-def test_without_skipping_every_tile_is_visited(draw, backend, keys, queries):
+def test_without_skipping_every_tile_is_visited(draw: Make, backend: str, keys: int, queries: int) -> None:
     visited = tiles(draw(keys, queries, heads=4, kv_heads=2), backend, skip_tolerance=0.0)
     assert visited.shape == (1, 4, queries)
     assert not visited.is_floating_point()
@@ -50,7 +58,7 @@ def test_without_skipping_every_tile_is_visited(draw, backend, keys, queries):
 
 
 @pytest.mark.parametrize(("keys", "queries"), [(300, 300), (300, 3), (5000, 2)])
-def test_the_walk_ends_where_the_document_begins(draw, fast, keys, queries):
+def test_the_walk_ends_where_the_document_begins(draw: Make, fast: str, keys: int, queries: int) -> None:
     start = keys - 70
     ids = (torch.arange(keys) >= start).long()[None]
     visited = tiles(draw(keys, queries), fast, document_ids=ids, skip_tolerance=0.0)
@@ -62,7 +70,9 @@ def test_the_walk_ends_where_the_document_begins(draw, fast, keys, queries):
 @pytest.mark.parametrize("queries", [2200, 5, 2])
 @pytest.mark.parametrize("gate", [-0.7, -0.03, -1e-3, 0.0, -math.inf])
 @pytest.mark.parametrize("threshold", [0.0, -math.inf])
-def test_native_visits_what_blockwise_does_or_one_tile_more(draw, needs_native, gate, queries, threshold):
+def test_native_visits_what_blockwise_does_or_one_tile_more(
+    draw: Make, needs_native: str, gate: float, queries: int, threshold: float
+) -> None:
     # Both bound the keys still to come by a geometric series. Native takes 1 + 1 / x for 1 / (1 - exp(-x)), at most a
     # half more, and adds a little to the norm of the query, for the rounding of the sums.
     inputs = last(draw(2200, heads=1), queries)
@@ -83,7 +93,7 @@ def test_native_visits_what_blockwise_does_or_one_tile_more(draw, needs_native, 
         assert native.max() <= 4
 
 
-def test_a_long_key_is_no_concern_of_earlier_queries(draw, fast):
+def test_a_long_key_is_no_concern_of_earlier_queries(draw: Make, fast: str) -> None:
     inputs = draw(1000, heads=1)
     before = tiles(inputs, fast)[:, :, :500]
     inputs["key"][:, :, 500] *= 100
@@ -93,14 +103,16 @@ def test_a_long_key_is_no_concern_of_earlier_queries(draw, fast):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("queries", [1000, 3])
 @pytest.mark.parametrize("norm", [4.04, 40.0])  # that of normalised keys and a little; ten times as much
-def test_a_known_largest_norm_of_the_keys_changes_nothing(draw, fast, norm, queries, dtype):
+def test_a_known_largest_norm_of_the_keys_changes_nothing(
+    draw: Make, fast: str, norm: float, queries: int, dtype: torch.dtype
+) -> None:
     inputs = last(draw(1000, heads=4, kv_heads=2, dtype=dtype), queries)
     expected, known = attend(inputs, fast), attend(inputs, fast, largest_key_norm=norm)
     torch.testing.assert_close(known, expected, rtol=0, atol=16 * torch.finfo(dtype).eps)
     assert (tiles(inputs, fast, largest_key_norm=norm) >= tiles(inputs, fast)).all()
 
 
-def test_the_largest_norm_is_believed(draw, fast):
+def test_the_largest_norm_is_believed(draw: Make, fast: str) -> None:
     inputs = draw(1000, heads=1)
     inputs["key"][:, :, :500] *= 5
     inputs["log_forget"] = torch.full_like(inputs["log_forget"], -0.1)

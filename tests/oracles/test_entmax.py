@@ -1,4 +1,4 @@
-"""1.5-entmax against its authors' package."""
+"""Entmax against its authors' package."""
 
 import pytest
 import torch
@@ -28,6 +28,22 @@ def same(scores: Tensor) -> None:
 @pytest.mark.parametrize("spread", [1e-3, 0.3, 1.0, 10.0, 1e4])
 def test_random_rows(keys: int, spread: float, dtype: torch.dtype) -> None:
     same((torch.randn(50, keys, generator=torch.Generator().manual_seed(keys)) * spread).to(dtype))
+
+
+@pytest.mark.parametrize("alpha", [1.05, 1.25, 1.75, 2.0])
+@pytest.mark.parametrize("keys", [1, 2, 17, 2000])
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 10.0])
+def test_any_alpha(keys: int, spread: float, alpha: float) -> None:
+    """In float64, to half of its digits: bisection and Newton's method round differently."""
+    scores = torch.randn(50, keys, generator=torch.Generator().manual_seed(keys), dtype=torch.float64) * spread
+    upstream = torch.randn(scores.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    ours, theirs = scores.clone().requires_grad_(), scores.clone().requires_grad_()
+    weights, expected = entmax(ours, alpha), oracle.entmax_bisect(theirs, alpha=alpha, dim=-1, n_iter=100)
+    weights.backward(upstream)
+    expected.backward(upstream)
+    rounding = torch.finfo(torch.float64).eps ** 0.5
+    torch.testing.assert_close(weights, expected, rtol=rounding, atol=rounding)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=rounding, atol=rounding)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -46,7 +46,7 @@ def same(ours: Attention, theirs: Oracle, tokens: int = TOKENS, **options: Any) 
     outputs = ours(hidden, **options), theirs(ours, hidden)
     upstream = torch.randn_like(outputs[0])
     inputs = {"hidden": hidden, **dict(ours.named_parameters())}
-    found, expected = ([output, *torch.autograd.grad(output, inputs.values(), upstream)] for output in outputs)
+    found, expected = ([output, *torch.autograd.grad(output, list(inputs.values()), upstream)] for output in outputs)
     for name, own, other in zip(["output", *inputs], found, expected, strict=True):
         size = other.abs().max()
         assert size > 1e-3, name
@@ -55,7 +55,7 @@ def same(ours: Attention, theirs: Oracle, tokens: int = TOKENS, **options: Any) 
 
 
 def theirs(
-    parameters: Callable[[Attention], dict[str, Tensor]] = lambda ours: {},
+    parameters: Callable[[Any], dict[str, Tensor]] = lambda ours: {},
     turned: bool = False,
     arguments: Callable[[Attention, Tensor], dict[str, Any]] = lambda ours, hidden: {},
     **options: Any,
@@ -192,7 +192,7 @@ def test_nape() -> None:
 def test_t5(tokens: int) -> None:
     """Theirs takes a scale, T5's own being the root of the width, as T5 does not scale its scores; here it is 1."""
 
-    def bias(ours: Attention, hidden: Tensor) -> dict[str, Tensor]:
+    def bias(ours: Any, hidden: Tensor) -> dict[str, Tensor]:
         table = oracle.RelativePositionBias(scale=1, causal=True, heads=HEADS)
         size = hidden.shape[1], hidden.shape[1]
         return {"attn_bias": functional_call(table, {"relative_attention_bias.weight": ours.position.table.mT}, size)}

@@ -7,8 +7,8 @@ import pytest
 from torch import nn
 
 from lengthwise import Attention, Decoder, DecoderConfig
-from lengthwise.attention.finding import find_attention
 from lengthwise.errors import InputError
+from lengthwise.pretrained.finding import find_attention
 
 Build = Callable[..., Any]
 

@@ -18,7 +18,7 @@ TOKENS = torch.arange(20)[None] + 5
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "bert"])
-@pytest.mark.parametrize("part", ["standardise", "standardise@heads", "standardise@projected"])
+@pytest.mark.parametrize("part", ["standardise", "standardise[eps=0.1]@heads", "standardise@projected"])
 def test_in_its_place(build: Build, kind: str, part: str) -> None:
     model = build(kind)
     before = model(TOKENS).logits
@@ -27,7 +27,7 @@ def test_in_its_place(build: Build, kind: str, part: str) -> None:
 
     def by_hand(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         heads = inputs[0].unflatten(-1, (4, 8) if part.endswith("heads") else (1, 32))
-        return (layer_norm(heads, heads.shape[-1:]).flatten(-2),)
+        return (layer_norm(heads, heads.shape[-1:], eps=0.1 if "eps" in part else 1e-5).flatten(-2),)
 
     def behind(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         return layer_norm(output, output.shape[-1:])
@@ -88,7 +88,10 @@ def test_a_saved_model_comes_back_with_its_parts_or_not_at_all(build: Build, tmp
 
     model = build(kind)
     configuration = model.config.to_dict()
-    insertions = [outputs.insert(model, "scale@heads", layers=[0]), outputs.insert(model, "layer-norm", layers=[-1])]
+    insertions = [
+        outputs.insert(model, "scale@heads", layers=[0]),
+        outputs.insert(model, "layer-norm[eps=0.1]", layers=[-1]),
+    ]
     with torch.no_grad():
         insertions[0].parts[0].get_parameter("scale").uniform_()
     model.save_pretrained(tmp_path / "inserted")
@@ -146,6 +149,7 @@ def test_one_sentence(build: Build, plain: Build) -> None:
     for arguments, sentence in [
         (("layr-norm",), "did you mean 'layer-norm'"),
         (("rope",), "There is no output part called 'rope'"),
+        (("layer-norm[esp=1]",), "There is no option of layer-norm called 'esp'; did you mean 'eps'"),
         (("layer-norm@head",), "did you mean 'heads'"),
     ]:
         with pytest.raises(InputError, match=sentence):

@@ -10,9 +10,11 @@ import torch
 
 from lengthwise import outputs
 from lengthwise.errors import InputError
+from lengthwise.pretrained.source import Source
+from lengthwise.pretrained.source import find as find_source
 from lengthwise.probes import run
 from lengthwise.probes.config import ProbeConfig
-from lengthwise.probes.loading import find
+from lengthwise.probes.lengths import lengths as lengths_of
 from lengthwise.probes.results import Findings
 
 Saved = Callable[[str], Path]
@@ -20,6 +22,10 @@ Saved = Callable[[str], Path]
 
 def _config(model: object, **changes: Any) -> ProbeConfig:
     return ProbeConfig.read({"model": str(model)} | changes)
+
+
+def find(model: object) -> Source:
+    return find_source(str(model))
 
 
 @pytest.mark.parametrize(
@@ -32,40 +38,40 @@ def _config(model: object, **changes: Any) -> ProbeConfig:
     ],
 )
 def test_a_model_comes_as_it_was_saved(saved: Saved, kind: str, name: str, causal: bool) -> None:
-    source = find(_config(saved(kind)))
+    source = find(saved(kind))
     assert (source.positions, source.causal) == (64, causal)
     assert type(source.load("bfloat16", "cpu")).__name__ == name
-    assert source.lengths(_config("tiny")) == (64,)
+    assert lengths_of(source, _config("tiny")) == (64,)
 
 
 def test_a_model_comes_with_the_output_parts_it_was_saved_with(
     build: Callable[[str], Any], tokenizer: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    model = build("gpt2")
+    model = build("gpt2").float()
     outputs.insert(model, "rms-norm")
     model.save_pretrained(tmp_path)
     tokenizer("gpt2").save_pretrained(tmp_path)
-    found = find(_config(tmp_path)).load("float32", "cpu")
+    found = find(tmp_path).load("float32", "cpu")
     tokens = torch.arange(5, 15)[None]
     assert torch.equal(found(tokens).logits, model(tokens).logits)
 
 
 def test_lengths_beyond_the_positions(saved: Saved) -> None:
     lengths = {"lengths": [32, 128]}
-    rotary, learned = find(_config(saved("llama"))), find(_config(saved("gpt2")))
+    rotary, learned = find(saved("llama")), find(saved("gpt2"))
     with pytest.raises(InputError, match="made for 64 positions, and a length of 128 exceeds them; --beyond"):
-        rotary.lengths(_config("tiny", **lengths))
-    assert rotary.lengths(_config("tiny", **lengths, beyond=True)) == (32, 128)
+        lengths_of(rotary, _config("tiny", **lengths))
+    assert lengths_of(rotary, _config("tiny", **lengths, beyond=True)) == (32, 128)
     for beyond in (False, True):
         with pytest.raises(InputError, match="has learned positions for 64 tokens and none beyond"):
-            learned.lengths(_config("tiny", **lengths, beyond=beyond))
+            lengths_of(learned, _config("tiny", **lengths, beyond=beyond))
 
 
 def test_default_lengths_double(saved: Saved) -> None:
-    source = find(_config(saved("llama")))
+    source = find(saved("llama"))
     for positions, expected in [(8192, (64, 128, 256, 512, 1024, 2048, 4096)), (514, (64, 128, 256, 512)), (20, (20,))]:
         source.config.max_position_embeddings = positions
-        assert source.lengths(_config("tiny")) == expected
+        assert lengths_of(source, _config("tiny")) == expected
 
 
 SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -88,7 +94,7 @@ def test_positions_that_are_kept_for_padding_do_not_count(tokenizer: Callable[[s
     model = RobertaForMaskedLM(RobertaConfig(**SIZES, vocab_size=65, max_position_embeddings=66))
     assert _probed(model, tokenizer, tmp_path, 64).model["positions"] == 64
     with pytest.raises(InputError, match="has learned positions for 64 tokens and none beyond; it can never read 66"):
-        find(_config(tmp_path)).lengths(_config("tiny", lengths=[66]))
+        lengths_of(find(tmp_path), _config("tiny", lengths=[66]))
 
 
 def test_an_image_model_reads_text(tokenizer: Callable[[str], Any], tmp_path: Path) -> None:
@@ -131,7 +137,7 @@ def test_encoders_inside_larger_models(tokenizer: Callable[[str], Any], tmp_path
 def test_folders_in_one_sentence(tmp_path: Path, config: Any, sentence: str) -> None:
     (tmp_path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
-        find(_config(tmp_path))
+        find(tmp_path)
 
 
 def test_a_damaged_model(saved: Saved, tmp_path: Path) -> None:
@@ -140,18 +146,18 @@ def test_a_damaged_model(saved: Saved, tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(InputError, match="Cannot load "):
-        find(_config(tmp_path)).load("float32", "cpu")
+        find(tmp_path).load("float32", "cpu")
 
 
 def test_models_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no saved model"):
-        find(_config(tmp_path))
+        find(tmp_path)
     with pytest.raises(InputError, match=r"There is no file .*missing\.gguf"):
-        find(_config(tmp_path / "missing.gguf"))
+        find(tmp_path / "missing.gguf")
     (tmp_path / "no.gguf").write_text("no", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot load .*no\.gguf: .*not a GGUF file"):
-        find(_config(tmp_path / "no.gguf"))
+        find(tmp_path / "no.gguf")
     with pytest.raises(InputError, match="not among the models on this machine; --download looks on the hub"):
-        find(_config("nobody/has-this"))
+        find("nobody/has-this")
     with pytest.raises(InputError, match="Cannot load a name with spaces: "):
-        find(_config("a name with spaces"))
+        find("a name with spaces")

@@ -2,15 +2,20 @@
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lengthwise.evaluation.point import Layer, Measured, Point
 from lengthwise.evaluation.spread import Dispersion, Spread
-from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.record import Experiment, Run, Trained
 from lengthwise.reports import write_report
+
+Make = Callable[..., Experiment]
 
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 MECHANISMS = ("threshold-relative", "softmax+rope", "softmax+alibi+layer-norm")
@@ -23,18 +28,18 @@ GAINS = {"softmax+layer-norm": 0.04, "softmax+standardise": -0.03}
 COMMAND = "lengthwise compare flip-flop -a threshold-relative -a softmax+rope --seeds 2"
 
 
-def _wilson(successes, trials, z=1.96):
+def _wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     share, scale = successes / trials, 1 + z**2 / trials
     middle = (share + z**2 / (2 * trials)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _share_of(count, total):
+def _share_of(count: int, total: int) -> Measured:
     return Measured(count / total, *_wilson(count, total), count, total)
 
 
-def _point(split, length, share, sequences):
+def _point(split: str, length: int, share: float, sequences: int) -> Point:
     exact, scored = round(share * sequences), sequences * length // 10
     correct = round(scored * (0.5 + 0.5 * share**0.25))
     loss = 1.4 * (1 - correct / scored) + 1e-4
@@ -51,12 +56,12 @@ def _point(split, length, share, sequences):
     )
 
 
-def _share(mechanism, split, length, seed):
+def _share(mechanism: str, split: str, length: int, seed: int) -> float:
     reach = REACH.get(mechanism, 800) * EASE.get(split, 1.0) * (1 + 0.4 * seed)
     return 1 / (1 + (length / reach) ** 3)
 
 
-def _layer(mechanism, length, seed, depth):
+def _layer(mechanism: str, length: int, seed: int, depth: int) -> Layer:
     """Uniform weights on values without a mean, more or less, and less so in deeper layers."""
     noise = random.Random(f"{mechanism} {length} {seed} {depth}").gauss
     deviation = 2 * length ** (-0.5 / depth) * math.exp(noise(0, 0.05))
@@ -64,7 +69,7 @@ def _layer(mechanism, length, seed, depth):
     return Layer(spread, Dispersion(1 - 2 / length**0.5 + noise(0, 0.002), length**-0.7, 1 / length))
 
 
-def _set_point(mechanism, split, length, seed, layers=1):
+def _set_point(mechanism: str, split: str, length: int, seed: int, layers: int = 1) -> Point:
     noise = random.Random(f"{mechanism} {length} {seed}").gauss
     share = 0.1 + 0.88 / (1 + (length / 700) ** 1.3)
     share += 4 * GAINS.get(mechanism, 0.0) * share * (1 - share) + noise(0, 0.008)
@@ -80,10 +85,10 @@ def _set_point(mechanism, split, length, seed, layers=1):
     )
 
 
-def _sets(experiment, layers=1):
+def _sets(experiment: Experiment, layers: int = 1) -> Experiment:
     """The same experiment, but its points are what set tasks leave."""
 
-    def point(run, length):
+    def point(run: Run, length: int) -> Point:
         return _set_point(run.mechanism, "validation", length, run.config.seed, layers)
 
     lengths = experiment.config.base.evaluate.lengths
@@ -91,7 +96,7 @@ def _sets(experiment, layers=1):
     return replace(experiment, runs=runs)
 
 
-def _run(folder, config, full):
+def _run(folder: Path, config: RunConfig, full: bool) -> Run:
     mechanism, rate, seed = config.model.mechanism, config.train.learning_rate, config.seed
     pace = 40 + 15 * MECHANISMS.index(mechanism) if mechanism in MECHANISMS else 50
     bad = abs(math.log10(rate / 1e-3))
@@ -131,15 +136,15 @@ def _run(folder, config, full):
 
 
 def _experiment(
-    folder,
-    mechanisms=MECHANISMS,
-    rates=(1e-3, 3e-3),
-    seeds=2,
-    splits=tuple(EASE),
-    lengths=LENGTHS,
-    task="flip-flop",
-    sequences=512,
-):
+    folder: Path,
+    mechanisms: tuple[str, ...] = MECHANISMS,
+    rates: tuple[float, ...] = (1e-3, 3e-3),
+    seeds: int = 2,
+    splits: tuple[str, ...] = tuple(EASE),
+    lengths: tuple[int, ...] = LENGTHS,
+    task: str = "flip-flop",
+    sequences: int | dict[str, int] = 512,
+) -> Experiment:
     """A finished comparison in which every mechanism goes on with its first learning rate."""
     train = {"shortest": 5, "length": 16} if task == "argmax-retrieval" else {}
     config = ComparisonConfig.read(
@@ -164,25 +169,25 @@ def _experiment(
     return Experiment(folder, COMMAND, config, runs, dict.fromkeys(mechanisms, rates[0]))
 
 
-def _fail(experiment, index, sentence):
+def _fail(experiment: Experiment, index: int, sentence: str) -> Experiment:
     """The same experiment, but one of its runs failed."""
     run = replace(experiment.runs[index], failure=sentence, trained=None, points=())
     return replace(experiment, runs=(*experiment.runs[:index], run, *experiment.runs[index + 1 :]))
 
 
 @pytest.fixture(scope="session")
-def make(tmp_path_factory):
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """A maker of experiments, each in a folder of its own."""
     return lambda **changes: _experiment(tmp_path_factory.mktemp("experiment"), **changes)
 
 
 @pytest.fixture(scope="session")
-def fail():
+def fail() -> Callable[[Experiment, int, str], Experiment]:
     return _fail
 
 
 @pytest.fixture(scope="session")
-def experiment(make):
+def experiment(make: Make) -> Experiment:
     """Three mechanisms, two learning rates, two seeds, three splits; the second seed of softmax+rope failed."""
     experiment = make()
     index = next(i for i, run in enumerate(experiment.runs) if (run.mechanism, run.config.seed) == ("softmax+rope", 1))
@@ -190,38 +195,40 @@ def experiment(make):
 
 
 @pytest.fixture(scope="session")
-def sized(make):
+def sized(make: Make) -> Experiment:
     """One run on test sets of different sizes, one of which is small."""
     sizes = {"validation": 1600, "dense": 40, "sparse": 16_000}
     return make(mechanisms=("softmax+rope",), rates=(1e-3,), seeds=1, lengths=(128, 512, 8192), sequences=sizes)
 
 
 @pytest.fixture(scope="session")
-def many(make):
+def many(make: Make) -> Experiment:
     """Thirteen mechanisms with one seed on two splits: the third goes on for ever, the others are alike."""
-    positions = ("rope", "nope", "t5", "kerple", "fire", "sandwich", "bam", "xpos", "yarn", "cope", "cable", "p-rope")
+    positions = ("rope", "nape", "t5", "kerple", "fire", "sandwich", "bam", "xpos", "yarn", "cope", "cable", "p-rope")
     names = tuple(f"softmax+{position}" for position in positions)
     names = (*names[:2], "threshold-relative", *names[2:])
     return make(mechanisms=names, rates=(1e-3,), seeds=1, splits=("validation", "sparse"))
 
 
 @pytest.fixture(scope="session")
-def alone(make):
+def alone(make: Make) -> Experiment:
     """One run: one mechanism, one learning rate, one seed."""
     return make(mechanisms=("softmax+rope",), rates=(1e-3,), seeds=1, splits=("validation",))
 
 
 @pytest.fixture(scope="session")
-def unfinished(make):
+def unfinished(make: Make) -> Experiment:
     """Nothing has been trained."""
     return replace(make(), runs=(), chosen={})
 
 
 @pytest.fixture(scope="session")
-def make_sets(make):
+def make_sets(make: Make) -> Any:
     """A maker of comparisons on sets; softmax comes first, and all but it and those with gains are its equals."""
 
-    def make_sets(mechanisms=("softmax", *GAINS, "softmax+rms-norm"), seeds=10, layers=1):
+    def make_sets(
+        mechanisms: tuple[str, ...] = ("softmax", *GAINS, "softmax+rms-norm"), seeds: int = 10, layers: int = 1
+    ) -> Any:
         task = {"task": "argmax-retrieval", "splits": ("validation",), "lengths": SETS, "rates": (1e-3,)}
         return _sets(make(mechanisms=mechanisms, seeds=seeds, **task), layers)
 
@@ -229,7 +236,7 @@ def make_sets(make):
 
 
 @pytest.fixture(scope="session")
-def sets(make_sets):
+def sets(make_sets: Make) -> Experiment:
     """Four mechanisms on sets, ten seeds, of which softmax+layer-norm lacks the fourth."""
     experiment = make_sets()
     wanted = ("softmax+layer-norm", 3)
@@ -238,12 +245,12 @@ def sets(make_sets):
 
 
 @pytest.fixture(scope="session")
-def report(experiment):
+def report(experiment: Experiment) -> Path:
     """The page of the experiment."""
     return write_report(experiment)
 
 
 @pytest.fixture(scope="session")
-def sets_report(sets):
+def sets_report(sets: Experiment) -> Path:
     """The page of the sets."""
     return write_report(sets)

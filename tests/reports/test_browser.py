@@ -3,11 +3,16 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from lengthwise.experiments.record import Experiment
 from lengthwise.reports import write_report
+
+Browse = Callable[..., tuple[str, bytes]]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -22,13 +27,13 @@ mark.dispatchEvent(new PointerEvent("pointermove", {bubbles: true, clientX: 300,
 
 
 @pytest.fixture
-def browse(tmp_path):
+def browse(tmp_path: Path) -> Browse:
     """Open a page; gives the document as it stands then, and a screenshot's bytes. The console has to stay empty."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
 
-    def open_page(path, *more):
+    def open_page(path: Path, *more: str) -> tuple[str, bytes]:
         picture = tmp_path / "page.png"
         options = [*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={picture}", *more]
         done = subprocess.run(
@@ -40,7 +45,9 @@ def browse(tmp_path):
     return open_page
 
 
-def test_draws_the_figures_and_says_what_the_pointer_meets(experiment, report, browse, tmp_path):
+def test_draws_the_figures_and_says_what_the_pointer_meets(
+    experiment: Experiment, report: Path, browse: Browse, tmp_path: Path
+) -> None:
     page = tmp_path / "pointed.html"
     page.write_text(report.read_text(encoding="utf-8").replace("</body>", f"{POINT}</body>"), encoding="utf-8")
     document, picture = browse(page)
@@ -72,17 +79,17 @@ document.body.dataset.widest = Math.max(...ends) <= document.documentElement.cli
 </script>"""
 
 
-def test_tables_sort_within_their_sections_and_by_keyboard(report, browse, tmp_path):
+def test_tables_sort_within_their_sections_and_by_keyboard(report: Path, browse: Browse, tmp_path: Path) -> None:
     page = tmp_path / "sorted.html"
     page.write_text(report.read_text(encoding="utf-8").replace("</body>", f"{SORT}</body>"), encoding="utf-8")
     document, _ = browse(page)
     ours, rope, alibi = "threshold-relative", "softmax+rope", "softmax+alibi+layer-norm"
 
-    def sections(*names):
+    def sections(*names: str) -> str:
         return ",".join(name for section in ("Validation", "Dense", "Sparse") for name in (section, *names))
 
-    said = re.search('data-said="([^"]*)"', document)[1].split(" | ")
-    assert said == [
+    (said,) = re.findall('data-said="([^"]*)"', document)
+    assert said.split(" | ") == [
         sections(ours, rope, alibi),
         f"descending,{sections(ours, alibi, rope)}",
         f"ascending,{sections(rope, alibi, ours)}",
@@ -91,20 +98,20 @@ def test_tables_sort_within_their_sections_and_by_keyboard(report, browse, tmp_p
     ]
 
 
-def test_captions_fit_a_phone(sets_report, browse, tmp_path):
+def test_captions_fit_a_phone(sets_report: Path, browse: Browse, tmp_path: Path) -> None:
     page = tmp_path / "measured.html"
     page.write_text(sets_report.read_text(encoding="utf-8").replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
     document, _ = browse(page, "--window-size=380,900")
     assert 'data-widest="true"' in document
 
 
-def test_draws_a_single_run(alone, browse):
+def test_draws_a_single_run(alone: Experiment, browse: Browse) -> None:
     document, _ = browse(write_report(alone))
     assert document.count('class="marks"') == 3
     assert 'aria-label="softmax+rope, validation · 128 tokens' in document
 
 
-def test_draws_what_sets_have(sets_report, browse):
+def test_draws_what_sets_have(sets_report: Path, browse: Browse) -> None:
     document, _ = browse(sets_report)
     assert document.count('class="marks"') == 5
     for said in (
@@ -115,7 +122,7 @@ def test_draws_what_sets_have(sets_report, browse):
         assert f'aria-label="{said}' in document
 
 
-def test_has_nothing_to_draw_without_results(unfinished, browse):
+def test_has_nothing_to_draw_without_results(unfinished: Experiment, browse: Browse) -> None:
     document, _ = browse(write_report(replace(unfinished)))
     assert "<figure" not in document
     assert "Nothing is evaluated yet" in document

@@ -1,32 +1,36 @@
 """What is claimed of the mechanism named first against each other one, in numbers and in words."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
+from typing import Any
 
 import pytest
 from numpy import arange
 from rich.console import Console
 from scipy.stats import ttest_rel
 
-from lengthwise.evaluation.point import packed
+from lengthwise.evaluation.point import Point, packed
+from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports import overview, rulings, seeds_needed
 from lengthwise.reports.claims import RULE, claims
 from lengthwise.reports.text import points
 
+Make = Callable[..., Experiment]
 
-def _worth(point, share):
+
+def _worth(point: Point, share: float) -> Point:
     """The point with another exact match."""
     return replace(point, values=point.values | {"exact_match": replace(point.values["exact_match"], value=share)})
 
 
-def _ahead(experiment, mechanism, gains):
+def _ahead(experiment: Experiment, mechanism: str, gains: dict[int, float]) -> Experiment:
     """The experiment, with a mechanism exactly so far ahead of softmax at each length, for all seeds alike."""
     home = {
         run.config.seed: {p.length: p.values["exact_match"].value for p in run.points}
         for run in experiment.finalists("softmax")
     }
 
-    def moved(run):
+    def moved(run: Run) -> Run:
         at = home[run.config.seed]
         share = {point.length: at[point.length] + gains.get(point.length, 0) for point in run.points}
         return replace(run, points=tuple(_worth(point, share[point.length]) for point in run.points))
@@ -35,7 +39,7 @@ def _ahead(experiment, mechanism, gains):
     return replace(experiment, runs=runs)
 
 
-def test_differences_are_those_of_the_paired_t_test(sets):
+def test_differences_are_those_of_the_paired_t_test(sets: Experiment) -> None:
     claim = claims(sets)[1]
     assert (claim.mine, claim.theirs, claim.missing) == ("softmax", "softmax+standardise", ())
     for place, difference in enumerate(claim.differences):
@@ -48,7 +52,7 @@ def test_differences_are_those_of_the_paired_t_test(sets):
         assert (difference.ahead.low, difference.ahead.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_a_seed_that_failed_drops_out_of_the_pairs(sets):
+def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
     claim = claims(sets)[0]
     assert claim.missing == (3,)
     assert {difference.pairs for difference in claim.differences} == {9}
@@ -60,7 +64,7 @@ def test_a_seed_that_failed_drops_out_of_the_pairs(sets):
     assert claim.differences[-1].ahead.value == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
 
 
-def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets):
+def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets: Make) -> None:
     experiment = make_sets()
     cut = experiment.finalists("softmax")[4]
     runs = tuple(replace(run, points=run.points[:5]) if run is cut else run for run in experiment.runs)
@@ -71,7 +75,7 @@ def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets):
     assert "better at none. Seed 4 is left out where one of" in rulings(replace(experiment, runs=runs))[0]
 
 
-def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets):
+def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) -> None:
     worse, better, undecided = claims(sets)
     said = rulings(sets)
     assert [claim.ruling for claim in claims(sets)] == ["fails", "undecided", "undecided"]
@@ -93,12 +97,12 @@ def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets):
     )
 
 
-def _numbers(difference):
+def _numbers(difference: Any) -> str:
     low, high = points(difference.ahead.low), points(difference.ahead.high)
     return f"{points(difference.ahead.value)} points [{low}, {high}]"
 
 
-def test_the_longest_length_decides_and_the_others_are_said(make_sets):
+def test_the_longest_length_decides_and_the_others_are_said(make_sets: Make) -> None:
     experiment = _ahead(make_sets(mechanisms=("softmax", "entmax")), "entmax", {64: 0.01, 512: 0.02, 16384: -0.05})
     # By hand: ten pairs of one sign have 2 / 2^10 = 0.00195; of six secondary lengths, times 6, which is 0.0117.
     assert rulings(experiment) == [
@@ -108,7 +112,7 @@ def test_the_longest_length_decides_and_the_others_are_said(make_sets):
     ]
 
 
-def test_the_claim_is_about_lengths_beyond_training_alone(make_sets):
+def test_the_claim_is_about_lengths_beyond_training_alone(make_sets: Make) -> None:
     experiment = _ahead(make_sets(mechanisms=("softmax", "entmax"), seeds=6), "entmax", {16: -0.02})
     [claim] = claims(experiment)
     assert claim.differences[0].outcome == "better"
@@ -116,7 +120,7 @@ def test_the_claim_is_about_lengths_beyond_training_alone(make_sets):
     assert claim.ruling == "undecided"
 
 
-def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment, make_sets):
+def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment: Experiment, make_sets: Make) -> None:
     assert rulings(experiment) == [
         "threshold-relative against softmax+rope, at 4,096 tokens on validation, dense and sparse data: undecided. "
         "1 pair at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least. Seed 1 is left out where "
@@ -131,10 +135,10 @@ def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment, make_set
     assert ": worse at 64 to 4,096 (" in nine
 
 
-def _right(experiment, length, right):
+def _right(experiment: Experiment, length: int, right: dict[str, tuple[int, int]]) -> Experiment:
     """The experiment, with a mechanism right at one length on all sequences from a number up to another."""
 
-    def known(run, point):
+    def known(run: Run, point: Point) -> Point:
         outcomes = arange(point.sequences)
         first, last = right[run.mechanism]
         return replace(point, right=packed((outcomes >= first) & (outcomes < last)))
@@ -146,7 +150,7 @@ def _right(experiment, length, right):
     return replace(experiment, runs=runs)
 
 
-def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets):
+def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets: Make) -> None:
     names = ("softmax", "entmax", "top-1")
     right = {"softmax": (0, 20), "entmax": (7, 21), "top-1": (2, 21)}
     one = _right(make_sets(names, seeds=1), 16384, right)
@@ -169,7 +173,7 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets):
     assert len(rulings(_right(make_sets(names[:2], seeds=6), 16384, right))) == 1  # the seeds can decide
 
 
-def test_trained_models_of_many_mechanisms_are_said_together(many):
+def test_trained_models_of_many_mechanisms_are_said_together(many: Experiment) -> None:
     """By hand: 12 sequences of one model alone have 2 / 2^12, which times all pairs stays below 0.05."""
     names = many.config.mechanisms
     right = dict.fromkeys(names, (0, 32)) | {names[0]: (0, 20), names[1]: (0, 8), names[2]: (0, 19)}
@@ -181,7 +185,9 @@ def test_trained_models_of_many_mechanisms_are_said_together(many):
     assert said.endswith(f"p corrected over all {len(names) - 1}. It says nothing of training anew.")
 
 
-def test_what_seeds_can_decide_is_known_before_training(make_sets, experiment, alone):
+def test_what_seeds_can_decide_is_known_before_training(
+    make_sets: Make, experiment: Experiment, alone: Experiment
+) -> None:
     one, six, eight = (seeds_needed(make_sets(seeds=seeds).config) for seeds in (1, 6, 8))
     # By hand: 2 / 2^6 is the first below 0.05, and 6 * 2 / 2^8 the first with six secondary lengths.
     assert one == (
@@ -203,19 +209,19 @@ def test_what_seeds_can_decide_is_known_before_training(make_sets, experiment, a
     assert "at 256 tokens, the longest length; this comparison has 2" in seeds_needed(next_to)
 
 
-def test_nothing_to_compare_is_nothing_said(alone, unfinished):
+def test_nothing_to_compare_is_nothing_said(alone: Experiment, unfinished: Experiment) -> None:
     assert rulings(alone) == rulings(unfinished) == []
 
 
-def test_terminal_shows_every_difference_and_the_rule(sets):
-    console = Console(width=100, file=StringIO())
-    console.print(overview(sets))
-    shown = console.file.getvalue()
-    assert RULE in " ".join(shown.split())
-    table = shown.split("Accuracy of softmax less that of the others")[1]
+def test_terminal_shows_every_difference_and_the_rule(sets: Experiment) -> None:
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(overview(sets))
+    assert RULE in " ".join(shown.get().split())
+    table = shown.get().split("Accuracy of softmax less that of the others")[1]
     marks = {"better": "▲", "worse": "▼", "undecided": ""}
     for claim in claims(sets):
         row = next(line for line in table.splitlines() if line.startswith(claim.theirs))
         assert row.split()[1:] == [points(d.ahead.value) + marks[d.outcome] for d in claim.differences]
     for sentence in rulings(sets):
-        assert sentence in " ".join(shown.split())
+        assert sentence in " ".join(shown.get().split())

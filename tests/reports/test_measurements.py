@@ -1,30 +1,35 @@
 """What reports make of attention's statistics and of the causes of error."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 from scipy.stats import linregress, ttest_1samp
 
+from lengthwise.evaluation.point import Point
+from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, write_report
 from lengthwise.reports.causes import shares
 from lengthwise.reports.traces import home, slopes, traces
 
+Make = Callable[..., Experiment]
 
-def _with(experiment, change):
+
+def _with(experiment: Experiment, change: Callable[[Point], Point]) -> Experiment:
     """The experiment with every point changed."""
     runs = tuple(replace(run, points=tuple(map(change, run.points))) for run in experiment.runs)
     return replace(experiment, runs=runs)
 
 
-def _respread(point, **values):
+def _respread(point: Point, **values: Any) -> Point:
     """A point whose layers have other values of their spread."""
     return replace(point, layers=tuple(replace(at, spread=replace(at.spread, **values)) for at in point.layers))
 
 
-def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets):
+def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets: Make) -> None:
     experiment = make_sets(seeds=3, layers=2)
     found = {(t.mechanism, t.layer, t.statistic.name, t.length): t for t in traces(experiment)}
     assert len(found) == 4 * 2 * 5 * 8
@@ -34,7 +39,7 @@ def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets):
     assert trace.mean == pytest.approx(np.mean(entropies))
 
 
-def test_drift_is_counted_from_the_training_length(make_sets):
+def test_drift_is_counted_from_the_training_length(make_sets: Make) -> None:
     experiment = make_sets(seeds=2)
     means = [[point.layers[0].spread.global_mean for point in run.points] for run in experiment.finalists("softmax")]
     drifts = [t for t in traces(experiment) if t.statistic.drift and t.mechanism == "softmax"]
@@ -42,11 +47,11 @@ def test_drift_is_counted_from_the_training_length(make_sets):
     assert home(experiment) == 16
 
 
-def test_drift_is_counted_from_the_shortest_where_training_is_not_among_the_lengths(make):
+def test_drift_is_counted_from_the_shortest_where_training_is_not_among_the_lengths(make: Make) -> None:
     assert home(make(lengths=(4096, 64, 512))) == 64
 
 
-def test_slopes_against_scipy(make_sets):
+def test_slopes_against_scipy(make_sets: Make) -> None:
     experiment = make_sets(layers=2)
     lines = [[p.layers[1].spread.deviation for p in run.points] for run in experiment.finalists("softmax")]
     lengths = np.log([point.length for point in experiment.runs[0].points])
@@ -57,8 +62,8 @@ def test_slopes_against_scipy(make_sets):
     assert (slope.mean.low, slope.mean.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_a_deviation_of_a_single_set_is_left_out(make_sets):
-    def unknown(point):
+def test_a_deviation_of_a_single_set_is_left_out(make_sets: Make) -> None:
+    def unknown(point: Point) -> Point:
         return _respread(point, deviation=float("nan")) if point.length > 4000 else point
 
     experiment = _with(make_sets(seeds=2), unknown)
@@ -71,7 +76,7 @@ def test_a_deviation_of_a_single_set_is_left_out(make_sets):
     )
 
 
-def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets):
+def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets: Make) -> None:
     experiment = _with(make_sets(seeds=1), lambda point: _respread(point, deviation=float("nan")))
     assert slopes(experiment) == {}
     page = write_report(experiment).read_text(encoding="utf-8")
@@ -80,7 +85,7 @@ def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets):
     assert "Largest weight" in page
 
 
-def test_shares_make_one(sets):
+def test_shares_make_one(sets: Experiment) -> None:
     found = shares(sets)["validation"]
     assert list(found) == list(sets.config.mechanisms)
     for rows in found.values():
@@ -91,10 +96,11 @@ def test_shares_make_one(sets):
     assert found["softmax"][64].right_key == pytest.approx(np.mean(keys))
 
 
-def test_terminal_has_the_causes(sets):
-    console = Console(width=100, file=StringIO())
-    console.print(overview(sets))
-    table = console.file.getvalue().split("Wrong by dispersion and by ordering")[1].split("Accuracy less")[0]
+def test_terminal_has_the_causes(sets: Experiment) -> None:
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(overview(sets))
+    table = shown.get().split("Wrong by dispersion and by ordering")[1].split("Accuracy less")[0]
     lines = table.splitlines()
     row = lines[next(index for index, line in enumerate(lines) if line.startswith("softmax+rms-norm")) + 1]
     found = [100 * run.points[-1].values["dispersion"].value for run in sets.finalists("softmax+rms-norm")]
@@ -102,7 +108,7 @@ def test_terminal_has_the_causes(sets):
     assert float(row.split()[-1]) == pytest.approx(np.mean(found), abs=0.051)
 
 
-def test_points_without_measurements_have_none(experiment):
+def test_points_without_measurements_have_none(experiment: Experiment) -> None:
     assert traces(experiment) == []
     assert slopes(experiment) == {}
     assert shares(experiment) == {}

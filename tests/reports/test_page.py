@@ -6,47 +6,53 @@ import json
 import re
 import struct
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lengthwise.evaluation.point import Measured
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.record import Experiment, Run
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
 from lengthwise.reports.claims import claims
 from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
+Make = Callable[..., Experiment]
+
 FIGURES = {"exact_match", "token_accuracy", "paired", "training_loss"}
 ATTACK = '<script>alert("1")</script>'
 
 
-def _text(path):
+def _text(path: Path) -> str:
     """The page without its markup, style, script and pictures."""
     page = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
-def _numbers(path):
+def _numbers(path: Path) -> Any:
     with path.open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
-def test_lies_in_the_folder_and_is_small(experiment, report):
+def test_lies_in_the_folder_and_is_small(experiment: Experiment, report: Path) -> None:
     assert report == experiment.folder / "report.html"
     assert report.stat().st_size < 3_000_000
 
 
-def test_loads_nothing(report):
+def test_loads_nothing(report: Path) -> None:
     page = report.read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href(?!="#)|action)\s*=|url\(|@import|fetch\(|\bimport\b""", page)
     assert "default-src 'none'" in page
 
 
-def test_contents_lead_to_every_heading(report):
+def test_contents_lead_to_every_heading(report: Path) -> None:
     page = report.read_text(encoding="utf-8")
     links = dict(re.findall(r'<li><a href="#([^"]+)">(.*?)</a></li>', page))
     assert links["exact-match"] == "Exact match"
@@ -55,7 +61,7 @@ def test_contents_lead_to_every_heading(report):
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "token_accuracy"])
-def test_tables_hold_every_number(experiment, report, metric):
+def test_tables_hold_every_number(experiment: Experiment, report: Path, metric: str) -> None:
     text = _text(report)
     for name in experiment.config.mechanisms:
         points = [run.points for run in experiment.finalists(name) if run.points]
@@ -67,13 +73,13 @@ def test_tables_hold_every_number(experiment, report, metric):
     assert "4,096 32× n = 64" in text
 
 
-def test_tables_hold_the_size_of_every_test_set(sized):
+def test_tables_hold_the_size_of_every_test_set(sized: Experiment) -> None:
     text = _text(write_report(sized))
     assert text.count("128 1× 512 4× 8,192 64× n = 32 Validation n = 1,600 n = 512 softmax+rope") == 2
     assert text.count("Dense n = 40 n = 40 softmax+rope") == text.count("Sparse n = 16,000 n = 512 softmax+rope") == 2
 
 
-def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
+def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment: Experiment, report: Path) -> None:
     text = _text(report)
     for run in experiment.runs:
         if run.trained and run.config.seed == 0:
@@ -86,7 +92,7 @@ def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment, report):
     assert "4f2a91c" in text
 
 
-def test_figures_are_png_at_twice_the_size(experiment, report):
+def test_figures_are_png_at_twice_the_size(experiment: Experiment, report: Path) -> None:
     for name in FIGURES:
         png = (experiment.folder / "figures" / f"{name}.png").read_bytes()
         width, _ = struct.unpack(">II", png[16:24])
@@ -95,7 +101,7 @@ def test_figures_are_png_at_twice_the_size(experiment, report):
         assert width > 1700
 
 
-def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
+def test_figures_come_in_every_form_that_a_paper_needs(experiment: Experiment, report: Path) -> None:
     folder = experiment.folder / "figures"
     endings = ("svg", "pdf", "png", "vl.json", "csv")
     assert {path.name for path in folder.iterdir()} == {f"{name}.{ending}" for name in FIGURES for ending in endings}
@@ -114,7 +120,7 @@ def test_figures_come_in_every_form_that_a_paper_needs(experiment, report):
             assert re.search(shown, svg)
 
 
-def test_tables_of_figures_are_the_numbers(experiment, report):
+def test_tables_of_figures_are_the_numbers(experiment: Experiment, report: Path) -> None:
     rows = _numbers(experiment.folder / "figures" / "exact_match.csv")
     for name in experiment.config.mechanisms:
         for point in experiment.finalists(name)[0].points:
@@ -132,7 +138,7 @@ def test_tables_of_figures_are_the_numbers(experiment, report):
             assert float(row["interval_high"]) == pytest.approx(high)
 
 
-def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment, report):
+def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment: Experiment, report: Path) -> None:
     assert (
         "Bands: lowest to highest seed. Vertical bars: 95 % Wilson interval over sequences, of several seeds the mean "
         "of their ends." in _text(report)
@@ -140,12 +146,13 @@ def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment, repor
     assert "lowest–highest of 2 seeds] [94.3–100.0; 95 % interval over sequences]" in report.read_text(encoding="utf-8")
 
 
-def test_escapes_what_it_shows(alone):
+def test_escapes_what_it_shows(alone: Experiment) -> None:
+    settings: Any = SimpleNamespace(
+        model=SimpleNamespace(mechanism=ATTACK), train=alone.runs[0].config.train, seed=alone.config.base.seed
+    )
     run = replace(
         alone.runs[0],
-        config=SimpleNamespace(
-            model=SimpleNamespace(mechanism=ATTACK), train=alone.runs[0].config.train, seed=alone.config.base.seed
-        ),
+        config=settings,
         environment={ATTACK: ATTACK},
     )
     config = ComparisonConfig.model_construct(**dict(alone.config) | {"mechanisms": (ATTACK,)})
@@ -158,16 +165,16 @@ def test_escapes_what_it_shows(alone):
     assert page.count("&lt;script&gt;") > 10
 
 
-def test_claims_that_are_not_decided_fold_away(sets, sets_report):
+def test_claims_that_are_not_decided_fold_away(sets: Experiment, sets_report: Path) -> None:
     page = sets_report.read_text(encoding="utf-8")
-    folded = re.search(r"<details>\s*<summary>(\d+) undecided claims?</summary>(.*?)</details>", page, re.S)
+    (folded,) = re.finditer(r"<details>\s*<summary>(\d+) undecided claims?</summary>(.*?)</details>", page, re.S)
     rulings = [claim.ruling for claim in claims(sets)]
     assert int(folded[1]) == folded[2].count('<td class="undecided">undecided</td>') == rulings.count("undecided") > 0
     assert '<td class="undecided">undecided</td>' not in page.replace(folded[0], "")
     assert page.replace(folded[0], "").count('<td class="chosen">') >= len(rulings) - int(folded[1]) > 0
 
 
-def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
+def test_a_page_of_sets_speaks_of_sets(sets: Experiment, sets_report: Path) -> None:
     said = _text(sets_report).rsplit("How to repeat it", 1)[0]
     assert "Training: 5 to 16 items per set" in said
     assert "Accuracy The share of sets answered rightly." in said
@@ -182,7 +189,7 @@ def test_a_page_of_sets_speaks_of_sets(sets, sets_report):
     assert figures == {"exact_match", "paired", "causes", "attention", "training_loss"}
 
 
-def test_tables_of_sets_hold_the_numbers(sets, sets_report):
+def test_tables_of_sets_hold_the_numbers(sets: Experiment, sets_report: Path) -> None:
     text = _text(sets_report)
     points = [run.points[3] for run in sets.finalists("softmax")]
     shares = [sum(p.values[cause].numerator for p in points) / 10_000 for cause in ("dispersion", "ordering")]
@@ -193,20 +200,21 @@ def test_tables_of_sets_hold_the_numbers(sets, sets_report):
     assert "The drift of the global mean is counted from 16 items, the training length." in text
 
 
-def test_folders_without_measurements_have_no_section_for_them(experiment, report):
+def test_folders_without_measurements_have_no_section_for_them(experiment: Experiment, report: Path) -> None:
     text = _text(report)
     assert "threshold-relative against the others" in text
     assert "Two causes of error" not in text
     assert "Attention at every length" not in text
 
 
-def test_escapes_names_in_every_section(make_sets):
+def test_escapes_names_in_every_section(make_sets: Make) -> None:
     experiment = make_sets(mechanisms=("softmax", "entmax"), seeds=2)
     names = {"softmax": ATTACK, "entmax": ATTACK * 2}
 
-    def renamed(run):
+    def renamed(run: Run) -> Run:
         model = SimpleNamespace(mechanism=names[run.mechanism])
-        return replace(run, config=SimpleNamespace(model=model, train=run.config.train, seed=run.config.seed))
+        settings: Any = SimpleNamespace(model=model, train=run.config.train, seed=run.config.seed)
+        return replace(run, config=settings)
 
     config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})
     chosen = {names[name]: rate for name, rate in experiment.chosen.items()}
@@ -216,13 +224,13 @@ def test_escapes_names_in_every_section(make_sets):
     assert page.count("<script>") == 1  # its own
 
 
-def test_one_run_is_a_page(alone):
+def test_one_run_is_a_page(alone: Experiment) -> None:
     text = _text(write_report(alone))
     assert "softmax+rope on flip-flop" in text
     assert "Vertical bars: 95 % Wilson interval over sequences." in text
 
 
-def test_many_mechanisms_are_shades_with_the_best_first(many):
+def test_many_mechanisms_are_shades_with_the_best_first(many: Experiment) -> None:
     page = write_report(many).read_text(encoding="utf-8")
     name = "softmax+p-rope"  # of those that are alike the last
     heat, *_ = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
@@ -240,7 +248,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many):
     assert page.index("threshold-relative</th>") < page.index("softmax+nope</th>") < page.index("softmax+rope</th>")
 
 
-def test_the_shades_have_counterparts_in_the_dark(many):
+def test_the_shades_have_counterparts_in_the_dark(many: Experiment) -> None:
     page = write_report(many).read_text(encoding="utf-8")
     used = set(re.findall(r'<path aria-label[^>]* fill="(#\w+)"', page))
     assert len(used) > 4
@@ -248,37 +256,41 @@ def test_the_shades_have_counterparts_in_the_dark(many):
         assert f'svg [fill="{colour}"]' in page
 
 
-def test_a_comparison_under_way_is_a_page(make_sets):
+def test_a_comparison_under_way_is_a_page(make_sets: Make) -> None:
     """No seed has its last points, so that there are lengths without a difference."""
     experiment = make_sets(seeds=2)
     runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
     assert "softmax against the others" in _text(write_report(replace(experiment, runs=runs)))
 
 
-def test_no_results_are_said(unfinished):
+def test_no_results_are_said(unfinished: Experiment) -> None:
     page = write_report(unfinished)
     assert "Nothing is evaluated yet" in _text(page)
     assert not (unfinished.folder / "figures").exists()
 
 
-def test_only_failures_are_a_page(alone, fail):
+def test_only_failures_are_a_page(alone: Experiment, fail: Callable[[Experiment, int, str], Experiment]) -> None:
     everything = replace(fail(alone, 0, "The disk is full."), chosen={})
     text = _text(write_report(everything))
     assert "softmax+rope has no result: its only run failed." in text
     assert "The disk is full." in text
 
 
-def test_survives_losses_that_are_no_numbers(alone):
-    metrics = [{"step": 10, "loss": float("nan")}, {"step": 20, "loss": 0.0}, {"step": 30, "loss": None}]
+def test_survives_losses_that_are_no_numbers(alone: Experiment) -> None:
+    metrics: list[dict[str, Any]] = [
+        {"step": 10, "loss": float("nan")},
+        {"step": 20, "loss": 0.0},
+        {"step": 30, "loss": None},
+    ]
     nan = Measured(*[float("nan")] * 5)
     points = tuple(replace(point, values=point.values | {"loss": nan}) for point in alone.runs[0].points)
     write_report(replace(alone, runs=(replace(alone.runs[0], metrics=tuple(metrics), points=points),)))
 
 
-def test_configuration_is_toml(experiment):
+def test_configuration_is_toml(experiment: Experiment) -> None:
     assert read_comparison(tomllib.loads(configuration(experiment))) == experiment.config
     assert configuration(experiment) in html.unescape(write_report(experiment).read_text(encoding="utf-8"))
 
 
-def test_configuration_of_one_run_is_that_of_the_run(alone):
+def test_configuration_of_one_run_is_that_of_the_run(alone: Experiment) -> None:
     assert RunConfig.read(tomllib.loads(configuration(alone))) == alone.runs[0].config

@@ -8,6 +8,8 @@ import pytest
 from lengthwise.reports import palette
 from lengthwise.reports.summary import MANY
 
+Lab = tuple[float, float, float]
+
 FLOOR = 10
 """Of the difference between two colours: five to ten times what is just seen side by side."""
 EYES = {  # from linear sRGB to linear sRGB, with one kind of cones missing
@@ -22,7 +24,7 @@ TO_XYZ = np.array(
 SCHEMES = ("light", "dark")
 
 
-def lab(colour, eye):
+def lab(colour: str, eye: str) -> Lab:
     """CIELAB, under D65, of what an eye sees of a colour."""
     srgb = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
@@ -32,7 +34,7 @@ def lab(colour, eye):
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
-def ciede2000(one, other):
+def ciede2000(one: Lab, other: Lab) -> float:
     """The difference of two CIELAB colours, after Sharma, Wu and Dalal 2005."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
@@ -52,7 +54,7 @@ def ciede2000(one, other):
     return np.sqrt(of_l**2 + of_c**2 + of_h**2 + rotation * of_c * of_h)
 
 
-def _cos(degrees):
+def _cos(degrees: float) -> float:
     return np.cos(np.radians(degrees))
 
 
@@ -65,11 +67,11 @@ def _cos(degrees):
         ((2.0776, 0.0795, -1.1350), (0.9033, -0.0636, -0.5514), 0.9082),
     ],
 )
-def test_the_difference_is_that_of_its_authors(one, other, difference):
+def test_the_difference_is_that_of_its_authors(one: Lab, other: Lab, difference: float) -> None:
     assert ciede2000(one, other) == pytest.approx(difference, abs=1e-4)
 
 
-def _differences(colours, scheme, eye):
+def _differences(colours: tuple[palette.Colour, ...], scheme: str, eye: str) -> list[float]:
     seen = [lab(getattr(colour, scheme), eye) for colour in colours]
     return [ciede2000(one, other) for one, other in combinations(seen, 2)]
 
@@ -77,18 +79,18 @@ def _differences(colours, scheme, eye):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("colours", [(*palette.MECHANISMS, palette.PAPER), (*palette.CAUSES.values(),)])
-def test_colours_are_told_apart(colours, eye, scheme):
+def test_colours_are_told_apart(colours: tuple[palette.Colour, ...], eye: str, scheme: str) -> None:
     assert min(_differences(colours, scheme, eye)) >= FLOOR
 
 
-def test_lines_of_one_colour_differ_in_their_dash():
+def test_lines_of_one_colour_differ_in_their_dash() -> None:
     looks = [(palette.colour(index), palette.dash(index)) for index in range(MANY)]
     assert len(set(looks)) == MANY
     points = {(palette.colour(i), palette.dash(i), palette.shape(i)) for i in range(168)}
     assert len(points) == 168
 
 
-def test_a_colour_of_light_has_one_counterpart_in_the_dark():
+def test_a_colour_of_light_has_one_counterpart_in_the_dark() -> None:
     """The page turns colours by their value."""
     every = {*palette.MECHANISMS, *palette.CAUSES.values(), *palette.SHADES, palette.INK, palette.SOFT, palette.PAPER}
     assert len({colour.light for colour in every}) == len(every)

@@ -3,39 +3,42 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, verdicts
 from lengthwise.reports.text import digits, joined, p_value, percent, points
+
+Make = Callable[..., Experiment]
 
 
 @pytest.mark.parametrize(
     ("share", "shown"),
     [(1, "100.0"), (0.9997, "99.9"), (0.99999, "99.9"), (0.5, "50.0"), (0.1234, "12.3"), (0.0001, "0.1"), (0, "0.0")],
 )
-def test_percent_is_whole_only_if_it_is(share, shown):
+def test_percent_is_whole_only_if_it_is(share: float, shown: str) -> None:
     assert percent(share) == shown
 
 
-def test_percent_forgives_the_rounding_of_a_mean():
+def test_percent_forgives_the_rounding_of_a_mean() -> None:
     assert percent(1 - 1e-15) == "100.0"
 
 
-def test_joined():
+def test_joined() -> None:
     assert [joined("a"), joined("ab"), joined("abc")] == ["a", "a and b", "a, b and c"]
 
 
-def test_differences_have_a_sign_and_p_values_two_digits():
+def test_differences_have_a_sign_and_p_values_two_digits() -> None:
     assert [points(x) for x in (0.031, -0.0042, 0, 1e-9)] == ["+3.1", "−0.4", "0.0", "+0.0"]
     assert [p_value(p) for p in (0.0156, 0.0004, 1)] == ["0.016", "below 0.001", "1"]
     assert [digits(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
 
 
-def test_says_what_holds_what_falls_and_what_failed(experiment):
+def test_says_what_holds_what_falls_and_what_failed(experiment: Experiment) -> None:
     holds, falls, _, few, failed = verdicts(experiment)
     assert holds == (
         "threshold-relative stays at 100.0 % exact match up to 4,096 tokens, 32 times its training length, "
@@ -50,30 +53,30 @@ def test_says_what_holds_what_falls_and_what_failed(experiment):
     assert failed == "1 of 9 runs failed: softmax+rope (learning rate 0.001, seed 1)."
 
 
-def test_few_examples_are_told_by_split_where_only_some_have_few(sized):
+def test_few_examples_are_told_by_split_where_only_some_have_few(sized: Experiment) -> None:
     assert verdicts(sized)[1].startswith(
         "Points at 128 and 512 tokens on dense data and at 8,192 tokens rest on few sequences, as few as 32 per seed: "
         "even 32 right of 32 only tells"
     )
 
 
-def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many):
+def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many: Experiment) -> None:
     best, others, worst, *_ = verdicts(many)
     assert best.startswith("threshold-relative stays at 100.0 % exact match up to 4,096 tokens")
     assert best.endswith("on validation data, with 1 seed.")
     assert re.match(
-        r"softmax\+nope, softmax\+t5, .* and softmax\+p-rope: each falls below 50 % exact match at 1,024", others
+        r"softmax\+nape, softmax\+t5, .* and softmax\+p-rope: each falls below 50 % exact match at 1,024", others
     )
     assert worst.startswith("softmax+rope falls below 50 % exact match at 512 tokens")
 
 
-def test_one_split_needs_no_mention(alone):
+def test_one_split_needs_no_mention(alone: Experiment) -> None:
     assert verdicts(alone)[0] == (
         "softmax+rope falls below 50 % exact match at 512 tokens, 4 times its training length, with 1 seed."
     )
 
 
-def test_a_wrong_sequence_is_not_perfect(make):
+def test_a_wrong_sequence_is_not_perfect(make: Make) -> None:
     experiment = make(mechanisms=("threshold-relative",), seeds=3, splits=("validation",))
     assert verdicts(experiment)[0].endswith("32 times its training length, on all 3 seeds.")
     run = experiment.finalists("threshold-relative")[0]
@@ -86,11 +89,11 @@ def test_a_wrong_sequence_is_not_perfect(make):
     assert said.endswith("in the mean of 3 seeds.")
 
 
-def test_nothing_known_is_nothing_said(unfinished):
+def test_nothing_known_is_nothing_said(unfinished: Experiment) -> None:
     assert verdicts(unfinished) == [f"{name} is not evaluated yet." for name in unfinished.config.mechanisms]
 
 
-def test_sets_have_items_and_accuracy(sets):
+def test_sets_have_items_and_accuracy(sets: Experiment) -> None:
     said = verdicts(sets)
     assert said[0] == (
         "softmax falls below 50 % accuracy at 1,024 items, 64 times its training length, in the mean of 10 seeds."
@@ -101,13 +104,14 @@ def test_sets_have_items_and_accuracy(sets):
     assert not re.search("tokens?|sequences?|[Ee]xact match", " ".join([*said, shown]))
 
 
-def _shown(experiment):
-    console = Console(width=80, file=StringIO())
-    console.print(overview(experiment))
-    return console.file.getvalue()
+def _shown(experiment: Experiment) -> str:
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(overview(experiment))
+    return shown.get()
 
 
-def test_table_fits_the_terminal_and_agrees_with_the_page(experiment):
+def test_table_fits_the_terminal_and_agrees_with_the_page(experiment: Experiment) -> None:
     shown = _shown(experiment)
     assert "4,096" in shown
     assert "32×" in shown
@@ -117,11 +121,11 @@ def test_table_fits_the_terminal_and_agrees_with_the_page(experiment):
     assert row.split()[1:] == [percent(point.values["exact_match"].value) for point in points]
 
 
-def test_table_without_results(unfinished):
+def test_table_without_results(unfinished: Experiment) -> None:
     assert "Nothing is evaluated yet." in _shown(unfinished)
 
 
-def test_drawing_is_imported_late():
+def test_drawing_is_imported_late() -> None:
     code = "import sys, lengthwise.reports; print({'altair', 'vl_convert', 'jinja2'} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout

@@ -92,6 +92,7 @@ def test_both_the_interval_and_the_test_must_agree() -> None:
     assert Difference(16, 9, Estimate(0.1, 0.01, 0.19), 0.06).outcome == "undecided"
 
 
+@pytest.mark.long
 def test_intervals_cover_and_verdicts_are_seldom_false() -> None:
     """Ten seeds, five lengths that share a part of their noise, heavy tails; means that differ only in the second."""
     rng = np.random.default_rng(0)

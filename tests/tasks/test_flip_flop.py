@@ -34,7 +34,7 @@ def test_instructions_have_their_frequencies(split: str) -> None:
     inputs, *_ = FlipFlop().sample(torch.Generator().manual_seed(0), 400, 512, split)
     instructions = inputs[:, 2:-1:2]
     share = {kind: (instructions == kind).double().mean().item() for kind in (WRITE, READ, IGNORE)}
-    ignore = FlipFlop.ignore[split]
+    ignore = FlipFlop().ignored[split]
     assert share[IGNORE] == pytest.approx(ignore, abs=0.01)
     assert share[WRITE] == pytest.approx((1 - ignore) / 2, abs=0.01)
     assert share[READ] == pytest.approx((1 - ignore) / 2, abs=0.01)

@@ -11,8 +11,10 @@ from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.attention.parts import Evidence, Numbering, Output, Position, Sizes
 from lengthwise.attention.positions import POSITIONS
-from lengthwise.attention.tables import Kind, summary_and_source
+from lengthwise.attention.tables import TABLES, Kind, summary_and_source
 from lengthwise.attention.weights import WEIGHTS
+from lengthwise.naming import options_of
+from lengthwise.options import Option
 
 EXAMPLE = Sizes(dim=64, heads=4, kv_heads=4, head_dim=16, layer=0, context=128, reach=4096, marks=100)
 """The layer whose added parameters are counted."""
@@ -39,6 +41,7 @@ class Entry:
     reads: Literal["both", "causal", "encoders"]
     """Whether it can be causal and look ahead, or one of the two; what is causal has a cache."""
     evidence: Evidence
+    options: tuple[Option, ...]
 
 
 def catalogue() -> Iterator[Entry]:
@@ -81,4 +84,5 @@ def _entry(
         route=route,
         reads=reads,
         evidence=part.evidence,
+        options=options_of(TABLES[kind], name),
     )

@@ -1,5 +1,6 @@
 """A mechanism's name, taken apart: ``softmax+rope+layer-norm`` is weights, position and output."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,30 +11,36 @@ from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES, Kind
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
+from lengthwise.naming import Named, build, carried, read, split
 from lengthwise.own_code import imported
 from lengthwise.registry import unknown
 
 if TYPE_CHECKING:
     from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
 
+NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
+"""The position, the output and the numbering that need not be named."""
+
 
 @dataclass(frozen=True)
 class Mechanism:
-    """The parts of an attention mechanism, by name.
+    """The parts of an attention mechanism, by name, with their options.
 
-    ``Mechanism.parse("softmax+rope")`` reads the parts joined by ``+`` in any order; what is not named is ``nope``
-    (no position), ``counted`` (positions from 0 on) and ``none`` (the output as it is). An output part stands before
-    the output projection, over all heads side by side; ``layer-norm@heads`` treats head by head,
-    ``layer-norm@projected`` stands after the projection.
-    ``str`` gives the shortest name back. A part of your own is named by its module and class: ``my_parts:SoftCap``.
+    ``Mechanism.parse("softmax+rope")`` reads the parts joined by ``+`` in any order, each with its options in brackets
+    where they are not the default ones, as in ``top-k[kept=9]+rope[base=5e5]``; what is not named is ``nope`` (no
+    position), ``counted`` (positions from 0 on) and ``none`` (the output as it is). An output part stands before the
+    output projection, over all heads side by side; ``layer-norm@heads`` treats head by head, ``layer-norm@projected``
+    stands after the projection. ``str`` gives the one name back that all names of the same mechanism have in common:
+    parts in the order of the fields, options as :mod:`lengthwise.naming` writes them, nothing that would be so anyway.
+    A part of your own is named by its module and class: ``my_parts:SoftCap``.
     """
 
-    weights: str
-    position: str = "nope"
-    output: str = "none"
+    weights: Named
+    position: Named = NOPE
+    output: Named = NONE
     placement: Placement | None = None
     """Of the output part; None where it stands where such a part does."""
-    numbering: str = "counted"
+    numbering: Named = COUNTED
 
     @classmethod
     def parse(cls, name: str) -> "Mechanism":
@@ -44,31 +51,52 @@ class Mechanism:
         return cls(**parts)
 
     def __post_init__(self) -> None:
-        if POSITIONS.load(self.position).route in ("bias", "scores") and not WEIGHTS.load(self.weights).takes_bias:
+        for kind, table in TABLES.items():
+            part: Named = getattr(self, kind)
+            table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
+        if self._position.route in ("bias", "scores") and not self._weights.takes_bias:
             raise InputError(
-                f"{self.weights!r} cannot take the bias that {self.position!r} adds to the scores; "
-                f"use {self.weights!r} without it, or with a position that turns queries and keys, such as 'rope'."
+                f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
+                f"use '{self.weights}' without it, or with a position that turns queries and keys, such as 'rope'."
             )
-
-        if OUTPUTS.load(self.output).by_head and self.placement not in (None, "heads"):
-            raise InputError(f"{self.output!r} treats head by head; drop '@{self.placement}'.")
+        if OUTPUTS.load(self.output.name).by_head and self.placement not in (None, "heads"):
+            raise InputError(f"'{self.output}' treats head by head; drop '@{self.placement}'.")
 
     def __str__(self) -> str:
-        output = self.output if self.placement is None else f"{self.output}@{self.placement}"
-        optional = {self.position: "nope", self.numbering: "counted", output: "none"}
-        return "+".join([self.weights, *(part for part, plain in optional.items() if part != plain)])
+        named = [self.weights, *(part for part in (self.position, self.numbering) if part not in (NOPE, COUNTED))]
+        if self.output != NONE:
+            named.append(self.output)
+        name = "+".join(map(str, named))
+        return name if self.placement is None else f"{name}@{self.placement}"
+
+    @property
+    def _weights(self) -> "type[Weights]":
+        return WEIGHTS.load(self.weights.name)
+
+    @property
+    def _position(self) -> "type[Position]":
+        return POSITIONS.load(self.position.name)
 
     @property
     def trained_as(self) -> "Mechanism":
-        """The mechanism that this one is while it is trained; itself, unless it differs at inference only."""
-        weights, position = WEIGHTS.load(self.weights).trained_as, POSITIONS.load(self.position).trained_as
-        return replace(self, weights=weights or self.weights, position=position or self.position)
+        """The mechanism that this one is while it is trained; itself, unless it differs at inference only.
+
+        Options go over as far as the other part has them: ``yarn[base=5e5]`` is trained as ``rope[base=5e5]``.
+        """
+        weights, position = self._weights.trained_as, self._position.trained_as
+        return replace(
+            self,
+            weights=self.weights if weights is None else carried(WEIGHTS, self.weights, weights),
+            position=self.position if position is None else carried(POSITIONS, self.position, position),
+        )
 
     @property
     def teacher(self) -> "Mechanism | None":
         """The mechanism of the model that this one is calibrated on before it is trained; None where none is needed."""
-        position = POSITIONS.load(self.position).taught_by
-        return None if position is None else replace(self.trained_as, position=position)
+        position = self._position.taught_by
+        if position is None:
+            return None
+        return replace(self.trained_as, position=carried(POSITIONS, self.position, position))
 
     def check_layer(self, *, causal: bool) -> None:
         """Refuse what an attention layer by itself cannot do.
@@ -76,42 +104,42 @@ class Mechanism:
         Raises:
             InputError: for weights that have to look ahead, or cannot, and for a position in the embeddings.
         """
-        if causal and not WEIGHTS.load(self.weights).causal:
+        if causal and not self._weights.causal:
             raise InputError(
-                f"{self.weights!r} cannot be kept from looking ahead: it is for encoders, with causal=False."
+                f"'{self.weights}' cannot be kept from looking ahead: it is for encoders, with causal=False."
             )
-        if not causal and not WEIGHTS.load(self.weights).bidirectional:
-            raise InputError(f"{self.weights!r} is only ever causal; drop causal=False.")
+        if not causal and not self._weights.bidirectional:
+            raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
         if self != self.in_layers:
             part = self.position if self._embedded else self.numbering
             raise InputError(
-                f"{part!r} acts before the first layer of a model, which an attention layer by itself does not have; "
+                f"'{part}' acts before the first layer of a model, which an attention layer by itself does not have; "
                 "use a model, such as Decoder."
             )
 
     @property
     def in_layers(self) -> "Mechanism":
         """The mechanism without what a model does before its layers."""
-        return replace(self, position="nope" if self._embedded else self.position, numbering="counted")
+        return replace(self, position=NOPE if self._embedded else self.position, numbering=COUNTED)
 
     def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Position | None]":
         """The numbering part, where tokens are not just counted, and the position part, where it acts on embeddings."""
-        kind = NUMBERINGS.load(self.numbering)
-        position = (
-            POSITIONS.load(self.position)(replace(sizes, context=kind.numbers(sizes))) if self._embedded else None
-        )
-        return kind(sizes) if self.numbering != "counted" else None, position
+        numbering = build(NUMBERINGS, self.numbering, sizes)
+        position = None
+        if self._embedded:
+            position = build(POSITIONS, self.position, replace(sizes, context=numbering.numbers(sizes)))
+        return numbering if self.numbering != COUNTED else None, position
 
     @property
     def _embedded(self) -> bool:
-        return POSITIONS.load(self.position).route == "embedding"
+        return self._position.route == "embedding"
 
     def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
         """The three modules; ``of_weights`` are further arguments of the weights part."""
         return (
-            POSITIONS.load(self.position)(sizes),
-            WEIGHTS.load(self.weights)(sizes, **of_weights),
-            OUTPUTS.load(self.output)(self.shape(sizes), sizes.dim),
+            build(POSITIONS, self.position, sizes),
+            build(WEIGHTS, self.weights, sizes, **of_weights),
+            build(OUTPUTS, self.output, self.shape(sizes), sizes.dim),
         )
 
     def shape(self, sizes: "Sizes") -> tuple[int, ...]:
@@ -134,12 +162,13 @@ def read_name(name: str) -> dict[str, Any]:
         InputError: where a part does not exist, none or several of a kind are named, or a placement cannot be.
     """
     parts: dict[str, Any] = {}
-    for given in name.split("+"):
-        part, placement = read_placement(given)
+    for given in re.split(r"\+(?![^\[]*\])", name):  # no option's value, as in 5e+5, is taken apart
+        text, placement = read_placement(given)
+        part, _ = split(text)
         kind = _kind_of_own(part) if ":" in part else _kind(part)
         if kind in parts:
-            raise InputError(f"{name!r} names two {kind} parts, {parts[kind]!r} and {part!r}; it can have one.")
-        parts[kind] = part
+            raise InputError(f"{name!r} names two {kind} parts, '{parts[kind]}' and '{text}'; it can have one.")
+        parts[kind] = read(TABLES[kind], text)
         if placement is not None and (kind != "output" or part == "none"):
             raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
         if placement is not None:
@@ -174,5 +203,5 @@ def _kind_of_own(part: str) -> Kind:
     raise InputError(f"{part!r} is no part of a mechanism: it has to be a subclass of one of {names}.")
 
 
-def _usual_placement(output: str) -> Placement:
-    return "heads" if OUTPUTS.load(output).by_head else "width"
+def _usual_placement(output: Named) -> Placement:
+    return "heads" if OUTPUTS.load(output.name).by_head else "width"

@@ -17,7 +17,8 @@ class Attention(nn.Module):
     """Multi-head self-attention by any mechanism.
 
     A mechanism is named by its parts, joined with ``+``: weights, then position and output where they are not plain,
-    as in ``"threshold-relative"``, ``"softmax+rope"``, ``"softmax+alibi+layer-norm"``. ``lengthwise list`` shows them.
+    as in ``"threshold-relative"``, ``"softmax+rope"``, ``"softmax+alibi+layer-norm"``. Options stand in brackets behind
+    a part: ``"top-k[kept=9]+rope[base=5e5]"``. ``lengthwise list`` shows them all.
 
     Args:
         dim: width of the tokens in and out.

@@ -4,6 +4,9 @@
 weights and attends. *Output* treats the attended values. And *numbering*, before all of them, says which number a token
 has. Each part is a module of its own file; the base class of each kind but the weights is also its plainest member: no
 position, no treatment of the output, tokens counted one by one.
+
+What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
+(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``.
 """
 
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.errors import InputError
+from lengthwise.options import BaseOptions, Value
 from lengthwise.registry import unknown
 
 Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
@@ -79,8 +83,14 @@ class Position(nn.Module):
     taught_by: ClassVar[str | None] = None
     """Name of the part that a model is trained with first, where this one is calibrated on what that model does."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    class Options(BaseOptions):
+        """No options."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__()
+        self.options = self.Options.choose(self, options)
 
     @property
     def biased(self) -> bool:
@@ -121,11 +131,16 @@ class Numbering(nn.Module):
     reads_marks: ClassVar[bool] = False
     """Whether it needs marks: numbers that say which tokens of a sequence belong together, which a task knows."""
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
+    class Options(BaseOptions):
+        """No options."""
 
-    @staticmethod
-    def numbers(sizes: Sizes) -> int | None:
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__()
+        self.options = self.Options.choose(self, options)
+
+    def numbers(self, sizes: Sizes) -> int | None:
         """How many different numbers there are while the model is trained; None where that is not known."""
         return sizes.context
 
@@ -175,8 +190,14 @@ class Weights(nn.Module):
     backends: ClassVar[tuple[str, ...]] = ("auto", "reference")
     """Ways to compute it; "reference" attends by :meth:`probabilities` and defines the result."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
+    class Options(BaseOptions):
+        """No options."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__()
+        self.options = self.Options.choose(self, options)
         if backend not in self.backends:
             raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.backends))
         self.backend = backend
@@ -239,8 +260,14 @@ class Output(nn.Module):
     by_head: ClassVar[bool] = False
     """Whether it treats head by head wherever nothing is said, and can do nothing else."""
 
-    def __init__(self, shape: tuple[int, ...], dim: int) -> None:
+    class Options(BaseOptions):
+        """No options."""
+
+    options: Options
+
+    def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
         super().__init__()
+        self.options = self.Options.choose(self, options)
 
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None

@@ -1,6 +1,7 @@
 """The command line: one file per verb. Parses, calls, prints."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,6 +56,8 @@ _EXTRAS = {
 def main() -> None:
     """Entry point of the ``lengthwise`` command: errors are one sentence, and the exit code says that there was one."""
     accept_any_encoding()
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # where a user's own modules lie
     try:
         app()
     except LengthwiseError as error:

@@ -23,7 +23,8 @@ def compare(
         typer.Option(
             "--mechanism",
             "-a",
-            help="A contestant; repeat for each. The first is held against each other one.",
+            help=r"A contestant, as in softmax+rope or 'top-k\[kept=9]+rope'; repeat for each. The first is held "
+            "against each other one.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +71,7 @@ def compare(
     from lengthwise.experiments.comparison import compare
     from lengthwise.reports import overview, seeds_needed, write_report
 
-    folder = out or options.folder(f"compare-{task}")
+    folder = out or options.folder(task, config.base.task, "compare-{}")
     if needed := seeds_needed(config):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:

@@ -1,7 +1,7 @@
 """``lengthwise list``: what there is, by name."""
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -9,6 +9,10 @@ from rich.text import Text
 
 from lengthwise.cli.console import console
 from lengthwise.errors import InputError
+from lengthwise.options import spelled
+
+if TYPE_CHECKING:
+    from lengthwise.registry import Registry
 
 
 def list_(
@@ -49,17 +53,36 @@ def _all() -> None:
     from lengthwise.recipes import RECIPES
     from lengthwise.tasks import TASKS
 
-    _table("Tasks", ((name, TASKS.summary(name)) for name in TASKS))
+    _table("Tasks", _entries(TASKS, str))
     _table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
     console.print(
-        "A mechanism is weights, then position, numbering and output where wanted, as in "
-        "[bold]softmax+rope+layer-norm[/]. "
-        "An output stands before the output projection, over all heads side by side; [bold]layer-norm@heads[/] treats "
-        "head by head, [bold]layer-norm@projected[/] stands after the projection.\n",
-        markup=True,
+        Text.assemble(
+            "A mechanism is weights, then position, numbering and output where wanted, as in ",
+            ("softmax+rope+layer-norm", "bold"),
+            ". An output stands before the output projection, over all heads side by side; ",
+            ("layer-norm@heads", "bold"),
+            " treats head by head, ",
+            ("layer-norm@projected", "bold"),
+            " stands after the projection.\nOptions are given in brackets behind a name where they are not as listed, "
+            "as in ",
+            ("'top-k[kept=9]+rope[base=5e5]'", "bold"),
+            " and ",
+            ("'flip-flop[ignore=0.9]'", "bold"),
+            ".\n",
+        )
     )
     for kind, table in TABLES.items():
-        _table(TITLES[kind], ((name, summary_and_source(table.summary(name))[0]) for name in table))
+        _table(TITLES[kind], _entries(table, lambda summary: summary_and_source(summary)[0]))
+
+
+def _entries(table: "Registry[Any]", shorten: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Every name with its meaning, and under it each of its options, with its default."""
+    from lengthwise.naming import options_of
+
+    for name in table:
+        yield name, shorten(table.summary(name))
+        for option in options_of(table, name):
+            yield f"  [{option.name}={spelled(option.default)}]", f"  {option.meaning.rstrip('.')} ({option.wanted})"
 
 
 def _mechanisms(markdown: bool) -> None:
@@ -74,14 +97,17 @@ def _mechanisms(markdown: bool) -> None:
         return
     for kind, title in TITLES.items():
         table = bare(title, "")
-        for column in ("name", "arXiv", "parameters", "route", "reads", "evidence"):
+        for column in ("name", "arXiv", "parameters", "route", "reads", "evidence", "options"):
             justify: Literal["left", "right"] = "right" if column == "parameters" else "left"
-            table.add_column(column, no_wrap=column != "arXiv", justify=justify)
+            table.add_column(column, no_wrap=column not in ("arXiv", "options"), justify=justify)
         for entry in entries:
             if entry.kind == kind:
                 numbers = f"{entry.parameters:,}"
                 source = entry.source.removeprefix("arXiv ")
-                table.add_row(Text(entry.name, "cyan"), source, numbers, entry.route, entry.reads, entry.evidence)
+                options = ", ".join(f"{option.name}={spelled(option.default)}" for option in entry.options)
+                table.add_row(
+                    Text(entry.name, "cyan"), source, numbers, entry.route, entry.reads, entry.evidence, options
+                )
         console.print(table)
         console.print()
     console.print(

@@ -8,6 +8,8 @@ import typer
 
 from lengthwise import recipes
 from lengthwise.errors import InputError
+from lengthwise.naming import read
+from lengthwise.tasks import TASKS
 
 if TYPE_CHECKING:
     from lengthwise.configuration import Tree
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 Task = Annotated[
     str,
     typer.Argument(
-        help="A task or recipe, as 'lengthwise list' shows them, or a task of your own, as in my_tasks:Mine.",
+        help="A task or recipe, as 'lengthwise list' shows them, or a task of your own, as in my_tasks:Mine. Options "
+        r"stand in brackets behind it, as in 'flip-flop\[ignore=0.9]'.",
         show_default=False,
     ),
 ]
@@ -93,7 +96,8 @@ def _given(
     given = from_toml(file) if file else {}, line
     learnt = recipes.find(task).settings["task"]
     for tree in given:
-        if tree.get("task", learnt) != learnt:
+        other = tree.get("task", learnt)
+        if other != learnt and not (isinstance(other, str) and read(TASKS, other) == read(TASKS, learnt)):
             raise InputError(
                 f"The settings are for the task {tree['task']!r}, but TASK is {task!r}; give one and the same, or "
                 "leave it out of the settings."
@@ -101,9 +105,16 @@ def _given(
     return given
 
 
-def folder(name: str) -> Path:
-    """Where results called ``name`` go by default: a path that every system and shell takes as it stands."""
-    return Path("runs") / re.sub(r"[^\w.+@-]", ".", name)
+def folder(task: str, learnt: str, name: str) -> Path:
+    """Where results go by default: a path that every system takes as it stands.
+
+    Args:
+        task: as the command line names it, a task or a recipe.
+        learnt: the task itself, in its one spelling.
+        name: of the folder, with ``{}`` in the place of the task's.
+    """
+    title = learnt if ":" in task else recipes.find(task).name
+    return Path("runs") / re.sub(r"[^\w.+@=,\[\]-]", ".", name.format(title))
 
 
 def parse_lengths(text: str) -> list[int]:

@@ -16,7 +16,12 @@ def run(
     task: options.Task,
     mechanism: Annotated[
         str | None,
-        typer.Option("--mechanism", "-a", help="Attention mechanism. Default: the model's.", show_default=False),
+        typer.Option(
+            "--mechanism",
+            "-a",
+            help=r"Attention mechanism, as in softmax+rope or 'top-k\[kept=9]+rope'. Default: the model's.",
+            show_default=False,
+        ),
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate. Default: the recipe's.", show_default=False)
@@ -56,7 +61,7 @@ def run(
     from lengthwise.files import check_folder
     from lengthwise.reports import overview, write_report
 
-    folder = RunFolder(out or options.folder(f"{task}-{config.model.mechanism}-seed-{config.seed}"))
+    folder = RunFolder(out or options.folder(task, config.task, f"{{}}-{config.model.mechanism}-seed-{config.seed}"))
     check_folder(folder.path)
     if not folder.finished:
         check(config)

@@ -3,15 +3,16 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.configuration import EACH_ONCE, Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.models import DecoderConfig, SetReaderConfig
+from lengthwise.naming import read
 from lengthwise.registry import unknown
-from lengthwise.tasks import find
+from lengthwise.tasks import TASKS, find
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class RunConfig(Config):
     """One model, trained once and evaluated."""
 
     task: str
-    """What is learnt, by name; a task of your own by its module and class, as in my_tasks:Mine."""
+    """What is learnt, by name, with its options in brackets; one of your own by its module and class: my_tasks:Mine."""
     seed: int = Field(0, ge=0, lt=2**63)
     """Of the weights and of the training data."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
@@ -34,11 +35,12 @@ class RunConfig(Config):
     def _sizes(cls, tree: Any) -> Any:
         """The task says what the model reads and answers; nobody needs to repeat it."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model, task = tree.get("model", {}), find(tree["task"])
+            model, task, name = tree.get("model", {}), find(tree["task"]), str(read(TASKS, tree["task"]))
+            tree = {**tree, "task": name}
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
-                    raise ValueError(f"{tree['task']} is learnt by a {task.model}; drop model.kind.")
-                tree = {**tree, "model": {"kind": task.model, **task.sizes, **model}}
+                    raise ValueError(f"{name} is learnt by a {task.model}; drop model.kind.")
+                tree["model"] = {"kind": task.model, **task.sizes, **model}
         return tree
 
     @model_validator(mode="after")
@@ -51,9 +53,9 @@ class RunConfig(Config):
         for length in (trained[0], trained[-1], *self.evaluate.lengths):
             task.check_length(length)
         numbering = Mechanism.parse(self.model.mechanism).numbering
-        if NUMBERINGS.load(numbering).reads_marks and task.largest_mark(self.train.length) is None:
+        if NUMBERINGS.load(numbering.name).reads_marks and task.largest_mark(self.train.length) is None:
             raise ValueError(
-                f"{numbering!r} numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
+                f"'{numbering}' numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
                 "'addition' does."
             )
         return self
@@ -76,7 +78,7 @@ class RunConfig(Config):
 
     def build_task(self) -> "Task":
         """The task itself."""
-        return find(self.task)()
+        return find(self.task)
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
@@ -116,13 +118,14 @@ class ComparisonConfig(Config):
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
 
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        names = [str(Mechanism.parse(name)) for name in self.mechanisms]
+    @field_validator("mechanisms")
+    @classmethod
+    def _distinct(cls, mechanisms: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(str(Mechanism.parse(name)) for name in mechanisms)
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ValueError(f"The mechanism {min(repeated)!r} is named twice; name each contestant once.")
-        return self
+        return names
 
     def run(self, mechanism: str, learning_rate: float, seed: int) -> RunConfig:
         """One run of the comparison; ``seed`` counts from 0."""

@@ -58,8 +58,8 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
     """
     # A server that has imported torch once forks each worker in milliseconds; where there is no fork, start afresh.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
-    multiprocessing.set_start_method("forkserver" if forks else "spawn", force=True)
-    multiprocessing.set_forkserver_preload([__name__])
+    context = multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
+    context.set_forkserver_preload([__name__])
     queue, held = Queue(list(jobs)), list[HeldError]()
     try:
         while queue.waiting or queue.active:
@@ -72,8 +72,9 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
                 except HeldError as error:
                     held.append(error)
                     continue
-                queue.active[job] = multiprocessing.Process(target=_work, args=(job,), name=f"{WORKER} {job.folder}")
-                queue.active[job].start()
+                worker = context.Process(target=_work, args=(job,), name=f"{WORKER} {job.folder}")
+                worker.start()
+                queue.active[job] = worker
             on_change(queue)
             time.sleep(poll)
             for job, process in list(queue.active.items()):

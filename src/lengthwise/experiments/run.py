@@ -13,7 +13,7 @@ from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.record import Trained
 from lengthwise.models import Decoder, SetReader, build
 from lengthwise.training.checkpoint import Checkpoint
-from lengthwise.training.device import fabric
+from lengthwise.training.device import fabric, threads
 from lengthwise.training.loop import Progress, train
 from lengthwise.training.seeds import seed_of
 
@@ -45,8 +45,12 @@ def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambd
 
     Where the mechanism is calibrated on a trained model, that one is trained first, unless the folder holds it.
     """
-    if folder.trained is not None:
-        return
+    if folder.trained is None:
+        with threads(folder.config.train):
+            _train(folder, on_progress)
+
+
+def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     config = folder.config
     task = config.build_task()
     teacher = _teacher(folder, on_progress)
@@ -75,14 +79,17 @@ def _teacher(folder: RunFolder, on_progress: Callable[[Progress], None]) -> Deco
         return None
     folder.teacher.claim(wanted, resume=True)
     train_run(folder.teacher, on_progress)
-    fabric(wanted.train)  # the number of threads, and so the same bits, also where it was trained by another process
     return load_model(folder.teacher.path)
 
 
 def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda point: None) -> None:
     """Evaluate a trained run at every length and split that its folder does not hold yet."""
-    if folder.finished:
-        return
+    if not folder.finished:
+        with threads(folder.config.train):
+            _evaluate(folder, on_point)
+
+
+def _evaluate(folder: RunFolder, on_point: Callable[[Point], None]) -> None:
     config = folder.config
     task = config.build_task()
     device = fabric(config.train)

@@ -30,7 +30,7 @@ class DecoderConfig:
     kv_heads: int | None = None
     """Key and value heads per layer; divides heads, which it is by default."""
     mechanism: str = "threshold-relative"
-    """Attention mechanism: weights, position and output joined with '+'."""
+    """Attention mechanism: weights, position and output joined with '+', each with its options in brackets."""
     feed_forward_dim: int | None = None
     """Inner width of the SwiGLU; 8/3 of dim, rounded up to a multiple of 32, by default (paper-faithful: twice dim)."""
     tied_head: bool = False
@@ -71,7 +71,7 @@ class DecoderConfig:
             )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"dropout is a probability below 1; got {self.dropout}.")
-        Mechanism.parse(self.mechanism)
+        object.__setattr__(self, "mechanism", str(Mechanism.parse(self.mechanism)))  # the one name that it has
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class SetReaderConfig:
     heads: int = 1
     """Attention heads; divides dim."""
     mechanism: str = "softmax"
-    """Attention mechanism: weights, and output where wanted, joined with '+'; a set has no positions."""
+    """Attention mechanism: weights, and output where wanted, joined with '+', each with its options in brackets."""
     residual: bool = False
     """Whether the encoded query is added to what attention returns."""
     projection: bool = False
@@ -115,8 +115,9 @@ class SetReaderConfig:
             raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
         mechanism = Mechanism.parse(self.mechanism)
         for part, plain in ((mechanism.position, "nope"), (mechanism.numbering, "counted")):
-            if part != plain:
-                raise InputError(f"A set has no order, and {self.mechanism!r} names a position; drop {part!r}.")
+            if part.name != plain:
+                raise InputError(f"A set has no order, and {self.mechanism!r} names a position; drop '{part}'.")
+        object.__setattr__(self, "mechanism", str(mechanism))
 
 
 ModelConfig = DecoderConfig | SetReaderConfig

@@ -7,13 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lengthwise.attention.precision import in_float32
+
 _SAME = 1e-3
 """Relative difference up to which two computations of the same numbers count as the same."""
 
 
 def same(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:
     """Whether two tensors differ by rounding alone."""
-    one, other = one.float(), other.float()
+    one, other = in_float32(one), in_float32(other)
     return bool(((one - other).norm() <= _SAME * one.norm()).item())
 
 

@@ -55,7 +55,7 @@ def variance(
     The module runs as it is, in evaluation mode, without gradients; one row per input, layer and length is kept.
 
     Args:
-        module: any module in which :func:`~lengthwise.attention.finding.find_attention` finds attention.
+        module: any module in which :func:`~lengthwise.pretrained.finding.find_attention` finds attention.
         inputs: *either* batches, with ``lengths``: each is one call, and the output at ``N`` tokens is its row
             ``N - 1``; right only where a token sees none that follow it, which is tried on the first batch. *Or* a
             mapping from length to batches: every length is a call of its own, and the output is its last row. A batch

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.attention.precision import in_float32
 from lengthwise.statistics.bootstrap import mean
 from lengthwise.statistics.estimate import Estimate
 
@@ -43,10 +44,13 @@ def token_losses(
     head: Callable[[Tensor], Float[Tensor, "some vocab"]],
     vocab_size: int,
 ) -> Float[Tensor, " tokens-1"]:
-    """Cross-entropy of every token but the first, in nats, in float32; logits are held for some tokens at a time."""
+    """Cross-entropy of every token but the first, in nats; logits are held for some tokens at a time.
+
+    Losses are in float32, or in float64 where the logits are.
+    """
     chunk = max(1, _LOGITS_AT_ONCE // vocab_size)
     parts = zip(hidden[:-1].split(chunk), tokens[1:].split(chunk), strict=True)
-    return torch.cat([F.cross_entropy(head(some).float(), next_, reduction="none") for some, next_ in parts])
+    return torch.cat([F.cross_entropy(in_float32(head(some)), next_, reduction="none") for some, next_ in parts])
 
 
 def by_position(losses: Float[Tensor, "windows tokens-1"]) -> list[Bucket]:

@@ -7,9 +7,10 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from lengthwise.errors import RunError
-from lengthwise.probes import loading
+from lengthwise.pretrained.source import find
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.language_model import LanguageModelProbe
+from lengthwise.probes.lengths import lengths
 from lengthwise.probes.results import Findings
 from lengthwise.probes.windows import Windows, draw
 
@@ -20,9 +21,9 @@ def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
     Raises:
         InputError: if the model, the lengths or the text cannot be used.
     """
-    source = loading.find(config)
-    lengths = source.lengths(config)
-    windows = draw(config, source.tokenizer, source.vocab_size, lengths[-1], source.causal)
+    source = find(config.model, download=config.download)
+    at = lengths(source, config)
+    windows = draw(config, source.tokenizer, source.vocab_size, at[-1], source.causal)
     model = source.load(config.precision, config.device)
     facts = {
         "name": source.name,
@@ -33,8 +34,8 @@ def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
     }
     notes = []
     if len(windows) < config.windows:
-        notes.append(f"The text fills {len(windows)} windows of {lengths[-1]:,} tokens, not {config.windows}.")
-    return model, windows, Findings(facts, lengths, windows.source, config.windows, config.seed, notes=notes)
+        notes.append(f"The text fills {len(windows)} windows of {at[-1]:,} tokens, not {config.windows}.")
+    return model, windows, Findings(facts, at, windows.source, config.windows, config.seed, notes=notes)
 
 
 def measure(

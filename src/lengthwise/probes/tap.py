@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lengthwise.attention.finding import AttentionLayer, find_attention
+from lengthwise.attention.precision import in_float32
 from lengthwise.errors import InputError
+from lengthwise.pretrained.finding import AttentionLayer, find_attention
 
 
 class Tap:
@@ -52,7 +53,8 @@ class Tap:
     def read(
         self, rows: Sequence[int], run: Callable[[], object]
     ) -> dict[str, Float[Tensor, "inputs rows components"]]:
-        """Let ``run`` call the module, and give rows, counted from 0, of each layer's output, in float32 on the CPU.
+        """Let ``run`` call the module, and give rows, counted from 0, of each layer's output, on the CPU, in float32
+        or in float64 where they are.
 
         Layers go by name, in the order in which they were called; one that is called again goes by its name and the
         number of the call.
@@ -96,7 +98,7 @@ class Tap:
                 "lengths must not exceed the inputs, and outputs are (inputs, tokens, components)."
             )
         # Heads that are still apart are set side by side.
-        taken = output[:, list(self._rows)].flatten(2).detach().float().cpu()
+        taken = in_float32(output[:, list(self._rows)].flatten(2).detach()).cpu()
         self._taken[numbered(name, self._taken)] = taken
         self._called()
 

@@ -17,6 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from lengthwise.attention.precision import in_float32
 from lengthwise.evaluation.spread import Dispersion, DispersionMeter
 from lengthwise.probes.tap import Tap, numbered
 
@@ -81,20 +82,20 @@ def _attend(
 def _row(
     module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, row: int, options: dict[str, Any]
 ) -> Dispersion:
-    """The weights of one query, in float32, over the keys it can see."""
+    """The weights of one query, in float32 or better, over the keys it can see."""
     asked = options.get("is_causal")
     causal = mask is None and (getattr(module, "is_causal", True) if asked is None else asked)
     keys = row % query.shape[2] + 1 if causal else key.shape[2]
     scale = options.get("scaling") or 1 / math.sqrt(query.shape[-1])
-    groups = query[:, :, row].unflatten(1, (key.shape[1], -1)).float()  # the queries that share a key
-    scores = torch.einsum("bgqd,bgkd->bgqk", groups, key[:, :, :keys].float()).flatten(1, 2) * scale
+    groups = query[:, :, row].unflatten(1, (key.shape[1], -1))  # the queries that share a key
+    scores = torch.einsum("bgqd,bgkd->bgqk", in_float32(groups), in_float32(key[:, :, :keys])).flatten(1, 2) * scale
     if (bias := options.get("position_bias")) is not None:
         scores = scores + bias[:, :, row, :keys]
     visible = keys
     if mask is not None:
         shown = mask[:, :, row, :keys]
         hidden = ~shown if shown.dtype == torch.bool else shown <= torch.finfo(shown.dtype).min
-        scores = scores.masked_fill(hidden, -torch.inf) if shown.dtype == torch.bool else scores + shown.float()
+        scores = scores.masked_fill(hidden, -torch.inf) if shown.dtype == torch.bool else scores + shown
         visible = keys - int(hidden[0, 0].sum())
     meter = DispersionMeter()
     meter.add(scores.softmax(-1), visible)

@@ -1,12 +1,16 @@
 """Named experiments: what a task is trained and evaluated with where nothing else is said. Plain data."""
 
+from dataclasses import replace
+
 from lengthwise.errors import InputError
+from lengthwise.naming import named, split
 from lengthwise.recipes.addition import ADDITION
 from lengthwise.recipes.flip_flop import FLIP_FLOP
 from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
+from lengthwise.tasks import TASKS
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
@@ -15,12 +19,23 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults."""
-    if ":" in name:
+    """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults.
+
+    Options in brackets are those of the recipe's task, as in ``flip-flop-paper[ignore=0.9]``.
+
+    Raises:
+        InputError: for a recipe that does not exist, and for options that its task does not have.
+    """
+    plain, given = split(name)
+    if ":" in plain:
         from lengthwise.training.config import TrainConfig
 
         defaults = TrainConfig()
         return Recipe(name, "a task without a recipe", {"task": name}, (defaults.learning_rate,))
-    if name not in RECIPES:
-        raise InputError(unknown("task or recipe", name, RECIPES))
-    return RECIPES[name]
+    if plain not in RECIPES:
+        raise InputError(unknown("task or recipe", plain, RECIPES))
+    recipe = RECIPES[plain]
+    task, own = split(recipe.settings["task"])
+    chosen = named(TASKS, task, own | given)
+    settings = {**recipe.settings, "task": str(chosen)}
+    return replace(recipe, name=str(replace(chosen, name=plain)), settings=settings) if given else recipe

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lengthwise.attention.catalogue import EXAMPLE, Entry
 from lengthwise.attention.tables import TITLES
+from lengthwise.options import Option, spelled
 
 MEANINGS = {
     "Route": "what a part acts on, and how fast that can be. Weights: fused, by torch's fused attention; kernel, by an "
@@ -32,6 +33,8 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
     yield "A mechanism is a *weights* part, a *position* part and an *output* part, joined by name, as in"
     yield "`softmax+rope+layer-norm`; a *numbering* part may say which numbers positions are. What is not named is"
     yield "`nope`, no position, `counted`, numbers from 0 on, and `none`, the attended values as they are."
+    yield "Options stand in brackets behind a part's name where they are not at their defaults, as in"
+    yield "`top-k[kept=9]+rope[base=5e5]`."
     yield "[Add your own](extending.md) in ten minutes."
     yield ""
     yield from (f"- **{word}**: {meaning}" for word, meaning in MEANINGS.items())
@@ -57,6 +60,14 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
                 if text:
                     yield ""
                     yield _prose(text)
+            if entry.options:
+                yield ""
+                yield from map(_option, entry.options)
+
+
+def _option(option: Option) -> str:
+    """A line of a list: the default, the meaning, the values there are."""
+    return f"- `{option.name}={spelled(option.default)}`: {_prose(option.meaning.rstrip('.'))} ({option.wanted})."
 
 
 def _source(source: str) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lengthwise.errors import InputError
+from lengthwise.naming import build, read
 from lengthwise.registry import Registry
 from lengthwise.source import on_demand
 
@@ -38,18 +39,22 @@ TASKS: "Registry[type[Task]]" = Registry(
 )
 
 
-def find(name: str) -> "type[Task]":
-    """The task called ``name``; one of your own is named by its module and class, as in ``my_tasks:Mine``.
+def find(name: str) -> "Task":
+    """Make the task called ``name``, as in ``flip-flop[ignore=0.9]``.
+
+    One of your own is named by its module and class, as in ``my_tasks:Mine``.
 
     Raises:
-        InputError: if there is none, or if what is called so lacks something that every task has.
+        InputError: if there is none, if it does not have such options, or if what is called so lacks something that
+            every task has.
     """
-    task = TASKS.load(name)
+    named = read(TASKS, name)
+    task, name = TASKS.load(named.name), named.name
     from lengthwise.tasks.task import Task  # once the name is known to be right
 
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise InputError(f"{name!r} is no task: it has to be a subclass of Task, from lengthwise.tasks.")
-    missing = [member for member in Task.__annotations__ if not hasattr(task, member)]
+    missing = [member for member in Task.__annotations__ if member != "options" and not hasattr(task, member)]
     missing += sorted(task.__abstractmethods__)
     if missing:
         raise InputError(f"{name!r} is no whole task: it has no {missing[0]!r}, which lengthwise.tasks.Task explains.")
@@ -58,7 +63,7 @@ def find(name: str) -> "type[Task]":
             f"{name!r} has the splits {task.splits!r}; a task has two at least, the second to validate on."
         )
     _check_metrics(name, task)
-    return task
+    return build(TASKS, named)
 
 
 def _check_metrics(name: str, task: "type[Task]") -> None:

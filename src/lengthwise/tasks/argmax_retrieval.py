@@ -1,7 +1,7 @@
 """Argmax retrieval: the class of the item with the highest priority (arXiv 2410.01104 and 2504.02827).
 
-An item is a priority ~ U(0, 1) and one of ten classes, one-hot; the answer is the class of the item with the highest
-priority. The query is one number ~ U(0, 1) that says nothing.
+An item is a priority ~ U(0, 1) and one of a few classes, by default ten, one-hot; the answer is the class of the item
+with the highest priority. The query is one number ~ U(0, 1) that says nothing.
 """
 
 from typing import Any, ClassVar
@@ -10,13 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from lengthwise.errors import InputError
+from lengthwise.options import option
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.metrics.causes import OF_SETS
 from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
-
-CLASSES = 10
 
 
 class ArgmaxRetrieval(Task):
@@ -26,22 +25,33 @@ class ArgmaxRetrieval(Task):
     example: ClassVar[str] = "set"
     model: ClassVar[str] = "set-reader"
     stride: ClassVar[int] = 1
-    sizes: ClassVar[dict[str, Any]] = {"item_features": 1 + CLASSES, "query_features": 1, "classes": CLASSES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
     metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
+
+    class Options(Task.Options):
+        classes: int = option(10, at_least=2)
+        """How many classes an item may have."""
+
+    options: Options
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """A priority and a class in; a class out."""
+        return {"item_features": 1 + self.options.classes, "query_features": 1, "classes": self.options.classes}
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
         """Sets of ``length`` items; both splits are the same distribution.
 
         Returns:
-            Items (batch_size, length, 11) float32, queries (batch_size, 1), answers from 0 to 9.
+            Items (batch_size, length, 1 + classes) float32, queries (batch_size, 1), answers below ``classes``.
         """
         self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of argmax-retrieval", split, self.splits))
+        classes = self.options.classes
         priority = torch.rand(batch_size, length, generator=generator, dtype=torch.float32, device="cpu")
-        kind = torch.randint(CLASSES, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
+        kind = torch.randint(classes, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
         query = torch.rand(batch_size, 1, generator=generator, dtype=torch.float32, device="cpu")
         holder = priority.argmax(1)
         answer = kind.gather(1, holder[:, None])[:, 0]
-        return Sets(torch.cat([priority[..., None], F.one_hot(kind, CLASSES)], dim=-1), query, answer, holder)
+        return Sets(torch.cat([priority[..., None], F.one_hot(kind, classes)], dim=-1), query, answer, holder)

@@ -1,8 +1,8 @@
 """Dictionary lookup: the value that a set of (key, value) pairs holds for a queried key (cf. arXiv 2504.02827).
 
 The paper names the task; this design is ours. A key is one of 65,536, coded as its 16 bits, each -1 or 1, so that a
-model trained on few pairs knows how to read any key. A value is one of ten classes, one-hot. The keys of a set are
-distinct, every choice as likely; the query is one of them.
+model trained on few pairs knows how to read any key. A value is one of ten classes, one-hot. Options change both. The
+keys of a set are distinct, every choice as likely; the query is one of them.
 """
 
 from typing import Any, ClassVar
@@ -13,17 +13,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.options import option
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.metrics.causes import OF_SETS
 from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
-
-BITS = 16
-KEYS = 2**BITS
-VALUES = 10
-DENSE = 256
-"""Pairs beyond which distinct keys come from shuffling all of them; fewer are drawn again where they repeat."""
 
 
 class DictionaryLookup(Task):
@@ -33,42 +28,59 @@ class DictionaryLookup(Task):
     example: ClassVar[str] = "set"
     model: ClassVar[str] = "set-reader"
     stride: ClassVar[int] = 1
-    sizes: ClassVar[dict[str, Any]] = {"item_features": BITS + VALUES, "query_features": BITS, "classes": VALUES}
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
     metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
 
+    class Options(Task.Options):
+        bits: int = option(16, at_least=1, at_most=20)
+        """Of a key; a set has at most as many pairs as there are keys."""
+        values: int = option(10, at_least=2)
+        """How many different values there are."""
+
+    options: Options
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """A key and a value in, and a key; a value out."""
+        bits, values = self.options.bits, self.options.values
+        return {"item_features": bits + values, "query_features": bits, "classes": values}
+
     def check_length(self, length: int) -> None:
         """From 1 to the number of keys."""
-        if not 1 <= length <= KEYS:
-            raise InputError(f"A dictionary-lookup set has 1 to {KEYS:,} pairs of distinct keys; got {length:,}.")
+        keys = 2**self.options.bits
+        if not 1 <= length <= keys:
+            raise InputError(f"A dictionary-lookup set has 1 to {keys:,} pairs of distinct keys; got {length:,}.")
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
-        """Sets of ``length`` pairs, at most 65,536; both splits are the same distribution.
+        """Sets of ``length`` pairs, at most one for each key; both splits are the same distribution.
 
         Returns:
-            Pairs (batch_size, length, 26) float32, queried keys (batch_size, 16), values from 0 to 9.
+            Pairs (batch_size, length, bits + values) float32, keys asked for (batch_size, bits), answers below values.
         """
         self.check_length(length)
         if split not in self.splits:
             raise InputError(unknown("split of dictionary-lookup", split, self.splits))
-        key = _distinct(generator, batch_size, length)
-        value = torch.randint(VALUES, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
+        bits, values = self.options.bits, self.options.values
+        key = _distinct(generator, batch_size, length, bits)
+        value = torch.randint(values, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
         holder = torch.randint(length, (batch_size,), generator=generator, dtype=torch.long, device="cpu")
         asked, answer = (of.gather(1, holder[:, None])[:, 0] for of in (key, value))
-        return Sets(torch.cat([_bits(key), F.one_hot(value, VALUES)], dim=-1), _bits(asked), answer, holder)
+        pairs = torch.cat([_coded(key, bits), F.one_hot(value, values)], dim=-1)
+        return Sets(pairs, _coded(asked, bits), answer, holder)
 
 
-def _distinct(generator: torch.Generator, batch: int, count: int) -> Int[Tensor, "batch count"]:
-    """Rows of distinct keys."""
-    if count > DENSE:
-        return torch.rand(batch, KEYS, generator=generator, dtype=torch.float32, device="cpu").argsort(1)[:, :count]
-    keys = torch.randint(KEYS, (batch, count), generator=generator, dtype=torch.long, device="cpu")
+def _distinct(generator: torch.Generator, batch: int, count: int, bits: int) -> Int[Tensor, "batch count"]:
+    """Rows of distinct keys: many come from shuffling all keys, few are drawn again where they repeat."""
+    every = 2**bits
+    if count > 2 ** (bits // 2):  # from about here on most rows would have to be drawn again
+        return torch.rand(batch, every, generator=generator, dtype=torch.float32, device="cpu").argsort(1)[:, :count]
+    keys = torch.randint(every, (batch, count), generator=generator, dtype=torch.long, device="cpu")
     while (repeats := (keys.sort(1).values.diff(dim=1) == 0).any(1)).any():
         shape = (int(repeats.sum()), count)
-        keys[repeats] = torch.randint(KEYS, shape, generator=generator, dtype=torch.long, device="cpu")
+        keys[repeats] = torch.randint(every, shape, generator=generator, dtype=torch.long, device="cpu")
     return keys
 
 
-def _bits(key: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape 16"]:
+def _coded(key: Int[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape {bits}"]:
     """The bits of keys as -1 and 1, lowest first."""
-    return (key[..., None] >> torch.arange(BITS, dtype=torch.long, device="cpu") & 1).to(torch.float32) * 2 - 1
+    return (key[..., None] >> torch.arange(bits, dtype=torch.long, device="cpu") & 1).to(torch.float32) * 2 - 1

@@ -1,7 +1,7 @@
 """The flip-flop language: one bit of memory, written, ignored and read (arXiv 2306.00946).
 
 A sequence is pairs of an instruction and a bit. The first instruction writes, the last reads, and each one between is
-*ignore* with a probability that names the split, else *write* or *read* in equal parts. The bit after *write* and
+*ignore* with a probability that depends on the split, else *write* or *read* in equal parts. The bit after *write* and
 *ignore* is uniform; the bit after *read* repeats the bit of the last *write*. Only the bits after *read* are scored.
 """
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from lengthwise.errors import InputError
+from lengthwise.options import option
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Tokens
 from lengthwise.tasks.task import Task
@@ -24,9 +25,23 @@ class FlipFlop(Task):
     example: ClassVar[str] = "sequence"
     model: ClassVar[str] = "decoder"
     stride: ClassVar[int] = 2
-    sizes: ClassVar[dict[str, Any]] = {"vocab_size": 5}
-    ignore: ClassVar[dict[str, float]] = {"train": 0.8, "validation": 0.8, "dense": 0.1, "sparse": 0.98}
-    splits: ClassVar[tuple[str, ...]] = tuple(ignore)
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation", "dense", "sparse")
+
+    class Options(Task.Options):
+        ignore: float = option(0.8, at_least=0, at_most=1)
+        """Probability of *ignore* in training and for validation; on the split dense it is 0.1, on sparse 0.98."""
+
+    options: Options
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Five tokens."""
+        return {"vocab_size": 5}
+
+    @property
+    def ignored(self) -> dict[str, float]:
+        """The probability of *ignore* on each split."""
+        return {"train": self.options.ignore, "validation": self.options.ignore, "dense": 0.1, "sparse": 0.98}
 
     def check_length(self, length: int) -> None:
         """An even number from 4."""
@@ -42,13 +57,13 @@ class FlipFlop(Task):
             A batch of (batch_size, length - 1) tokens, of which those that follow a *read* are scored.
         """
         self.check_length(length)
-        if split not in self.ignore:
-            raise InputError(unknown("split of flip-flop", split, self.ignore))
+        if split not in self.ignored:
+            raise InputError(unknown("split of flip-flop", split, self.ignored))
         pairs = length // 2
         first, second = (
             torch.rand(batch_size, pairs, generator=generator, dtype=torch.float32, device="cpu") for _ in range(2)
         )
-        ignored, read = first < self.ignore[split], second < 0.5
+        ignored, read = first < self.ignored[split], second < 0.5
         instruction = torch.where(ignored, IGNORE, torch.where(read, READ, WRITE))
         instruction[:, 0], instruction[:, -1] = WRITE, READ
         bit = torch.randint(2, (batch_size, pairs), generator=generator, dtype=torch.long, device="cpu")

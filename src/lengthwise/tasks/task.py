@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 
 from lengthwise.errors import InputError
+from lengthwise.options import BaseOptions, Value
 from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
 from lengthwise.tasks.metrics.exact_match import ExactMatch
@@ -14,7 +15,11 @@ from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 
 
 class Task(ABC):
-    """Base of every task for a model. It has no state: the same generator state gives the same batch."""
+    """Base of every task for a model. It has no state: the same generator state gives the same batch.
+
+    What can be chosen about a task it declares in a class ``Options`` (:mod:`lengthwise.options`), takes by keyword,
+    and keeps as ``options``.
+    """
 
     unit: ClassVar[str]
     """What lengths count, in the plural: tokens or items."""
@@ -24,8 +29,6 @@ class Task(ABC):
     """Kind of the model that can learn it: decoder or set-reader."""
     stride: ClassVar[int]
     """How far apart the lengths are that examples can have."""
-    sizes: ClassVar[dict[str, Any]]
-    """The settings of that model that the task sets."""
     splits: ClassVar[tuple[str, ...]]
     """Names of the distributions examples can come from; the first is for training, the second for validation."""
     loss: ClassVar[Loss] = CrossEntropy()
@@ -42,6 +45,19 @@ class Task(ABC):
     def measures(self) -> dict[str, Metric]:
         """All metrics by name, the main one first, and the loss."""
         return {metric.name: metric for metric in (*self.metrics, self.loss)}
+
+    class Options(BaseOptions):
+        """No options."""
+
+    options: Options
+
+    def __init__(self, **options: Value) -> None:
+        self.options = self.Options.choose(self, options)
+
+    @property
+    @abstractmethod
+    def sizes(self) -> dict[str, Any]:
+        """The settings of that model that the task sets."""
 
     def check_length(self, length: int) -> None:
         """Raise InputError for a length that no example can have; by default, for all but the multiples of the stride.

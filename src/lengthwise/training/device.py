@@ -11,8 +11,11 @@ from lengthwise.training.config import TrainConfig
 
 
 def fabric(config: TrainConfig) -> Fabric:
-    """Fabric for one device; sets the number of CPU threads of this process."""
-    torch.set_num_threads(config.threads)
+    """Fabric for one device.
+
+    Raises:
+        InputError: if torch finds no such device on this machine.
+    """
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -23,6 +26,17 @@ def fabric(config: TrainConfig) -> Fabric:
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
     return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bfloat16" else "32-true")
+
+
+@contextmanager
+def threads(config: TrainConfig) -> Iterator[None]:
+    """Within, torch uses ``config.threads`` CPU threads: their number decides the order of summing, and so the bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from lengthwise.training import checkpoint
 from lengthwise.training.average import Average
 from lengthwise.training.checkpoint import Checkpoint, Effort
 from lengthwise.training.config import TrainConfig
-from lengthwise.training.device import fabric, flushed_subnormals
+from lengthwise.training.device import fabric, flushed_subnormals, threads
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
 from lengthwise.training.stopping import held
@@ -79,7 +79,7 @@ def train(
     keep_lines(metrics, Progress, lambda line: line.step <= done)  # the others will be done again
 
     began, tokens = time.perf_counter(), 0
-    with held() as stopped:
+    with threads(config), held() as stopped:
         for step in range(done, config.steps):
             batches = _batches(task, config, seed, step)
             scored = sum(int(batch.scored.sum()) for batch in batches)

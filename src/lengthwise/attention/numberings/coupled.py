@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Numbering, Sizes
+from lengthwise.options import Value
 
 
 class Coupled(Numbering):
@@ -23,14 +24,13 @@ class Coupled(Numbering):
     evidence: ClassVar[Evidence] = "code"
     reads_marks: ClassVar[bool] = True
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.last = self.numbers(sizes) - 1
 
-    @classmethod
-    def numbers(cls, sizes: Sizes) -> int:
+    def numbers(self, sizes: Sizes) -> int:
         """As many as there are marks in the longest sequence."""
-        return sizes.need("marks", cls.__name__.lower()) + 1
+        return sizes.need("marks", type(self).__name__.lower()) + 1
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lengthwise.attention.numberings.coupled import Coupled
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.errors import InputError
+from lengthwise.options import Value
 
 
 class Predicted(Coupled):
@@ -35,8 +36,8 @@ class Predicted(Coupled):
 
     evidence: ClassVar[Evidence] = "memory"
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         # Zeros draw nothing: with the same seed, all other weights are those of a model without this head.
         self.weight = nn.Parameter(torch.zeros(self.last + 1, sizes.dim))
 

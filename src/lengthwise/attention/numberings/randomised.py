@@ -12,10 +12,11 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Numbering, Sizes
 from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Randomised(Numbering):
-    """Increasing numbers drawn at random, from four times as many as the longest sequence has (arXiv 2305.16843).
+    """Increasing numbers drawn at random, from more than the longest sequence has (arXiv 2305.16843).
 
     One draw serves a whole batch, as in the authors' code. They draw anew at inference, too; here inference has one
     draw for the longest sequence, of which shorter ones and caches read the beginning: what a token sees does not then
@@ -23,21 +24,25 @@ class Randomised(Numbering):
     """
 
     evidence: ClassVar[Evidence] = "code"
-    ROOM = 4
+
+    class Options(Numbering.Options):
+        room: int = option(4, at_least=1)
+        """How many times as many numbers there are as the longest sequence has tokens."""
+
+    options: Options
     at_inference: Int[Tensor, " reach"]
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.reach = sizes.need("reach", "randomised")
         draw = torch.randperm(
-            self.ROOM * self.reach, generator=torch.Generator().manual_seed(0), dtype=torch.long, device="cpu"
+            self.options.room * self.reach, generator=torch.Generator().manual_seed(0), dtype=torch.long, device="cpu"
         )
         self.register_buffer("at_inference", draw[: self.reach].sort().values, persistent=False)
 
-    @classmethod
-    def numbers(cls, sizes: Sizes) -> int:
+    def numbers(self, sizes: Sizes) -> int:
         """As many as are drawn from."""
-        return cls.ROOM * sizes.need("reach", "randomised")
+        return self.options.room * sizes.need("reach", "randomised")
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
@@ -49,7 +54,7 @@ class Randomised(Numbering):
         """
         tokens = counted.shape[-1]
         if self.training and tokens <= self.reach:
-            drawn = torch.randperm(self.ROOM * self.reach, dtype=torch.long, device=counted.device)
+            drawn = torch.randperm(self.options.room * self.reach, dtype=torch.long, device=counted.device)
             return drawn[:tokens].sort().values[counted]
         if not torch.compiler.is_compiling() and counted.numel() and int(counted.max()) >= self.reach:
             raise InputError(

@@ -3,16 +3,11 @@
 from typing import TYPE_CHECKING
 
 from lengthwise.registry import Registry
-from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
-    from lengthwise.attention.outputs.insertion import Insertion, insert
-    from lengthwise.attention.outputs.saving import load
     from lengthwise.attention.parts import Output
 
-__all__ = ["OUTPUTS", "Insertion", "insert", "load"]
-
-__getattr__, __dir__ = on_demand(__name__)
+__all__ = ["OUTPUTS"]
 
 OUTPUTS: "Registry[type[Output]]" = Registry(
     "output part",

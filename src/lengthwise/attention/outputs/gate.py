@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Evidence, Output
+from lengthwise.options import Value
 
 
 class Gate(Output):
@@ -18,8 +19,8 @@ class Gate(Output):
     evidence: ClassVar[Evidence] = "code"
     reads_input: ClassVar[bool] = True
 
-    def __init__(self, shape: tuple[int, ...], dim: int) -> None:
-        super().__init__(shape, dim)
+    def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
+        super().__init__(shape, dim, **options)
         self.shape = shape
         self.gate = nn.Linear(dim, self.gates(shape), bias=False)
 

@@ -6,17 +6,24 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Output
+from lengthwise.options import Value, option
 
 
 class RMSNorm(Output):
     """RMSNorm with a learned scale (arXiv 1910.07467)."""
 
-    def __init__(self, shape: tuple[int, ...], dim: int) -> None:
-        super().__init__(shape, dim)
+    class Options(Output.Options):
+        eps: float = option(1e-5, above=0)
+        """Added to the mean square."""
+
+    options: Options
+
+    def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
+        super().__init__(shape, dim, **options)
         self.scale = nn.Parameter(torch.ones(shape))
 
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``scale * x / sqrt(mean(x^2) + 1e-5)``."""
-        return self.scale * F.rms_norm(attended, attended.shape[-1:], eps=1e-5)
+        """``scale * x / sqrt(mean(x^2) + eps)``."""
+        return self.scale * F.rms_norm(attended, attended.shape[-1:], eps=self.options.eps)

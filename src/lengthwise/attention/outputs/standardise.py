@@ -5,13 +5,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.parts import Output
+from lengthwise.options import option
 
 
 class Standardise(Output):
     """Mean 0 and variance 1 over the components, nothing learned (arXiv 2504.02827)."""
 
+    class Options(Output.Options):
+        eps: float = option(1e-5, above=0)
+        """Added to the variance."""
+
+    options: Options
+
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``(x - mean) / sqrt(variance + 1e-5)``."""
-        return F.layer_norm(attended, attended.shape[-1:])
+        """``(x - mean) / sqrt(variance + eps)``."""
+        return F.layer_norm(attended, attended.shape[-1:], eps=self.options.eps)

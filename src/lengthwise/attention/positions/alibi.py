@@ -1,7 +1,8 @@
 r"""Attention with linear biases (arXiv 2108.12409).
 
-Head :math:`h` of :math:`H` adds :math:`-m_h\,(i - j)` to its scores, :math:`m_h = 2^{-8h/H}`. Where :math:`H` is no
-power of two, the slopes are those of the next lower power of two, then every second one of the next higher.
+Head :math:`h` of :math:`H` adds :math:`-m_h\,(i - j)` to its scores, by default :math:`m_h = 2^{-8h/H}`. Where
+:math:`H` is no power of two, the slopes are those of the next lower power of two, then every second one of the next
+higher.
 """
 
 import math
@@ -13,9 +14,20 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.options import Value, option
 
 
-class Alibi(OfDistance):
+class Sloped(OfDistance):
+    """A penalty on scores, linear in distance, with the slopes that a subclass gives the heads."""
+
+    slopes: list[float]
+
+    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
+        """Minus the slope times the distance."""
+        return -torch.tensor(self.slopes, dtype=distance.dtype, device=distance.device)[:, None] * distance
+
+
+class Alibi(Sloped):
     """A penalty on scores, linear in distance, one fixed slope per head (arXiv 2108.12409).
 
     No parameters.
@@ -23,20 +35,22 @@ class Alibi(OfDistance):
 
     evidence: ClassVar[Evidence] = "code"
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.slopes = slopes(sizes.heads)
+    class Options(Sloped.Options):
+        bias_max: float = option(8, above=0)
+        """The last head's slope is 2 to the power of minus this."""
 
-    def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """Minus the slope times the distance."""
-        return -torch.tensor(self.slopes, dtype=distance.dtype, device=distance.device)[:, None] * distance
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        self.slopes = slopes(sizes.heads, self.options.bias_max)
 
 
-def slopes(heads: int) -> list[float]:
+def slopes(heads: int, bias_max: float = 8.0) -> list[float]:
     """The slope of each head."""
 
     def geometric(count: int) -> list[float]:
-        return [2.0 ** (-8.0 * head / count) for head in range(1, count + 1)]
+        return [2.0 ** (-bias_max * head / count) for head in range(1, count + 1)]
 
     power = 2 ** math.floor(math.log2(heads))
     return geometric(power) + geometric(2 * power)[::2][: heads - power]

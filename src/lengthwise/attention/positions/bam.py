@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.options import Value
 
 
 class GeneralisedGaussian(OfDistance):
@@ -27,8 +28,8 @@ class GeneralisedGaussian(OfDistance):
     evidence: ClassVar[Evidence] = "code"
     EPS = 1e-5
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.scale = nn.Parameter(torch.zeros(sizes.heads))
         self.exponent = nn.Parameter(torch.zeros(sizes.heads))
 

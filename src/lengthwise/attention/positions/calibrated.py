@@ -20,6 +20,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.options import Value
 
 
 class Calibrated(OfDistance):
@@ -27,24 +28,28 @@ class Calibrated(OfDistance):
 
     No parameters. An experiment first trains the same mechanism with sinusoidal positions in its place, calibrates it
     on that model, and trains anew; a layer by itself has no bias until :meth:`calibrate` is called. As in the authors'
-    code, c is 0.87 in self-attention, and a head that would keep nothing sees all. There one table, of the last layer,
-    serves every layer, weights are added up along the diagonals, and sinusoidal positions stay; here each layer has its
-    own, of means, and its order comes from the causal mask and this bias alone.
+    code, c is 0.87 in self-attention by default, and a head that would keep nothing sees all. There one table, of the
+    last layer, serves every layer, weights are added up along the diagonals, and sinusoidal positions stay; here each
+    layer has its own, of means, and its order comes from the causal mask and this bias alone.
     """
 
     evidence: ClassVar[Evidence] = "code"
     sparse: ClassVar[bool] = True
     taught_by: ClassVar[str | None] = "sinusoidal"
-    DEVIATIONS = 0.87
     HIDDEN = -1e6
     ROUNDING = 1e-5
     """Share of itself by which a mean may miss what it has to reach: weights all alike in float32 are all kept."""
 
+    class Options(OfDistance.Options):
+        deviations: float = 0.87
+        """c: how many standard deviations above the mean weight a distance is kept."""
+
+    options: Options
     table: Float[Tensor, "heads distances"]
     """The bias at each distance of a training sequence; the last one stands for all that are longer."""
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.register_buffer("table", torch.zeros(sizes.heads, sizes.need("context", "calibrated") + 1))
 
     @property
@@ -62,7 +67,7 @@ class Calibrated(OfDistance):
         for row, mean in zip(self.table, sums / counts, strict=True):  # 0 / 0, where there was no such distance
             looked = mean[mean > 0]
             deviation = (looked - looked.mean()).square().mean().sqrt()
-            kept = mean >= (looked.mean() + self.DEVIATIONS * deviation) * (1 - self.ROUNDING)
+            kept = mean >= (looked.mean() + self.options.deviations * deviation) * (1 - self.ROUNDING)
             if kept.any():
                 row.fill_(self.HIDDEN)
                 row[:-1][kept] = mean[kept].to(row.dtype)

@@ -15,28 +15,35 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.options import Value, option
 
 
 class Contextual(Position):
     """Learned embeddings of a count of the tokens between, each counted as its score says (arXiv 2405.18719).
 
-    Adds ``64 * head_dim`` parameters, 0 at first, which all heads of a layer share. Tokens 63 or more counts away share
-    the last embedding. Positions that a caller says make no difference. Looking ahead counts from the query, too. With
-    weights that sharpen queries by length, such as ``scalable-softmax``, gates and embeddings see the sharpened ones.
-    It costs several times what a softmax does, as every pair looks up two numbers, whose gradients go back one by one.
+    Adds ``npos_max * head_dim`` parameters, 0 at first, which all heads of a layer share. By default tokens 63 or more
+    counts away share the last embedding. Positions that a caller says make no difference. Looking ahead counts from the
+    query, too. With weights that sharpen queries by length, such as ``scalable-softmax``, gates and embeddings see the
+    sharpened ones. It costs several times what a softmax does, as every pair looks up two numbers, whose gradients go
+    back one by one.
     """
 
     evidence: ClassVar[Evidence] = "code"
     route: ClassVar[PositionRoute] = "scores"
-    COUNTS = 64
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.embeddings = nn.Parameter(torch.zeros(self.COUNTS, sizes.head_dim))
+    class Options(Position.Options):
+        npos_max: int = option(64, at_least=2)
+        """How many embeddings there are: one for each count from 0 on."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        self.embeddings = nn.Parameter(torch.zeros(self.options.npos_max, sizes.head_dim))
 
     def bias(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """What the embeddings of all positions add, interpolated."""
-        positions = F.hardtanh(self.positions(call), 0, self.COUNTS - 1)
+        positions = F.hardtanh(self.positions(call), 0, self.options.npos_max - 1)
         whole = positions.detach().long()
         query = call.query.to(positions.dtype) / call.query.shape[-1] ** 0.5
         of_whole = query @ in_float32(self.embeddings).to(positions.dtype).mT

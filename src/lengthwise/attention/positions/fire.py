@@ -19,27 +19,36 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.options import Value, option
 
 
 class Fire(Position):
     """A small network of the logarithm of distance over that of the query's position (arXiv 2310.04418).
 
-    Adds ``33 * heads + 66`` parameters. The threshold begins at 512, as in the paper's listing, or, where that is less,
-    at a quarter of a training sequence, so that queries beyond it are trained on. Looking ahead, the later position of
-    the two takes the place of the query's.
+    Adds ``33 * heads + 66`` parameters by default. The threshold begins at 512, as in the paper's listing, or, where
+    that is less, at a quarter of a training sequence, so that queries beyond it are trained on. Looking ahead, the
+    later position of the two takes the place of the query's.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
     route: ClassVar[PositionRoute] = "bias"
-    WIDTH = 32
     EPS = 1e-6
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.first, self.second = nn.Linear(1, self.WIDTH), nn.Linear(self.WIDTH, sizes.heads)
+    class Options(Position.Options):
+        width: int = option(32, at_least=1)
+        """Of the network's hidden layer."""
+        threshold: float = option(512, above=0)
+        """Where the threshold begins, in tokens; at most at a quarter of a training sequence."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        width, threshold = self.options.width, self.options.threshold
+        self.first, self.second = nn.Linear(1, width), nn.Linear(width, sizes.heads)
         self.scale = nn.Parameter(torch.tensor(0.1))
         self.threshold = nn.Parameter(torch.tensor(1.0))  # in units of what it is at first
-        self.unit = 512.0 if sizes.context is None else min(512.0, sizes.context / 4)
+        self.unit = threshold if sizes.context is None else min(threshold, sizes.context / 4)
 
     def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """The function of every pair, for a few queries at a time: its hidden layer is wider than there are heads."""
@@ -48,7 +57,7 @@ class Fire(Position):
             return self.of(self.relative(call, start, stop))
 
         batch = 1 if call.layout.counted else call.query.shape[0]
-        return in_blocks_of_rows(block, call.layout, batch * call.layout.keys * self.WIDTH)
+        return in_blocks_of_rows(block, call.layout, batch * call.layout.keys * self.options.width)
 
     def relative(self, call: Call, start: int, stop: int) -> Float[Tensor, "#batch queries keys"]:
         """The argument of the function, for queries ``start`` to ``stop``."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.options import Value
 
 
 class Forgetting(Position):
@@ -28,8 +29,8 @@ class Forgetting(Position):
     route: ClassVar[PositionRoute] = "bias"
     sparse: ClassVar[bool] = True  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.forget = nn.Linear(sizes.dim, sizes.heads)
         nn.init.normal_(self.forget.weight, std=0.02)
         nn.init.zeros_(self.forget.bias)

@@ -12,23 +12,31 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.options import Value, option
 
 
 class HardAlibi(OfDistance):
-    """The first half of the heads see the last 1, 2, 3, ... tokens alone, the others all (arXiv 2402.01032).
+    """The first heads see the last 1, 2, 3, ... tokens alone, the other heads all (arXiv 2402.01032).
 
-    No parameters. As in the authors' code, half the heads by default. Looking ahead, a head sees as far as behind.
+    No parameters. As in the authors' code, these are half of the heads by default. Looking ahead, a head sees as far as
+    behind.
     """
 
     evidence: ClassVar[Evidence] = "code"
     sparse: ClassVar[bool] = True
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    class Options(OfDistance.Options):
+        local: float = option(0.5, at_least=0, at_most=1)
+        """Share of the heads that see the last few tokens alone."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.heads = sizes.heads
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """0 where a head sees, minus infinity where not."""
         head = torch.arange(self.heads, dtype=distance.dtype, device=distance.device)[:, None]
-        hidden = (distance > head) & (head < self.heads // 2)
+        hidden = (distance > head) & (head < int(self.options.local * self.heads))
         return torch.zeros(hidden.shape, dtype=distance.dtype, device=distance.device).masked_fill(hidden, -torch.inf)

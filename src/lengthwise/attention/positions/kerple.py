@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.options import Value
 
 
 class Kerple(OfDistance):
@@ -23,8 +24,8 @@ class Kerple(OfDistance):
     evidence: ClassVar[Evidence] = "code"
     LEAST = 0.01
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.strength = nn.Parameter(2 * torch.rand(sizes.heads))
         self.scale = nn.Parameter(torch.rand(sizes.heads))
 

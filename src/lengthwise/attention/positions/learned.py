@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.options import Value
 
 
 class Learned(Position):
@@ -16,8 +17,8 @@ class Learned(Position):
 
     route: ClassVar[PositionRoute] = "embedding"
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.table = nn.Embedding(sizes.need("context", "learned"), sizes.dim)
         nn.init.normal_(self.table.weight, std=0.02)
 

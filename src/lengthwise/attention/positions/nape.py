@@ -1,24 +1,31 @@
-r"""ALiBi on half the heads and no position on the others, as ASEntmax is used with (arXiv 2506.16640).
+r"""ALiBi on some of the heads and no position on the others, as ASEntmax is used with (arXiv 2506.16640).
 
-Head :math:`h` of the first :math:`\lfloor H / 2 \rfloor` adds :math:`-(i - j) / h` to its scores: some heads look at
-what is near, the others at all there is.
+Head :math:`h` of the first, by default :math:`\lfloor H / 2 \rfloor` of them, adds :math:`-(i - j) / h` to its scores:
+some heads look at what is near, the others at all there is.
 """
 
 from typing import ClassVar
 
 from lengthwise.attention.parts import Evidence, Sizes
-from lengthwise.attention.positions.alibi import Alibi
+from lengthwise.attention.positions.alibi import Sloped
+from lengthwise.options import Value, option
 
 
-class Nape(Alibi):
-    """A linear penalty on distance in the first half of the heads, none in the others (arXiv 2506.16640).
+class Nape(Sloped):
+    """A linear penalty on distance in the first heads, none in the others (arXiv 2506.16640).
 
     No parameters. The slopes are 1, 1/2, 1/3 and so on, not those of ALiBi.
     """
 
     evidence: ClassVar[Evidence] = "code"
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        local = sizes.heads // 2
+    class Options(Sloped.Options):
+        local: float = option(0.5, at_least=0, at_most=1)
+        """Share of the heads that have the penalty."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        local = int(self.options.local * sizes.heads)
         self.slopes = [1 / head for head in range(1, local + 1)] + [0.0] * (sizes.heads - local)

@@ -1,7 +1,7 @@
 r"""p-RoPE: rotary position embedding without its slowest rotations (arXiv 2410.06205).
 
-The fastest 75% of the pairs of components turn as in RoPE. The others do not turn at all: they turn so little in a
-training sequence that a model uses them for what has no position, and that fails once they turn far.
+The fastest pairs of components, by default 75% of them, turn as in RoPE. The others do not turn at all: they turn so
+little in a training sequence that a model uses them for what has no position, and that fails once they turn far.
 """
 
 from typing import ClassVar
@@ -12,16 +12,22 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence
 from lengthwise.attention.positions.rope import Rotary
+from lengthwise.options import option
 
 
 class PartialRotary(Rotary):
-    """RoPE on the fastest 75% of the pairs of components, no position on the others (arXiv 2410.06205).
+    """RoPE on the fastest pairs of components, no position on the others (arXiv 2410.06205).
 
     No parameters.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
-    FRACTION = 0.75
+
+    class Options(Rotary.Options):
+        fraction: float = option(0.75, above=0, at_most=1)
+        """Share of the pairs that turn; one pair at least does."""
+
+    options: Options
 
     def frequencies(
         self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
@@ -29,5 +35,5 @@ class PartialRotary(Rotary):
         """Those of RoPE, and 0 for the slowest."""
         plain = super().frequencies(width, device, dtype)
         return plain * (
-            torch.arange(len(plain), dtype=torch.long, device=device) < max(1, int(self.FRACTION * len(plain)))
+            torch.arange(len(plain), dtype=torch.long, device=device) < max(1, int(self.options.fraction * len(plain)))
         )

@@ -1,7 +1,8 @@
 r"""Rotary position embedding (arXiv 2104.09864).
 
 Component pair :math:`(x_m, x_{m + d/2})` of a query or key at position :math:`t` turns by the angle
-:math:`t\,\theta_m`, :math:`\theta_m = 10000^{-2m/d}`, so that a score depends on the distance of the two tokens alone.
+:math:`t\,\theta_m`, :math:`\theta_m = b^{-2m/d}`, so that a score depends on the distance of the two tokens alone. The
+base :math:`b` is 10,000 by default; recent language models have 500,000 (arXiv 2407.21783) or more.
 """
 
 from typing import ClassVar
@@ -13,6 +14,7 @@ from torch import Tensor
 from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
 from lengthwise.attention.precision import at_least_float32, in_float32
 from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Rotary(Position):
@@ -23,10 +25,15 @@ class Rotary(Position):
 
     evidence: ClassVar[Evidence] = "code"
     route: ClassVar[PositionRoute] = "turn"
-    BASE = 10_000.0
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    class Options(Position.Options):
+        base: float = option(10_000, above=1)
+        """Of the frequencies: the larger, the slower the slow pairs of components turn."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         if sizes.head_dim % 2:
             raise InputError(f"rope turns components in pairs: head_dim must be even, got {sizes.head_dim}.")
 
@@ -35,7 +42,7 @@ class Rotary(Position):
     ) -> Float[Tensor, " pairs"]:
         """Angle per position of each pair of components, in radians."""
         # Made anew at each call: a buffer would lose its precision when the model is cast to bfloat16.
-        return self.BASE ** -(torch.arange(0, width, 2, dtype=dtype, device=device) / width)
+        return self.options.base ** -(torch.arange(0, width, 2, dtype=dtype, device=device) / width)
 
     def turn(
         self,

@@ -1,8 +1,8 @@
 r"""Sandwich: the inner product of sinusoidal embeddings, as a bias of the scores (arXiv 2212.10356).
 
-Head :math:`h` of :math:`H` adds :math:`\frac{H}{8h}\left(\sum_{k=1}^{64} \cos(t\,\omega_k) - 64\right)` at distance
-:math:`t`, :math:`\omega_k = 10000^{-k/64}`: embeddings 128 wide, whatever the width of the model. It is 0 at distance 0
-and falls like a logarithm.
+Head :math:`h` of :math:`H` adds :math:`\frac{H}{8h}\left(\sum_{k=1}^{w} \cos(t\,\omega_k) - w\right)` at distance
+:math:`t`, :math:`\omega_k = b^{-k/w}`, by default with :math:`b = 10000` and :math:`w = 64` waves: embeddings 128 wide,
+whatever the width of the model. It is 0 at distance 0 and falls like a logarithm.
 """
 
 from typing import ClassVar
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.options import Value, option
 
 
 class Sandwich(OfDistance):
@@ -22,16 +23,23 @@ class Sandwich(OfDistance):
     """
 
     evidence: ClassVar[Evidence] = "third-party"
-    WAVES = 64
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    class Options(OfDistance.Options):
+        waves: int = option(64, at_least=1)
+        """Half the width of the embeddings whose inner product the penalty is."""
+        base: float = option(10_000, above=1)
+        """Of the frequencies: the larger, the slower the slow waves."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.heads = sizes.heads
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """The inner product of the waves less its value at 0, scaled by head."""
-        dtype, device = distance.dtype, distance.device
-        frequencies = 10_000.0 ** -(torch.arange(1, self.WAVES + 1, dtype=dtype, device=device) / self.WAVES)
-        product = (distance[:, None] * frequencies).cos().sum(-1) - self.WAVES
+        dtype, device, waves = distance.dtype, distance.device, self.options.waves
+        frequencies = self.options.base ** -(torch.arange(1, waves + 1, dtype=dtype, device=device) / waves)
+        product = (distance[:, None] * frequencies).cos().sum(-1) - waves
         scale = self.heads / (8 * torch.arange(1, self.heads + 1, dtype=dtype, device=device))
         return scale[:, None] * product

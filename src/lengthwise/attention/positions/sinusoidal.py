@@ -1,7 +1,7 @@
 r"""Sinusoidal position embedding (arXiv 1706.03762, section 3.5).
 
-Position :math:`t` is :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :math:`\omega_m = 10000^{-2m/d}`, in the
-components :math:`2m` and :math:`2m + 1` of the embedding.
+Position :math:`t` is :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :math:`\omega_m = b^{-2m/d}`, in the
+components :math:`2m` and :math:`2m + 1` of the embedding; the base :math:`b` is 10,000 by default.
 """
 
 from typing import ClassVar
@@ -13,6 +13,7 @@ from torch import Tensor
 from lengthwise.attention.parts import Position, PositionRoute, Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Sinusoidal(Position):
@@ -24,8 +25,14 @@ class Sinusoidal(Position):
 
     route: ClassVar[PositionRoute] = "embedding"
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    class Options(Position.Options):
+        base: float = option(10_000, above=1)
+        """Of the frequencies: the larger, the slower the slow waves."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         if sizes.dim % 2:
             raise InputError(f"sinusoidal has sines and cosines in pairs: dim must be even, got {sizes.dim}.")
 
@@ -35,6 +42,6 @@ class Sinusoidal(Position):
         """The embeddings times the root of their width, and the position."""
         width, dtype = stream.shape[-1], at_least_float32(stream.dtype)
         pairs = torch.arange(0, width, 2, dtype=dtype, device=stream.device)
-        angles = positions[..., None] * 10_000.0 ** -(pairs / width)
+        angles = positions[..., None] * self.options.base ** -(pairs / width)
         waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
         return stream * width**0.5 + waves.to(stream.dtype)

@@ -1,14 +1,15 @@
 r"""Rotary position embedding stretched at inference, so that longer sequences turn no farther than those of training.
 
-With :math:`s` the longest sequence over a training sequence, the frequencies :math:`\theta_m = 10000^{-2m/d}` become
+With :math:`s` the longest sequence over a training sequence, the frequencies :math:`\theta_m = b^{-2m/d}` become
 the following. :math:`s` belongs to the model and not to a call, so that the keys in a cache are turned as all others.
 
 - position interpolation (arXiv 2306.15595): :math:`\theta_m / s`;
-- NTK-aware: those of the base :math:`10000\,s^{d/(d-2)}`, which leaves the fastest as it is and slows the slowest down
+- NTK-aware: those of the base :math:`b\,s^{d/(d-2)}`, which leaves the fastest as it is and slows the slowest down
   by :math:`s`;
 - YaRN (arXiv 2309.00071): :math:`\theta_m` where a pair turns 32 times or more in a training sequence,
   :math:`\theta_m / s` where it turns once or less, and in between what lies between, linearly in :math:`m` with both
-  ends rounded outwards, as it is commonly implemented; and scores times :math:`(0.1 \ln s + 1)^2`.
+  ends rounded outwards, as it is commonly implemented; and scores times :math:`(0.1\,c \ln s + 1)^2`, by default
+  :math:`c = 1`.
 """
 
 import math
@@ -21,6 +22,8 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.rope import Rotary
+from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Stretched(Rotary):
@@ -30,8 +33,8 @@ class Stretched(Rotary):
     trained_as: ClassVar[str | None] = "rope"
     name: ClassVar[str]
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.context = sizes.need("context", self.name)
         # One factor for the model: were it that of a call's length, the keys in a cache would be turned wrongly.
         self.factor = max(1.0, sizes.need("reach", self.name) / self.context)
@@ -82,7 +85,25 @@ class Yarn(Stretched):
     """
 
     name: ClassVar[str] = "yarn"
-    MOST_TURNS, FEWEST_TURNS = 32, 1
+
+    class Options(Stretched.Options):
+        beta_fast: float = option(32, above=0)
+        """A pair that turns so often in a training sequence, or more often, keeps its frequency."""
+        beta_slow: float = option(1, above=0)
+        """A pair that turns so often in a training sequence, or less often, is interpolated."""
+        mscale: float = option(1, at_least=0)
+        """c: how fast scores grow with the logarithm of s; 0.707 in DeepSeek-V2 (arXiv 2405.04434)."""
+        truncate: bool = True
+        """Whether the ends of what lies between are rounded outwards; gpt-oss does not (arXiv 2508.10925)."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.beta_slow >= self.beta_fast:
+                raise InputError(
+                    f"The option beta_slow of yarn is below beta_fast, {self.beta_fast:g}; got {self.beta_slow:g}."
+                )
+
+    options: Options
 
     def turn(
         self,
@@ -94,16 +115,20 @@ class Yarn(Stretched):
         query, key = super().turn(query, key, positions)
         if self.training:
             return query, key
-        length = 0.1 * math.log(self.factor) + 1
+        length = 0.1 * self.options.mscale * math.log(self.factor) + 1
         return query * length, key * length
 
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
         """Between plain and interpolated ones."""
-        first = max(math.floor(self.pair_that_turns(self.MOST_TURNS, len(plain))), 0)
-        last = min(math.ceil(self.pair_that_turns(self.FEWEST_TURNS, len(plain))), 2 * len(plain) - 1)
+        first, last = (
+            self.pair_that_turns(turns, len(plain)) for turns in (self.options.beta_fast, self.options.beta_slow)
+        )
+        if self.options.truncate:
+            first, last = math.floor(first), math.ceil(last)
+        first, last = max(first, 0), min(last, 2 * len(plain) - 1)
         ramp = (torch.arange(len(plain), dtype=plain.dtype, device=plain.device) - first) / max(last - first, 0.001)
         return plain.lerp(plain / self.factor, ramp.clamp(0, 1))
 
     def pair_that_turns(self, times: float, pairs: int) -> float:
         """Index, with a fraction, of the pair that turns so many times in a training sequence."""
-        return pairs * math.log(self.context / (times * 2 * math.pi)) / math.log(self.BASE)
+        return pairs * math.log(self.context / (times * 2 * math.pi)) / math.log(self.options.base)

@@ -1,7 +1,7 @@
 r"""Relative position bias as in T5 (arXiv 1910.10683): one learned number per head and bucket of distances.
 
-Distances below 16 have a bucket each; beyond, the 16 others grow geometrically up to distance 128, and the last one
-takes all that is farther: :math:`16 + \lfloor 16 \log(t / 16) / \log(128 / 16) \rfloor`.
+With the default 32 buckets, distances below 16 have a bucket each; beyond, the 16 others grow geometrically up to
+distance 128, and the last one takes all that is farther: :math:`16 + \lfloor 16 \log(t / 16) / \log(128 / 16) \rfloor`.
 """
 
 import math
@@ -14,22 +14,38 @@ from torch import Tensor, nn
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Buckets(OfDistance):
-    """A learned bias per head for each of 32 buckets of distance (arXiv 1910.10683).
+    """A learned bias per head for each of a few buckets of distance (arXiv 1910.10683).
 
-    Adds ``32 * heads`` parameters in every layer, where T5 shares one table among its layers. Scores are scaled as
+    Adds ``buckets * heads`` parameters in every layer, where T5 shares one table among its layers. Scores are scaled as
     always here; T5 leaves them as they are. Looking ahead, a distance has the bucket that it has behind.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
-    BUCKETS = 32
-    FARTHEST = 128
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.table = nn.Parameter(torch.randn(sizes.heads, self.BUCKETS) * sizes.dim**-0.5)
+    class Options(OfDistance.Options):
+        buckets: int = option(32, at_least=2)
+        """How many there are; half of them are for one distance each."""
+        max_distance: int = option(128, at_least=2)
+        """Distance from which on all share the last bucket; larger than half the buckets."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.max_distance <= self.buckets // 2:
+                raise InputError(
+                    f"The option max_distance of t5 is larger than half the buckets, {self.buckets // 2}; "
+                    f"got {self.max_distance}."
+                )
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        self.table = nn.Parameter(torch.randn(sizes.heads, self.options.buckets) * sizes.dim**-0.5)
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """What the table has for their buckets."""
@@ -37,7 +53,8 @@ class Buckets(OfDistance):
 
     def bucket(self, distance: Float[Tensor, " distances"]) -> Int[Tensor, " distances"]:
         """The bucket of each distance."""
-        own = self.BUCKETS // 2
-        octaves = (distance.clamp(min=own) / own).log() / math.log(self.FARTHEST / own)
-        shared = own + (octaves * own).long()
-        return torch.where(distance < own, distance.long(), shared.clamp(max=self.BUCKETS - 1))
+        buckets, farthest = self.options.buckets, self.options.max_distance
+        own = buckets // 2
+        octaves = (distance.clamp(min=own) / own).log() / math.log(farthest / own)
+        shared = own + (octaves * (buckets - own)).long()
+        return torch.where(distance < own, distance.long(), shared.clamp(max=buckets - 1))

@@ -1,9 +1,10 @@
 r"""xPos: rotary position embedding whose fast rotations fade with distance (arXiv 2212.10554).
 
-Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/512}`, that of a
-key by :math:`\zeta_m^{-t/512}`, with :math:`\zeta_m = (2m/d + 0.4)/1.4`: its part of a score fades as
-:math:`\zeta_m^{(i-j)/512}`. At inference attention is causal by blocks of half a training sequence: a query sees its
-own block and the one before, so no distance is longer than in training.
+Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, that of a
+key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: its part of a score fades as
+:math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. At inference attention is causal by
+blocks of half a training sequence: a query sees its own block and the one before, so no distance is longer than in
+training.
 """
 
 import math
@@ -18,6 +19,7 @@ from lengthwise.attention.parts import Evidence, PositionRoute, Sizes
 from lengthwise.attention.positions.rope import Rotary, rotate
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Fading(Rotary):
@@ -25,18 +27,25 @@ class Fading(Rotary):
 
     No parameters. In training it leaves attention fused, at inference it masks. There is an end to it: a key is stored
     with a factor that grows with its position, and inference refuses positions whose factor could be too large for the
-    number format, 31,000 from the middle of a training sequence on (in float16, 2,200). Looking ahead, a query sees the
-    next block, too, where scores grow as they fade behind. The factors are those of the authors' code; the blocks are
-    as the paper is commonly described, for their code was read without them.
+    number format, by default 31,000 from the middle of a training sequence on (in float16, 2,200; in float64, 283,000).
+    Looking ahead, a query sees the next block, too, where scores grow as they fade behind. The factors are those of the
+    authors' code; the blocks are as the paper is commonly described, for their code was read without them.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
     route: ClassVar[PositionRoute] = "bias"
     sparse: ClassVar[bool] = True
-    SCALE_BASE = 512
 
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
+    class Options(Rotary.Options):
+        gamma: float = option(0.4, above=0)
+        """How much of a factor all pairs share: the larger, the less the fast ones fade."""
+        scale_base: float = option(512, above=0)
+        """Distance over which a pair fades by its factor once."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
         self.context = sizes.need("context", "xpos")
         self.block = math.ceil(self.context / 2)
 
@@ -54,8 +63,9 @@ class Fading(Rotary):
         """Both turned; queries fading, keys growing, from the middle of a training sequence on."""
         width, device, dtype = query.shape[-1], query.device, at_least_float32(query.dtype)
         angles = (positions[..., None] * self.frequencies(width, device, dtype))[:, None]
-        fading = ((torch.arange(0, width, 2, dtype=dtype, device=device) / width + 0.4) / 1.4).log()
-        fading = ((positions[..., None] - self.block).to(dtype) / self.SCALE_BASE * fading)[:, None]
+        gamma, scale_base = self.options.gamma, self.options.scale_base
+        fading = ((torch.arange(0, width, 2, dtype=dtype, device=device) / width + gamma) / (1 + gamma)).log()
+        fading = ((positions[..., None] - self.block).to(dtype) / scale_base * fading)[:, None]
         cosine, sine, shrunk, grown = angles.cos(), angles.sin(), fading.exp(), (-fading).exp()
         return rotate(query, cosine * shrunk, sine * shrunk), rotate(key, cosine * grown, sine * grown)
 
@@ -70,9 +80,10 @@ class Fading(Rotary):
 
     def check(self, call: Call) -> None:
         """Refuse positions whose factors could leave the number format; those that are counted need no look."""
-        layout = call.layout
-        octaves = 8 if call.key.dtype == torch.float16 else 110  # of 15 and 127; the rest is the keys'
-        farthest = self.block + int(self.SCALE_BASE * octaves / math.log2(1.4 / 0.4))
+        layout, gamma = call.layout, self.options.gamma
+        # Of 15, 127 and 1,023 that the number formats have; the rest is the keys'.
+        octaves = {torch.float16: 8, torch.float64: 1000}.get(call.key.dtype, 110)
+        farthest = self.block + int(self.options.scale_base * octaves / math.log2((1 + gamma) / gamma))
         last = layout.keys - 1
         if layout.positions is not None or (last > farthest and not layout.counted):
             last = self.block + int((layout.key_positions - self.block).abs().max())

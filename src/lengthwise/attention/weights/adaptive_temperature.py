@@ -6,23 +6,41 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.weights.inference_only import InferenceOnly
-
-POLYNOMIAL = (-0.037, 0.481, -2.3, 4.917, -1.791)
-"""Of the entropy in nats, highest power first."""
+from lengthwise.options import option
 
 
 class AdaptiveTemperature(InferenceOnly):
-    """At inference a sharper softmax the higher a row's entropy; in training softmax (arXiv 2410.01104)."""
+    """At inference a sharper softmax the higher a row's entropy; in training softmax (arXiv 2410.01104).
+
+    Beta is a polynomial of the entropy, which the authors have fitted to their models.
+    """
+
+    class Options(InferenceOnly.Options):
+        c4: float = -0.037
+        """Coefficient of the fourth power of the entropy in nats."""
+        c3: float = 0.481
+        """Of its third power."""
+        c2: float = -2.3
+        """Of its square."""
+        c1: float = 4.917
+        """Of the entropy itself."""
+        c0: float = -1.791
+        """The constant."""
+        flat: float = option(0.5, at_least=0)
+        """Entropy in nats above which scores are sharpened."""
+
+    options: Options
 
     def at_inference(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """``softmax(beta z)``; beta is at least 1, and 1 where the entropy is no more than 0.5 nats."""
+        """``softmax(beta z)``; beta is at least 1, and 1 where the entropy is low."""
         weights = scores.softmax(-1)
         entropy = -(weights * (weights + 1e-9).log()).sum(-1, keepdim=True)
         beta = torch.zeros_like(entropy)
-        for coefficient in POLYNOMIAL:
+        of = self.options
+        for coefficient in (of.c4, of.c3, of.c2, of.c1, of.c0):
             beta = beta * entropy + coefficient
         hidden = scores == -torch.inf  # times the derivative of beta it would be NaN
-        sharper = scores.masked_fill(hidden, 0) * torch.where(entropy > 0.5, beta.clamp(min=1), 1)
+        sharper = scores.masked_fill(hidden, 0) * torch.where(entropy > of.flat, beta.clamp(min=1), 1)
         return sharper.masked_fill(hidden, -torch.inf).softmax(-1)

@@ -1,4 +1,4 @@
-r"""Adaptive-scalable entmax: 1.5-entmax that sharpens with length, as much as the token wants (arXiv 2506.16640).
+r"""Adaptive-scalable entmax: entmax that sharpens with length, as much as the token wants (arXiv 2506.16640).
 
 The query of a token that sees :math:`n` keys is multiplied by :math:`1 + \beta\,(\log(n + 1))^\gamma`, where
 :math:`\beta = \operatorname{softplus}(w_\beta \cdot x)` and :math:`\gamma = 2 \tanh(w_\gamma \cdot x)` are computed
@@ -16,10 +16,11 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.entmax import Entmax
+from lengthwise.options import Value
 
 
 class AdaptiveScalableEntmax(Entmax):
-    """1.5-entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
+    """Entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
 
     Adds ``2 * dim * heads`` parameters. The authors give half of the heads a bias of distance (``as-entmax+nape``), and
     scale the other heads alone; here all heads are scaled, as in their models with rotary positions.
@@ -29,15 +30,15 @@ class AdaptiveScalableEntmax(Entmax):
     RANGE = 2.0
     """The largest power of the logarithm, up or down."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.beta = nn.Linear(sizes.dim, sizes.heads, bias=False)
         self.gamma = nn.Linear(sizes.dim, sizes.heads, bias=False)
         for linear in (self.beta, self.gamma):
             nn.init.normal_(linear.weight, std=0.02)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The 1.5-entmax of the scaled queries' scores."""
+        """The entmax of the scaled queries' scores."""
         return super().probabilities(replace(call, query=call.query * self.scale(call)))
 
     def scale(self, call: Call) -> Float[Tensor, "batch heads queries 1"]:

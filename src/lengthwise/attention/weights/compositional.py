@@ -1,8 +1,8 @@
 r"""Compositional attention: heads search, and choose what to retrieve with what they found (arXiv 2110.09419).
 
 Search s has weights :math:`A_s`, with which each of R values can be retrieved, :math:`O_{sr} = A_s V_r`. Which one is
-attended to in turn, :math:`\sum_r \mathrm{softmax}_r(q_s \cdot W O_{sr} / \sqrt{16})\,O_{sr}`, with queries
-:math:`q_s` of the layer's input.
+attended to in turn, :math:`\sum_r \mathrm{softmax}_r(q_s \cdot W O_{sr} / \sqrt{w})\,O_{sr}`, with queries
+:math:`q_s` of the layer's input, by default :math:`w = 16` wide.
 """
 
 from dataclasses import replace
@@ -15,24 +15,29 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes, Weights
 from lengthwise.attention.weights.softmax import Softmax
+from lengthwise.options import Value, option
 
 
 class Compositional(Softmax):
     """Each query head attends to the values of every key head, and chooses among them (arXiv 2110.09419).
 
-    Adds ``16 * (heads * (dim + 1) + head_dim + 1)`` parameters. Searches are the query heads, retrievals the value
+    Adds ``width * (heads * (dim + 1) + head_dim + 1)`` parameters. Searches are the query heads, retrievals the value
     heads: ``kv_heads`` says how many, and searches share keys as grouped heads do.
     """
 
     evidence: ClassVar[Evidence] = "code"
     by_products: ClassVar[bool] = False  # values are chosen by what they are
-    WIDTH = 16
-    """Components that the choice is made by."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
-        self.choosing = nn.Linear(sizes.dim, sizes.heads * self.WIDTH)
-        self.offering = nn.Linear(sizes.head_dim, self.WIDTH)
+    class Options(Softmax.Options):
+        width: int = option(16, at_least=1)
+        """Components of the queries and keys by which a search chooses."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.choosing = nn.Linear(sizes.dim, sizes.heads * self.options.width)
+        self.offering = nn.Linear(sizes.head_dim, self.options.width)
 
     @property
     def fused(self) -> bool:
@@ -56,6 +61,6 @@ class Compositional(Softmax):
         hidden: Float[Tensor, "batch queries dim"],
         found: Float[Tensor, "batch heads queries retrievals head_dim"],
     ) -> Float[Tensor, "batch heads queries head_dim"]:
-        query = self.choosing(hidden).unflatten(-1, (-1, self.WIDTH)).transpose(1, 2)[..., None]
-        chosen = (self.offering(found) @ query / self.WIDTH**0.5).softmax(-2)
+        query = self.choosing(hidden).unflatten(-1, (-1, self.options.width)).transpose(1, 2)[..., None]
+        chosen = (self.offering(found) @ query / self.options.width**0.5).softmax(-2)
         return (chosen * found).sum(-2)

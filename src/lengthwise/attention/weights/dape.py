@@ -14,25 +14,35 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Dape(Weights):
     """Softmax of scores with what a perceptron over all heads' scores and biases adds (arXiv 2405.14722).
 
-    Adds ``96 * heads + 32 + heads`` parameters. Made for a bias, as in ``dape+alibi``; without one it sees zeros.
-    It costs several times what a softmax does, as its network holds 32 numbers for every pair of tokens, and heads but
-    one each.
+    Adds ``96 * heads + 32 + heads`` parameters by default. Made for a bias, as in ``dape+alibi``; without one it sees
+    zeros. It costs several times what a softmax does, as its network holds by default 32 numbers for every pair of
+    tokens, and heads but one each.
     """
 
     evidence: ClassVar[Evidence] = "code"
-    WIDTH = 32
-    KERNEL: ClassVar[int] = 1
-    """How many neighbouring keys each layer sees: by itself, the convolution is the perceptron."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
-        self.inwards = nn.Conv2d(2 * sizes.heads, self.WIDTH, (1, self.KERNEL))
-        self.outwards = nn.Conv2d(self.WIDTH, sizes.heads, (1, self.KERNEL))
+    class Options(Weights.Options):
+        width: int = option(32, at_least=1)
+        """Of the network's hidden layer."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.inwards = nn.Conv2d(2 * sizes.heads, self.options.width, (1, self.kernel))
+        self.outwards = nn.Conv2d(self.options.width, sizes.heads, (1, self.kernel))
+
+    @property
+    def kernel(self) -> int:
+        """How many neighbouring keys each layer sees: by itself, the convolution is the perceptron."""
+        return 1
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The softmax of the scores and what is added."""
@@ -62,7 +72,7 @@ class Dape(Weights):
         """
         assert self.inwards.bias is not None
         assert self.outwards.bias is not None
-        side, keys, kernel = self.KERNEL // 2, maps.shape[-1], range(self.KERNEL)
+        side, keys, kernel = self.kernel // 2, maps.shape[-1], range(self.kernel)
         padded = F.pad(maps, (side, 2 * side))
         one = torch.ones_like(padded[:, :1, :, : keys + side])  # takes the shift
         neighbours = torch.cat([*(padded[..., at : at + keys + side] for at in kernel), one], 1)
@@ -74,7 +84,7 @@ class Dape(Weights):
         if side:
             beyond = F.pad(outside, (0, side), value=True) & F.pad(outside, (side, 0), value=True)
             added = F.pad(added * (~beyond).to(added.dtype), (side, 0))
-        pieces = added.unflatten(1, (self.KERNEL, -1)).unbind(1)
+        pieces = added.unflatten(1, (self.kernel, -1)).unbind(1)
         total = sum(pieces[at][..., at : at + keys] for at in kernel)
         return total + self.outwards.bias.to(maps.dtype)[:, None, None]
 
@@ -82,12 +92,28 @@ class Dape(Weights):
 class DapeV2(Dape):
     """Softmax of scores with what two convolutions over keys and heads add (arXiv 2410.04798).
 
-    Adds ``288 * heads + 32 + heads`` parameters. Made for a bias, as in ``dape-v2+kerple``; without one it sees zeros.
-    It costs more than ``dape`` does, with three times the multiplications.
+    Adds ``288 * heads + 32 + heads`` parameters by default. Made for a bias, as in
+    ``dape-v2+kerple``; without one it sees zeros. It costs more than ``dape`` does, with three times the
+    multiplications.
     """
 
     orderless: ClassVar[bool] = False
-    KERNEL: ClassVar[int] = 3
+
+    class Options(Dape.Options):
+        kernel: int = option(3, at_least=1)
+        """How many neighbouring keys each layer sees; an odd number."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.kernel % 2 == 0:
+                raise InputError(f"The option kernel of dape-v2 is an odd number; got {self.kernel}.")
+
+    options: Options
+
+    @property
+    def kernel(self) -> int:
+        """As the option says."""
+        return self.options.kernel
 
 
 def _product(

@@ -1,9 +1,9 @@
 r"""Differential attention: two softmaxes, one taken off the other, as an amplifier takes off noise (arXiv 2410.05258).
 
 :math:`(\mathrm{softmax}(q_1 k_1^\top) - \lambda\,\mathrm{softmax}(q_2 k_2^\top))\,V` with the halves of queries and
-keys, :math:`\lambda = e^{\lambda_{q1} \cdot \lambda_{k1}} - e^{\lambda_{q2} \cdot \lambda_{k2}} + \lambda_0` and
-:math:`\lambda_0 = 0.8 - 0.6\,e^{-0.3 l}` in layer l, the first of which is 0. What a head attends to is RMS-normalised
-and multiplied by :math:`1 - \lambda_0`.
+keys, :math:`\lambda = e^{\lambda_{q1} \cdot \lambda_{k1}} - e^{\lambda_{q2} \cdot \lambda_{k2}} + \lambda_0` and by
+default :math:`\lambda_0 = 0.8 - 0.6\,e^{-0.3 l}` in layer l, the first of which is 0. What a head attends to is
+RMS-normalised and multiplied by :math:`1 - \lambda_0`.
 """
 
 import math
@@ -20,6 +20,7 @@ from lengthwise.attention.parts import Evidence, Sizes, Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.errors import InputError
+from lengthwise.options import Value, option
 
 
 class Differential(Softmax):
@@ -34,9 +35,17 @@ class Differential(Softmax):
     normalised: ClassVar[bool] = False  # a row sums to 1 - lambda
     by_products: ClassVar[bool] = False  # keys are halved
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
-        self.at_first = 0.8 - 0.6 * math.exp(-0.3 * sizes.layer)
+    class Options(Softmax.Options):
+        lambda_init: float = option(0.8, below=1)
+        """Where lambda begins in deep layers."""
+        lambda_drop: float = option(0.6, at_least=0)
+        """How much lower it begins in the first layer; with 0, all layers begin alike."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.at_first = self.options.lambda_init - self.options.lambda_drop * math.exp(-0.3 * sizes.layer)
         self.of_query, self.of_key = (nn.Parameter(torch.randn(2, half_of(sizes, "differential")) / 10) for _ in "qk")
         self.scale = nn.Parameter(torch.ones(sizes.head_dim))
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes, Weights
 from lengthwise.attention.rows import carried_through_rows, in_blocks_of_rows
+from lengthwise.options import Value
 
 NOBODY = -1e30
 """Logarithm of a sum of nothing: minus infinity would make gradients NaN."""
@@ -29,8 +30,8 @@ class DoublyNormalised(Weights):
     evidence: ClassVar[Evidence] = "memory"
     causal: ClassVar[bool] = False
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.share = nn.Parameter(torch.zeros(sizes.heads))
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:

@@ -1,4 +1,4 @@
-"""Softmax of scores times the logarithm of how many keys there are: scalable softmax with nothing learned."""
+"""Softmax of scores times s times the logarithm of how many keys there are: scalable softmax with nothing learned."""
 
 from typing import ClassVar
 
@@ -9,19 +9,23 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.softmax import Softmax
+from lengthwise.options import option
 
 
 class LogN(Softmax):
-    """Softmax of scores times log n, over n visible keys (arXiv 2501.19399).
-
-    Its s is fixed at 1.
-    """
+    """Softmax of scores times s log n, over n visible keys, s fixed (arXiv 2501.19399)."""
 
     evidence: ClassVar[Evidence] = "ours"
 
+    class Options(Softmax.Options):
+        s: float = option(1, above=0)
+        """How fast scores grow with the logarithm of the number of keys."""
+
+    options: Options
+
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Queries times ``log n``, each with the number of keys it sees."""
-        return call.query * log_seen(call).to(call.query.dtype)
+        """Queries times ``s log n``, each with the number of keys it sees."""
+        return call.query * (self.options.s * log_seen(call)).to(call.query.dtype)
 
 
 def log_seen(call: Call) -> Float[Tensor, "#batch 1 queries 1"]:

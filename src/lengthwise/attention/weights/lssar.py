@@ -3,9 +3,10 @@ r"""Length-scaled softplus attention with re-weighting (arXiv 2501.13428).
 Of a query that sees :math:`n` keys, with queries and keys of length 1,
 
 .. math:: a_j = \operatorname{softplus}(\log d \, \log n \; q \cdot k_j), \qquad
-          r_j = \operatorname{relu}\left(\frac{n\,a_j}{\sum_m a_m} - 1\right)^{15}, \qquad p_j = \frac{r_j}{\sum_m r_m}
+          r_j = \operatorname{relu}\left(\frac{n\,a_j}{\sum_m a_m} - 1\right)^p, \qquad w_j = \frac{r_j}{\sum_m r_m}
 
-so that a key below the mean is dropped, and one above it counts the more. Where :math:`n \le 3`, nothing is subtracted.
+so that a key below the mean is dropped, and one above it counts the more; by default :math:`p = 15`. Where
+:math:`n \le 3`, nothing is subtracted.
 """
 
 import math
@@ -20,6 +21,7 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Weights
 from lengthwise.attention.weights.log_n import log_seen
+from lengthwise.options import option
 
 
 class SoftplusReweighted(Weights):
@@ -35,9 +37,14 @@ class SoftplusReweighted(Weights):
     sparse: ClassVar[bool] = True
     jumps: ClassVar[bool] = True  # a power of 15 makes a difference of 1 in 100 one of 15
     by_products: ClassVar[bool] = False  # keys are normalised
-    POWER = 15
     FEW = 3
     """Keys of a query up to which none is dropped, for the sake of the beginning of training."""
+
+    class Options(Weights.Options):
+        power: float = option(15, above=0)
+        """p: how much more a key counts the higher above the mean it is."""
+
+    options: Options
 
     def prepare(
         self,
@@ -63,5 +70,5 @@ class SoftplusReweighted(Weights):
         above = shares.sub_((seen > self.FEW).to(shares.dtype)).clamp(min=tiny)
         rounding = 64 * torch.finfo(scores.dtype).eps + 4 * torch.finfo(call.key.dtype).eps
         any_above = (above.detach().amax(-1, keepdim=True) > rounding).to(above.dtype)
-        # By the logarithm: a power of 15 would leave the range of floating point.
-        return (above.log() * self.POWER).softmax(-1) * any_above
+        # By the logarithm: a high power would leave the range of floating point.
+        return (above.log() * self.options.power).softmax(-1) * any_above

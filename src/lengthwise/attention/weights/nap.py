@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.options import Value
 
 
 class Normalised(Weights):
@@ -27,8 +28,8 @@ class Normalised(Weights):
     EPS = 1e-3
     """Added to the standard deviation of scores that are not divided by the root of the width, the authors' scores."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.eps = self.EPS / sizes.head_dim**0.5
         self.gain = nn.Parameter(torch.ones(sizes.heads))
         self.bias = nn.Parameter(torch.zeros(sizes.heads))

@@ -10,6 +10,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.weights.log_n import log_seen
 from lengthwise.attention.weights.softmax import Softmax
+from lengthwise.options import Value
 
 
 class ScalableSoftmax(Softmax):
@@ -20,8 +21,8 @@ class ScalableSoftmax(Softmax):
 
     evidence: ClassVar[Evidence] = "third-party"
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.scale = nn.Parameter(torch.ones(sizes.heads))
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:

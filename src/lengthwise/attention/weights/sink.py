@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.weights.softmax import Softmax
+from lengthwise.options import Value
 
 
 class OffByOne(Softmax):
@@ -61,8 +62,8 @@ class LearnedSink(OffByOne):
 
     evidence: ClassVar[Evidence] = "code"
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.sink = nn.Parameter(torch.zeros(sizes.heads))
 
     def of_scores(

@@ -14,6 +14,7 @@ from lengthwise.attention.call import Call, heads_of
 from lengthwise.attention.parts import Evidence, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.weights.linear import LinearTime
+from lengthwise.options import Value
 
 
 class T2R(LinearTime):
@@ -30,8 +31,8 @@ class T2R(LinearTime):
     by_products: ClassVar[bool] = False
     EPS = 1e-6
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         bound = sizes.head_dim**-0.5  # as nn.Linear begins
         self.weight = nn.Parameter(torch.empty(sizes.heads, sizes.head_dim, sizes.head_dim).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(sizes.heads, 1, sizes.head_dim).uniform_(-bound, bound))

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
-from lengthwise.attention.weights.threshold_relative import ThresholdRelative
+from lengthwise.attention.weights.threshold_relative import OnOperator, ThresholdRelative
+from lengthwise.options import Value
 
 
 class ThresholdOnly(ThresholdRelative):
@@ -25,15 +26,15 @@ class ThresholdOnly(ThresholdRelative):
 
     orderless: ClassVar[bool] = True
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         del self.forget
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
         return call.query.new_zeros(call.query.shape[:3], dtype=torch.float32)
 
 
-class DistanceOnly(ThresholdRelative):
+class DistanceOnly(OnOperator):
     """Threshold relative attention without a threshold: every key, and a learned slope (arXiv 2503.23174).
 
     Adds ``dim * heads + heads`` parameters for the forget gates.
@@ -41,4 +42,4 @@ class DistanceOnly(ThresholdRelative):
 
     normalised: ClassVar[bool] = True
     jumps: ClassVar[bool] = False
-    THRESHOLD: ClassVar[float] = -math.inf
+    threshold = -math.inf

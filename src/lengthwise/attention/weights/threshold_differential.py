@@ -18,12 +18,13 @@ from lengthwise.attention.parts import Evidence, Sizes, Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.weights.differential import half_of, halved, maps
 from lengthwise.attention.weights.log_n import log_seen
+from lengthwise.options import Value, option
 
 
 class ThresholdDifferential(Weights):
     """Squares of how far cosines pass a threshold, of one half less those of the other (arXiv 2601.12145).
 
-    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1. Beta is 1.
+    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1.
     The formula is that of the authors' kernel, which leaves open how the halves are projected, where lambda begins, and
     whether a norm follows: here they are the halves of a head, and a norm is an output part, as in
     ``threshold-differential+rms-norm@heads``.
@@ -35,10 +36,15 @@ class ThresholdDifferential(Weights):
     normalised: ClassVar[bool] = False
     sparse: ClassVar[bool] = True
     by_products: ClassVar[bool] = False  # keys are normalised
-    BETA = 1.0
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    class Options(Weights.Options):
+        beta: float = option(1, at_least=0)
+        """The threshold in units of the highest cosine that random vectors would have."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         half_of(sizes, "threshold-differential")
         self.mixture = nn.Parameter(torch.tensor(0.5))
 
@@ -57,6 +63,6 @@ class ThresholdDifferential(Weights):
 
     def _passed(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
-        threshold = self.BETA * (2 * log_seen(call) / query.shape[-1]).sqrt()
+        threshold = self.options.beta * (2 * log_seen(call) / query.shape[-1]).sqrt()
         never = threshold.where(call.layout.visible(), torch.inf)
         return (query @ key.mT).sub_(never).relu_().square()

@@ -15,15 +15,11 @@ from lengthwise.attention.parts import Evidence, Sizes, Weights, WeightsRoute
 from lengthwise.attention.precision import in_float32
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.threshold_relative import BACKENDS, reference
+from lengthwise.options import Value
 
 
-class ThresholdRelative(Weights):
-    """Keys above a threshold only, and distance counted over those (arXiv 2503.23174).
-
-    Adds ``dim * heads + heads`` parameters for the forget gates.
-    ``dropout`` acts on the logits, as the authors' code does it: a dropped logit is 0, not absent. It needs the logits
-    at once, so training with it costs the memory of the reference.
-    """
+class OnOperator(Weights):
+    """Base of the weights by the operator, which :attr:`threshold` and the forget gates decide."""
 
     evidence: ClassVar[Evidence] = "code"
     route: ClassVar[WeightsRoute] = "kernel"
@@ -35,11 +31,11 @@ class ThresholdRelative(Weights):
     by_products: ClassVar[bool] = False  # keys are normalised
     backends: ClassVar[tuple[str, ...]] = ("auto", *BACKENDS)
     EPS = 1e-6
-    THRESHOLD: ClassVar[float] = 0.0
+    threshold: float
     """A key is kept when its score is greater."""
 
-    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0) -> None:
-        super().__init__(sizes, backend, dropout)
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
         self.forget = nn.Linear(sizes.dim, sizes.heads)
 
     def prepare(
@@ -56,7 +52,7 @@ class ThresholdRelative(Weights):
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
         scale = query.shape[-1] ** -0.5
         logits, kept = reference.logits_and_kept(
-            query, key, self._log_forget(call), self.THRESHOLD / scale, scale, call.layout.documents
+            query, key, self._log_forget(call), self.threshold / scale, scale, call.layout.documents
         )
         return reference.weights(self.dropped(logits), kept)
 
@@ -69,7 +65,7 @@ class ThresholdRelative(Weights):
             call.key,
             call.value,
             self._log_forget(call),
-            threshold=self.THRESHOLD,
+            threshold=self.threshold,
             document_ids=call.layout.documents,
             backend=self.backend,
             largest_key_norm=1.01 * call.query.shape[-1] ** 0.5,  # of normalised keys, rounded in any dtype
@@ -77,3 +73,22 @@ class ThresholdRelative(Weights):
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
         return F.logsigmoid(in_float32(self.forget(call.hidden))).movedim(-1, 1)
+
+
+class ThresholdRelative(OnOperator):
+    """Keys above a threshold only, and distance counted over those (arXiv 2503.23174).
+
+    Adds ``dim * heads + heads`` parameters for the forget gates.
+    ``dropout`` acts on the logits, as the authors' code does it: a dropped logit is 0, not absent. It needs the logits
+    at once, so training with it costs the memory of the reference.
+    """
+
+    class Options(OnOperator.Options):
+        threshold: float = 0.0
+        """A key is kept when its scaled score is greater."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.threshold = self.options.threshold

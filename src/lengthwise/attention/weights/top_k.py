@@ -8,12 +8,13 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.options import option
 
 
 class TopK(Weights):
-    """Softmax over the five highest scores of each query (arXiv 2506.14095).
+    """Softmax over the few highest scores of each query (arXiv 2506.14095).
 
-    The authors train with five and with nine. Keys as high as the fifth, up to rounding, are all kept with it: equal
+    The authors keep five and nine of them. Keys as high as the last of these, up to rounding, are all kept: equal
     tokens have equal scores, and which of them rounding puts first depends on where they stand, as after padding. So
     neither the order of keys nor padding makes a difference; the authors' code picks among such ties.
     """
@@ -21,12 +22,17 @@ class TopK(Weights):
     evidence: ClassVar[Evidence] = "code"
     sparse: ClassVar[bool] = True
     jumps: ClassVar[bool] = True
-    KEPT = 5
+
+    class Options(Weights.Options):
+        kept: int = option(5, at_least=1)
+        """How many scores of a query keep a weight."""
+
+    options: Options
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition; where fewer keys are visible, the softmax of them all."""
         rounding = call.rounding(scores)
-        lowest = (scores.detach() - rounding).topk(min(self.KEPT, scores.shape[-1])).values[..., -1:]
+        lowest = (scores.detach() - rounding).topk(min(self.options.kept, scores.shape[-1])).values[..., -1:]
         return scores.masked_fill(scores + rounding < lowest, -torch.inf).softmax(-1)

@@ -1,27 +1,20 @@
 """Threshold relative attention (arXiv 2503.23174): the public function, its checks, and the choice of a backend."""
 
-import math
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import autocast, blockwise, native, reference, triton
-from lengthwise.ops.threshold_relative.checks import check
-from lengthwise.ops.threshold_relative.transforms import beyond_backward
+from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
+from lengthwise.ops.threshold_relative.modes import beyond_backward, without_autocast
+from lengthwise.ops.threshold_relative.problem import Problem, pose
 from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
 
-BACKENDS = {
-    "reference": reference.attend,
-    "blockwise": blockwise.attend,
-    "native": native.attend,
-    "triton": triton.attend,
-}
-MISSING = {"native": native.missing, "triton": triton.missing}
-"""Why a backend cannot take a query, in one sentence, or None."""
+BACKENDS = {of.name: of for of in (reference.BACKEND, blockwise.BACKEND, native.BACKEND, triton.BACKEND)}
+FASTEST = {"cpu": "native", "cuda": "triton"}
+"""What ``"auto"`` takes on a type of device, where it takes the tensors; everywhere else, ``"blockwise"``."""
 
 
 def threshold_relative_attention(
@@ -93,10 +86,8 @@ def threshold_relative_attention(
         InputError: for shapes, dtypes, devices or values that do not fit, in one sentence. A gate above 1 is refused on
             the CPU; the Triton kernels, which run ahead of Python, make its row NaN.
     """
-    output, _ = _attend(
-        query, key, value, log_forget, document_ids, threshold, scale, backend, skip_tolerance, largest_key_norm
-    )
-    return output
+    problem = pose(query, key, value, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)
+    return _attend(problem, backend)[0].to(problem.query.dtype)
 
 
 def visited_tiles(
@@ -116,47 +107,24 @@ def visited_tiles(
     Arguments and errors are those of :func:`threshold_relative_attention`; the values do not matter.
     """
     with torch.no_grad():
-        _, visited = _attend(
-            query, key, key, log_forget, document_ids, threshold, scale, backend, skip_tolerance, largest_key_norm
-        )
-    return visited
+        problem = pose(query, key, key, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)
+        return _attend(problem, backend)[1][-1].to(torch.int32)
 
 
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    log_forget: Tensor,
-    document_ids: Tensor | None,
-    threshold: float,
-    scale: float | None,
-    backend: str,
-    skip_tolerance: float | None,
-    largest_key_norm: float | None,
-) -> tuple[Tensor, Tensor]:
+def _attend(problem: Problem, name: str) -> tuple[Tensor, Tensor]:
+    """Return what the backend of that name saves: output and rows."""
+    query, key, value, log_forget, *_ = problem
     device = query.device.type
-    if dtype := autocast.cast_to(device):
-        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
-    check(query, key, value, log_forget, threshold, scale, document_ids, skip_tolerance, largest_key_norm)
-    if backend == "auto":
-        fastest = "native" if device == "cpu" else "triton"
-        backend = "blockwise" if MISSING[fastest](query) else fastest
-    if backend not in BACKENDS:
-        raise InputError(unknown("backend", backend, [*BACKENDS, "auto"]))
-    if beyond_backward(query, key, value, log_forget):
-        backend = "reference"
+    chosen = FASTEST.get(device, "blockwise") if name == "auto" else name
+    if chosen not in BACKENDS:
+        raise InputError(unknown("backend", name, [*BACKENDS, "auto"]))
     if query.numel() == 0:
         # Nothing, and yet a function of every argument: the gradients are zeros.
-        output = query * log_forget[..., None] + key.sum() + value.sum()
-        return output.to(query.dtype), torch.zeros_like(log_forget, dtype=torch.int32)
-    if scale is None:
-        scale = 1.0 / math.sqrt(query.shape[-1])
-    # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype. It is rounded,
-    # because n * scale / scale is not always n to the last bit.
-    limit = round(threshold / scale, 12) if math.isfinite(threshold) else threshold
-    if skip_tolerance is None:
-        skip_tolerance = torch.finfo(torch.float64 if query.dtype == torch.float64 else torch.float32).eps / 2
-    with autocast.switched_off(device):
-        return BACKENDS[backend](
-            query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm
-        )
+        return query * log_forget[..., None] + key.sum() + value.sum(), torch.zeros_like(log_forget)[None]
+    backend = BACKENDS["reference" if beyond_backward(query, key, value, log_forget) else chosen]
+    if sentence := backend.refusal(problem):
+        if name != "auto":
+            raise InputError(sentence)
+        backend = BACKENDS["blockwise"]
+    with without_autocast(device):
+        return backend.attend(problem)

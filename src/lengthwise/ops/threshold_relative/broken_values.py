@@ -10,46 +10,45 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.transforms import is_readable
+from lengthwise.ops.threshold_relative.modes import is_readable
+from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
 
 
-def attend_around(
-    attend: Callable[[Tensor], tuple[Tensor, ...]], value: Tensor, skip_tolerance: float
-) -> tuple[Tensor, ...]:
-    """What ``attend(value)`` returns, the output first, with NaN where a row gives a broken value weight.
+def attend_around(attend: Callable[[Problem], Saved], problem: Problem) -> Saved:
+    """Return ``attend(problem)``, with an output of NaN where a row gives a broken value weight.
 
     That is a share of the row's softmax mass above ``skip_tolerance``.
     """
-    results = attend(value)
-    if is_finite(results[0]) or is_finite(value):
-        return results
-    broken = ~value.isfinite()
-    touched = attend(broken.to(value.dtype))[0].detach() > skip_tolerance
-    output, *rest = attend(value.masked_fill(broken, 0))
-    return output.masked_fill(touched, torch.nan), *rest
+    saved = attend(problem)
+    if is_finite(saved.output) or is_finite(problem.value):
+        return saved
+    broken = ~problem.value.isfinite()
+    shares = attend(problem._replace(value=broken.to(problem.value.dtype)))
+    touched = shares.output.detach() > problem.skip_tolerance
+    output, rows = attend(problem._replace(value=problem.value.masked_fill(broken, 0)))
+    return Saved(output.masked_fill(touched, torch.nan), rows)
 
 
 def differentiate_around(
-    differentiate: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]],
-    gradient: Tensor,
-    value: Tensor,
-    output: Tensor,
-) -> tuple[Tensor, ...]:
-    """Gradients of query, key, value and the rest, by ``differentiate(gradient, value, output)``.
+    differentiate: Callable[[Problem, Saved, Tensor], Gradients], problem: Problem, saved: Saved, gradient: Tensor
+) -> Gradients:
+    """Return ``differentiate(problem, saved, gradient)`` for values that may be broken.
 
     An output that is NaN for its values passes no gradient on, and a broken value receives none.
     """
-    if is_finite(value):
-        return differentiate(gradient, value, output)
-    broken, touched = ~value.isfinite(), output.isnan()
-    d_query, d_key, d_value, *rest = differentiate(
-        gradient.masked_fill(touched, 0), value.masked_fill(broken, 0), output.masked_fill(touched, 0)
+    if is_finite(problem.value):
+        return differentiate(problem, saved, gradient)
+    broken, touched = ~problem.value.isfinite(), saved.output.isnan()
+    d_query, d_key, d_value, d_log_forget = differentiate(
+        problem._replace(value=problem.value.masked_fill(broken, 0)),
+        saved._replace(output=saved.output.masked_fill(touched, 0)),
+        gradient.masked_fill(touched, 0),
     )
-    return d_query, d_key, d_value.masked_fill(broken, 0), *rest
+    return d_query, d_key, d_value.masked_fill(broken, 0), d_log_forget
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all numbers are known to be finite; an overflow of their sum is answered by a closer look."""
+    """Return True if all numbers are known to be finite; an overflow of their sum is answered by a closer look."""
     return is_readable(tensor) and (
         math.isfinite(tensor.detach().sum(dtype=torch.promote_types(tensor.dtype, torch.float32)).item())
         or bool(tensor.isfinite().all())

@@ -7,39 +7,32 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.backend import Backend
 from lengthwise.ops.threshold_relative.broken_values import attend_around
-from lengthwise.ops.threshold_relative.checks import check_gates
-from lengthwise.ops.threshold_relative.transforms import is_readable
-
-TILE = 64
-"""Keys in what the other backends visit at once; here, everything is."""
+from lengthwise.ops.threshold_relative.modes import is_readable
+from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved, check_gates, wide
 
 
-def attend(
-    query: Float[Tensor, "batch heads queries head_dim"],
-    key: Float[Tensor, "batch kv_heads keys head_dim"],
-    value: Float[Tensor, "batch kv_heads keys head_dim"],
-    log_forget: Float[Tensor, "batch heads queries"],
-    document_ids: Int[Tensor, "batch keys"] | None,
-    limit: float,
-    scale: float,
-    skip_tolerance: float = 0.0,
-    largest_key_norm: float | None = None,  # there is nothing to skip here: every key is visited
-) -> tuple[Float[Tensor, "batch heads queries head_dim"], Int[Tensor, "batch heads queries"]]:
-    """Output and tiles visited; arguments as in the public function, checked there; ``limit = threshold / scale``."""
+def attend(problem: Problem) -> Saved:
+    """Return the output, rounded to the query's dtype, and how many tiles each query visits: all that it can see."""
+    query, key, _, log_forget, document_ids, limit, scale, *_ = problem
     if is_readable(log_forget):
         check_gates(log_forget)
     else:
         log_forget = log_forget.masked_fill(log_forget > 0, torch.nan)
-    compute = torch.float64 if query.dtype == torch.float64 else torch.float32
-    group = query.shape[1] // key.shape[1]
-    key, value = (tensor.to(compute).repeat_interleave(group, dim=1) for tensor in (key, value))
+    compute, group = wide(query.dtype), query.shape[1] // key.shape[1]
+    key = key.to(compute).repeat_interleave(group, dim=1)
     logits, kept = logits_and_kept(query.to(compute), key, log_forget.to(compute), limit, scale, document_ids)
     p = weights(logits, kept)
-    (output,) = attend_around(lambda value: (p @ value,), value, skip_tolerance)
     queries, keys = query.shape[2], key.shape[2]
     visited = torch.arange(keys - queries, keys, dtype=torch.long, device=query.device) // TILE + 1
-    return output.to(query.dtype), visited.expand(query.shape[:3])
+    rows = visited.expand(1, *query.shape[:3])
+
+    def weigh(problem: Problem) -> Saved:
+        return Saved(p @ problem.value.to(compute).repeat_interleave(group, dim=1), rows)
+
+    output, rows = attend_around(weigh, problem)
+    return Saved(output.to(query.dtype), rows)
 
 
 def logits_and_kept(
@@ -84,3 +77,6 @@ def weights(
     exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
     total = exponentials.sum(-1, keepdim=True)
     return exponentials / total.masked_fill(total == 0, 1)
+
+
+BACKEND = Backend("reference", attend)

@@ -3,22 +3,23 @@
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.blockwise.walk import TILE, Rows, Walk, part
+from lengthwise.ops.threshold_relative.blockwise.walk import Rows, Walk, part
+from lengthwise.ops.threshold_relative.problem import TILE, Gradients, Problem, Saved
 
 
-def backward(
-    walk: Walk, gradient: Tensor, output: Tensor, largest: Tensor, total: Tensor, steps: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of query, key, value and log_forget.
+def walk_backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
+    """Return the gradients of query, key, value and log_forget, not rounded yet.
 
-    ``gradient`` is that of ``output``; the other arguments are what the forward walk returned. The weights are computed
-    again by the same walk, which stops where the forward walk stopped; the threshold has no gradient.
+    The weights are computed again by the same walk, which stops where the forward walk stopped; the threshold has no
+    gradient.
     """
+    walk = Walk(problem)
+    largest, total, steps = saved.rows
     # The denominator divides the gradient's rows instead of the weights. As a logarithm added to the largest logit it
     # would round the exponent, an error of 5e-7 in every weight of a row.
     nothing = total == 0
     gradient = gradient / total.masked_fill(nothing, 1)[..., None]
-    inner = (gradient * output).sum(-1)
+    inner = (gradient * saved.output).sum(-1)
     steps = steps.masked_fill(nothing, 0)
     slots, rows = walk.tiles * walk.batch * walk.heads, walk.batch * walk.kv_heads
     d_query = torch.empty(slots, TILE, walk.width, dtype=walk.dtype, device=walk.device)

@@ -1,22 +1,20 @@
 """The forward walk: a running softmax over tiles of keys, newest first, until every row has met its horizon."""
 
-import math
-
 import torch
-from torch import Tensor
 
-from lengthwise.ops.threshold_relative.blockwise.walk import TILE, State, Walk, part
+from lengthwise.ops.threshold_relative.blockwise.walk import State, Walk, part
 from lengthwise.ops.threshold_relative.documents import first_of_document
+from lengthwise.ops.threshold_relative.horizon import is_met, largest_scores, log_rest, log_series
+from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved
 
 
-def forward(walk: Walk, skip_tolerance: float, largest_key_norm: float | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Output (batch, heads, queries, D); largest logit, denominator and tiles visited, each (batch, heads, queries)."""
+def walk_forward(problem: Problem) -> Saved:
+    """Return the output, not rounded yet, and the largest logit, denominator and tiles visited of each query."""
+    walk = Walk(problem)
     slots = walk.tiles * walk.batch * walk.heads
     output = torch.empty(slots, TILE, walk.width, dtype=walk.dtype, device=walk.device)
-    largest, total = (torch.empty(slots, TILE, dtype=walk.dtype, device=walk.device) for _ in range(2))
-    visited = torch.empty(slots, TILE, dtype=torch.int32, device=walk.device)
-    log_tolerance = math.log(skip_tolerance) if skip_tolerance > 0 else -math.inf
-    bound = _bound(walk, largest_key_norm)
+    rows = torch.empty(3, slots, TILE, dtype=walk.dtype, device=walk.device)
+    bound = largest_scores(walk.query.tensor, walk.key.tensor, walk.scale, problem.largest_key_norm)
     if walk.document_ids is None:
         oldest = torch.zeros(walk.batch, walk.queries, dtype=torch.long, device=walk.device)
     else:
@@ -26,33 +24,31 @@ def forward(walk: Walk, skip_tolerance: float, largest_key_norm: float | None) -
         state |= {
             "bound": walk.of_rows(bound, state["head"], state["row"]),
             "oldest": oldest[(state["head"] // walk.heads)[:, None], state["row"]][..., None],
-            "log_terms": -torch.log(-torch.expm1(state["log_forget"])),  # of the geometric series
-            "largest": torch.full_like(zero, torch.finfo(walk.dtype).min / 4),  # finite: -inf less -inf would be NaN
+            "series": log_series(state["log_forget"]),
+            # Finite, since -inf less -inf would be NaN; a quarter, since a bound is added, and a part of the gate's.
+            "largest": torch.full_like(zero, torch.finfo(walk.dtype).min / 4),
             "total": zero,
             "newer": zero,
             "output": torch.zeros_like(state["query"]),
-            "steps": zero.int(),
+            "steps": torch.zeros_like(zero),
             "done": state["padding"][..., None],
         }
         step = 0
         while len(state["slot"]):
             _visit(walk, state, step)
             left = ((state["tile"] - step) * TILE)[:, None, None]
-            log_left = torch.minimum(state["log_terms"], left.to(walk.dtype).log())
-            log_rest = state["bound"] + state["log_forget"] * state["newer"] + log_left - state["largest"]
+            to_go = left.to(walk.dtype)
+            rest = log_rest(state["bound"], state["log_forget"], state["newer"], state["series"], to_go)
+            met = is_met(rest - state["largest"], state["total"].log(), problem.skip_tolerance)
             state["steps"].masked_fill_(~state["done"], step + 1)
-            state["done"] = (
-                state["done"] | (left <= state["oldest"]) | (log_rest <= log_tolerance + state["total"].log())
-            )
+            state["done"] = state["done"] | (left <= state["oldest"]) | met
             step += 1
             ended, state = part(state, state["done"])
             if ended:
                 nothing = ended["total"] == 0
                 output[ended["slot"]] = ended["output"] / ended["total"].masked_fill(nothing, 1)
-                largest[ended["slot"]] = ended["largest"][..., 0]
-                total[ended["slot"]] = ended["total"][..., 0]
-                visited[ended["slot"]] = ended["steps"][..., 0]
-    return walk.unpack(output), walk.unpack(largest), walk.unpack(total), walk.unpack(visited)
+                rows[:, ended["slot"]] = torch.stack([ended[name][..., 0] for name in ("largest", "total", "steps")])
+    return Saved(walk.unpack(output), torch.stack([walk.unpack(of_row) for of_row in rows]))
 
 
 def _visit(walk: Walk, state: State, step: int) -> None:
@@ -68,14 +64,3 @@ def _visit(walk: Walk, state: State, step: int) -> None:
     state["output"] = torch.baddbmm(state["output"].mul_(rescale), weights, value)
     state["newer"] = state["newer"] + newer[..., -1:] + kept[..., -1:]
     state["largest"] = largest
-
-
-def _bound(walk: Walk, largest_key_norm: float | None) -> Tensor:
-    """At least as large as any score a query can have: |q_i| · max over j <= i of |k_j| · scale (Cauchy-Schwarz)."""
-    query = torch.linalg.vector_norm(walk.query.tensor, dim=-1, dtype=walk.dtype)
-    if largest_key_norm is not None:
-        return query * (largest_key_norm * walk.scale)
-    key = torch.linalg.vector_norm(walk.key.tensor, dim=-1, dtype=walk.dtype)
-    largest = key.cummax(-1).values[:, :, walk.offset :].repeat_interleave(walk.heads // walk.kv_heads, dim=1)
-    bound: Tensor = query * largest * walk.scale
-    return bound

@@ -1,18 +1,13 @@
-r"""Threshold relative attention in pure torch: tiles of keys walked from the newest to the oldest, never all at once.
+"""Threshold relative attention in pure torch: tiles of keys walked from the newest to the oldest, never all at once.
 
-Memory is linear in the tokens, and each query stops at its own *horizon*. Once ``c`` keys are kept, every key still to
-come has a distinct count of at least ``c + 1``, so with a bound ``B`` on its score all of them together add at most
-
-.. math:: R = \sum_{r \ge c} e^{B + \delta r} = \frac{e^{B + \delta c}}{1 - e^{\delta}}
-
-to the row's denominator ``l``; the row is finished when :math:`R \le \epsilon\, l`.
+Memory is linear in the tokens, and each query stops at its own horizon (``horizon.py``, ``docs/horizon.md``).
 
 Three decisions keep the result of a query independent of what it is computed together with (a whole sequence, a chunk,
 one decoding step): tiles stand at fixed positions and every score tile is a product of the same shape, so that a score
-has the same bits everywhere and the discontinuity at the threshold falls the same way; the bound ``B`` looks only at
-keys up to the query; and the horizon is decided row by row.
+has the same bits everywhere and the discontinuity at the threshold falls the same way; the bound on its scores
+looks only at keys up to the query; and the horizon is decided row by row.
 
-Shapes in this folder: A tiles of queries walked together, T = ``TILE``, D the head width.
+Shapes in this folder: A tiles of queries walked together, T = ``TILE`` queries or keys in a tile, D the head width.
 """
 
 import math
@@ -22,11 +17,16 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
+from lengthwise.ops.threshold_relative.problem import TILE, Problem, wide
 
-TILE = 64
-"""Queries and keys in a tile."""
 TOGETHER = 64
 """Tiles of queries walked together: few enough for the score tiles to stay in a core's cache."""
+SMALLEST = 0.9
+"""The smallest weight has an exponent of this share of the smallest normal number's, 1e-34 in float32.
+
+Subnormal numbers take ten times the time of others, and a product of this weight with a value of 1e-3 is none yet.
+Nothing so small can reach the result, since the largest weight of a row is 1.
+"""
 
 State = dict[str, Tensor]
 
@@ -34,24 +34,14 @@ State = dict[str, Tensor]
 class Walk:
     """The geometry of one call: which tiles of queries there are, and the score tile of each at every step back."""
 
-    def __init__(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        log_forget: Tensor,
-        limit: float,
-        scale: float,
-        document_ids: Tensor | None,
-    ) -> None:
+    def __init__(self, problem: Problem) -> None:
+        query, key, value, log_forget, self.document_ids, self.limit, self.scale, *_ = problem
         self.batch, self.heads, self.queries, self.width = query.shape
         self.kv_heads, self.keys = key.shape[1:3]
-        self.limit, self.scale = limit, scale
         self.device = query.device
-        self.dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
+        self.dtype = wide(query.dtype)
         self.query, self.key, self.value = Rows(query), Rows(key), Rows(value)
         self.log_forget = log_forget.to(self.dtype).clamp(min=torch.finfo(self.dtype).min)  # -inf * 0 would be NaN
-        self.document_ids = document_ids
         # Query i stands at position offset + i. Tiles stand at multiples of T in *positions*, whatever the offset.
         self.offset = self.keys - self.queries
         self.first_tile = self.offset // TILE
@@ -109,10 +99,7 @@ class Walk:
 
     def weights(self, logits: Tensor, shift: Tensor, kept: Tensor) -> Tensor:
         """``exp(logits - shift)`` where kept, in place. A shift of infinity closes a row."""
-        # Subnormal numbers cost ten times the time of others. Nothing at this floor can reach the result, since the
-        # largest weight of a row is 1.
-        floor = 0.9 * math.log(torch.finfo(self.dtype).tiny)
-        return logits.sub_(shift).clamp_(min=floor).exp_().mul_(kept)
+        return logits.sub_(shift).clamp_(min=SMALLEST * math.log(torch.finfo(self.dtype).tiny)).exp_().mul_(kept)
 
     def unpack(self, tiles: Tensor) -> Tensor:
         """(slots, T, ...) to (batch, heads, queries, ...)."""

@@ -10,7 +10,17 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.tuning import BACKWARD, CHOSEN_BY, fitting
-from lengthwise.ops.threshold_relative.triton.walk import at, dot, load, logits_and_kept, slopes, store, visible_keys
+from lengthwise.ops.threshold_relative.triton.walk import (
+    FAR,
+    FIRST_OF_NOBODY,
+    at,
+    dot,
+    load,
+    logits_and_kept,
+    slopes,
+    store,
+    visible_keys,
+)
 
 
 @triton.autotune(
@@ -74,7 +84,7 @@ def rows_kernel(
     d_value += of_keys
     counts += (tl.cast(head, tl.int64) * counted_rows + row - first_row) * key_tiles
     first = keys - queries + first_row + tile * M
-    stop = tl.min(tl.load(rows + 2 * plane + tl.cast(head, tl.int64) * queries + row, mask=inside, other=1e9), 0)
+    stop = tl.min(tl.load(rows + 2 * plane + tl.cast(head, tl.int64) * queries + row, mask=inside, other=FAR), 0)
     last, in_sight = stop.to(tl.int32) // N, (first + 1) // N
     newest = tl.cdiv(tl.minimum(first + M, keys), N)
     newer, d_slope = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
@@ -146,7 +156,7 @@ def keys_kernel(
             row = start + tl.arange(0, M)
             inside = row < past_row
             of_row = tl.cast(head, tl.int64) * queries + row
-            stop = tl.min(tl.load(rows + 2 * plane + of_row, mask=inside, other=1e9), 0)
+            stop = tl.min(tl.load(rows + 2 * plane + of_row, mask=inside, other=FAR), 0)
             if stop.to(tl.int32) // N <= tile:
                 q, slope, grad, inner, shift, share, begin, position = row_tile(
                     query, gradient, output, log_forget, oldest, rows, plane, row, inside, batch, head, heads, queries,
@@ -206,7 +216,7 @@ def row_tile(
     share = tl.where(total == 0.0, 0.0, 1.0 / total)
     begin = tl.zeros_like(row)
     if DOCUMENTS:
-        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+        begin = tl.load(oldest + position, mask=inside, other=FIRST_OF_NOBODY)
     return q, slope, grad, inner, shift, share, begin, position
 
 

@@ -10,13 +10,22 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.forward import visit
-from lengthwise.ops.threshold_relative.triton.walk import at, bounds, keys_to_go, slopes, tiles_to_go
+from lengthwise.ops.threshold_relative.triton.walk import (
+    COUNTED,
+    FAR,
+    FIRST_OF_NOBODY,
+    LOWEST,
+    at,
+    bounds,
+    keys_to_go,
+    slopes,
+    tiles_to_go,
+)
 
 RANGES = tl.constexpr(128)
-"""At most so many of them."""
+"""At most so many of them: the last kernel adds them up as one vector, whose size is a power of two."""
 FIRST = tl.constexpr(16)
-"""So many of them at most are read before the last launch."""
-NOT_READ = tl.constexpr(1e9)
+"""So many of them at most are read before the last launch: again a vector, of their counts."""
 
 
 @triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach", "room"])
@@ -76,7 +85,7 @@ def range_kernel(
     oldest += tl.cast(batch, tl.int64) * keys
     begin = tl.zeros([M], tl.int32)
     if DOCUMENTS:
-        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+        begin = tl.load(oldest + position, mask=inside, other=FIRST_OF_NOBODY)
         start = tl.maximum(start, tl.min(begin, 0))
     of_keys = tl.cast(tl.program_id(0), tl.int64) * keys
     bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
@@ -94,7 +103,7 @@ def range_kernel(
         left = tl.where(inside, past - begin, 0)
         tiles = tiles_to_go(keys_to_go(bound, slope, newer, shift, total, left, tolerance), 1, N)
     newer, total = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
-    shift = tl.full([M], -1e30, tl.float32)
+    shift = tl.full([M], LOWEST, tl.float32)
     attended, broken = tl.zeros([M, WIDTH], tl.float32), tl.zeros([M, WIDTH], tl.float32)
     end = past
     while tiles > 0:
@@ -114,7 +123,7 @@ def range_kernel(
     tl.store(found, shift, mask=inside)
     tl.store(found + of_all, total, mask=inside)
     tl.store(found + 2 * of_all, newer, mask=inside)
-    oldest_read = tl.where(end < past, tl.maximum(end, start).to(tl.float32), NOT_READ)
+    oldest_read = tl.where(end < past, tl.maximum(end, start).to(tl.float32), FAR)
     tl.store(found + 3 * of_all, oldest_read + tl.zeros([M], tl.float32), mask=inside)
     tl.store(found + 4 * of_all, is_broken + tl.zeros([M], tl.float32), mask=inside)
     into = (tl.cast(every, tl.int64) * room + part)[:, None] * WIDTH + column[None, :]
@@ -152,11 +161,11 @@ def together_kernel(
     shift = tl.load(found, mask=there, other=0.0)
     total = tl.load(found + of_all, mask=there, other=0.0)
     kept = tl.load(found + 2 * of_all, mask=there, other=0.0)
-    visited = tl.min(tl.load(found + 3 * of_all, mask=there, other=NOT_READ), 0)
+    visited = tl.min(tl.load(found + 3 * of_all, mask=there, other=FAR), 0)
     is_broken = tl.load(found + 4 * of_all, mask=there, other=0.0)
     slope = slopes(log_forget + every, True)
     logit = tl.where(total == 0.0, -float("inf"), shift + slope * (tl.cumsum(kept, 0) - kept))
-    largest = tl.maximum(tl.max(logit, 0), -1e30)
+    largest = tl.maximum(tl.max(logit, 0), LOWEST)
     factor = tl.where(total == 0.0, 0.0, tl.exp2(logit - largest))
     total = tl.sum(factor * total, 0)
     divisor = tl.where(total == 0.0, 1.0, total)
@@ -173,4 +182,6 @@ def together_kernel(
     tl.store(rows + every, largest)
     tl.store(rows + tl.num_programs(0) + every, total)
     tl.store(rows + 2 * tl.num_programs(0) + every, visited)
-    tl.store(rows + 3 * tl.num_programs(0) + every, (keys - queries + row) // 64 - visited.to(tl.int32) // 64 + 1)
+    tl.store(
+        rows + 3 * tl.num_programs(0) + every, (keys - queries + row) // COUNTED - visited.to(tl.int32) // COUNTED + 1
+    )

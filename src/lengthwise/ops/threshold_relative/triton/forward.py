@@ -3,8 +3,11 @@
 import triton
 import triton.language as tl
 
-from lengthwise.ops.threshold_relative.triton.tuning import CHOSEN_BY, FORWARD, fitting
+from lengthwise.ops.threshold_relative.triton.tuning import CHOSEN_BY, FORWARD, MOST_QUERIES, fitting
 from lengthwise.ops.threshold_relative.triton.walk import (
+    COUNTED,
+    FIRST_OF_NOBODY,
+    LOWEST,
     at,
     bounds,
     dot,
@@ -16,6 +19,34 @@ from lengthwise.ops.threshold_relative.triton.walk import (
     tiles_to_go,
     visible_keys,
 )
+
+# Without a running maximum, a weight is 2 ** logit, and no logit is further from 0 than a row's bound, the gate's part
+# apart. These numbers say which rows can go without.
+LARGEST_BOUND = tl.constexpr(86.0)
+"""Float32 and bfloat16 end at 2 ** 128. That leaves 2 ** 42 for the sums: 2 ** 22 keys with values up to 2 ** 20."""
+SMALLEST_TOTAL = tl.constexpr(1e-24)
+"""That is 2 ** -80, 46 powers of two above the smallest normal float32, 2 ** -126.
+
+What a denominator of this size has lost among 2 ** 22 keys is at most its rounding unit, 2 ** -24.
+"""
+# Float16 has fewer numbers, and weights go to the second product in the dtype of the values.
+LARGEST_LOGIT_HALF = tl.constexpr(15.0)
+"""Float16 ends just below 2 ** 16. A larger bound is shifted down to this one."""
+LARGEST_BOUND_HALF = tl.constexpr(25.0)
+"""RMS-normalised rows of the widest heads, 256 numbers, have a bound of 16 * log2(e) = 23.1, and a little for rounding.
+
+The shift is then at most 10, and a key with a score above 0, the paper's threshold, weighs 2 ** -10 or more before it
+is forgotten: a normal number of float16, whose smallest is 2 ** -14.
+"""
+SMALLEST_TOTAL_HALF = tl.constexpr(0.0625)
+"""Float16 rounds what is below 2 ** -14 to multiples of 2 ** -24, and so errs by 2 ** -25 at most.
+
+Of a denominator of 2 ** -4 that is 2 ** -21: a thousandth of float16's rounding unit, 2 ** -11.
+"""
+FLAG = tl.constexpr(32)
+"""Queries to a flag of ``careful``: as many as the smallest tile has, so that tiles of any size can share the flags."""
+FLAGS = tl.constexpr(MOST_QUERIES.value // FLAG.value)
+"""Flags to the largest tile."""
 
 
 @triton.autotune(FORWARD, key=CHOSEN_BY, prune_configs_by={"early_config_prune": fitting}, cache_results=True)
@@ -58,8 +89,7 @@ def forward_kernel(
     """
     row_tiles = tl.cdiv(queries, M)
     tile, head = row_tiles - 1 - tl.program_id(0) % row_tiles, tl.program_id(0) // row_tiles
-    # One flag for 32 queries, whatever the tile.
-    flags = careful + head * 4 * tl.cdiv(queries, 128) + tile * (M // 32) + tl.arange(0, M // 32)
+    flags = careful + head * FLAGS * tl.cdiv(queries, MOST_QUERIES) + tile * (M // FLAG) + tl.arange(0, M // FLAG)
     if CAREFUL:
         if tl.max(tl.load(flags), 0) == 0:
             return
@@ -74,19 +104,18 @@ def forward_kernel(
     oldest += tl.cast(batch, tl.int64) * keys
     begin = tl.zeros([M], tl.int32)
     if DOCUMENTS:
-        begin = tl.load(oldest + position, mask=inside, other=2147483647)
+        begin = tl.load(oldest + position, mask=inside, other=FIRST_OF_NOBODY)
 
     of_keys = tl.cast(batch * (heads // group) + key_head, tl.int64) * keys
     bound = bounds(q, key_norm, of_keys, position, inside, scale, largest_key_norm, NORMS)
-    # Weights go to the second product in the dtype of the values, and float16 ends at 2 ** 16.
     HALF: tl.constexpr = DTYPE == "float16"
-    shift = tl.maximum(bound - 15.0, 0.0) if HALF else tl.zeros([M], tl.float32)
+    shift = tl.maximum(bound - LARGEST_LOGIT_HALF, 0.0) if HALF else tl.zeros([M], tl.float32)
     if CAREFUL:
-        shift = tl.full([M], -1e30, tl.float32)
+        shift = tl.full([M], LOWEST, tl.float32)
     else:
-        fits = bound <= (25.0 if HALF else 86.0)
+        fits = bound <= (LARGEST_BOUND_HALF if HALF else LARGEST_BOUND)
         if tl.min(tl.where(inside, fits, True).to(tl.int32), 0) == 0:
-            tl.store(flags, tl.full([M // 32], 1, tl.int32))
+            tl.store(flags, tl.full([M // FLAG], 1, tl.int32))
             return
 
     newer, total = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
@@ -119,18 +148,18 @@ def forward_kernel(
     if CAREFUL:
         attended = tl.where(broken * share > tl.exp2(tolerance), float("nan"), attended)
     else:
-        # Too small a denominator has lost what float16 cannot hold, and a broken value may have no weight at all.
-        poor = (total > 0.0) & (total < (0.0625 if HALF else 1e-24))
+        # Too small a denominator has lost what the dtype cannot hold, and a broken value may have no weight at all.
+        poor = (total > 0.0) & (total < (SMALLEST_TOTAL_HALF if HALF else SMALLEST_TOTAL))
         finite = (tl.sum(attended * 0.0, 1) == 0.0) & (poor == 0)
         again = 1 - tl.min(tl.where(inside, finite, True).to(tl.int32), 0)
-        tl.store(flags, again + tl.zeros([M // 32], tl.int32))
+        tl.store(flags, again + tl.zeros([M // FLAG], tl.int32))
     store(at(output, batch, head % heads), output.token, row, inside, width, attended, WIDTH)
     rows += of_head + row
     of_all = tl.cast(tl.num_programs(0) // row_tiles, tl.int64) * queries
     tl.store(rows, shift, mask=inside)
     tl.store(rows + of_all, total, mask=inside)
     tl.store(rows + 2 * of_all, end * N, mask=inside)
-    tl.store(rows + 3 * of_all, position // 64 - end * N // 64 + 1, mask=inside)
+    tl.store(rows + 3 * of_all, position // COUNTED - end * N // COUNTED + 1, mask=inside)
 
 
 @triton.jit

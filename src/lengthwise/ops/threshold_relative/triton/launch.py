@@ -6,21 +6,26 @@ from typing import Any
 
 import torch
 import triton
-from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.ops.threshold_relative.contiguous import empty_with_contiguous_rows
 from lengthwise.ops.threshold_relative.documents import first_of_document
-from lengthwise.ops.threshold_relative.triton import empty_like
+from lengthwise.ops.threshold_relative.horizon import running_key_norms
+from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
 from lengthwise.ops.threshold_relative.triton.backward import keys_kernel, rows_kernel
 from lengthwise.ops.threshold_relative.triton.decode import FIRST, RANGES, range_kernel, together_kernel
-from lengthwise.ops.threshold_relative.triton.forward import forward_kernel
-from lengthwise.ops.threshold_relative.triton.tuning import SEARCHED_FROM, fixed
+from lengthwise.ops.threshold_relative.triton.forward import FLAGS, forward_kernel
+from lengthwise.ops.threshold_relative.triton.tuning import MOST_QUERIES, NARROWEST, SEARCHED_FROM, fixed
 from lengthwise.ops.threshold_relative.triton.walk import INTERPRETED, Rows
 
 FEW = 16
 """So many queries at most have ranges of keys walked side by side."""
 RANGE = 256
 """Keys in a range, but for the oldest ranges of a long cache: more than most fresh gates look at."""
+AHEAD = 2
+"""Programs to a processor in the last launch of a decoding step: while one waits for its keys, another computes."""
+INTERPRETED_PROCESSORS = 8
+"""Where there is no GPU, as if there were so many: enough for ranges to be walked side by side."""
 COUNTS = 2**26
 """At most so many counts of kept keys, 256 MiB, are held for the kernel that owns tiles of keys."""
 
@@ -28,20 +33,12 @@ COUNTS = 2**26
 class Inputs:
     """What a forward and a backward pass share, as the kernels want it; nothing is copied that they can read."""
 
-    def __init__(
-        self,
-        query: Float[Tensor, "batch heads queries head_dim"],
-        key: Float[Tensor, "batch kv_heads keys head_dim"],
-        log_forget: Float[Tensor, "batch heads queries"],
-        document_ids: Int[Tensor, "batch keys"] | None,
-        limit: float,
-        scale: float,
-        skip_tolerance: float,
-    ) -> None:
-        self.query, self.key = query.detach(), key.detach()
+    def __init__(self, problem: Problem) -> None:
+        query, key, _, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm = problem
+        self.query, self.key, self.largest_key_norm = query.detach(), key.detach(), largest_key_norm
         self.batch, self.heads, self.queries, self.width = query.shape
         self.kv_heads, self.keys = key.shape[1:3]
-        self.padded = max(16, triton.next_power_of_2(self.width))
+        self.padded = max(NARROWEST, triton.next_power_of_2(self.width))
         gates = log_forget.detach().to(torch.float32).contiguous()
         self.arguments: dict[str, Any] = {
             "query": Rows.of(query),
@@ -65,14 +62,15 @@ class Inputs:
         self.fixed = fixed(self.padded, self.arguments["DTYPE"])
         self.tolerance = math.log2(skip_tolerance) if skip_tolerance > 0 else -math.inf
 
-    def horizon(self, largest_key_norm: float) -> dict[str, Any]:
-        """What the horizon depends on; where the largest norm is negative, up to each key the largest so far counts."""
-        known = largest_key_norm >= 0
-        norms = self.arguments["log_forget"]
-        if not known:
-            norms = torch.linalg.vector_norm(self.key, dim=-1, dtype=torch.float32).cummax(-1).values
-        bound = {"key_norm": norms, "largest_key_norm": largest_key_norm, "NORMS": not known}
-        return bound | {"tolerance": self.tolerance}
+    def horizon(self) -> dict[str, Any]:
+        """Return what the horizon depends on. Without a known norm, each query has that of the keys it sees."""
+        known = self.largest_key_norm is not None
+        return {
+            "key_norm": self.arguments["log_forget"] if known else running_key_norms(self.key),
+            "largest_key_norm": self.largest_key_norm if known else -1.0,
+            "NORMS": not known,
+            "tolerance": self.tolerance,
+        }
 
     def grid(self, meta: dict[str, Any]) -> tuple[int]:
         """Tiles of queries of all heads, a head after another; a grid's second dimension would end at 65,535."""
@@ -94,28 +92,31 @@ def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
     kernel[grid](**{name: argument for name, argument in arguments.items() if name in names})
 
 
-def forward(inputs: Inputs, value: Tensor, largest_key_norm: float, output: Tensor, rows: Tensor) -> None:
-    """Fills the output, and for each row four numbers.
+def forward(problem: Problem) -> Saved:
+    """Return the output in the query's dtype, and four numbers of each query.
 
     These are the shift of its logits, its denominator, the position of the oldest key it has visited, and how many
     tiles of 64 keys there are from that one on.
     """
-    arguments = inputs.arguments | inputs.horizon(largest_key_norm)
-    arguments |= {"value": Rows.of(value), "output": Rows.of(output), "rows": rows}
+    inputs = Inputs(problem)
+    saved = Saved(empty_with_contiguous_rows(problem.query), inputs.empty(4, *problem.query.shape[:3]))
+    arguments = inputs.arguments | inputs.horizon()
+    arguments |= {"value": Rows.of(problem.value), "output": Rows.of(saved.output), "rows": saved.rows}
     if inputs.queries <= FEW:
         _decode(inputs, arguments)
-        return
-    flags = inputs.batch * inputs.heads, 4 * triton.cdiv(inputs.queries, 128)
+        return saved
+    flags = inputs.batch * inputs.heads, FLAGS.value * triton.cdiv(inputs.queries, MOST_QUERIES.value)
     arguments["careful"] = inputs.empty(*flags, dtype=torch.int32)
     kernel, tiles = inputs.tuned(forward_kernel)
     run(kernel, inputs.grid, arguments | tiles | {"CAREFUL": False})
     run(forward_kernel.fn, inputs.grid, arguments | inputs.fixed | {"CAREFUL": True})
+    return saved
 
 
 def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
     every, group = inputs.batch * inputs.heads * inputs.queries, inputs.heads // inputs.kv_heads
     tiles, key_heads = triton.cdiv(group * inputs.queries, inputs.fixed["M"]), inputs.batch * inputs.kv_heads
-    side_by_side = max(1, 2 * _processors(inputs.query.device) // (tiles * key_heads))
+    side_by_side = max(1, AHEAD * _processors(inputs.query.device) // (tiles * key_heads))
     rest = min(RANGES.value - FIRST.value, side_by_side)
     room = min(FIRST.value + rest, triton.cdiv(inputs.keys, RANGE))
     sums = inputs.empty(2, every, room, inputs.padded)
@@ -138,15 +139,15 @@ def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
 
 @cache
 def _processors(device: torch.device) -> int:
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 8
+    on_a_gpu = device.type == "cuda"
+    return torch.cuda.get_device_properties(device).multi_processor_count if on_a_gpu else INTERPRETED_PROCESSORS
 
 
-def backward(
-    inputs: Inputs, gradient: Tensor, value: Tensor, output: Tensor, rows: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of query, key, value and log_forget; all but the first are float32."""
+def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
+    """Return the gradients of query, key, value and log_forget; all but the first are float32."""
+    inputs, value, (output, rows) = Inputs(problem), problem.value, saved
     whole = value.isfinite()
-    d_query, d_log_forget = empty_like(inputs.query), inputs.empty(*inputs.query.shape[:3])
+    d_query, d_log_forget = empty_with_contiguous_rows(inputs.query), inputs.empty(*inputs.query.shape[:3])
     d_key, d_value = inputs.query.new_zeros((2, *inputs.key.shape), dtype=torch.float32)
     arguments = inputs.arguments | {
         "value": Rows.of(torch.where(whole, value.detach(), 0)),

@@ -11,10 +11,15 @@ from itertools import product
 from typing import Any
 
 import triton
+import triton.language as tl
 
 CHOSEN_BY = ["WIDTH", "WHOLE", "DOCUMENTS", "DTYPE"]
 SEARCHED_FROM = 2**26
 """Scores in a call, of all heads together, from which on it is worth a search: 2,048 tokens of 16 heads."""
+MOST_QUERIES = tl.constexpr(128)
+"""Queries in the largest tile."""
+NARROWEST = 16
+"""Numbers in a row at least, zeros among them: Triton's ``dot`` takes no fewer."""
 
 
 def _configs(*choices: tuple[int, int, int, int]) -> list[triton.Config]:
@@ -29,6 +34,10 @@ FORWARD = _configs((64, 64, 4, 2), (64, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8
 BACKWARD = _configs((64, 64, 4, 2), (64, 64, 8, 2), (128, 64, 8, 2), (64, 64, 8, 1), (64, 32, 8, 1))
 
 
+LARGEST_TILE = 128 * 64 * 128
+"""Queries times keys times head width, at least 64, of a tile whose sums still fit into registers."""
+
+
 def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants: Any) -> list[triton.Config]:
     """Those worth a try: a tile that is too large for its registers takes minutes to compile, and is slow.
 
@@ -37,7 +46,7 @@ def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants:
     width = constants["WIDTH"]
     if width > 128:
         return [config for config in configs if config.num_stages == 1]
-    return [c for c in configs if c.kwargs["M"] * c.kwargs["N"] * max(width, 64) <= 128 * 64 * 128]
+    return [c for c in configs if c.kwargs["M"] * c.kwargs["N"] * max(width, 64) <= LARGEST_TILE]
 
 
 def fixed(width: int, dtype: str) -> dict[str, Any]:

@@ -22,11 +22,21 @@ import triton.language as tl
 from torch import Tensor
 
 from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
+from lengthwise.ops.threshold_relative.problem import TILE
 
 INTERPRETED = triton.knobs.runtime.interpret
 """Whether Triton runs its kernels in Python, on tensors of the CPU."""
 LOG2_E = tl.constexpr(1.4426950408889634)
-SLOWEST = tl.constexpr(-1e30)  # of slopes: finite, because -inf * 0 would be NaN
+LOWEST = tl.constexpr(-1e30)
+"""Of slopes, and what a running maximum starts with: finite, because -inf * 0 and -inf less -inf would be NaN."""
+FLATTEST = tl.constexpr(1e-30)
+"""Of slopes that something is divided by: a gate of 1 divides by this, and 1e30 is still a float32."""
+FAR = tl.constexpr(1e9)
+"""Past every position: positions fit into an int32, whose largest number is twice this."""
+FIRST_OF_NOBODY = tl.constexpr(2147483647)
+"""Where the document of a row begins that is not there: the largest int32, past every key."""
+COUNTED = tl.constexpr(TILE)
+"""Keys in the tiles that are counted for ``visited_tiles``, whatever tiles a kernel walks."""
 
 
 class Rows(NamedTuple):
@@ -86,7 +96,7 @@ def slopes(log_forget, inside):
     """Gates in base 2; NaN where one is above 1, because a kernel cannot raise."""
     slope = tl.load(log_forget, mask=inside, other=0.0) * LOG2_E
     slope = tl.where(slope > 0.0, float("nan"), slope)
-    return tl.where(slope < SLOWEST, SLOWEST, slope)
+    return tl.where(slope < LOWEST, LOWEST, slope)
 
 
 @triton.jit
@@ -147,14 +157,12 @@ def logits_and_kept(
 
 @triton.jit
 def keys_to_go(bound, slope, newer, shift, total, left, log_tolerance):
-    r"""At least how many kept keys each query needs before its horizon; 0 where it has met it.
+    """After how many more kept keys each query has met its horizon at the latest; 0 where it has met it.
 
-    With ``newer`` kept keys behind, all that are to come add at most
-    :math:`R = \min(\text{left}, 1 - 1 / \delta)\, e^{B + \delta\,\text{newer}}` to the denominator, a little more than
-    the geometric series, and the walk may end when that is a negligible part of it. A key takes off no more than the
-    slope: so many tiles can be walked before the question has to be asked again, and without skipping it is asked once.
+    This is the bound of ``docs/horizon.md`` in base 2. Each kept key lowers it by the slope. So a walk may go on for so
+    many keys before it asks again, and without skipping it asks once.
     """
-    steep = tl.maximum(-slope, 1e-30)
+    steep = tl.maximum(-slope, FLATTEST)
     terms = tl.minimum((steep + LOG2_E) / steep, tl.maximum(left, 1).to(tl.float32))
     excess = bound + tl.log2(terms) + slope * newer - shift - tl.log2(total) - log_tolerance
     needed = tl.where(excess > 0.0, excess / steep, 0.0)
@@ -167,5 +175,5 @@ def keys_to_go(bound, slope, newer, shift, total, left, log_tolerance):
 @triton.jit
 def tiles_to_go(needed, left, N: tl.constexpr):
     """How many tiles of the ``left`` ones to walk before the question is asked again; 0 when all queries are done."""
-    keys = tl.minimum(tl.max(needed, 0), 1e9)
+    keys = tl.minimum(tl.max(needed, 0), FAR)
     return tl.minimum(tl.ceil(keys / N).to(tl.int32), left)

@@ -23,13 +23,10 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
-from lengthwise.attention import outputs
-from lengthwise.attention.outputs.saving import recorded
 from lengthwise.errors import InputError
-from lengthwise.probes.config import ProbeConfig
+from lengthwise.pretrained import outputs
+from lengthwise.pretrained.outputs.record import recorded
 
-_SHORTEST, _LONGEST = 64, 4096
-"""Lengths between which they double by default."""
 _KINDS = {
     AutoModelForCausalLM: modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     AutoModelForImageTextToText: modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
@@ -91,26 +88,6 @@ class Source:
         """Whether it was saved as a causal language model."""
         return self._kind() in (AutoModelForCausalLM, AutoModelForImageTextToText)
 
-    def lengths(self, config: ProbeConfig) -> tuple[int, ...]:
-        """The lengths of a probe; raises :class:`InputError` for those beyond what the model can read."""
-        if config.lengths is None:
-            longest = min(_LONGEST, self.positions or _LONGEST)
-            return tuple(_SHORTEST * 2**power for power in range((longest // _SHORTEST).bit_length())) or (longest,)
-        longest = config.lengths[-1]
-        if self.positions is None or longest <= self.positions:
-            return config.lengths
-        if not self.extends:
-            raise InputError(
-                f"{self.name} has learned positions for {self.positions:,} tokens and none beyond; it can never read "
-                f"{longest:,}."
-            )
-        if not config.beyond:
-            raise InputError(
-                f"{self.name} was made for {self.positions:,} positions, and a length of {longest:,} exceeds them; "
-                "--beyond measures it there all the same."
-            )
-        return config.lengths
-
     def load(self, dtype: str, device: str) -> PreTrainedModel:
         """The model with its head for language, if it was saved with one."""
         load, download = self._kind().from_pretrained, not self.options["local_files_only"]
@@ -133,15 +110,17 @@ class Source:
         return next((kind for kind, known in _KINDS.items() if names & _classes(known)), AutoModel)
 
 
-def find(config: ProbeConfig) -> Source:
-    """Find a model: a GGUF file, a folder, or an id on the hub, which is looked for on this machine only.
+def find(model: str, *, download: bool = False) -> Source:
+    """Find a model: a GGUF file, a folder, or an id on the hub.
+
+    With ``download``, an id that this machine does not hold is looked for on the hub.
 
     Raises:
         InputError: if it is not there, is damaged, needs code of its own, or is no causal or masked language model.
     """
-    path = Path(config.model).expanduser()
-    options: dict[str, Any] = {"local_files_only": not config.download, "trust_remote_code": False}
-    where = config.model
+    path = Path(model).expanduser()
+    options: dict[str, Any] = {"local_files_only": not download, "trust_remote_code": False}
+    where = model
     if path.is_file():
         for package in ("gguf", "accelerate"):  # transformers would say in its own words that it needs them
             importlib.import_module(package)
@@ -152,16 +131,16 @@ def find(config: ProbeConfig) -> Source:
             raise InputError(f"{path} holds no saved model: there is no config.json in it.")
     elif path.suffix == ".gguf" or path.is_absolute():
         raise InputError(f"There is no file {path}.")
-    found = _explained(config.model, config.download, lambda: AutoConfig.from_pretrained(where, **options))
+    found = _explained(model, download, lambda: AutoConfig.from_pretrained(where, **options))
     half = set(getattr(found, "architectures", None) or []) & _classes(_KINDS[AutoModelForTextEncoding])
     if getattr(found, "is_encoder_decoder", False) and not half:
-        raise InputError(f"{config.model} is an encoder with a decoder; a probe takes a causal or a masked model.")
+        raise InputError(f"{model} is an encoder with a decoder; a probe takes a causal or a masked model.")
     tokenizer = _explained(
-        f"the tokenizer of {config.model}",
-        config.download,
+        f"the tokenizer of {model}",
+        download,
         lambda: AutoTokenizer.from_pretrained(where, **options),
     )
-    return Source(path.name if path.exists() else config.model, found, tokenizer, where, options)
+    return Source(path.name if path.exists() else model, found, tokenizer, where, options)
 
 
 def _classes(names: Any) -> set[str]:

@@ -8,12 +8,13 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lengthwise.attention.finding import AttentionLayer, find_attention
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.outputs.saving import Record
 from lengthwise.attention.parts import Output
 from lengthwise.attention.placement import read_placement
 from lengthwise.errors import InputError
+from lengthwise.naming import Named, build, read
+from lengthwise.pretrained.finding import AttentionLayer, find_attention
+from lengthwise.pretrained.outputs.record import Record
 
 _NAME = "output_part"
 """Of the part as a submodule of the projection it belongs to."""
@@ -68,9 +69,10 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
     ``from_pretrained`` refuses it.
 
     Args:
-        model: whatever :func:`~lengthwise.attention.finding.find_attention` finds attention in.
-        part: the name of an output part, as in ``"layer-norm"``: before the output projection, over all heads side by
-            side. ``"layer-norm@heads"`` treats head by head, ``"layer-norm@projected"`` stands after the projection.
+        model: whatever :func:`~lengthwise.pretrained.finding.find_attention` finds attention in.
+        part: the name of an output part, as in ``"layer-norm"`` or ``"layer-norm[eps=1e-6]"``: before the output
+            projection, over all heads side by side. ``"layer-norm@heads"`` treats head by head,
+            ``"layer-norm@projected"`` stands after the projection.
         layers: which of the attention layers, by number from 0, in the order in which the model holds them; a negative
             number counts from the last. All of them if nothing is said.
 
@@ -78,12 +80,12 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
         InputError: for a name that does not exist, a model without attention, a layer that is not there, that has a
             part already, or that hides what the part would treat. The model is then as it was before.
     """
-    kind, placement = _read(part)
+    named, placement = _read(part)
     found = find_attention(model)
     numbers = _choose(len(found), layers)
     chosen = [found[number] for number in numbers]
     hosts = [_host(layer, placement) for layer in chosen]
-    parts = [_build(kind, layer, placement) for layer in chosen]
+    parts = [_build(named, layer, placement) for layer in chosen]
     hooks = []
     for layer, host, module in zip(chosen, hosts, parts, strict=True):
         like = next(layer.module.parameters())
@@ -94,12 +96,12 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
     return Insertion(parts, hosts, hooks, Record.write(model, part, numbers))._unpack(model)
 
 
-def _read(name: str) -> tuple[type[Output], str]:
+def _read(name: str) -> tuple[Named, str]:
     part, placement = read_placement(name)
-    kind = OUTPUTS.load(part)
-    if kind.reads_input:
+    named = read(OUTPUTS, part)
+    if OUTPUTS.load(named.name).reads_input:
         raise InputError(f"{part!r} reads the input of attention, too, which is not at hand where a part is inserted.")
-    return kind, placement or "width"
+    return named, placement or "width"
 
 
 def _choose(found: int, layers: Iterable[int] | None) -> list[int]:
@@ -124,14 +126,14 @@ def _host(layer: AttentionLayer, placement: str) -> nn.Module:
     return host
 
 
-def _build(kind: type[Output], layer: AttentionLayer, placement: str) -> Output:
+def _build(named: Named, layer: AttentionLayer, placement: str) -> Output:
     assert layer.widths is not None
     width, projected = layer.widths
     if placement != "heads":
-        return kind((projected if placement == "projected" else width,), projected)
+        return build(OUTPUTS, named, (projected if placement == "projected" else width,), projected)
     if layer.heads is None or width % layer.heads:
         raise InputError(f"{layer.name} does not tell its number of heads, by which '@heads' would treat its values.")
-    return kind((layer.heads, width // layer.heads), projected)
+    return build(OUTPUTS, named, (layer.heads, width // layer.heads), projected)
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,78 @@
-"""What the operator's arguments have to be."""
+"""One call of the operator, checked and complete: what every backend computes from, and what it returns."""
 
 import math
+from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.ops.threshold_relative.modes import autocast_dtype
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+TILE = 64
+"""Keys in a tile: all backends count the tiles that a query has visited in this unit."""
+DECIMALS = 12
+"""Of ``limit``: ``n * scale / scale`` is not always ``n`` to the last bit. Float32 products are coarser than this."""
 
 
-def check(
+class Problem(NamedTuple):
+    """Arguments of a call after all checks; five tensors first, then four numbers.
+
+    The order of the fields is that of the operators' arguments. Only the gates are not checked yet: a compiler has no
+    numbers to look at, so a backend calls :func:`check_gates` where it has them.
+    """
+
+    query: Float[Tensor, "batch heads queries head_dim"]
+    key: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    log_forget: Float[Tensor, "batch heads queries"]
+    document_ids: Int[Tensor, "batch keys"] | None
+    limit: float
+    """A key is kept when its product with the query is greater: the threshold divided by ``scale``."""
+    scale: float
+    skip_tolerance: float
+    largest_key_norm: float | None
+    """At least the norm of every key, or None where the caller does not know such a number."""
+
+
+class Saved(NamedTuple):
+    """What a forward pass returns, and the backward pass reads again."""
+
+    output: Float[Tensor, "batch heads queries head_dim"]
+    """In a dtype of the backend's choice: the public function rounds it to the query's."""
+    rows: Float[Tensor, "numbers batch heads queries"]
+    """Some numbers of every query, as many as the backend needs. The last one is how many tiles of keys it visited."""
+
+
+Gradients = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Of query, key, value and log_forget."""
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype that sums are computed in: float64 for float64, float32 for all others."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def pose(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     log_forget: Tensor,
+    document_ids: Tensor | None,
     threshold: float,
     scale: float | None,
-    document_ids: Tensor | None,
     skip_tolerance: float | None,
     largest_key_norm: float | None,
-) -> None:
-    """Raise :class:`InputError` in one sentence for the first argument that does not fit."""
+) -> Problem:
+    """Check the arguments of the public function, and fill in what depends on them.
+
+    Raises:
+        InputError: in one sentence, for the first argument that does not fit.
+    """
+    if dtype := autocast_dtype(query.device.type):
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if query.ndim != 4 or key.ndim != 4:
         raise InputError(
             "query and key must be (batch, heads, tokens, head_dim), four dimensions each; "
@@ -75,10 +126,17 @@ def check(
         )
     if largest_key_norm is not None and not (largest_key_norm >= 0 and math.isfinite(largest_key_norm)):
         raise InputError(f"largest_key_norm must be a finite number, at least 0; got {largest_key_norm}.")
+    if scale is None:
+        scale = 1.0 / math.sqrt(head_dim) if head_dim else 1.0
+    # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype.
+    limit = round(threshold / scale, DECIMALS) if math.isfinite(threshold) else threshold
+    if skip_tolerance is None:
+        skip_tolerance = torch.finfo(wide(query.dtype)).eps / 2
+    return Problem(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm)
 
 
 def check_gates(log_forget: Tensor) -> None:
-    """Raise :class:`InputError` for a gate above 1. A backend asks where the numbers are: a compiler has none."""
+    """Raise :class:`InputError` for a gate above 1."""
     if (log_forget > 0).any():
         raise InputError(
             f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "

@@ -1,55 +1,16 @@
-"""Inserted output parts in a Hugging Face model's folder: written into its configuration, and put back on loading."""
+"""Loading a Hugging Face model that was saved with inserted output parts, with these parts in their places."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from lengthwise.errors import InputError
+from lengthwise.pretrained.outputs.insertion import insert
+from lengthwise.pretrained.outputs.record import FIELD, recorded
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
-_FIELD = "lengthwise_outputs"
-"""In the configuration: a part and the numbers of its attention layers, for each insertion."""
-_MARK = "lengthwise.outputs.load"
-"""What the configuration names as the implementation of attention. Transformers does not know such a one: it refuses to
-load the model without its parts, and its sentence names the function that loads it with them."""
 _HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One insertion in the configuration of a model that has one as transformers' models do; of others, nothing."""
-
-    config: Any
-    entry: dict[str, Any]
-
-    @classmethod
-    def write(cls, model: nn.Module, part: str, layers: list[int]) -> "Record":
-        """Say in the model's configuration which part stands in which attention layers."""
-        config: Any = getattr(model, "config", None)
-        entry = {"part": part, "layers": layers}
-        if hasattr(config, "save_pretrained"):
-            setattr(config, _FIELD, [*recorded(config), entry])
-            config.attn_implementation = _MARK
-        return cls(config, entry)
-
-    def erase(self) -> None:
-        """Take it out again."""
-        if not recorded(self.config):
-            return
-        rest = [entry for entry in recorded(self.config) if entry is not self.entry]
-        setattr(self.config, _FIELD, rest)
-        if not rest:
-            delattr(self.config, _FIELD)
-            del self.config.attn_implementation
-
-
-def recorded(config: object) -> list[dict[str, Any]]:
-    """The insertions that a configuration tells of: each a part and the numbers of its layers."""
-    return getattr(config, _FIELD, None) or []
 
 
 def load(where: str | Path, **options: Any) -> "PreTrainedModel":
@@ -82,12 +43,11 @@ def load(where: str | Path, **options: Any) -> "PreTrainedModel":
 
 def _with_parts(kind: type["PreTrainedModel"]) -> type["PreTrainedModel"]:
     """The same class, whose models have their parts before their weights are read."""
-    from lengthwise.attention.outputs.insertion import insert  # which writes the records that are read here
 
     def build(self: Any, config: "PretrainedConfig", *arguments: Any, **options: Any) -> None:
         kind.__init__(self, config, *arguments, **options)
         entries = recorded(self.config)
-        setattr(self.config, _FIELD, [])
+        setattr(self.config, FIELD, [])
         for entry in entries:
             insert(self, entry["part"], layers=entry["layers"])
 

@@ -1,0 +1,13 @@
+"""Output parts in models that were built without them: inserted, saved with the model, and loaded with it."""
+
+from typing import TYPE_CHECKING
+
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.pretrained.outputs.insertion import Insertion, insert
+    from lengthwise.pretrained.outputs.loading import load
+
+__all__ = ["Insertion", "insert", "load"]
+
+__getattr__, __dir__ = on_demand(__name__)

@@ -1,0 +1,33 @@
+"""The lengths at which a language model is measured."""
+
+from lengthwise.errors import InputError
+from lengthwise.pretrained.source import Source
+from lengthwise.probes.config import ProbeConfig
+
+_SHORTEST, _LONGEST = 64, 4096
+"""Lengths between which they double by default."""
+
+
+def lengths(source: Source, config: ProbeConfig) -> tuple[int, ...]:
+    """The lengths of a probe of ``source``, in tokens, shortest first.
+
+    Raises:
+        InputError: for lengths beyond what the model can read, or was made for, unless ``config.beyond``.
+    """
+    if config.lengths is None:
+        longest = min(_LONGEST, source.positions or _LONGEST)
+        return tuple(_SHORTEST * 2**power for power in range((longest // _SHORTEST).bit_length())) or (longest,)
+    longest = config.lengths[-1]
+    if source.positions is None or longest <= source.positions:
+        return config.lengths
+    if not source.extends:
+        raise InputError(
+            f"{source.name} has learned positions for {source.positions:,} tokens and none beyond; it can never read "
+            f"{longest:,}."
+        )
+    if not config.beyond:
+        raise InputError(
+            f"{source.name} was made for {source.positions:,} positions, and a length of {longest:,} exceeds them; "
+            "--beyond measures it there all the same."
+        )
+    return config.lengths
