@@ -245,7 +245,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many: Experiment) -> Non
             assert f"{name}, {split}" in heat
             assert percent(point.values["exact_match"].value).removesuffix(".0") in heat
     assert not (many.folder / "figures" / "paired.png").exists()
-    assert page.index("threshold-relative</th>") < page.index("softmax+nope</th>") < page.index("softmax+rope</th>")
+    assert page.index("threshold-relative</th>") < page.index("softmax+nape</th>") < page.index("softmax+rope</th>")
 
 
 def test_the_shades_have_counterparts_in_the_dark(many: Experiment) -> None:
