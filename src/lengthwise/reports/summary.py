@@ -13,6 +13,9 @@ from lengthwise.tasks import Loss, Metric
 MANY = 12
 """With more mechanisms than so many, the page has shades instead of lines, and says the same of several at once."""
 
+FAR = 30
+"""How many times as large as the smallest number of a metric the largest is, where its scale is logarithmic."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -72,13 +75,20 @@ class Grid:
         """Those that are known."""
         return [cell for rows in self.rows.values() for row in rows.values() for cell in row if cell]
 
+    @property
+    def far_apart(self) -> bool:
+        """True if the numbers are positive and so far apart that their logarithms show more."""
+        ends = [end for cell in self.cells for end in (cell.low, cell.high)]
+        return bool(ends) and 0 < FAR * min(ends) < max(ends)
+
     def merit(self, cell: Cell) -> float:
         """How good a cell is, from 0 to 1: its share, or else where it stands from the worst to the best cell."""
         if self.metric.unit == "%":
             return cell.mean if self.metric.better == "higher" else 1 - cell.mean
+        place = math.log if self.far_apart else float
         means = [of.mean for of in self.cells]
-        worst, best = sorted((min(means), max(means)), key=lambda mean: self.metric.ahead(mean, 0))
-        return (cell.mean - worst) / (best - worst) if best != worst else 1.0
+        worst, best = map(place, sorted((min(means), max(means)), key=lambda mean: self.metric.ahead(mean, 0)))
+        return (place(cell.mean) - worst) / (best - worst) if best != worst else 1.0
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,6 @@ from lengthwise.reports.summary import Cell, Grid
 from lengthwise.reports.text import counted, quantity, spread, times, title
 from lengthwise.reports.words import words
 
-FAR = 30
-"""How many times as large as the smallest number the largest is, where an axis is logarithmic."""
-
 
 def metric(experiment: Experiment, grid: Grid) -> tuple[Chart, Rows]:
     """One panel per split."""
@@ -95,7 +92,7 @@ def _vertical(grid: Grid) -> tuple[Any, Any]:
     if grid.metric.unit == "%":
         percents = alt.Axis(labelExpr="100 * datum.value + ' %'", values=[0, 0.25, 0.5, 0.75, 1])
         return alt.Scale(domain=[0, 1]), percents
-    ends = [end for cell in grid.cells for end in (cell.low, cell.high)]
-    if ends and 0 < FAR * min(ends) < max(ends):
-        return alt.Scale(type="log", nice=False), alt.Axis(format="~g", values=log_ticks(ends))
+    if grid.far_apart:
+        ticks = log_ticks([end for cell in grid.cells for end in (cell.low, cell.high)])
+        return alt.Scale(type="log", nice=False), alt.Axis(format="~g", values=ticks)
     return alt.Scale(zero=False, nice=5), alt.Axis(format="~g", tickCount=5)
