@@ -94,11 +94,15 @@ def _printed(experiment: Experiment) -> str:
 
 
 def test_numbers_have_three_digits_and_shares_are_in_per_cent() -> None:
-    assert [number(x, "nats") for x in (0.6931, 12.34, 1234.5, 0)] == ["0.693", "12.3", "1,234", "0"]
-    assert [quantity(x, unit) for x, unit in ((0.5, "%"), (2.5, "nats"), (17, ""))] == ["50.0 %", "2.5 nats", "17"]
-    assert [difference(x, "nats") for x in (0.031, -12.345, 0, 2000)] == ["+0.031", "−12.3", "0.0", "+2,000"]
-    assert [difference(0.031, "%"), spread(1, 2.5, "nats"), spread(0.5, 1, "%")] == ["+3.1", "1–2.5", "50.0–100.0"]
-    assert [brief(0.5, "%"), brief(2.5, "nats")] == ["50.0%", "2.5 nats"]
+    assert [number(x, "nats") for x in (0.6931, 12.34, 1234.5, 0)] == ["0.693", "12.3", "1,234", "0.00"]
+    assert [quantity(x, unit) for x, unit in ((0.5, "%"), (2.5, "nats"), (17, ""))] == ["50.0 %", "2.50 nats", "17.0"]
+    assert [difference(x, "nats") for x in (0.031, -12.345, 0, 2000)] == ["+0.0310", "−12.3", "0.0", "+2,000"]
+    assert [difference(0.031, "%"), spread(1, 2.5, "nats"), spread(-1, 100, "")] == [
+        "+3.1",
+        "1.00–2.50",
+        "−1.00 to 100",
+    ]
+    assert [brief(0.5, "%"), brief(2.5, "nats")] == ["50.0%", "2.50 nats"]
 
 
 def test_ahead_is_closer(compared: Make) -> None:
@@ -112,17 +116,17 @@ def test_ahead_is_closer(compared: Make) -> None:
 
 def test_sentences_say_the_number_and_where_it_is_a_tenth_worse(compared: Make) -> None:
     assert verdicts(compared())[:2] == [
-        "threshold-relative has an edit distance of 2 steps at 128 tokens, its training length, and of 2.1 steps at "
-        "1,024 tokens, 8 times its training length, in the mean of 8 seeds, and is at no longer length 10 % worse.",
-        "softmax+rope has an edit distance of 2 steps at 128 tokens, its training length, and of 1,200 steps at 1,024 "
-        "tokens, 8 times its training length, in the mean of 8 seeds, and is first 10 % worse at 512.",
+        "threshold-relative has an edit distance of 2.00 steps at 128 tokens, its training length, and of 2.10 steps "
+        "at 1,024 tokens, 8 times its training length, in the mean of 8 seeds, and is at no longer length 10 % worse.",
+        "softmax+rope has an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at "
+        "1,024 tokens, 8 times its training length, in the mean of 8 seeds, and is first 10 % worse at 512.",
     ]
-    assert verdicts(compared(seeds=1, mechanisms=(FAR,), splits=("dense", "sparse")))[0] == (
-        "softmax+rope has, on dense data, an edit distance of 2 steps at 128 tokens, its training length, and of 1,200 "
-        "steps at 1,024 tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512; has, on "
-        "sparse data, an edit distance of 2 steps at 128 tokens, its training length, and of 1,200 steps at 1,024 "
-        "tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512."
+    [both] = verdicts(compared(seeds=1, mechanisms=(FAR,), splits=("dense", "sparse")))[:1]
+    said = (
+        "has, on {} data, an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at 1,024 "
+        "tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512"
     )
+    assert both == f"softmax+rope {said.format('dense')}; {said.format('sparse')}."
 
 
 def test_claims_are_said_in_the_metrics_unit(compared: Make) -> None:
@@ -130,8 +134,8 @@ def test_claims_are_said_in_the_metrics_unit(compared: Make) -> None:
     # By hand: eight pairs of one sign have 2 / 2^8 = 0.0078, times two secondary lengths.
     assert said == (
         "threshold-relative against softmax+rope, at 1,024 tokens: holds. +1,198 steps ahead [+1,198, +1,198], p "
-        "0.0078; 8 pairs. At the other lengths beyond 128: better at 256 and 512 (+0.9 steps ahead [+0.9, +0.9] at "
-        "512, corrected p 0.016), worse at none."
+        "0.0078; 8 pairs. At the other lengths beyond 128: better at 256 and 512 (+0.900 steps ahead [+0.900, +0.900] "
+        "at 512, corrected p 0.016), worse at none."
     )
     [said] = rulings(compared(mechanisms=(FAR, NEAR)))
     assert said.startswith(
@@ -146,10 +150,10 @@ def test_marks_follow_the_direction(compared: Make) -> None:
         1
     ]
     row = next(line for line in table.splitlines() if line.startswith(FAR))
-    assert row.split()[1:] == ["0.0", "+0.19▲", "+0.9▲", "+1,198▲"]
+    assert row.split()[1:] == ["0.0", "+0.190▲", "+0.900▲", "+1,198▲"]
     table = _printed(compared(mechanisms=(FAR, NEAR))).split("less that of softmax+rope")[1]
     row = next(line for line in table.splitlines() if line.startswith(NEAR))
-    assert row.split()[1:] == ["0.0", "−0.19▼", "−0.9▼", "−1,198▼"]
+    assert row.split()[1:] == ["0.0", "−0.190▼", "−0.900▼", "−1,198▼"]
 
 
 def test_the_best_is_the_shortest(compared: Make) -> None:
@@ -189,7 +193,7 @@ def test_the_page_says_it_all(compared: Make) -> None:
     assert "has a lower edit distance than another mechanism" in page
     assert "+1,198 ▲" in page
     assert "Steps that threshold-relative is ahead" in page
-    assert "2.5 steps<small>" in page  # of the learning rates tried
+    assert "2.50 steps<small>" in page  # of the learning rates tried
     assert "NaN" not in page.split("<script>")[0]
 
 
@@ -216,4 +220,4 @@ def test_numbers_without_intervals_are_said_without(compared: Make) -> None:
     runs = tuple(replace(run, points=tuple(map(bare, run.points))) for run in experiment.runs)
     page = write_report(replace(experiment, runs=runs)).read_text(encoding="utf-8")
     assert "nan" not in page.split("<h2")[1].lower().split("</table>")[0]
-    assert "2.1 steps" in page
+    assert "2.10 steps" in page

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, verdicts
-from lengthwise.reports.text import digits, joined, p_value, percent, points
+from lengthwise.reports.text import joined, multiple, p_value, percent, points
 
 Make = Callable[..., Experiment]
 
@@ -35,7 +35,7 @@ def test_joined() -> None:
 def test_differences_have_a_sign_and_p_values_two_digits() -> None:
     assert [points(x) for x in (0.031, -0.0042, 0, 1e-9)] == ["+3.1", "−0.4", "0.0", "+0.0"]
     assert [p_value(p) for p in (0.0156, 0.0004, 1)] == ["0.016", "below 0.001", "1"]
-    assert [digits(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
+    assert [multiple(x) for x in (0.5, 4, 1024)] == ["0.5", "4", "1,024"]
 
 
 def test_says_what_holds_what_falls_and_what_failed(experiment: Experiment) -> None:

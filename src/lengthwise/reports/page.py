@@ -25,7 +25,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "headed": text.headed,
     "meaning": meaning,
     "signed": text.signed,
-    "digits": text.digits,
+    "multiple": text.multiple,
     "p_value": text.p_value,
     "title_of": text.title,
     "run_name": sentences.name,

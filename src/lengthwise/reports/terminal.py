@@ -10,7 +10,7 @@ from lengthwise.reports.causes import shares
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.claims import RULE, Claim, claims
 from lengthwise.reports.summary import Cell, Grid, grid
-from lengthwise.reports.text import counted, difference, digits, headed, number, percent, steps, title
+from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, steps, title
 from lengthwise.reports.words import less, words
 from lengthwise.statistics.paired import Difference
 
@@ -92,7 +92,7 @@ def _table(experiment: Experiment, heading: str, caption: str) -> Table:
     table = bare(heading, caption)
     table.add_column("", overflow="fold")
     for length in _lengths(experiment):
-        times = digits(length / experiment.config.base.train.length)
+        times = multiple(length / experiment.config.base.train.length)
         table.add_column(f"{length:,}\n{times}×", justify="right", no_wrap=True)
     return table
 

@@ -15,7 +15,7 @@ def percent(share: float) -> str:
 
 def number(value: float, unit: str) -> str:
     """A metric's number without its unit: a share in per cent, any other to three digits or to the whole number."""
-    return percent(value) if unit == "%" else digits(value)
+    return percent(value) if unit == "%" else _digits(value)
 
 
 def quantity(value: float, unit: str) -> str:
@@ -29,8 +29,8 @@ def brief(value: float, unit: str) -> str:
 
 
 def spread(low: float, high: float, unit: str) -> str:
-    """Two of a metric's numbers without their unit, as in ``98.2–100.0``."""
-    return f"{number(low, unit)}–{number(high, unit)}"
+    """Two of a metric's numbers without their unit, as in ``98.2–100.0``, or ``−0.12 to 1.30`` below 0."""
+    return f"{number(low, unit)}{'–' if low >= 0 else ' to '}{number(high, unit)}"
 
 
 def steps(unit: str) -> str:
@@ -42,7 +42,7 @@ def difference(value: float, unit: str) -> str:
     """A difference of two of a metric's numbers with its sign, of shares in percentage points."""
     if unit == "%" or not value:
         return points(value)
-    return f"{'+' if value > 0 else '−'}{digits(abs(value))}"
+    return f"{'+' if value > 0 else '−'}{_digits(abs(value))}"
 
 
 def points(share: float) -> str:
@@ -62,12 +62,18 @@ def p_value(p: float) -> str:
 
 def times(length: int, training: int) -> str:
     """A length, said in training lengths."""
-    return "its training length" if length == training else f"{digits(length / training)} times its training length"
+    return "its training length" if length == training else f"{multiple(length / training)} times its training length"
 
 
-def digits(value: float) -> str:
-    """A number to three digits or to the whole number, as in ``0.0123`` and ``1,024``."""
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}".replace("-", "−")
+def multiple(times: float) -> str:
+    """How many times, to three digits or to the whole number."""
+    return f"{times:.3g}" if times < 999.5 else f"{times:,.0f}"
+
+
+def _digits(value: float) -> str:
+    """A number with three digits or as the whole number, as in ``2.00``, ``0.0123`` and ``−1,024``."""
+    shown = f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+    return shown.replace("-", "−")
 
 
 def joined(items: Sequence[str]) -> str:
