@@ -123,8 +123,8 @@ def test_sentences_say_the_number_and_where_it_is_a_tenth_worse(compared: Make) 
     ]
     [both] = verdicts(compared(seeds=1, mechanisms=(FAR,), splits=("dense", "sparse")))[:1]
     said = (
-        "has, on {} data, an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at 1,024 "
-        "tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512"
+        "has, on {} data, an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at "
+        "1,024 tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512"
     )
     assert both == f"softmax+rope {said.format('dense')}; {said.format('sparse')}."
 
