@@ -119,9 +119,7 @@ def test_the_remedy_helps(lengthwise: Callable[..., Any], whole: Path, tmp_path:
     train_run(run)
     evaluate_run(run)
     assert run.finished
-    assert [(point.length, point.correct, point.loss) for point in run.points] == [
-        (point.length, point.correct, point.loss) for point in before
-    ]
+    assert [(point.length, point.values) for point in run.points] == [(point.length, point.values) for point in before]
     assert lengthwise("report", folder).code == 0
 
 

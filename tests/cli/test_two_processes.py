@@ -121,12 +121,11 @@ def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, mon
 def test_what_was_written_twice_is_read_once(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
-    numbers = dict.fromkeys(("sequences", "exact", "scored", "correct", "exact_match", "token_accuracy", "loss"), 1)
-    intervals = {key: [0.1, 0.9] for key in ("exact_match_interval", "token_accuracy_interval")}
-    point = {"split": "validation", "length": 8, "seconds": 1.0, **numbers, **intervals}
-    points = [point, {**point, "length": 16}, {**point, "exact": 3}]
+    numbers = {"split": "validation", "length": 8, "sequences": 1, "seconds": 1.0}
+    point = {**numbers, "values": {"exact_match": dict.fromkeys(("value", "low", "high", "numerator", "weight"), 1)}}
+    points = [point, {**point, "length": 16}, {**point, "seconds": 3.0}]
     (tmp_path / "evaluation.jsonl").write_text("".join(json.dumps(each) + "\n" for each in points), encoding="utf-8")
-    assert [(each.length, each.exact) for each in folder.points] == [(8, 3), (16, 1)]
+    assert [(each.length, each.seconds) for each in folder.points] == [(8, 3.0), (16, 1.0)]
     step = {"loss": 1.0, "learning_rate": 1e-3, "gradient_norm": 1.0, "tokens_per_second": 1.0}
     lines = [{"step": 2, **step}, {"step": 4, **step}, {"step": 2, **step, "loss": 0.5}]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

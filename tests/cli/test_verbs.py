@@ -54,7 +54,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
         rates = {}
         for folder in (tmp_path / "runs" / mechanism).iterdir():
             trained = json.loads((folder / "seed-0" / "trained.json").read_text(encoding="utf-8"))["validation"]
-            rates[folder.name] = (-trained["exact_match"], trained["loss"])
+            rates[folder.name] = (-trained["values"]["exact_match"]["value"], trained["values"]["loss"]["value"])
         best = min(rates, key=rates.__getitem__)
         finished = {
             path.relative_to(tmp_path / "runs" / mechanism).parts[:2]
@@ -173,7 +173,7 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     ):
         assert said in answer.out
     result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text(encoding="utf-8"))
-    assert [point["causes"]["dispersion"] for point in result["evaluation"]] == [0, 0]
+    assert [point["values"]["dispersion"]["numerator"] for point in result["evaluation"]] == [0, 0]
     assert all(len(point["layers"]) == 1 for point in result["evaluation"])
 
 

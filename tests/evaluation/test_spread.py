@@ -8,7 +8,6 @@ import torch
 from lengthwise.attention import Attention
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
-from lengthwise.evaluation.sweep import _causes
 from lengthwise.evaluation.watch import Watch
 from lengthwise.models import Decoder, DecoderConfig, SetReaderConfig, build
 from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
@@ -81,7 +80,7 @@ def test_reading_in_chunks_watches_the_same(mechanism: str) -> None:
     for one, other in zip(whole.layers, chunked.layers, strict=True):
         assert one.spread.deviation == pytest.approx(other.spread.deviation)
         assert one.dispersion.entropy == pytest.approx(other.dispersion.entropy)
-    assert whole.causes is None
+    assert set(whole.values) == {"exact_match", "token_accuracy", "loss"}
 
 
 class Precise(ArgmaxRetrieval):
@@ -101,18 +100,16 @@ def test_set_points_are_those_of_the_model_by_hand() -> None:
     scores = (model.key(read) @ model.query(model.psi_q(batch.query))[..., None])[..., 0] / 4
     attended = (scores.softmax(-1)[:, None] @ model.value(read))[:, 0]
     right, right_key = model.phi(attended).argmax(-1) == batch.targets, scores.argmax(-1) == batch.holder
-    assert point.exact == point.correct == right.sum()
-    assert point.causes == _causes(right_key, right)
+    counts = {"exact_match": right, "right_key": right_key}
+    counts |= {"dispersion": right_key & ~right, "ordering": ~right_key & ~right}
+    assert set(point.values) == {*counts, "loss"}
+    for name, expected in counts.items():
+        assert point.values[name].numerator == expected.sum()
+    assert point.values["dispersion"].numerator > 0 < point.values["ordering"].numerator
     (layer,) = point.layers
     assert layer.spread.deviation == pytest.approx(attended.std(0).mean().item())
     entropy = torch.special.entr(scores.softmax(-1)).sum(-1).mean() / math.log(30)
     assert layer.dispersion.entropy == pytest.approx(entropy.item())
-
-
-def test_causes_are_told_apart() -> None:
-    key, right = torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False])
-    causes = _causes(key, right)
-    assert (causes.right_key, causes.dispersion, causes.ordering) == (2, 1, 1)
 
 
 def test_spread_vanishes_with_more_items() -> None:

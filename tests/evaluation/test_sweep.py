@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.evaluation.point import Measured
+from lengthwise.statistics.estimate import wilson
 from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
 
@@ -26,21 +29,26 @@ def test_against_a_plain_count(model: Decoder) -> None:
     right = (model.eval()(inputs).argmax(-1) == targets) & scored
     assert point.sequences == 40
     whole = right.sum(1) == scored.sum(1)
-    assert point.exact == whole.sum()
+    exact, accuracy = point.values["exact_match"], point.values["token_accuracy"]
+    assert (exact.numerator, exact.weight) == (whole.sum(), 40)
     assert point.outcomes is not None
     assert point.outcomes.tolist() == whole.tolist()
-    assert (point.correct, point.scored) == (int(right.sum()), int(scored.sum()))
-    assert point.exact_match == point.exact / 40
-    assert point.token_accuracy == point.correct / point.scored
-    assert point.token_accuracy_interval[0] <= point.token_accuracy <= point.token_accuracy_interval[1]
+    assert (accuracy.numerator, accuracy.weight) == (int(right.sum()), int(scored.sum()))
+    assert exact == Measured(**asdict(wilson(int(exact.numerator), 40)), numerator=exact.numerator, weight=40)
+    assert accuracy.value == accuracy.numerator / accuracy.weight
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    losses = F.cross_entropy(model(inputs)[scored].double(), targets[scored], reduction="sum").item()
+    assert point.values["loss"].numerator == pytest.approx(losses)
+    assert point.values["loss"].value == pytest.approx(losses / int(scored.sum()))
 
 
 def test_chunks_are_the_whole(model: Decoder) -> None:
     whole = EvaluateConfig(sequences=30, tokens_at_once=10_000)
     chunked = EvaluateConfig(sequences=30, tokens_at_once=10_000, chunk=13)
     points = [evaluate_point(model, FlipFlop(), config, "sparse", 96) for config in (whole, chunked)]
-    assert points[0].loss == pytest.approx(points[1].loss)
-    assert replace(points[0], seconds=0, loss=0, layers=()) == replace(points[1], seconds=0, loss=0, layers=())
+    losses = [asdict(point.values.pop("loss")) for point in points]
+    assert losses[0] == pytest.approx(losses[1])
+    assert replace(points[0], seconds=0, layers=()) == replace(points[1], seconds=0, layers=())
 
 
 def test_long_points_have_fewer_sequences() -> None:
@@ -65,6 +73,8 @@ MEMORY = """
 import resource, torch
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.evaluation.point import Measured
+from lengthwise.statistics.estimate import wilson
 from lengthwise.tasks.flip_flop import FlipFlop
 torch.set_num_threads(1)
 model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=32, heads=2, mechanism="{mechanism}"))

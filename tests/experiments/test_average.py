@@ -34,12 +34,13 @@ def test_the_average_is_validated_and_evaluated(tmp_path: Path) -> None:
     assert not torch.equal(averaged.head.weight, last.head.weight)
 
     def loss(model: torch.nn.Module, label: str) -> float:
-        return evaluate_point(model, config.build_task(), config.evaluate, "validation", 8, label=label).loss
+        point = evaluate_point(model, config.build_task(), config.evaluate, "validation", 8, label=label)
+        return point.values["loss"].value
 
     trained = folder.trained
     assert trained is not None
-    assert trained.validation.loss == pytest.approx(loss(averaged, "validation"), rel=1e-6)
-    assert folder.points[0].loss == pytest.approx(loss(averaged, "evaluation"), rel=1e-6)
+    assert trained.validation.values["loss"].value == pytest.approx(loss(averaged, "validation"), rel=1e-6)
+    assert folder.points[0].values["loss"].value == pytest.approx(loss(averaged, "evaluation"), rel=1e-6)
     assert abs(loss(averaged, "validation") - loss(last, "validation")) > 1e-4
 
 

@@ -55,9 +55,11 @@ def test_what_is_calibrated_goes_beyond_its_teacher(tmp_path: Path) -> None:
         return model
 
     def accuracy(model: Decoder, length: int) -> float:
-        return evaluate_point(
-            model, Shift(), EvaluateConfig(sequences=16), "validation", length, label="here"
-        ).token_accuracy
+        return (
+            evaluate_point(model, Shift(), EvaluateConfig(sequences=16), "validation", length, label="here")
+            .values["token_accuracy"]
+            .value
+        )
 
     teacher = trained("softmax+rope", 600)
     assert accuracy(teacher, 16) > 0.99

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lengthwise.evaluation.point import Causes, Layer, Point
+from lengthwise.evaluation.point import Layer, Measured, Point
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.record import Experiment, Run, Trained
@@ -35,21 +35,23 @@ def _wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _share_of(count: int, total: int) -> Measured:
+    return Measured(count / total, *_wilson(count, total), count, total)
+
+
 def _point(split: str, length: int, share: float, sequences: int) -> Point:
     exact, scored = round(share * sequences), sequences * length // 10
     correct = round(scored * (0.5 + 0.5 * share**0.25))
+    loss = 1.4 * (1 - correct / scored) + 1e-4
     return Point(
         split=split,
         length=length,
         sequences=sequences,
-        exact=exact,
-        scored=scored,
-        correct=correct,
-        exact_match=exact / sequences,
-        exact_match_interval=_wilson(exact, sequences),
-        token_accuracy=correct / scored,
-        token_accuracy_interval=_wilson(correct, scored),
-        loss=1.4 * (1 - correct / scored) + 1e-4,
+        values={
+            "exact_match": _share_of(exact, sequences),
+            "token_accuracy": _share_of(correct, scored),
+            "loss": Measured(loss, loss, loss, loss * scored, scored),
+        },
         seconds=0.5,
     )
 
@@ -72,16 +74,14 @@ def _set_point(mechanism: str, split: str, length: int, seed: int, layers: int =
     share = 0.1 + 0.88 / (1 + (length / 700) ** 1.3)
     share += 4 * GAINS.get(mechanism, 0.0) * share * (1 - share) + noise(0, 0.008)
     point = _point(split, length, share, 1000)
-    wrong, ordered = point.sequences - point.exact, round(900 / (1 + (length / 3000) ** 1.1))
+    wrong, ordered = 1000 - point.values["exact_match"].numerator, round(900 / (1 + (length / 3000) ** 1.1))
     dispersion = round(wrong * ordered / 1000)
+    causes = {"right_key": ordered, "dispersion": dispersion, "ordering": wrong - dispersion}
+    values = {name: of for name, of in point.values.items() if name != "token_accuracy"}
     return replace(
         point,
-        scored=point.sequences,
-        correct=point.exact,
-        token_accuracy=point.exact_match,
-        token_accuracy_interval=point.exact_match_interval,
+        values=values | {name: _share_of(count, 1000) for name, count in causes.items()},
         layers=tuple(_layer(mechanism, length, seed, depth) for depth in range(1, layers + 1)),
-        causes=Causes(right_key=ordered, dispersion=dispersion, ordering=wrong - dispersion),
     )
 
 

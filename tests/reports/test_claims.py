@@ -18,14 +18,22 @@ from lengthwise.reports.text import points
 Make = Callable[..., Experiment]
 
 
+def _worth(point: Point, share: float) -> Point:
+    """The point with another exact match."""
+    return replace(point, values=point.values | {"exact_match": replace(point.values["exact_match"], value=share)})
+
+
 def _ahead(experiment: Experiment, mechanism: str, gains: dict[int, float]) -> Experiment:
     """The experiment, with a mechanism exactly so far ahead of softmax at each length, for all seeds alike."""
-    home = {run.config.seed: {p.length: p.exact_match for p in run.points} for run in experiment.finalists("softmax")}
+    home = {
+        run.config.seed: {p.length: p.values["exact_match"].value for p in run.points}
+        for run in experiment.finalists("softmax")
+    }
 
     def moved(run: Run) -> Run:
         at = home[run.config.seed]
         share = {point.length: at[point.length] + gains.get(point.length, 0) for point in run.points}
-        return replace(run, points=tuple(replace(point, exact_match=share[point.length]) for point in run.points))
+        return replace(run, points=tuple(_worth(point, share[point.length]) for point in run.points))
 
     runs = tuple(moved(run) if run.mechanism == mechanism else run for run in experiment.runs)
     return replace(experiment, runs=runs)
@@ -36,7 +44,8 @@ def test_differences_are_those_of_the_paired_t_test(sets: Experiment) -> None:
     assert (claim.mine, claim.theirs, claim.missing) == ("softmax", "softmax+standardise", ())
     for place, difference in enumerate(claim.differences):
         ours, theirs = (
-            [run.points[place].exact_match for run in sets.finalists(name)] for name in ("softmax", claim.theirs)
+            [run.points[place].values["exact_match"].value for run in sets.finalists(name)]
+            for name in ("softmax", claim.theirs)
         )
         interval = ttest_rel(ours, theirs).confidence_interval()
         assert difference.pairs == 10
@@ -49,7 +58,7 @@ def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
     assert {difference.pairs for difference in claim.differences} == {9}
     left = [seed for seed in range(10) if seed != 3]
     ours, theirs = (
-        {run.config.seed: run.points[-1].exact_match for run in sets.finalists(name) if run.points}
+        {run.config.seed: run.points[-1].values["exact_match"].value for run in sets.finalists(name) if run.points}
         for name in ("softmax", claim.theirs)
     )
     assert claim.differences[-1].ahead.value == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)

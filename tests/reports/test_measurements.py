@@ -92,7 +92,7 @@ def test_shares_make_one(sets: Experiment) -> None:
         for share in rows.values():
             assert share.right + share.dispersion + share.ordering == pytest.approx(1)
     assert found["softmax+layer-norm"][64].seeds == 9
-    keys = [run.points[1].causes.right_key / 1000 for run in sets.finalists("softmax")]
+    keys = [run.points[1].values["right_key"].value for run in sets.finalists("softmax")]
     assert found["softmax"][64].right_key == pytest.approx(np.mean(keys))
 
 
@@ -103,7 +103,7 @@ def test_terminal_has_the_causes(sets: Experiment) -> None:
     table = shown.get().split("Wrong by dispersion and by ordering")[1].split("Accuracy less")[0]
     lines = table.splitlines()
     row = lines[next(index for index, line in enumerate(lines) if line.startswith("softmax+rms-norm")) + 1]
-    found = [run.points[-1].causes.dispersion / 10 for run in sets.finalists("softmax+rms-norm")]
+    found = [100 * run.points[-1].values["dispersion"].value for run in sets.finalists("softmax+rms-norm")]
     assert row.split()[0] == "dispersion"
     assert float(row.split()[-1]) == pytest.approx(np.mean(found), abs=0.051)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lengthwise.evaluation.point import Measured
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.experiments.settings import read_comparison
@@ -65,8 +66,8 @@ def test_tables_hold_every_number(experiment: Experiment, report: Path, metric: 
     for name in experiment.config.mechanisms:
         points = [run.points for run in experiment.finalists(name) if run.points]
         for seeds in zip(*points, strict=True):
-            shares = [getattr(point, metric) for point in seeds]
-            ends = (min(shares), max(shares)) if len(shares) > 1 else getattr(seeds[0], f"{metric}_interval")
+            shares, one = [point.values[metric].value for point in seeds], seeds[0].values[metric]
+            ends = (min(shares), max(shares)) if len(shares) > 1 else (one.low, one.high)
             shown = [percent(share) for share in (sum(shares) / len(shares), *ends)]
             assert "{} [{}–{}]".format(*shown) in text
     assert "4,096 32× n = 64" in text
@@ -82,8 +83,9 @@ def test_shows_the_sweep_the_failure_and_how_to_repeat_it(experiment: Experiment
     text = _text(report)
     for run in experiment.runs:
         if run.trained and run.config.seed == 0:
-            validation = run.trained.validation
-            assert f"{percent(validation.exact_match)} % {validation.loss:.3g} nats" in text
+            validation = run.trained.validation.values
+            shown = f"{percent(validation['exact_match'].value)} % {validation['loss'].value:.3g} nats"
+            assert shown in text
     assert "The loss became NaN at step 40; lower the learning rate." in text
     assert "100,032" in text
     assert experiment.command in text
@@ -130,8 +132,8 @@ def test_tables_of_figures_are_the_numbers(experiment: Experiment, report: Path)
                 for p in run.points
                 if (p.split, p.length) == (point.split, point.length)
             ]
-            assert float(row["mean"]) == pytest.approx(fmean(p.exact_match for p in of))
-            low, high = (fmean(p.exact_match_interval[end] for p in of) for end in (0, 1))
+            assert float(row["mean"]) == pytest.approx(fmean(p.values["exact_match"].value for p in of))
+            low, high = (fmean(getattr(p.values["exact_match"], end) for p in of) for end in ("low", "high"))
             assert float(row["interval_low"]) == pytest.approx(low)
             assert float(row["interval_high"]) == pytest.approx(high)
 
@@ -190,7 +192,7 @@ def test_a_page_of_sets_speaks_of_sets(sets: Experiment, sets_report: Path) -> N
 def test_tables_of_sets_hold_the_numbers(sets: Experiment, sets_report: Path) -> None:
     text = _text(sets_report)
     points = [run.points[3] for run in sets.finalists("softmax")]
-    shares = [sum(getattr(p.causes, cause) for p in points) / 10_000 for cause in ("dispersion", "ordering")]
+    shares = [sum(p.values[cause].numerator for p in points) / 10_000 for cause in ("dispersion", "ordering")]
     for name, share in zip(("wrong by dispersion", "wrong by ordering"), shares, strict=True):
         assert re.search(rf"{name}( [0-9.]+){{3}} {percent(share)} ", text)
     weights = [p.layers[0].dispersion.entropy for p in points]
@@ -241,7 +243,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many: Experiment) -> Non
     for split in many.config.base.evaluate.splits:
         for point in next(run.points for run in many.runs if run.mechanism == name):
             assert f"{name}, {split}" in heat
-            assert percent(point.exact_match).removesuffix(".0") in heat
+            assert percent(point.values["exact_match"].value).removesuffix(".0") in heat
     assert not (many.folder / "figures" / "paired.png").exists()
     assert page.index("threshold-relative</th>") < page.index("softmax+nape</th>") < page.index("softmax+rope</th>")
 
@@ -280,7 +282,8 @@ def test_survives_losses_that_are_no_numbers(alone: Experiment) -> None:
         {"step": 20, "loss": 0.0},
         {"step": 30, "loss": None},
     ]
-    points = tuple(replace(point, loss=float("nan")) for point in alone.runs[0].points)
+    nan = Measured(*[float("nan")] * 5)
+    points = tuple(replace(point, values=point.values | {"loss": nan}) for point in alone.runs[0].points)
     write_report(replace(alone, runs=(replace(alone.runs[0], metrics=tuple(metrics), points=points),)))
 
 

@@ -58,10 +58,13 @@ def test_pairs_needed_are_needed_and_enough() -> None:
 
 
 def test_one_pair_says_nothing_and_two_say_little() -> None:
-    one, two = paired_differences({16: [0.4], 32: [-0.9, 0.9]}, training=8, primary=32)
+    pairs = {16: [0.4], 32: [-0.9, 0.9]}
+    one, two = paired_differences(pairs, training=8, primary=32, largest=1)
     assert (one.ahead.value, one.ahead.bounded, one.p, one.outcome) == (0.4, False, 1, "undecided")
     assert (two.ahead.low, two.ahead.high) == (-1, 1)  # that of the formula reaches beyond what shares can differ by
     assert two.outcome == "undecided"
+    half = 0.9 * 12.706204736  # in another unit it is that of the formula: t of one degree of freedom
+    assert paired_differences(pairs, training=8, primary=32)[1].ahead.high == pytest.approx(half)
 
 
 def test_outcomes_are_three_and_secondary_lengths_alone_are_corrected() -> None:

@@ -116,7 +116,8 @@ def test_a_run_holds_the_canonical_name_and_the_sizes_that_follow() -> None:
     assert run.model.vocab_size == 4
     assert run.build_task().options == Addition.Options(base=2)
     task, model = run.build_task(), build(run.sized_model)
-    assert task.sample(torch.Generator(), 2, 12, "train").ask(model).loss.isfinite()
+    reply = task.sample(torch.Generator(), 2, 12, "train").ask(model)
+    assert task.loss.losses(reply).isfinite().all()
     assert RunConfig.read(run.model_dump(mode="json")) == run
     with pytest.raises(InputError, match=r"model.vocab_size is 4, but addition needs 12"):
         run.vary(task="addition")

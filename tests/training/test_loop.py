@@ -8,11 +8,14 @@ import torch
 
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.errors import RunError
+from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.files import read_lines
 from lengthwise.models import SetReaderConfig, build
-from lengthwise.tasks import Sets
+from lengthwise.tasks import Loss, Sets
 from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
+from lengthwise.tasks.batch import Reply
 from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.metrics import CrossEntropy
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
 
@@ -182,3 +185,31 @@ def test_a_resumed_end_has_the_average(tmp_path: Path) -> None:
     train(once, FlipFlop(), config, seed=0, folder=tmp_path)
     train(again, FlipFlop(), config, seed=0, folder=tmp_path)
     assert torch.equal(once.head.weight, again.head.weight)
+
+
+class Doubled(CrossEntropy):
+    """Twice the cross-entropy."""
+
+    name = "doubled"
+
+    def losses(self, reply: Reply) -> torch.Tensor:
+        return 2 * super().losses(reply)
+
+
+class Doubling(FlipFlop):
+    """The flip-flop language, trained by a loss of its own."""
+
+    loss: ClassVar[Loss] = Doubled()
+
+
+def test_a_task_is_trained_and_measured_by_its_own_loss(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"log_every": 1, "steps": 1})
+    for task in (FlipFlop(), Doubling()):
+        train(model(mechanism="softmax+rope"), task, config, seed=5, folder=tmp_path / type(task).__name__)
+    once, twice = (read_lines(tmp_path / name / "metrics.jsonl", Progress)[0] for name in ("FlipFlop", "Doubling"))
+    assert twice.loss == pytest.approx(2 * once.loss)
+    assert twice.gradient_norm == pytest.approx(2 * once.gradient_norm)
+    values = evaluate_point(model(), Doubling(), EvaluateConfig(sequences=8), "validation", 16).values
+    plain = evaluate_point(model(), FlipFlop(), EvaluateConfig(sequences=8), "validation", 16).values
+    assert set(values) == {"exact_match", "token_accuracy", "doubled"}
+    assert values["doubled"].value == pytest.approx(2 * plain["loss"].value)

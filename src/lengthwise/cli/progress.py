@@ -21,6 +21,7 @@ from rich.text import Text
 
 from lengthwise.cli.console import errors
 from lengthwise.files import last_line
+from lengthwise.reports.text import brief
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,8 @@ class RunProgress(_Live):
     def __init__(self, config: "RunConfig") -> None:
         super().__init__()
         evaluate = config.evaluate
-        self._unit = config.build_task().unit
+        task = config.build_task()
+        self._unit, self._metric = task.unit, task.main
         self._train = self.bars.add_task("training", total=config.train.steps, detail="")
         self._evaluate = self.bars.add_task("evaluation", total=len(evaluate.lengths) * len(evaluate.splits), detail="")
 
@@ -90,11 +92,10 @@ class RunProgress(_Live):
 
     def evaluated(self, point: "Point") -> None:
         """A point of the sweep."""
-        detail = f"{point.split} at {point.length:,} {self._unit}: {point.exact_match:.1%}"
-        self.bars.update(self._evaluate, advance=1, detail=detail)
-        errors.print(
-            f"{point.split:>12} {point.length:>7,} {self._unit}  exact match {point.exact_match:7.1%}", highlight=False
-        )
+        number = brief(point.value(self._metric), self._metric.unit)
+        self.bars.update(self._evaluate, advance=1, detail=f"{point.split} at {point.length:,} {self._unit}: {number}")
+        name = self._metric.name.replace("_", " ")
+        errors.print(f"{point.split:>12} {point.length:>7,} {self._unit}  {name} {number:>7}", highlight=False)
 
 
 class ComparisonProgress(_Live):

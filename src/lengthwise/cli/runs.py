@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 def runs(
     folder: Annotated[Path, typer.Argument(help="Folder to look under.")] = Path("runs"),
 ) -> None:
-    """Show the runs and comparisons under a FOLDER: their state, and the exact match at the longest length.
+    """Show the runs and comparisons under a FOLDER: their state, and the main metric at the longest length.
 
     In a pipe, a line for each, with tabs between the columns.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give one that lengthwise run or compare has written into.")
-    rows = [_row(path, folder) for path in _found(folder)]
+    found = [_row(path, folder) for path in _found(folder)]
+    rows, measured = [row[:-1] for row in found], dict.fromkeys(row[-1] for row in found if row[-1])
     if not console.is_terminal:
         for row in rows:
             typer.echo("\t".join(row))
@@ -31,7 +32,9 @@ def runs(
     if not rows:
         console.print(f"There is no run under {folder}.", soft_wrap=True)
         return
-    table = Table("folder", "mechanism", "state", "exact match", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(
+        "folder", "mechanism", "state", ", ".join(measured), box=None, padding=(0, 2, 0, 0), header_style="bold"
+    )
     for name, mechanism, state, number in rows:
         table.add_row(Text(name, "cyan"), mechanism, state, number)
     console.print(table)
@@ -43,8 +46,8 @@ def _found(folder: Path) -> list[Path]:
     return sorted({path.parent for path in files if path.parent.name != "teacher"})
 
 
-def _row(path: Path, under: Path) -> tuple[str, str, str, str]:
-    """Where it is, what it is, its state and its main number."""
+def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
+    """Where it is, what it is, its state, its main number, and what that is."""
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.held import read_held
@@ -57,21 +60,25 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str]:
             config, _ = read_held(path / "comparison.json", ComparisonConfig)
             finished = len(list(path.glob("runs/*/*/*/result.json")))
             words = f"{finished} of {len(config.mechanisms) * config.seeds} runs finished"
-            mechanism, number = f"comparison of {len(config.mechanisms)}", ""
+            mechanism, number, base = f"comparison of {len(config.mechanisms)}", "", config.base
         else:
             words = " ".join(state(run).split())
-            mechanism, number = run.config.model.mechanism, _number(run)
-        row = mechanism, words + (", being written" if is_locked(path) else ""), number
+            mechanism, number, base = run.config.model.mechanism, _number(run), run.config
+        measured = base.build_task().main.name.replace("_", " ")
+        row = mechanism, words + (", being written" if is_locked(path) else ""), number, measured
     except LengthwiseError:
-        row = "", "cannot be read", ""
+        row = "", "cannot be read", "", ""
     return name, *row
 
 
 def _number(run: "RunFolder") -> str:
-    """The exact match at the longest length evaluated so far, the lowest of the splits."""
-    points = run.points
+    """The main metric at the longest length evaluated so far, the worst of the splits."""
+    from lengthwise.reports.text import brief
+
+    points, metric = run.points, run.config.build_task().main
     if not points:
         return ""
     longest = max(point.length for point in points)
-    lowest = min((point for point in points if point.length == longest), key=lambda point: point.exact_match)
-    return f"{lowest.exact_match:.1%} ({lowest.split} at {longest:,})"
+    at = [point for point in points if point.length == longest]
+    worst = min(at, key=lambda point: metric.ahead(point.value(metric), 0))
+    return f"{brief(worst.value(metric), metric.unit)} ({worst.split} at {longest:,})"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
+from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.folder import RunFolder, claimed
@@ -87,12 +88,21 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
 
 
 def choose(config: ComparisonConfig, trials: Sequence[Run]) -> dict[str, float]:
-    """Each mechanism's learning rate: best exact match, then lowest loss, on validation data of the training length."""
-    chosen = {}
+    """Each mechanism's learning rate: the best main metric, then the lowest loss, on validation data of the training
+    length.
+
+    Raises:
+        InputError: if one of the trials was validated before the task had that metric.
+    """
+    chosen, task = {}, config.base.build_task()
+
+    def order(trial: Point) -> tuple[float, float]:
+        return task.main.ahead(0, trial.value(task.main)), trial.value(task.loss)
+
     for mechanism in config.mechanisms:
         trained = [(run.trained.validation, run) for run in trials if run.mechanism == mechanism and run.trained]
         if trained:
-            _, best = min(trained, key=lambda pair: (-pair[0].exact_match, pair[0].loss))
+            _, best = min(trained, key=lambda pair: order(pair[0]))
             chosen[mechanism] = best.learning_rate
     return chosen
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Experiment:
     runs: tuple[Run, ...]
     chosen: dict[str, float]
     """The learning rate that each mechanism goes on with; a mechanism all of whose trials failed is absent."""
+
+    @property
+    def task(self) -> Task:
+        """What all runs learn."""
+        return self.config.base.build_task()
 
     def finalists(self, mechanism: str) -> tuple[Run, ...]:
         """The runs of a mechanism at its chosen learning rate, one per seed."""

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from statistics import fmean
 
-from lengthwise.evaluation.point import Causes, Point
+from lengthwise.evaluation.point import Point
 from lengthwise.experiments.record import Experiment
+from lengthwise.tasks.metrics import Accuracy, Dispersion, Ordering, RightKey
+
+NEEDED = {metric.name for metric in (Accuracy, Dispersion, Ordering, RightKey)}
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,18 @@ def shares(experiment: Experiment) -> dict[str, dict[str, dict[int, Shares]]]:
     found: dict[str, dict[str, dict[int, Shares]]] = {}
     for split in experiment.config.base.evaluate.splits:
         for mechanism in experiment.config.mechanisms:
-            known: dict[int, list[tuple[Point, Causes]]] = {}
+            known: dict[int, list[Point]] = {}
             for point in (p for run in experiment.finalists(mechanism) for p in run.points if p.split == split):
-                if point.causes is not None:
-                    known.setdefault(point.length, []).append((point, point.causes))
+                if point.values.keys() >= NEEDED:
+                    known.setdefault(point.length, []).append(point)
             if known:
                 found.setdefault(split, {})[mechanism] = {length: _over(known[length]) for length in sorted(known)}
     return found
 
 
-def _over(seeds: list[tuple[Point, Causes]]) -> Shares:
-    dispersion = fmean(causes.dispersion / point.sequences for point, causes in seeds)
-    ordering = fmean(causes.ordering / point.sequences for point, causes in seeds)
-    right_key = fmean(causes.right_key / point.sequences for point, causes in seeds)
-    return Shares(len(seeds), fmean(point.exact_match for point, _ in seeds), dispersion, ordering, right_key)
+def _over(seeds: list[Point]) -> Shares:
+    right, dispersion, ordering, right_key = (
+        fmean(point.values[metric.name].value for point in seeds)
+        for metric in (Accuracy, Dispersion, Ordering, RightKey)
+    )
+    return Shares(len(seeds), right, dispersion, ordering, right_key)

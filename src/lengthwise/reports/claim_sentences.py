@@ -7,9 +7,9 @@ from lengthwise.experiments.record import Experiment
 from lengthwise.reports.claims import Claim
 from lengthwise.reports.sentences import Verdict
 from lengthwise.reports.summary import many
-from lengthwise.reports.text import counted, joined, p_value, points
+from lengthwise.reports.text import counted, difference, joined, p_value
 from lengthwise.reports.trained_sentences import of_few, of_many
-from lengthwise.reports.words import Words, words
+from lengthwise.reports.words import Words, lead, words
 from lengthwise.statistics.paired import Difference, Outcome, pairs_needed
 
 OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
@@ -56,7 +56,7 @@ def _too_few(claim: Claim, unit: str) -> str:
 def _reasons(claim: Claim, unit: str) -> str:
     """The numbers of the primary length, then the secondary lengths."""
     assert claim.decisive is not None
-    text = f"{_numbers(claim.decisive)}, p {p_value(claim.decisive.p)}; {counted(claim.decisive.pairs, 'pair')}."
+    text = f"{_numbers(claim, claim.decisive)}, p {p_value(claim.decisive.p)}; {counted(claim.decisive.pairs, 'pair')}."
     if claim.secondary:
         text += f" At the other lengths beyond {claim.training:,}: {_secondary(claim)}."
     return text + _missing(claim)
@@ -70,10 +70,11 @@ def _secondary(claim: Claim) -> str:
         if most < needed:
             return f"undecided, for {counted(most, 'pair')} cannot decide; {needed} are needed"
         ends = [end for d in claim.secondary if d.ahead.bounded for end in (d.ahead.low, d.ahead.high)]
-        reach = f"the intervals reach from {points(min(ends))} to {points(max(ends))} points"
+        low, high = (difference(end, claim.metric.unit) for end in (min(ends), max(ends)))
+        reach = f"the intervals reach from {low} to {high} {lead(claim.metric)}"
         return f"better at none, worse at none; {reach}"
     parts = [
-        f"{word} at {_lengths(claim, found[word])} ({_largest(found[word])})"
+        f"{word} at {_lengths(claim, found[word])} ({_largest(claim, found[word])})"
         for word in ("better", "worse")
         if found[word]
     ]
@@ -82,15 +83,16 @@ def _secondary(claim: Claim) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _largest(of: Sequence[Difference]) -> str:
+def _largest(claim: Claim, of: Sequence[Difference]) -> str:
     """The numbers of the largest difference."""
     largest = max(of, key=lambda d: abs(d.ahead.value))
     where = f" at {largest.length:,}" if len(of) > 1 else ""
-    return f"{_numbers(largest)}{where}, corrected p {p_value(largest.p)}"
+    return f"{_numbers(claim, largest)}{where}, corrected p {p_value(largest.p)}"
 
 
-def _numbers(of: Difference) -> str:
-    return f"{points(of.ahead.value)} points [{points(of.ahead.low)}, {points(of.ahead.high)}]"
+def _numbers(claim: Claim, of: Difference) -> str:
+    value, low, high = (difference(n, claim.metric.unit) for n in (of.ahead.value, of.ahead.low, of.ahead.high))
+    return f"{value} {lead(claim.metric)} [{low}, {high}]"
 
 
 def _lengths(claim: Claim, of: Sequence[Difference]) -> str:

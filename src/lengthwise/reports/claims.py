@@ -1,13 +1,16 @@
 """The claims that a comparison tests: the mechanism named first against each of the others, split by split."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.record import Experiment, Run
+from lengthwise.reports.summary import known
 from lengthwise.statistics.mcnemar import Discordance, discordance
 from lengthwise.statistics.paired import Difference, paired_differences, pairs_needed
+from lengthwise.tasks import Metric
 
 Ruling = Literal["holds", "fails", "undecided"]
 RULE = (
@@ -22,8 +25,10 @@ RULE = (
 
 @dataclass(frozen=True)
 class Claim:
-    """That the mechanism named first is right more often than another on longer examples than it was trained on."""
+    """That the mechanism named first is better than another on longer examples than it was trained on."""
 
+    metric: Metric
+    """By which it is: the task's main one."""
     mine: str
     theirs: str
     split: str
@@ -32,7 +37,7 @@ class Claim:
     primary: int
     """The length that decides, see :func:`primary_length`."""
     differences: tuple[Difference, ...]
-    """Share of examples right, mine less theirs; at every length with a pair, shortest first."""
+    """Of the metric, in its unit, above 0 where mine is better; at every length with a pair, shortest first."""
     missing: tuple[int, ...]
     """Seeds without a pair at one of those lengths at least."""
     trained: tuple[Discordance, ...]
@@ -90,26 +95,30 @@ def claims(experiment: Experiment) -> list[Claim]:
 
 def _claim(experiment: Experiment, mine: str, theirs: str, split: str) -> Claim:
     base, primary = experiment.config.base, primary_length(experiment.config)
-    ours, others = (_points(experiment.finalists(name), split) for name in (mine, theirs))
+    metric = experiment.task.main
+    ours, others = (_points(experiment.finalists(name), split, metric) for name in (mine, theirs))
     paired = sorted(ours.keys() & others.keys())
-    shares: dict[int, list[float]] = {}
+    ahead: dict[int, list[float]] = {}
     for at in paired:
-        shares.setdefault(at[0], []).append(ours[at].exact_match - others[at].exact_match)
+        ahead.setdefault(at[0], []).append(metric.ahead(ours[at].value(metric), others[at].value(metric)))
     wanted = range(base.seed, base.seed + experiment.config.seeds)
-    missing = [s for s in wanted if any((n, s) not in ours or (n, s) not in others for n in shares)]
+    missing = [s for s in wanted if any((n, s) not in ours or (n, s) not in others for n in ahead)]
     trained = [discordance(at[1], ours[at].outcomes, others[at].outcomes) for at in paired if at[0] == primary]
+    largest = 1.0 if metric.unit == "%" else math.inf
     return Claim(
+        metric=metric,
         mine=mine,
         theirs=theirs,
         split=split,
         training=base.train.length,
         primary=primary,
-        differences=paired_differences(shares, training=base.train.length, primary=primary),
+        differences=paired_differences(ahead, training=base.train.length, primary=primary, largest=largest),
         missing=tuple(missing),
         trained=tuple(found for found in trained if found),
     )
 
 
-def _points(runs: tuple[Run, ...], split: str) -> dict[tuple[int, int], Point]:
-    """Points by length and seed."""
-    return {(p.length, run.config.seed): p for run in runs for p in run.points if p.split == split}
+def _points(runs: tuple[Run, ...], split: str, metric: Metric) -> dict[tuple[int, int], Point]:
+    """Points by length and seed; only those that the metric was measured at."""
+    points = ((run.config.seed, point) for run in runs for point in run.points if point.split == split)
+    return {(point.length, seed): point for seed, point in points if known(point, metric)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from lengthwise import files
 from lengthwise.experiments.record import Experiment
@@ -12,13 +12,18 @@ from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
 from lengthwise.reports.settings import configuration, environment
-from lengthwise.reports.summary import Metric, grid, many, training
+from lengthwise.reports.summary import grid, many, training
 from lengthwise.reports.traces import by_statistic, home, slopes, traces
-from lengthwise.reports.words import words
+from lengthwise.reports.words import beats, less, meaning, words
+from lengthwise.tasks.metrics import Cause
 
 FILTERS: dict[str, Callable[..., object]] = {
     "percent": text.percent,
-    "points": text.points,
+    "number": text.number,
+    "quantity": text.quantity,
+    "difference": text.difference,
+    "headed": text.headed,
+    "meaning": meaning,
     "signed": text.signed,
     "multiple": text.multiple,
     "p_value": text.p_value,
@@ -31,16 +36,9 @@ FILTERS: dict[str, Callable[..., object]] = {
 def write(experiment: Experiment) -> Path:
     """Write the page and its figures; returns the page's path."""
     known = _known(experiment)
-    nouns = known["words"]
-    main = f"{nouns.measure} (% of {nouns.example}s)"
-    of_accuracy = figures.heat if known["many"] else figures.accuracy
-    charts = {
-        "exact_match": of_accuracy(experiment, known["grids"]["exact_match"], main),
-        "training_loss": figures.training_loss(experiment),
-    }
-    if not nouns.one_answer:
-        name = f"accuracy (% of scored {nouns.unit})"
-        charts["token_accuracy"] = of_accuracy(experiment, known["grids"]["token_accuracy"], name)
+    of_metric = figures.heat if known["many"] else figures.metric
+    charts = {of.metric.name: of_metric(experiment, of) for of in (known["main"], *known["others"])}
+    charts["training_loss"] = figures.training_loss(experiment)
     for name, figure, of in (
         ("paired", figures.paired, known["claims"]),
         ("causes", figures.causes, known["causes"]),
@@ -64,7 +62,9 @@ def _known(experiment: Experiment) -> dict[str, Any]:
         "words": words(experiment),
         "lengths": sorted(set(config.base.evaluate.lengths)),
         "verdicts": sentences.verdicts(experiment),
-        "grids": {name: grid(experiment, name) for name in get_args(Metric)},
+        "main": grid(experiment, experiment.task.main),
+        "others": [grid(experiment, of) for of in experiment.task.metrics[1:] if not isinstance(of, Cause)],
+        "loss": experiment.task.loss,
         "claims": found,
         "rule": claims.RULE,
         "rulings": rulings(experiment, found),
@@ -81,6 +81,9 @@ def _known(experiment: Experiment) -> dict[str, Any]:
         "shapes": [palette.shape(index) for index in range(len(config.mechanisms))],
         "counted": text.counted,
         "spread": text.spread,
+        "steps": text.steps,
+        "beats": beats,
+        "less": less,
     }
 
 

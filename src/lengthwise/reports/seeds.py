@@ -3,11 +3,13 @@
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.reports.claims import primary_length
 from lengthwise.reports.text import counted
+from lengthwise.reports.words import beats
 from lengthwise.statistics.paired import pairs_needed
 
 
 def seeds_needed(config: ComparisonConfig) -> str | None:
     """One sentence on the fewest seeds that can decide, and on what those of ``config`` can; None without a claim."""
+    task = config.base.build_task()
     training, primary = config.base.train.length, primary_length(config)
     if len(config.mechanisms) == 1 or primary <= training:
         return None
@@ -26,7 +28,7 @@ def seeds_needed(config: ComparisonConfig) -> str | None:
         else "which is enough"
     )
     return (
-        f"Whether {config.mechanisms[0]}, trained anew, is right more often than another mechanism takes at least "
-        f"{first} seeds to decide at {primary:,} {config.base.build_task().unit}, the longest length{elsewhere}; this "
+        f"Whether {config.mechanisms[0]}, trained anew, {beats(task.main)} another mechanism takes at least "
+        f"{first} seeds to decide at {primary:,} {task.unit}, the longest length{elsewhere}; this "
         f"comparison has {config.seeds}, {can}."
     )

@@ -1,17 +1,21 @@
 """What an experiment has shown, in sentences that say nothing beyond its data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports.summary import Cell, Grid, grid, many
-from lengthwise.reports.text import counted, joined, percent, times
+from lengthwise.reports.text import counted, joined, percent, quantity, times
 from lengthwise.reports.words import Words, words
 from lengthwise.statistics.estimate import wilson
+from lengthwise.tasks.metrics import ExactMatch
 
 FEW = 100
 """Fewer examples than these at a point, per seed, are pointed out."""
 PERFECT = "stays at 100.0 %"
+WORSE = 0.1
+"""The part of its number at the training length by which a mechanism is worse where that is said."""
+NOWHERE = f"at no longer length {WORSE * 100:.0f} % worse"
 
 
 class Verdict(NamedTuple):
@@ -26,13 +30,13 @@ def verdicts(experiment: Experiment) -> list[Verdict]:
 
     Of many mechanisms those with the same verdict have it together, and it is on the first split alone.
     """
-    accuracy, nouns = grid(experiment, "exact_match"), words(experiment)
-    first, *others = accuracy.rows
+    main, nouns = grid(experiment, experiment.task.main), words(experiment)
+    first, *others = main.rows
     splits = [first] if many(experiment) else [first, *others]
-    found = [Verdict(name, _of_mechanism(experiment, accuracy, nouns, name, splits)) for name in accuracy.rows[first]]
+    found = [Verdict(name, _of_mechanism(experiment, main, nouns, name, splits)) for name in main.rows[first]]
     if many(experiment):
         found = _together(found)
-    return found + [Verdict("", text) for text in (_few(accuracy, nouns), _failed(experiment)) if text]
+    return found + [Verdict("", text) for text in (_few(main, nouns), _failed(experiment)) if text]
 
 
 def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -45,26 +49,49 @@ def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     ]
 
 
-def _of_mechanism(experiment: Experiment, accuracy: Grid, nouns: Words, mechanism: str, splits: Sequence[str]) -> str:
-    found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
-    seeds = {split: [cell.seeds for cell in accuracy.rows[split][mechanism] if cell] for split in splits}
-    for split in splits:
-        if cells := [cell for cell in accuracy.rows[split][mechanism] if cell]:
-            what, where = _outcome(cells, nouns.measure)
-            found.setdefault(what, {}).setdefault(where.length, []).append(split)
-    if not found:
+def _of_mechanism(experiment: Experiment, main: Grid, nouns: Words, mechanism: str, splits: Sequence[str]) -> str:
+    known = {split: [cell for cell in main.rows[split][mechanism] if cell] for split in splits}
+    known = {split: cells for split, cells in known.items() if cells}
+    if not known:
         own = [run for run in experiment.runs if run.mechanism == mechanism]
         if own and all(run.failure for run in own):
             return "has no result: " + (
                 "its only run failed." if len(own) == 1 else f"all of its {len(own)} runs failed."
             )
         return "is not evaluated yet."
-    phrases = []
+    said = _of_shares if (main.metric.unit, main.metric.better) == ("%", "higher") else _of_numbers
+    return "; ".join(said(experiment, main, nouns, known)) + "."
+
+
+def _of_shares(experiment: Experiment, main: Grid, nouns: Words, known: dict[str, list[Cell]]) -> Iterator[str]:
+    """Where a share of what is right falls below one half, if it does; splits alike have it together."""
+    found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
+    for split, cells in known.items():
+        what, where = _outcome(cells, main.metric.label)
+        found.setdefault(what, {}).setdefault(where.length, []).append(split)
     for what, lengths in found.items():
-        fewest = min(number for splits in lengths.values() for split in splits for number in seeds[split])
-        places = _places(lengths, nouns.unit, experiment.config.base.train.length, alone=len(accuracy.rows) == 1)
-        phrases.append(f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what.startswith(PERFECT))}")
-    return "; ".join(phrases) + "."
+        fewest = min(cell.seeds for splits in lengths.values() for split in splits for cell in known[split])
+        places = _places(lengths, nouns.unit, experiment.config.base.train.length, alone=len(main.rows) == 1)
+        yield f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what.startswith(PERFECT))}"
+
+
+def _of_numbers(experiment: Experiment, main: Grid, nouns: Words, known: dict[str, list[Cell]]) -> Iterator[str]:
+    """The number at the training length and at the longest, and where it first is a tenth worse, split by split."""
+    metric, training = main.metric, experiment.config.base.train.length
+    what = f"{'an' if metric.label[0].lower() in 'aeiou' else 'a'} {metric.label}"
+    for split, cells in known.items():
+        home, last = next((cell for cell in cells if cell.length == training), cells[0]), cells[-1]
+        longer = [cell for cell in cells if cell.length > home.length]
+        said = [
+            f"of {quantity(cell.mean, metric.unit)} at {cell.length:,} {nouns.unit}, {times(cell.length, training)}, "
+            for cell in ([home, last] if longer else [home])
+        ]
+        said = [f"has {what} " if len(main.rows) == 1 else f"has, on {split} data, {what} ", "and ".join(said)]
+        said += [_seeds(min(cell.seeds for cell in cells), experiment.config.seeds, every=False)]
+        worse = next((c for c in longer if metric.ahead(home.mean, c.mean) > WORSE * abs(home.mean)), None)
+        if longer:
+            said += [", and is ", f"first {WORSE * 100:.0f} % worse at {worse.length:,}" if worse else NOWHERE]
+        yield "".join(said)
 
 
 def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool) -> str:
@@ -78,14 +105,14 @@ def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool
     return joined([places[0], *(place.replace(" times its training length", " times") for place in places[1:])]) + ", "
 
 
-def _outcome(cells: Sequence[Cell], measure: str) -> tuple[str, Cell]:
+def _outcome(cells: Sequence[Cell], label: str) -> tuple[str, Cell]:
     """What happens along the lengths of one split, shortest first, and at which of them."""
     if all(percent(cell.mean) == "100.0" for cell in cells):
-        return f"{PERFECT} {measure} up to", cells[-1]
+        return f"{PERFECT} {label} up to", cells[-1]
     below = next((cell for cell in cells if cell.mean < 0.5), None)
     if below is None:
-        return f"goes no lower than {percent(min(cell.mean for cell in cells))} % {measure} up to", cells[-1]
-    return f"is below 50 % {measure} already at" if below is cells[0] else f"falls below 50 % {measure} at", below
+        return f"goes no lower than {percent(min(cell.mean for cell in cells))} % {label} up to", cells[-1]
+    return f"is below 50 % {label} already at" if below is cells[0] else f"falls below 50 % {label} at", below
 
 
 def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
@@ -97,9 +124,9 @@ def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
     return f"in the mean of {number}"
 
 
-def _few(accuracy: Grid, nouns: Words) -> str:
-    known = [{split: of[0] for split, of in column.sequences.items() if of} for column in accuracy.columns]
-    sizes = {column.length: of for column, of in zip(accuracy.columns, known, strict=True) if of}
+def _few(main: Grid, nouns: Words) -> str:
+    known = [{split: of[0] for split, of in column.sequences.items() if of} for column in main.columns]
+    sizes = {column.length: of for column, of in zip(main.columns, known, strict=True) if of}
     at: dict[tuple[str, ...], list[int]] = {}  # the splits that have few, none being named where all have: the lengths
     for length, of in sizes.items():
         if splits := tuple(split for split, size in of.items() if size < FEW):
@@ -107,11 +134,13 @@ def _few(accuracy: Grid, nouns: Words) -> str:
     if not at:
         return ""
     fewest = min(size for of in sizes.values() for size in of.values())
-    lowest = wilson(fewest, fewest).low
     where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
+    said = f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed"
+    if not isinstance(main.metric, ExactMatch):
+        return f"{said}."
     return (
-        f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed: even {fewest:,} right of "
-        f"{fewest:,} only tells of a rate of {percent(lowest)} % or more (95 % Wilson interval)."
+        f"{said}: even {fewest:,} right of {fewest:,} only tells of a rate of "
+        f"{percent(wilson(fewest, fewest).low)} % or more (95 % Wilson interval)."
     )
 
 

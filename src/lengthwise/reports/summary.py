@@ -1,21 +1,25 @@
 """The numbers of a report, computed once for its figures, tables and sentences."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
-from lengthwise.evaluation.point import Interval, Point
+from lengthwise.evaluation.point import Point
 from lengthwise.experiments.record import Experiment, Run
+from lengthwise.statistics.estimate import Estimate
+from lengthwise.tasks import Loss, Metric
 
 MANY = 12
 """With more mechanisms than so many, the page has shades instead of lines, and says the same of several at once."""
-Metric = Literal["exact_match", "token_accuracy"]
+
+FAR = 30
+"""How many times as large as the smallest number of a metric the largest is, where its scale is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A mechanism at its chosen learning rate, on one split and length; shares go from 0 to 1."""
+    """A mechanism at its chosen learning rate, on one split and length, in the metric's unit; shares go to 1."""
 
     mechanism: str
     split: str
@@ -29,11 +33,17 @@ class Cell:
     """Over seeds."""
     low: float
     high: float
-    """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples."""
-    interval: Interval
-    """The 95 % interval over examples: of several seeds the means of its two ends."""
+    """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples, or the mean without
+    one."""
+    interval: Estimate
+    """The mean with its 95 % interval over examples: of several seeds the means of its two ends."""
     loss: float
-    """Mean cross-entropy of the scored predictions in nats, mean over seeds."""
+    """The task's loss, mean over seeds."""
+
+    @property
+    def spread(self) -> bool:
+        """True if ``low`` and ``high`` say anything."""
+        return self.seeds > 1 or self.interval.bounded
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Column:
 class Grid:
     """Cells in rows of mechanisms, grouped by split, and columns of lengths; None where nothing is known yet."""
 
+    metric: Metric
     columns: tuple[Column, ...]
     rows: dict[str, dict[str, tuple[Cell | None, ...]]]
     """By split, then by mechanism."""
@@ -63,6 +74,21 @@ class Grid:
     def cells(self) -> list[Cell]:
         """Those that are known."""
         return [cell for rows in self.rows.values() for row in rows.values() for cell in row if cell]
+
+    @property
+    def far_apart(self) -> bool:
+        """True if the numbers are positive and so far apart that their logarithms show more."""
+        ends = [end for cell in self.cells for end in (cell.low, cell.high)]
+        return bool(ends) and 0 < FAR * min(ends) < max(ends)
+
+    def merit(self, cell: Cell) -> float:
+        """How good a cell is, from 0 to 1: its share, or else where it stands from the worst to the best cell."""
+        if self.metric.unit == "%":
+            return cell.mean if self.metric.better == "higher" else 1 - cell.mean
+        place = math.log if self.far_apart else float
+        means = [of.mean for of in self.cells]
+        worst, best = map(place, sorted((min(means), max(means)), key=lambda mean: self.metric.ahead(mean, 0)))
+        return (place(cell.mean) - worst) / (best - worst) if best != worst else 1.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +115,7 @@ def many(experiment: Experiment) -> bool:
 
 
 def grid(experiment: Experiment, metric: Metric) -> Grid:
-    """The accuracy of every mechanism on every split and length; where they are many, the best first."""
+    """A metric of every mechanism on every split and length; where they are many, the best first."""
     evaluate = experiment.config.base.evaluate
     lengths = sorted(set(evaluate.lengths))
     points = {
@@ -98,21 +124,25 @@ def grid(experiment: Experiment, metric: Metric) -> Grid:
     rows = {
         split: {
             name: tuple(
-                _cell(name, [p for p in of if p.split == split and p.length == length], metric) for length in lengths
+                _cell(name, [p for p in of if (p.split, p.length) == (split, length)], metric, experiment.task.loss)
+                for length in lengths
             )
             for name, of in points.items()
         }
         for split in evaluate.splits
     }
     if many(experiment):
-        best = sorted(points, key=lambda name: _mean([cell for of in rows.values() for cell in of[name]]), reverse=True)
+        best = sorted(
+            points, key=lambda name: _merit(metric, [cell for of in rows.values() for cell in of[name]]), reverse=True
+        )
         rows = {split: {name: of[name] for name in best} for split, of in rows.items()}
-    return Grid(tuple(_column(evaluate.splits, [p for of in points.values() for p in of], n) for n in lengths), rows)
+    columns = tuple(_column(evaluate.splits, [p for of in points.values() for p in of], n) for n in lengths)
+    return Grid(metric, columns, rows)
 
 
-def _mean(cells: Sequence[Cell | None]) -> float:
+def _merit(metric: Metric, cells: Sequence[Cell | None]) -> float:
     known = [cell.mean for cell in cells if cell]
-    return fmean(known) if known else -1.0
+    return metric.ahead(fmean(known), 0) if known else -math.inf
 
 
 def _column(splits: Sequence[str], points: Sequence[Point], length: int) -> Column:
@@ -120,30 +150,32 @@ def _column(splits: Sequence[str], points: Sequence[Point], length: int) -> Colu
     return Column(length, {split: tuple(sorted(of)) for split, of in sizes.items()})
 
 
-def _cell(mechanism: str, points: list[Point], metric: Metric) -> Cell | None:
+def _cell(mechanism: str, points: list[Point], metric: Metric, loss: Loss) -> Cell | None:
+    points = [p for p in points if known(p, metric)]
     if not points:
         return None
-    first, shares = points[0], [getattr(p, metric) for p in points]
-    lows, highs = zip(*(interval(p, metric) for p in points), strict=True)
-    within = (fmean(lows), fmean(highs))
-    low, high = (min(shares), max(shares)) if len(points) > 1 else within
+    first, found = points[0], [p.values[metric.name] for p in points]
+    within = Estimate(*(fmean(getattr(of, end) for of in found) for end in ("value", "low", "high")))
+    mean, values = within.value, [of.value for of in found]
+    low, high = (within.low, within.high) if within.bounded else (mean, mean)
+    low, high = (min(values), max(values)) if len(points) > 1 else (low, high)
     return Cell(
         mechanism=mechanism,
         split=first.split,
         length=first.length,
         seeds=len(points),
         sequences=min(p.sequences for p in points),
-        mean=fmean(shares),
+        mean=mean,
         low=low,
         high=high,
         interval=within,
-        loss=fmean(p.loss for p in points),
+        loss=fmean(p.values[loss.name].value if loss.name in p.values else math.nan for p in points),
     )
 
 
-def interval(point: Point, metric: Metric) -> Interval:
-    """The 95 % interval of one seed's accuracy."""
-    return point.exact_match_interval if metric == "exact_match" else point.token_accuracy_interval
+def known(point: Point, metric: Metric) -> bool:
+    """Whether a metric was measured at a point and has a number there."""
+    return metric.name in point.values and point.values[metric.name].known
 
 
 def training(experiment: Experiment) -> list[Training]:

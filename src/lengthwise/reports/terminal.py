@@ -10,8 +10,8 @@ from lengthwise.reports.causes import shares
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.claims import RULE, Claim, claims
 from lengthwise.reports.summary import Cell, Grid, grid
-from lengthwise.reports.text import counted, multiple, percent, points, title
-from lengthwise.reports.words import words
+from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, steps, title
+from lengthwise.reports.words import less, words
 from lengthwise.statistics.paired import Difference
 
 SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ", "dim")}
@@ -28,30 +28,33 @@ def overview(experiment: Experiment) -> Group:
 
 
 def summary_table(experiment: Experiment) -> Table:
-    """The main accuracy in per cent, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
-    accuracy, nouns, base = grid(experiment, "exact_match"), words(experiment), experiment.config.base
+    """The main metric, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
+    metric, nouns, base = experiment.task.main, words(experiment), experiment.config.base
+    main, counts = grid(experiment, metric), f", {nouns.of(metric.measure)}" if metric.measure else ""
     table = _table(
         experiment,
-        f"{nouns.measure.capitalize()} on {base.task}, % of {nouns.example}s",
+        f"{headed(metric.label)} on {base.task}{counts}",
         f"Lengths in {nouns.unit}, and in training lengths ({base.train.length:,} {nouns.unit}). "
-        + (_seeds(accuracy) if accuracy.cells else "Nothing is evaluated yet."),
+        + (_seeds(main) if main.cells else "Nothing is evaluated yet."),
     )
-    for split, rows in accuracy.rows.items():
-        if len(accuracy.rows) > 1:
+    for split, rows in main.rows.items():
+        if len(main.rows) > 1:
             table.add_row(Text(title(split), "bold"))
         for mechanism, row in rows.items():
-            table.add_row(Text(mechanism), *map(_shown, row))
+            table.add_row(Text(mechanism), *(_shown(main, cell) for cell in row))
         table.add_section()
     return table
 
 
 def paired_table(experiment: Experiment, found: list[Claim]) -> Table | None:
-    """The first mechanism less each other one, in points, mean over seeds; None where there is no pair to compare."""
+    """How far the first mechanism is ahead of each other one, mean over seeds; None where there is no pair."""
     if not found:
         return None
     lengths = _lengths(experiment)
     mine, nouns = found[0].mine, words(experiment)
-    heading = f"{nouns.measure.capitalize()} of {mine} less that of the others, points, paired by seed"
+    metric = found[0].metric
+    counts = f"{steps(metric.unit)}, " if metric.unit else ""
+    heading = f"{headed(less(metric, mine, 'the others'))}, {counts}paired by seed"
     decisive = f"The length that decides is {found[0].primary:,} {nouns.unit}."
     table = _table(experiment, heading, f"▲ {mine} is better, ▼ worse, otherwise undecided. {decisive}")
     split = None
@@ -60,7 +63,7 @@ def paired_table(experiment: Experiment, found: list[Claim]) -> Table | None:
             table.add_section()
             table.add_row(Text(title(claim.split), "bold"))
         split, at = claim.split, {difference.length: difference for difference in claim.differences}
-        table.add_row(Text(claim.theirs), *(_ahead(at.get(length)) for length in lengths))
+        table.add_row(Text(claim.theirs), *(_ahead(claim, at.get(length)) for length in lengths))
     return table
 
 
@@ -98,22 +101,22 @@ def _lengths(experiment: Experiment) -> list[int]:
     return sorted(set(experiment.config.base.evaluate.lengths))
 
 
-def _seeds(accuracy: Grid) -> str:
-    fewest, most = (pick(cell.seeds for cell in accuracy.cells) for pick in (min, max))
+def _seeds(main: Grid) -> str:
+    fewest, most = (pick(cell.seeds for cell in main.cells) for pick in (min, max))
     return f"Mean over {counted(most, 'seed')}." if fewest == most else f"Mean over {fewest} to {most} seeds."
 
 
-def _shown(cell: Cell | None) -> Text:
+def _shown(main: Grid, cell: Cell | None) -> Text:
     if cell is None:
         return Text("–", "dim")
-    shown = percent(cell.mean)
-    if shown == "100.0":
+    shown, merit = number(cell.mean, main.metric.unit), main.merit(cell)
+    if percent(merit) == "100.0":
         return Text(shown, "bold green")
-    return Text(shown, "green" if cell.mean >= 0.9 else "yellow" if cell.mean >= 0.5 else "red")
+    return Text(shown, "green" if merit >= 0.9 else "yellow" if merit >= 0.5 else "red")
 
 
-def _ahead(difference: Difference | None) -> Text:
-    if difference is None:
+def _ahead(claim: Claim, found: Difference | None) -> Text:
+    if found is None:
         return Text("–", "dim")
-    mark, style = SHOWN[difference.outcome]
-    return Text(f"{points(difference.ahead.value)}{mark}", style)
+    mark, style = SHOWN[found.outcome]
+    return Text(f"{difference(found.ahead.value, claim.metric.unit)}{mark}", style)

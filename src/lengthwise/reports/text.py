@@ -13,9 +13,36 @@ def percent(share: float) -> str:
     return f"{min(max(100 * share, 0.1), 99.9):.1f}" if share > 1e-9 else "0.0"
 
 
-def spread(low: float, high: float) -> str:
-    """Two shares from 0 to 1 in per cent, as in ``98.2–100.0``."""
-    return f"{percent(low)}–{percent(high)}"
+def number(value: float, unit: str) -> str:
+    """A metric's number without its unit: a share in per cent, any other to three digits or to the whole number."""
+    return percent(value) if unit == "%" else _digits(value)
+
+
+def quantity(value: float, unit: str) -> str:
+    """A metric's number with its unit, as in ``98.2 %`` and ``0.693 nats``."""
+    return f"{number(value, unit)} {unit}".strip()
+
+
+def brief(value: float, unit: str) -> str:
+    """A metric's number with its unit for a line of progress, as in ``98.2%``."""
+    return f"{value:.1%}" if unit == "%" else quantity(value, unit)
+
+
+def spread(low: float, high: float, unit: str) -> str:
+    """Two of a metric's numbers without their unit, as in ``98.2–100.0``, or ``−0.12 to 1.30`` below 0."""
+    return f"{number(low, unit)}{'–' if low >= 0 else ' to '}{number(high, unit)}"
+
+
+def steps(unit: str) -> str:
+    """What a difference of two of a metric's numbers is counted in."""
+    return "points" if unit == "%" else unit
+
+
+def difference(value: float, unit: str) -> str:
+    """A difference of two of a metric's numbers with its sign, of shares in percentage points."""
+    if unit == "%" or not value:
+        return points(value)
+    return f"{'+' if value > 0 else '−'}{_digits(abs(value))}"
 
 
 def points(share: float) -> str:
@@ -43,6 +70,12 @@ def multiple(times: float) -> str:
     return f"{times:.3g}" if times < 999.5 else f"{times:,.0f}"
 
 
+def _digits(value: float) -> str:
+    """A number with three digits or as the whole number, as in ``2.00``, ``0.0123`` and ``−1,024``."""
+    shown = f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+    return shown.replace("-", "−")
+
+
 def joined(items: Sequence[str]) -> str:
     """A list as a person writes it: ``a, b and c``."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
@@ -56,3 +89,8 @@ def counted(number: int, noun: str) -> str:
 def title(split: str) -> str:
     """A split's name as a heading."""
     return split.replace("-", " ").replace("_", " ").capitalize()
+
+
+def headed(words: str) -> str:
+    """Words as they begin a sentence or a heading."""
+    return words[:1].upper() + words[1:]

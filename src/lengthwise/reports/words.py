@@ -1,8 +1,12 @@
-"""What a report calls things: tokens of sequences or items of sets, and which accuracy is the main one."""
+"""What a report calls things: tokens of sequences or items of sets, and what a metric's numbers are."""
 
+import re
 from typing import NamedTuple
 
 from lengthwise.experiments.record import Experiment
+from lengthwise.reports.text import steps
+from lengthwise.tasks import Metric
+from lengthwise.tasks.metrics import ExactMatch
 
 
 class Words(NamedTuple):
@@ -15,16 +19,38 @@ class Words(NamedTuple):
 
     @property
     def one_answer(self) -> bool:
-        """Whether an example has one answer, so that exact match and accuracy per answer are the same number."""
+        """True if an example has one answer."""
         return self.example == "set"
 
-    @property
-    def measure(self) -> str:
-        """The main accuracy: the share of examples that are answered without fault."""
-        return "accuracy" if self.one_answer else "exact match"
+    def of(self, text: str) -> str:
+        """What a metric says of examples, said of this task's."""
+        return re.sub(r"\bexamples\b", f"{self.example}s", text)
 
 
 def words(experiment: Experiment) -> Words:
     """The nouns of an experiment's task."""
-    task = experiment.config.base.build_task()
-    return Words(task.unit, task.example)
+    return Words(experiment.task.unit, experiment.task.example)
+
+
+def meaning(metric: Metric) -> str:
+    """What a metric is, in a sentence: the first line of its docstring."""
+    return (type(metric).__doc__ or "").strip().partition("\n")[0]
+
+
+def beats(metric: Metric) -> str:
+    """What a mechanism does that is better than another, as in *is right more often than*."""
+    return (
+        "is right more often than" if isinstance(metric, ExactMatch) else f"has a {metric.better} {metric.label} than"
+    )
+
+
+def less(metric: Metric, mine: str, theirs: str) -> str:
+    """Which of two numbers is taken from which, so that a difference above 0 is better for mine."""
+    first, second = (mine, theirs) if metric.better == "higher" else (theirs, mine)
+    return f"{metric.label} of {first} less that of {second}"
+
+
+def lead(metric: Metric) -> str:
+    """What differences count, as in *points* and *nats ahead*."""
+    counted = steps(metric.unit)
+    return counted if (metric.unit, metric.better) == ("%", "higher") else f"{counted} ahead".strip()

@@ -5,7 +5,7 @@ The seeds are what varies: an interval or a p-value speaks of training anew, on 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log2
+from math import floor, inf, log2
 from typing import Literal
 
 import numpy as np
@@ -38,27 +38,30 @@ class Difference:
         return "undecided"
 
 
-def paired_differences(shares: Mapping[int, Sequence[float]], *, training: int, primary: int) -> tuple[Difference, ...]:
-    """What the differences of shares at each length, one per pair, come to; shortest first.
+def paired_differences(
+    ahead: Mapping[int, Sequence[float]], *, training: int, primary: int, largest: float = inf
+) -> tuple[Difference, ...]:
+    """Test the differences at each length, one per pair and positive where the one arm is better; shortest first.
 
     The test at the ``primary`` length stands by itself, uncorrected. Those at the other lengths beyond ``training`` are
     secondary: one family, corrected after Holm, so that a further length does not cost the primary one its power. The
     training length, and what is shorter, belongs to no claim about longer examples and to no family.
 
     Each length given has at least one pair. Differences that are all the same have an interval of no width, so that
-    there the test alone decides, which counts pairs.
+    there the test alone decides, which counts pairs. No interval reaches beyond ``largest``, that which a difference
+    can be: 1, of shares.
     """
-    p = {length: sign_flip_test(of) for length, of in shares.items()}
-    secondary = [length for length in shares if length > training and length != primary]
+    p = {length: sign_flip_test(of) for length, of in ahead.items()}
+    secondary = [length for length in ahead if length > training and length != primary]
     p |= zip(secondary, holm([p[length] for length in secondary]), strict=True)
-    return tuple(Difference(length, len(of), _ahead(of), p[length]) for length, of in sorted(shares.items()))
+    return tuple(Difference(length, len(of), _ahead(of, largest), p[length]) for length, of in sorted(ahead.items()))
 
 
-def _ahead(shares: Sequence[float]) -> Estimate:
-    found = student_mean(shares)
+def _ahead(differences: Sequence[float], largest: float) -> Estimate:
+    found = student_mean(differences)
     if not found.bounded:
         return found
-    return Estimate(found.value, max(found.low, -1.0), min(found.high, 1.0))  # two shares cannot differ by more
+    return Estimate(found.value, max(found.low, -largest), min(found.high, largest))
 
 
 def sign_flip_test(differences: Sequence[float]) -> float:

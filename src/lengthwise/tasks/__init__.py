@@ -9,9 +9,22 @@ from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
     from lengthwise.tasks.batch import Batch, Sets, Tokens
+    from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.task import Task
 
-__all__ = ["TASKS", "Batch", "Sets", "Task", "Tokens", "find"]
+__all__ = [
+    "TASKS",
+    "Answered",
+    "Batch",
+    "Loss",
+    "Metric",
+    "Sets",
+    "Share",
+    "ShareOfExamples",
+    "Task",
+    "Tokens",
+    "find",
+]
 
 __getattr__, __dir__ = on_demand(__name__)
 
@@ -49,4 +62,29 @@ def find(name: str) -> "Task":
         raise InputError(
             f"{name!r} has the splits {task.splits!r}; a task has two at least, the second to validate on."
         )
+    _check_metrics(name, task)
     return build(TASKS, named)
+
+
+def _check_metrics(name: str, task: "type[Task]") -> None:
+    from lengthwise.tasks.metrics.metric import Loss, Metric
+
+    if not (task.metrics and all(isinstance(metric, Metric) for metric in task.metrics)):
+        raise InputError(f"{name!r} has the metrics {task.metrics!r}; a task has a tuple of one Metric() or more.")
+    if not isinstance(task.loss, Loss):
+        raise InputError(f"{name!r} has the loss {task.loss!r}, which is no Loss(), from lengthwise.tasks.")
+    for metric in (*task.metrics, task.loss):
+        kind = type(metric).__name__
+        missing = [member for member in Metric.__annotations__ if not hasattr(metric, member)]
+        if missing:
+            raise InputError(f"The metric {kind} of {name!r} has no {missing[0]!r}, which Metric explains.")
+        if not metric.name.isidentifier() or metric.better not in ("higher", "lower"):
+            raise InputError(
+                f"The metric {kind} of {name!r} has the name {metric.name!r} and says that {metric.better!r} is "
+                "better; a name is one word, as in edit_distance, and better is 'higher' or 'lower'."
+            )
+    kinds = {metric.name: type(metric) for metric in (task.loss, *task.metrics)}
+    if len({metric.name for metric in task.metrics}) < len(task.metrics) or not issubclass(
+        kinds[task.loss.name], type(task.loss)
+    ):
+        raise InputError(f"Two metrics of {name!r} have the same name; they are {', '.join(sorted(kinds))}.")

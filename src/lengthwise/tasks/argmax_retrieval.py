@@ -13,6 +13,8 @@ from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.metrics.causes import OF_SETS
+from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
 
 
@@ -24,6 +26,7 @@ class ArgmaxRetrieval(Task):
     model: ClassVar[str] = "set-reader"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
 
     class Options(Task.Options):
         classes: int = option(10, at_least=2)

@@ -25,16 +25,12 @@ class Reply(NamedTuple):
     answers: tuple[Int[Tensor, " scored"], ...]
 
     @property
-    def loss(self) -> Float[Tensor, ""]:
-        """Cross-entropy of all that is predicted, summed, in nats."""
-        return torch.stack([F.cross_entropy(*pair, reduction="sum") for pair in self._pairs()]).sum()
-
-    @property
     def right(self) -> Bool[Tensor, " scored"]:
         """Which predictions are right, in all of it."""
-        return torch.stack([(said.argmax(-1) == right) | (right == UNASKED) for said, right in self._pairs()]).all(0)
+        return torch.stack([(said.argmax(-1) == right) | (right == UNASKED) for said, right in self.pairs()]).all(0)
 
-    def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the logits and the answers of the tokens, and then of their marks where the model predicts these."""
         return zip(self.logits, self.answers, strict=True)
 
 

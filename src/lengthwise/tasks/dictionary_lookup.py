@@ -16,6 +16,8 @@ from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.metrics.causes import OF_SETS
+from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
 
 
@@ -27,6 +29,7 @@ class DictionaryLookup(Task):
     model: ClassVar[str] = "set-reader"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
 
     class Options(Task.Options):
         bits: int = option(16, at_least=1, at_most=20)

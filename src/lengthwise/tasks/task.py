@@ -8,6 +8,10 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.options import BaseOptions, Value
 from lengthwise.tasks.batch import Batch
+from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
+from lengthwise.tasks.metrics.exact_match import ExactMatch
+from lengthwise.tasks.metrics.metric import Loss, Metric
+from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 
 
 class Task(ABC):
@@ -27,6 +31,20 @@ class Task(ABC):
     """How far apart the lengths are that examples can have."""
     splits: ClassVar[tuple[str, ...]]
     """Names of the distributions examples can come from; the first is for training, the second for validation."""
+    loss: ClassVar[Loss] = CrossEntropy()
+    """What training minimises. It is measured wherever the metrics are."""
+    metrics: ClassVar[tuple[Metric, ...]] = (ExactMatch(), TokenAccuracy())
+    """What is measured of a model's answers. The first is the main one, by which models are chosen and compared."""
+
+    @property
+    def main(self) -> Metric:
+        """The metric by which models are chosen and compared."""
+        return self.metrics[0]
+
+    @property
+    def measures(self) -> dict[str, Metric]:
+        """All metrics by name, the main one first, and the loss."""
+        return {metric.name: metric for metric in (*self.metrics, self.loss)}
 
     class Options(BaseOptions):
         """No options."""

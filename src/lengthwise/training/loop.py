@@ -29,7 +29,7 @@ class Progress:
     step: int
     """Optimiser steps done."""
     loss: float
-    """Mean cross-entropy of the scored predictions of the batch, in nats; of all that a model predicts there."""
+    """Mean of the task's loss over the scored predictions of the batch, in the loss's unit."""
     learning_rate: float
     gradient_norm: float
     """Before clipping."""
@@ -89,7 +89,7 @@ def train(
             loss = torch.zeros((), dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
-                part = batch.ask(wrapped).loss / scored
+                part = task.loss.losses(batch.ask(wrapped)).sum() / scored
                 device.backward(part)
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
                 loss += part.detach()

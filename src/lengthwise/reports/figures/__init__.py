@@ -1,10 +1,10 @@
 """The figures of a report as Vega-Altair charts, one file each; every one comes with its rows of data."""
 
-from lengthwise.reports.figures.accuracy import accuracy
 from lengthwise.reports.figures.attention import attention
 from lengthwise.reports.figures.causes import causes
 from lengthwise.reports.figures.heat import heat
 from lengthwise.reports.figures.loss import training_loss
+from lengthwise.reports.figures.metric import metric
 from lengthwise.reports.figures.paired import paired
 
-__all__ = ["accuracy", "attention", "causes", "heat", "paired", "training_loss"]
+__all__ = ["attention", "causes", "heat", "metric", "paired", "training_loss"]

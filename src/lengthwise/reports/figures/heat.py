@@ -1,4 +1,4 @@
-"""Accuracy of many mechanisms, more than lines can be told apart: a row for each, the best first."""
+"""A metric of many mechanisms, more than lines can be told apart: a row for each, the best first."""
 
 from bisect import bisect_right
 from typing import Any
@@ -7,10 +7,11 @@ import altair as alt
 
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import palette
-from lengthwise.reports.figures.accuracy import said
+from lengthwise.reports.figures.metric import said
 from lengthwise.reports.figures.parts import WIDTH, Chart, Rows, arranged, only
 from lengthwise.reports.summary import Cell, Grid
-from lengthwise.reports.text import percent, title
+from lengthwise.reports.text import number, title
+from lengthwise.reports.words import words
 
 NARROWEST, WIDEST, HEIGHT = 36, 64, 19
 """Of a cell, in pixels."""
@@ -20,9 +21,9 @@ FIRST_DARK = 5
 """Of the shades, the first that dark letters do not show on."""
 
 
-def heat(experiment: Experiment, grid: Grid, name: str) -> tuple[Chart, Rows]:
-    """A panel per split, with the rows in the order of the grid. ``name`` is that of the accuracy."""
-    lengths = [column.length for column in grid.columns]
+def heat(experiment: Experiment, grid: Grid) -> tuple[Chart, Rows]:
+    """A panel per split, with the rows in the order of the grid; the darker, the better."""
+    name, lengths = words(experiment).of(grid.metric.axis), [column.length for column in grid.columns]
     columns = max(1, min(len(grid.rows), (WIDTH - NAMES) // (NARROWEST * len(lengths))))
     width = min(WIDEST, max(NARROWEST, (WIDTH - NAMES) // (columns * len(lengths))))
     order = list(next(iter(grid.rows.values())))
@@ -32,11 +33,11 @@ def heat(experiment: Experiment, grid: Grid, name: str) -> tuple[Chart, Rows]:
         )
         for index, split in enumerate(grid.rows)
     ]
-    return arranged(panels, columns), [_row(experiment, cell, order) for cell in grid.cells]
+    return arranged(panels, columns), [_row(experiment, grid, cell, order) for cell in grid.cells]
 
 
-def _row(experiment: Experiment, cell: Cell, order: list[str]) -> dict[str, Any]:
-    shown = percent(cell.mean)
+def _row(experiment: Experiment, grid: Grid, cell: Cell, order: list[str]) -> dict[str, Any]:
+    shown = number(cell.mean, grid.metric.unit)
     return {
         "mechanism": cell.mechanism,
         "split": cell.split,
@@ -46,9 +47,9 @@ def _row(experiment: Experiment, cell: Cell, order: list[str]) -> dict[str, Any]
         "low": cell.low,
         "high": cell.high,
         "rank": order.index(cell.mechanism),
-        "shade": bisect_right(palette.STEPS, cell.mean),
+        "shade": bisect_right(palette.STEPS, grid.merit(cell)),
         "shown": "100" if shown == "100.0" else "0" if shown == "0.0" else shown,
-        "said": said(experiment, cell),
+        "said": said(experiment, grid, cell),
     }
 
 

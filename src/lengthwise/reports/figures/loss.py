@@ -17,8 +17,10 @@ def training_loss(experiment: Experiment) -> tuple[Chart, Rows]:
     rows = [row for run in runs for row in _losses(run)]
     few = alt.Axis(grid=False, format=",d", tickCount=6)
     steps = alt.X("step:Q", scale=alt.Scale(nice=False), axis=few, title="optimiser step")
-    nats = alt.Axis(format="~g", values=log_ticks([row["loss"] for row in rows]))
-    loss = alt.Y("loss:Q", scale=alt.Scale(type="log"), axis=nats, title="training loss (nats)")
+    unit, axis = experiment.task.loss.unit, alt.Axis(format="~g", values=log_ticks([row["loss"] for row in rows]))
+    loss = alt.Y(
+        "loss:Q", scale=alt.Scale(type="log"), axis=axis, title=f"training loss ({unit})" if unit else "training loss"
+    )
     chart = alt.Chart(alt.NamedData("rows")).mark_line(strokeWidth=1.4, opacity=0.8)
     named = colours(experiment).legend(symbolSize=500)  # long enough for a dash to show
     chart = chart.encode(steps, loss, named, dashes(experiment), detail="seed:N", description="said:N")

@@ -18,15 +18,15 @@ from lengthwise.reports.figures.parts import (
     only,
     training_rule,
 )
-from lengthwise.reports.text import counted, p_value, points
-from lengthwise.reports.words import words
+from lengthwise.reports.text import counted, difference, p_value, steps
+from lengthwise.reports.words import lead, words
 from lengthwise.statistics.paired import Difference
 
 COLUMNS = 3
 
 
 def paired(experiment: Experiment, found: list[Claim]) -> tuple[Chart, Rows]:
-    """Differences in points with their intervals: a panel per other mechanism and split, filled where decided."""
+    """Differences with their intervals: a panel per other mechanism and split, filled where decided."""
     others = len({claim.theirs for claim in found})
     columns = others if 1 < others < COLUMNS else min(COLUMNS, len(found))
     unit = words(experiment).unit
@@ -44,11 +44,13 @@ def paired(experiment: Experiment, found: list[Claim]) -> tuple[Chart, Rows]:
 def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
     mean = found.ahead.value
     low, high = (found.ahead.low, found.ahead.high) if found.ahead.bounded else (mean, mean)
-    interval = f" [{points(low)}, {points(high)}]" if found.ahead.bounded else ""
+    shown = [difference(number, claim.metric.unit) for number in (mean, low, high)]
+    interval = f" [{shown[1]}, {shown[2]}]" if found.ahead.bounded else ""
+    scale = 100 if claim.metric.unit == "%" else 1
     said = (
         f"{claim.mine} against {claim.theirs}, {claim.split}",
         f"{found.length:,} {unit}, {counted(found.pairs, 'pair')}",
-        f"{points(mean)} points{interval}",
+        f"{shown[0]} {lead(claim.metric)}{interval}",
         f"p {p_value(found.p)}: {found.outcome}",
     )
     return {
@@ -57,9 +59,9 @@ def _row(claim: Claim, found: Difference, unit: str) -> dict[str, Any]:
         "split": claim.split,
         "length": found.length,
         "pairs": found.pairs,
-        "mean": 100 * mean,
-        "low": 100 * low,
-        "high": 100 * high,
+        "mean": scale * mean,
+        "low": scale * low,
+        "high": scale * high,
         "p": found.p,
         "decided": found.outcome != "undecided",
         "said": " · ".join(said),
@@ -74,7 +76,7 @@ def _panel(experiment: Experiment, claim: Claim, scale: Any, first: bool) -> Cha
         mechanism=claim.theirs,
         split=claim.split,
     )
-    name = "points ahead" if first else ""
+    name = f"{steps(claim.metric.unit)} ahead".strip() if first else ""
     axis = alt.Axis(labelExpr="datum.value == 0 ? '0' : format(datum.value, '+~g')", grid=True, tickCount=5)
     chart = chart.encode(
         length_axis(experiment, "length:Q", words(experiment).unit),
