@@ -21,13 +21,8 @@ ARGUMENTS = ("query", "key", "value", "log_forget")
 IDS = (torch.arange(70) >= 33).long().expand(2, -1)
 
 
-<<<<<<< HEAD
-@pytest.fixture(scope="module")
-def backend_of_the_page(tmp_path_factory: pytest.TempPathFactory) -> Any:
-=======
 @pytest.fixture(scope="session")
-def backend_of_the_page(tmp_path_factory):
->>>>>>> w/operator
+def backend_of_the_page(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     file = tmp_path_factory.mktemp("own") / "tiny.py"
     file.write_text(code, encoding="utf-8")
