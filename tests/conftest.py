@@ -45,7 +45,7 @@ def _checked(function: Any = None, *, typechecker: Any, check: Any = jaxtyping.j
         return functools.partial(_checked, typechecker=typechecker)
     if isinstance(function, type):
         if dataclasses.is_dataclass(function):
-            function.__init__ = _checked(function.__init__, typechecker=typechecker)  # type: ignore[misc]
+            function.__init__ = _checked(function.__init__, typechecker=typechecker)  # type: ignore[method-assign]
         return function
     if not any(map(_names_shapes, function.__annotations__.values())):
         return function
