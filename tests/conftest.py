@@ -49,13 +49,11 @@ def _checked(function: Any = None, *, typechecker: Any, check: Any = jaxtyping.j
         return function
     if not any(map(_names_shapes, function.__annotations__.values())):
         return function
-    seen, checked = set(), check(function, typechecker=typechecker)
+    seen: set[Any] = set()
+    checked = check(function, typechecker=typechecker)
     refused = f"whilst checking the parameters of {function.__module__}.{function.__qualname__}."
 
-    @functools.wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
-        if torch.compiler.is_compiling():
-            return function(*arguments, **named)
+    def eager(*arguments: Any, **named: Any) -> Any:
         outline = tuple(map(_outline, arguments)), *((name, _outline(value)) for name, value in named.items())
         if outline in seen:
             return function(*arguments, **named)
@@ -67,6 +65,10 @@ def _checked(function: Any = None, *, typechecker: Any, check: Any = jaxtyping.j
             raise
         seen.add(outline)
         return result
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return (function if torch.compiler.is_compiling() else eager)(*arguments, **named)
 
     return call
 
