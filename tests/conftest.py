@@ -1,12 +1,16 @@
-"""Tiny language models, built and saved as anyone would, for the tests that take Hugging Face models."""
+"""Shapes that are checked, and tiny language models, built and saved as anyone would, for the tests of such models."""
 
+import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
+import jaxtyping
 import pytest
 import torch
+from jaxtyping import AbstractArray
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -16,6 +20,62 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 # LENGTHWISE_TEST_DTYPE=float64 runs the tests as in a program whose tensors are float64 where nobody says otherwise.
 torch.set_default_dtype(getattr(torch, os.environ.get("LENGTHWISE_TEST_DTYPE", "float32")))
+
+
+def _names_shapes(annotation: Any) -> bool:
+    parts = [part for part in get_args(annotation) if not isinstance(part, str)]
+    return (isinstance(annotation, type) and issubclass(annotation, AbstractArray)) or any(map(_names_shapes, parts))
+
+
+def _outline(value: Any) -> Any:
+    """What decides whether a value's shapes are right: those of tensors, and of the tensors that an object holds."""
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype
+    if isinstance(value, torch.nn.Module) or not dataclasses.is_dataclass(value):
+        return value if isinstance(value, int) else type(value)
+    return tuple(map(_outline, vars(value).values()))
+
+
+def _checked(function: Any = None, *, typechecker: Any, check: Any = jaxtyping.jaxtyped) -> Any:
+    """As jaxtyping's own decorator, but of functions that name shapes alone, and once for all calls of one outline.
+
+    Torch's compiler, which cannot follow the check, follows the function.
+    """
+    if function is None:
+        return functools.partial(_checked, typechecker=typechecker)
+    if isinstance(function, type):
+        if dataclasses.is_dataclass(function):
+            function.__init__ = _checked(function.__init__, typechecker=typechecker)  # type: ignore[method-assign]
+        return function
+    if not any(map(_names_shapes, function.__annotations__.values())):
+        return function
+    seen: set[Any] = set()
+    checked = check(function, typechecker=typechecker)
+    refused = f"whilst checking the parameters of {function.__module__}.{function.__qualname__}."
+
+    def eager(*arguments: Any, **named: Any) -> Any:
+        outline = tuple(map(_outline, arguments)), *((name, _outline(value)) for name, value in named.items())
+        if outline in seen:
+            return function(*arguments, **named)
+        try:
+            result = checked(*arguments, **named)
+        except jaxtyping.TypeCheckError as error:
+            if refused in str(error):
+                function(*arguments, **named)  # where a sentence answers bad input, the sentence is what is raised
+            raise
+        seen.add(outline)
+        return result
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return (function if torch.compiler.is_compiling() else eager)(*arguments, **named)
+
+    return call
+
+
+# Before anything imports lengthwise: the shapes that its annotations name are checked in all tests of this process.
+jaxtyping.jaxtyped = _checked  # type: ignore[assignment]
+jaxtyping.install_import_hook("lengthwise", "beartype.beartype")
 WORDS = 60
 SPECIAL = {"unk_token": "<unk>", "bos_token": "<s>", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 

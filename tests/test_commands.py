@@ -114,7 +114,7 @@ def _split(line: str) -> list[list[str]]:
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 COMMANDS = [command for page in PAGES for command in commands(page)]
-LONG = re.compile(r"range\(\d{3,}\)")
+LONG = re.compile(r"in range\(\d{3,}\)")
 """A block of Python with a loop of hundreds of steps trains."""
 
 

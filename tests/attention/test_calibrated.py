@@ -51,7 +51,7 @@ def test_by_hand() -> None:
     ]
     assert expected[0][1] == pytest.approx((0.9 + 0.8 + 0.9) / 3)
     torch.testing.assert_close(calibrated.table[:, :4], torch.tensor(expected))
-    beyond = calibrated.of_distance(torch.tensor([4, 5, 1000]))
+    beyond = calibrated.of_distance(torch.tensor([4.0, 5.0, 1000.0]))
     assert torch.equal(beyond, torch.full((2, 3), HIDDEN))
 
 

@@ -335,7 +335,7 @@ def test_threshold_differential_keeps_few_keys_of_chance() -> None:
     query, key = torch.randn(2, 1, 1, 2000, 64)
     query, key = part.prepare(query[:, :, -50:], key)
     layout = Layout(50, 2000, query.device)
-    call = Call(torch.empty(0), query, key, key, layout, Position(sizes))
+    call = Call(torch.zeros(1, 50, 64), query, key, key, layout, Position(sizes))
     kept = part.probabilities(call)
     assert (kept != 0).sum(-1).float().mean() < 1
 
@@ -366,7 +366,7 @@ def test_selective_documents_choose_for_themselves() -> None:
     part = WEIGHTS.load("selective")(Sizes(12, 2, 2, 6))
     query, key = torch.randn(2, 1, 2, 9, 6, generator=torch.Generator().manual_seed(0))
     layout = Layout(9, 9, query.device, documents=packed(4, 5, batch=1))
-    weights = part.probabilities(Call(torch.empty(0), query, key, key, layout, Position(Sizes(12, 2, 2, 6))))[0]
+    weights = part.probabilities(Call(torch.zeros(1, 9, 12), query, key, key, layout, Position(Sizes(12, 2, 2, 6))))[0]
     scores = (query @ key.mT)[0] / math.sqrt(6)
     torch.testing.assert_close(weights[:, :4], plain_selective(scores, 0)[:, :4])
     torch.testing.assert_close(weights[:, 4:], plain_selective(scores, 4)[:, 4:])

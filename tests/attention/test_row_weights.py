@@ -125,12 +125,12 @@ def attend(mechanism: str, **settings: Any) -> Attention:
     return attention
 
 
-def weights_of(part: Weights, scores: Sequence[float]) -> Tensor:
-    """The weights of one query with these scores, all of its keys visible."""
-    query = torch.tensor([[[[1.0]]]]).double()
-    key = torch.tensor(scores).double().reshape(1, 1, -1, 1)
+def weights_of(part: Weights, scores: Sequence[float], dtype: torch.dtype = torch.float64) -> Tensor:
+    """The weights of one query with these scores, all of its keys visible, in the first head."""
+    query, hidden = torch.ones(1, HEADS, 1, 1, dtype=dtype), torch.zeros(1, 1, DIM, dtype=dtype)
+    key = torch.tensor(scores, dtype=dtype).view(1, 1, -1, 1)
     layout = Layout(1, len(scores), query.device)
-    return part.probabilities(Call(torch.zeros(1, 1, DIM).double(), query, key, key, layout, Position(SIZES)))[0, 0, 0]
+    return part.probabilities(Call(hidden, query, key, key, layout, Position(SIZES)))[0, 0, 0]
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -222,20 +222,20 @@ def test_attends_to_nothing_where_nothing_matters(name: str) -> None:
 
 
 def test_softpick_of_large_and_of_small_scores() -> None:
-    part: Any = WEIGHTS.load("softpick")(SIZES)
+    part = WEIGHTS.load("softpick")(SIZES)
     expected = torch.tensor([0.0, 1.0, 0.0]).double()
     torch.testing.assert_close(weights_of(part, [-900.0, 900.0, 100.0]), expected)
-    torch.testing.assert_close(weights_of(part, [1e-4, 3e-4]), torch.tensor([1 / 4, 3 / 4]).double(), rtol=1e-3, atol=0)
-    single = part.of_scores(torch.tensor([[1e-4, 3e-4]]), None)
-    torch.testing.assert_close(single, torch.tensor([[1 / 4, 3 / 4]]), rtol=1e-3, atol=0)
+    for dtype in (torch.float64, torch.float32):
+        small = weights_of(part, [1e-4, 3e-4], dtype)
+        torch.testing.assert_close(small, torch.tensor([1 / 4, 3 / 4], dtype=dtype), rtol=1e-3, atol=0)
 
 
 def test_lssar_sharpens_without_leaving_the_range() -> None:
     """Scores so near each other that a 15th power of their differences is nothing in single precision."""
     part = WEIGHTS.load("lssar")(SIZES)
-    scores = torch.tensor([[1e-3, 0.0, 0.0, 2e-3]])
-    layout = Layout(1, 4, scores.device)
-    weights = part.of_scores(scores, Call(scores, scores, scores, scores, layout, Position(SIZES)))
+    scores = torch.tensor([1e-3, 0.0, 0.0, 2e-3]).view(1, 1, 1, 4)
+    query, key, layout = torch.ones(1, 1, 1, 1), scores.mT, Layout(1, 4, scores.device)
+    weights = part.of_scores(scores, Call(torch.zeros(1, 1, DIM), query, key, key, layout, Position(SIZES)))
     assert weights[..., -1] > 0.99
     torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
 

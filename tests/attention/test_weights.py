@@ -21,7 +21,8 @@ QUERIES = 5
 
 def call_of(query: Tensor, key: Tensor, hidden: Tensor | None = None) -> Call:
     layout = Layout(query.shape[2], key.shape[2], query.device)
-    return Call(torch.empty(0) if hidden is None else hidden, query, key, key, layout, Position(SIZES))
+    hidden = query.new_zeros(len(query), query.shape[2], SIZES.dim) if hidden is None else hidden
+    return Call(hidden, query, key, key, layout, Position(SIZES))
 
 
 def of_small_vectors(keys: int) -> Call:

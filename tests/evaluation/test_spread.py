@@ -65,7 +65,7 @@ def test_watched_weights_are_those_of_the_last_query(mechanism: str) -> None:
         attention(hidden)
         weights = watch._layers[0].weights
         value = attention.value(hidden).unflatten(-1, (2, 8)).transpose(1, 2)
-        expected = attention.project(weights @ value, hidden)
+        expected = attention.project(weights @ value, hidden[:, -1:])
     torch.testing.assert_close(attention(hidden)[:, -1:], expected)
 
 

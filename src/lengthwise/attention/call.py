@@ -23,7 +23,8 @@ class Call:
     """The layer's input, of the queries."""
     query: Float[Tensor, "batch heads queries head_dim"]
     key: Float[Tensor, "batch kv_heads keys head_dim"]
-    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch value_heads keys width"]
+    """With heads of their own number and width where the weights split those of queries and keys."""
     layout: Layout
     position: "Position"
     tracked: Float[Tensor, "batch heads keys"] | None = None

@@ -205,8 +205,8 @@ class Weights(nn.Module):
 
     def prepare(
         self,
-        query: Float[Tensor, "batch heads tokens head_dim"],
-        key: Float[Tensor, "batch kv_heads tokens head_dim"],
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """Queries and keys as this mechanism wants them, before the position part sees them."""
         return query, key

@@ -12,7 +12,7 @@ from lengthwise.models.decoder import Decoder
 @torch.no_grad()
 def greedy(
     model: Decoder, tokens: Int[Tensor, "batch tokens"], new: int, *, marks: Int[Tensor, "batch marked"] | None = None
-) -> tuple[Int[Tensor, "batch tokens+new"], Int[Tensor, "batch marked"] | None]:
+) -> tuple[Int[Tensor, "batch tokens+{new}"], Int[Tensor, "batch all_marked"] | None]:
     """Continue ``tokens`` by ``new`` ones, one after the other, through a cache; ``model`` is in evaluation mode.
 
     Args:

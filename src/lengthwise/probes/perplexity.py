@@ -53,7 +53,7 @@ def token_losses(
     return torch.cat([F.cross_entropy(in_float32(head(some)), next_, reduction="none") for some, next_ in parts])
 
 
-def by_position(losses: Float[Tensor, "windows tokens-1"]) -> list[Bucket]:
+def by_position(losses: Float[Tensor, "windows told"]) -> list[Bucket]:
     """Means over windows, in buckets that end at the longest length and its halves, and half-way, in logarithms."""
     longest = losses.shape[1] + 1
     edges = [longest]

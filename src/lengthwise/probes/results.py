@@ -24,7 +24,7 @@ class Window:
     """By layer."""
     dispersions: dict[str, list[Dispersion]]
     """By layer, one per length; only of layers that show their weights."""
-    losses: Float[Tensor, " tokens-1"] | None
+    losses: Float[Tensor, " told"] | None
     """Of every token but the first, in nats."""
 
 

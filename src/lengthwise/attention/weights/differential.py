@@ -51,8 +51,8 @@ class Differential(Softmax):
 
     def prepare(
         self,
-        query: Float[Tensor, "batch heads tokens head_dim"],
-        key: Float[Tensor, "batch kv_heads tokens head_dim"],
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """The halves as heads of their own, side by side, so that each has positions of its own."""
         return halved(query), halved(key)

@@ -48,8 +48,8 @@ class SoftplusReweighted(Weights):
 
     def prepare(
         self,
-        query: Float[Tensor, "batch heads tokens head_dim"],
-        key: Float[Tensor, "batch kv_heads tokens head_dim"],
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """Queries and keys of length 1."""
         return F.normalize(query, dim=-1), F.normalize(key, dim=-1)

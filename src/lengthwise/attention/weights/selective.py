@@ -78,7 +78,8 @@ class Selective(Weights):
             taken[:, :before] = call.cache.state[self.STATE]
         elif before:
             layout = replace(call.layout, queries=call.layout.keys)
-            taken = self._taken_after(replace(call, query=query, layout=layout), before, taken)
+            hidden = call.hidden.new_empty(len(query), layout.keys, 0)  # nobody keeps that of earlier queries
+            taken = self._taken_after(replace(call, hidden=hidden, query=query, layout=layout), before, taken)
         return taken
 
     def _taken_after(self, call: Call, rows: int, taken: Float[Tensor, "batch keys"]) -> Float[Tensor, "batch keys"]:

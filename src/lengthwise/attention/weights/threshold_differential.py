@@ -50,8 +50,8 @@ class ThresholdDifferential(Weights):
 
     def prepare(
         self,
-        query: Float[Tensor, "batch heads tokens head_dim"],
-        key: Float[Tensor, "batch kv_heads tokens head_dim"],
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """The halves, of length 1, as heads of their own, side by side, so that each has positions of its own."""
         return F.normalize(halved(query), dim=-1), F.normalize(halved(key), dim=-1)

@@ -40,8 +40,8 @@ class OnOperator(Weights):
 
     def prepare(
         self,
-        query: Float[Tensor, "batch heads tokens head_dim"],
-        key: Float[Tensor, "batch kv_heads tokens head_dim"],
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """RMS-normalised queries and keys."""
         width = query.shape[-1:]
