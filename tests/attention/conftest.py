@@ -38,8 +38,8 @@ COMBINED = [
     "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",
 ]
 MECHANISMS = [
-    *(name for name in WEIGHTS if WEIGHTS.load(name).causal),
-    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).route not in ("none", "embedding")),
+    *(name for name in WEIGHTS if WEIGHTS.load(name).traits.causal),
+    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).traits.route not in ("none", "embedding")),
     *(f"softmax+{name}" for name in OUTPUTS if name != "none"),
     *COMBINED,
 ]

@@ -21,6 +21,7 @@ from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call, heads_of
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Position, Sizes, Weights
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.attention.weights.linear import CHUNK
 from lengthwise.errors import InputError
@@ -241,7 +242,7 @@ def test_halves_under_rope_need_an_even_width() -> None:
 class Whole(Position):
     """A bias that depends on queries and keys, as they are before they are halved."""
 
-    route = "scores"
+    traits = PositionTraits(route="scores")
 
     def bias(self, call: Call) -> Tensor:
         assert call.query.shape[-1] == 6
@@ -395,7 +396,7 @@ def test_dape_by_hand() -> None:
 class Slope(Position):
     """A bias by distance, twice as steep in the second head, that hides the keys four tokens back."""
 
-    route = "bias"
+    traits = PositionTraits(route="bias")
 
     def bias(self, call: Call) -> Tensor:
         distance = call.layout.distance[:, None]

@@ -18,7 +18,7 @@ Build = Callable[..., Attention]
 
 def sparse(attention: Attention) -> bool:
     """Whether a key may be one that no query looks at."""
-    return attention.weights.sparse or attention.position.sparse
+    return attention.weights.traits.sparse or attention.position.traits.sparse
 
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
@@ -84,7 +84,7 @@ def test_batch_is_one_by_one(attention: Attention, hidden: Tensor) -> None:
 
 def test_bidirectional_reads_both_ways(attention: Attention, hidden: Tensor, build: Build) -> None:
     """Each end of a sequence reaches the other, and packed documents stay apart."""
-    if not attention.weights.bidirectional:
+    if not attention.weights.traits.bidirectional:
         with pytest.raises(InputError, match="only ever causal"):
             build(attention.mechanism, causal=False)
         return
@@ -133,7 +133,7 @@ def test_one_graph_serves_all_lengths(to_compile: Attention) -> None:
 
 @torch.no_grad()
 def test_exported_for_all_lengths(to_compile: Attention) -> None:
-    if to_compile.weights.route == "linear":
+    if to_compile.weights.traits.route == "linear":
         pytest.skip("chunks of 64 tokens: torch cannot show that a padded length is a multiple of them")
     length = torch.export.Dim("length", min=65, max=4096)
     exported = torch.export.export(
@@ -172,7 +172,7 @@ def test_fast_is_reference(attention: Attention, hidden: Tensor, build: Build) -
 
 
 def test_bfloat16_stays_near(attention: Attention, hidden: Tensor) -> None:
-    if attention.weights.jumps:
+    if attention.weights.traits.sensitive_to_rounding:
         # Rounding moves scores across a threshold, or another to the top, which changes rows by more than rounding:
         # only the kind of the result is checked here.
         output = attention.bfloat16()(hidden.bfloat16())
@@ -184,7 +184,7 @@ def test_bfloat16_stays_near(attention: Attention, hidden: Tensor) -> None:
     torch.testing.assert_close(attention.bfloat16()(hidden.bfloat16()).double(), expected, rtol=0.05, atol=tolerance)
 
 
-@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).causal])
+@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).traits.causal])
 def test_encoders_only_is_refused(mechanism: str, build: Build) -> None:
     with pytest.raises(InputError, match="for encoders"):
         build(mechanism)
@@ -210,14 +210,16 @@ def test_cache_refuses_what_it_cannot_hold(attention: Attention, hidden: Tensor)
 def test_nothing_in_nothing_out(attention: Attention, shape: tuple[int, int], build: Build) -> None:
     """No tokens, or no sequences, give none back, and a gradient of 0 to all that has a gradient elsewhere."""
     layers = (
-        [attention] if not attention.weights.bidirectional else [attention, build(attention.mechanism, causal=False)]
+        [attention]
+        if not attention.weights.traits.bidirectional
+        else [attention, build(attention.mechanism, causal=False)]
     )
     for layer in layers:
         check_nothing(layer, shape)
 
 
 @pytest.mark.parametrize("shape", [(0, 7), (2, 0), (0, 0)])
-@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).causal])
+@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if not WEIGHTS.load(name).traits.causal])
 def test_encoders_take_nothing(mechanism: str, shape: tuple[int, int], build: Build) -> None:
     check_nothing(build(mechanism, causal=False), shape)
 

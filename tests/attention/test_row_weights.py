@@ -138,7 +138,7 @@ def weights_of(part: Weights, scores: Sequence[float], dtype: torch.dtype = torc
 def test_formula(name: str, causal: bool) -> None:
     """Row by row, with two documents in a sequence."""
     part = build(name)
-    if not causal and not part.bidirectional:
+    if not causal and not part.traits.bidirectional:
         return
     documents = torch.tensor([[0, 0, 0, 0, 0, 0, 0], [4, 4, 4, 1, 1, 1, 1]])
     tokens = documents.shape[1]
@@ -177,7 +177,7 @@ def test_gradients_are_right(name: str) -> None:
 @pytest.mark.parametrize("name", FORMULAS)
 def test_blocks_of_rows_are_the_definition(name: str, position: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With their gradients, with documents and without."""
-    if position == "+alibi" and not WEIGHTS.load(name).takes_bias:
+    if position == "+alibi" and not WEIGHTS.load(name).traits.takes_bias:
         return
     fast, reference = attend(name + position), attend(name + position, backend="reference")
     monkeypatch.setattr(rows, "SCORES_AT_ONCE", 500)  # blocks of 16 rows
@@ -192,7 +192,7 @@ def test_blocks_of_rows_are_the_definition(name: str, position: str, monkeypatch
             torch.testing.assert_close(actual, expected)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMULAS if not WEIGHTS.load(name).jumps])
+@pytest.mark.parametrize("name", [name for name in FORMULAS if not WEIGHTS.load(name).traits.sensitive_to_rounding])
 def test_bfloat16_errs_by_its_rounding(name: str) -> None:
     hidden = torch.randn(2, 40, DIM, dtype=torch.float64)
     expected = attend(name)(hidden)

@@ -40,7 +40,7 @@ def call(name: str) -> tuple[Weights, Tensor, Tensor, Tensor]:
     return part, scores, weights, key
 
 
-@pytest.mark.parametrize("name", [name for name in WEIGHTS if WEIGHTS.load(name).normalised])
+@pytest.mark.parametrize("name", [name for name in WEIGHTS if WEIGHTS.load(name).traits.normalised])
 def test_weights_of_a_row_sum_to_one(name: str) -> None:
     _, scores, weights, _ = call(name)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, QUERIES, dtype=weights.dtype))

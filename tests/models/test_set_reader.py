@@ -10,7 +10,7 @@ from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.models import SetReader, SetReaderConfig, build
 
-ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).orderless]
+ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).traits.permutation_invariant]
 
 
 def reader(mechanism: str, **settings: Any) -> SetReader:
@@ -43,7 +43,7 @@ def test_sets_do_not_see_each_other(mechanism: str) -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 3])
-@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).by_products])
+@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).traits.keys_enter_by_products])
 def test_unprojected_is_the_definition(mechanism: str, heads: int) -> None:
     model = reader(mechanism, heads=heads)
     items, query = items_and_query()
@@ -96,7 +96,7 @@ def test_every_item_is_seen(mechanism: str) -> None:
     items.requires_grad_()
     (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).square().sum(), items)
     seen = gradient.abs().amax((0, 2)) > 0  # by one of six queries
-    assert seen.sum() > 4 if WEIGHTS.load(mechanism).sparse else seen.all()
+    assert seen.sum() > 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
 
 
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))

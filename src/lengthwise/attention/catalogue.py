@@ -9,9 +9,10 @@ from torch import nn
 
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Evidence, Numbering, Output, Position, Sizes
+from lengthwise.attention.parts import Numbering, Output, Position, Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES, Kind, summary_and_source
+from lengthwise.attention.traits import Evidence
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.naming import options_of
 from lengthwise.options import Option
@@ -37,7 +38,7 @@ class Entry:
     parameters: int
     """Learned numbers that it adds to the layer of :data:`EXAMPLE`; of a position in the embeddings, to the model."""
     route: str
-    """How it is computed; see :data:`~lengthwise.attention.parts.PositionRoute` and ``WeightsRoute``."""
+    """How it is computed; see :data:`~lengthwise.attention.traits.PositionRoute` and ``WeightsRoute``."""
     reads: Literal["both", "causal", "encoders"]
     """Whether it can be causal and look ahead, or one of the two; what is causal has a cache."""
     evidence: Evidence
@@ -49,17 +50,18 @@ def catalogue() -> Iterator[Entry]:
     for name in WEIGHTS:
         weights = WEIGHTS.load(name)
         reads: Literal["both", "causal", "encoders"]
-        reads = "encoders" if not weights.causal else "both" if weights.bidirectional else "causal"
-        yield _entry("weights", name, weights, weights(EXAMPLE), weights.route, reads)
+        traits = weights.traits
+        reads = "encoders" if not traits.causal else "both" if traits.bidirectional else "causal"
+        yield _entry("weights", name, weights, weights(EXAMPLE), traits.route, reads)
     for name in POSITIONS:
         position = POSITIONS.load(name)
-        yield _entry("position", name, position, position(EXAMPLE), position.route)
+        yield _entry("position", name, position, position(EXAMPLE), position.traits.route)
     for name in NUMBERINGS:
         numbering = NUMBERINGS.load(name)
         yield _entry("numbering", name, numbering, numbering(EXAMPLE), "numbers")
     for name in OUTPUTS:
         output = OUTPUTS.load(name)
-        shape = (EXAMPLE.heads, EXAMPLE.head_dim) if output.by_head else (EXAMPLE.dim,)
+        shape = (EXAMPLE.heads, EXAMPLE.head_dim) if output.traits.by_head else (EXAMPLE.dim,)
         yield _entry("output", name, output, output(shape, EXAMPLE.dim), "values")
 
 
@@ -83,6 +85,6 @@ def _entry(
         parameters=sum(parameter.numel() for parameter in built.parameters()),
         route=route,
         reads=reads,
-        evidence=part.evidence,
+        evidence=part.traits.evidence,
         options=options_of(TABLES[kind], name),
     )

@@ -54,12 +54,12 @@ class Mechanism:
         for kind, table in TABLES.items():
             part: Named = getattr(self, kind)
             table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
-        if self._position.route in ("bias", "scores") and not self._weights.takes_bias:
+        if self._position.traits.route in ("bias", "scores") and not self._weights.traits.takes_bias:
             raise InputError(
                 f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
                 f"use '{self.weights}' without it, or with a position that turns queries and keys, such as 'rope'."
             )
-        if OUTPUTS.load(self.output.name).by_head and self.placement not in (None, "heads"):
+        if OUTPUTS.load(self.output.name).traits.by_head and self.placement not in (None, "heads"):
             raise InputError(f"'{self.output}' treats head by head; drop '@{self.placement}'.")
 
     def __str__(self) -> str:
@@ -104,11 +104,11 @@ class Mechanism:
         Raises:
             InputError: for weights that have to look ahead, or cannot, and for a position in the embeddings.
         """
-        if causal and not self._weights.causal:
+        if causal and not self._weights.traits.causal:
             raise InputError(
                 f"'{self.weights}' cannot be kept from looking ahead: it is for encoders, with causal=False."
             )
-        if not causal and not self._weights.bidirectional:
+        if not causal and not self._weights.traits.bidirectional:
             raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
         if self != self.in_layers:
             part = self.position if self._embedded else self.numbering
@@ -132,7 +132,7 @@ class Mechanism:
 
     @property
     def _embedded(self) -> bool:
-        return self._position.route == "embedding"
+        return self._position.traits.route == "embedding"
 
     def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
         """The three modules; ``of_weights`` are further arguments of the weights part."""
@@ -204,4 +204,4 @@ def _kind_of_own(part: str) -> Kind:
 
 
 def _usual_placement(output: Named) -> Placement:
-    return "heads" if OUTPUTS.load(output.name).by_head else "width"
+    return "heads" if OUTPUTS.load(output.name).traits.by_head else "width"

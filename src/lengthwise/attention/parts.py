@@ -6,7 +6,8 @@ has. Each part is a module of its own file; the base class of each kind but the 
 position, no treatment of the output, tokens counted one by one.
 
 What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
-(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``.
+(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
+true of it, it declares as ``traits`` (:mod:`lengthwise.attention.traits`).
 """
 
 from dataclasses import dataclass
@@ -18,20 +19,10 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.options import BaseOptions, Value
 from lengthwise.registry import unknown
-
-Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
-"""How a formula is known: from its authors' code, from the paper's text, from someone else's code, from memory alone
-(check it before you build on it), or because it is this project's own."""
-
-PositionRoute = Literal["none", "embedding", "turn", "bias", "scores"]
-"""What a position part acts on: nothing, the token embeddings, queries and keys, or the scores, by a bias that is known
-before them (bias) or depends on them (scores)."""
-WeightsRoute = Literal["fused", "kernel", "scores", "linear"]
-"""How a weights part attends: by torch's fused routine, by an operator of this library, by the scores, in blocks of
-rows, or in time linear in the number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +65,7 @@ class Position(nn.Module):
     Base of the position parts, each built from :class:`Sizes`.
     """
 
-    evidence: ClassVar[Evidence] = "paper"
-    route: ClassVar[PositionRoute] = "none"
-    sparse: ClassVar[bool] = False
-    """Whether it hides keys that the causal mask lets through, or takes so much off that their weight is 0."""
+    traits: ClassVar[PositionTraits] = PositionTraits()
     trained_as: ClassVar[str | None] = None
     """Name of the part that this one is while it is trained, where it differs at inference only."""
     taught_by: ClassVar[str | None] = None
@@ -95,7 +83,7 @@ class Position(nn.Module):
     @property
     def biased(self) -> bool:
         """Whether :meth:`bias` adds to the scores; weights that cannot take a bias refuse such a part."""
-        return self.route in ("bias", "scores")
+        return self.traits.route in ("bias", "scores")
 
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
@@ -127,9 +115,7 @@ class Numbering(nn.Module):
     Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part.
     """
 
-    evidence: ClassVar[Evidence] = "ours"
-    reads_marks: ClassVar[bool] = False
-    """Whether it needs marks: numbers that say which tokens of a sequence belong together, which a task knows."""
+    traits: ClassVar[NumberingTraits] = NumberingTraits(evidence="ours")
 
     class Options(BaseOptions):
         """No options."""
@@ -167,28 +153,9 @@ class Weights(nn.Module):
     a faster way to attend than by them overrides :meth:`forward`.
     """
 
-    evidence: ClassVar[Evidence] = "paper"
-    route: ClassVar[WeightsRoute] = "scores"
-    causal: ClassVar[bool] = True
-    """Whether it can be kept from looking ahead; what cannot serves encoders only."""
-    bidirectional: ClassVar[bool] = True
-    """Whether it can look ahead."""
-    takes_bias: ClassVar[bool] = True
-    """Whether a position part may add a bias to the scores."""
-    orderless: ClassVar[bool] = True
-    """Whether the order of keys makes no difference where no position part says otherwise."""
-    normalised: ClassVar[bool] = True
-    """Whether the weights of a query sum to 1."""
-    sparse: ClassVar[bool] = False
-    """Whether visible keys can have a weight of exactly 0, or a gradient of 0."""
-    jumps: ClassVar[bool] = False
-    """Whether a small change of the scores can change the weights by much, so that rounding shows."""
-    by_products: ClassVar[bool] = True
-    """Whether keys matter through their products with queries alone."""
+    traits: ClassVar[WeightsTraits] = WeightsTraits()
     trained_as: ClassVar[str | None] = None
     """Name of the part that this one is while it is trained, where it differs at inference only."""
-    backends: ClassVar[tuple[str, ...]] = ("auto", "reference")
-    """Ways to compute it; "reference" attends by :meth:`probabilities` and defines the result."""
 
     class Options(BaseOptions):
         """No options."""
@@ -198,8 +165,8 @@ class Weights(nn.Module):
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__()
         self.options = self.Options.choose(self, options)
-        if backend not in self.backends:
-            raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.backends))
+        if backend not in self.traits.backends:
+            raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.traits.backends))
         self.backend = backend
         self.dropout = dropout
 
@@ -254,11 +221,7 @@ class Output(nn.Module):
     from the width of the layer's input.
     """
 
-    evidence: ClassVar[Evidence] = "paper"
-    reads_input: ClassVar[bool] = False
-    """Whether it depends on the layer's input, too."""
-    by_head: ClassVar[bool] = False
-    """Whether it treats head by head wherever nothing is said, and can do nothing else."""
+    traits: ClassVar[OutputTraits] = OutputTraits()
 
     class Options(BaseOptions):
         """No options."""

@@ -49,7 +49,7 @@ class SetReader(nn.Module):
         if config.input_precision == "bfloat16":
             items, query = items.bfloat16().to(items.dtype), query.bfloat16().to(query.dtype)
         asked, read = self.psi_q(query)[:, None], self.psi_x(items)
-        attend = self._attend_unprojected if self.weights.by_products else self._attend
+        attend = self._attend_unprojected if self.weights.traits.keys_enter_by_products else self._attend
         attended = self.project(attend(asked, read, Layout(1, items.shape[1], items.device, apart=True)), asked)
         return self.phi((attended + asked if config.residual else attended)[:, 0])
 

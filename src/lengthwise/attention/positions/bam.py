@@ -5,15 +5,14 @@ With :math:`\beta_h = 1` that is ALiBi, with :math:`\beta_h = 0` no position; be
 near.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
@@ -25,7 +24,7 @@ class GeneralisedGaussian(OfDistance):
     prior too; here it multiplies the products of queries and keys alone.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = PositionTraits(evidence="code", route="bias")
     EPS = 1e-5
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:

@@ -5,16 +5,15 @@ With :math:`z_{ik} = q_i \cdot k_k / \sqrt{d}`, the position of :math:`j` as :ma
 :math:`q_i \cdot e[p_{ij}] / \sqrt{d}`, interpolated between the embeddings :math:`e` of the whole numbers around it.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Position, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -28,8 +27,7 @@ class Contextual(Position):
     back one by one.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[PositionRoute] = "scores"
+    traits = PositionTraits(evidence="code", route="scores")
 
     class Options(Position.Options):
         npos_max: int = option(64, at_least=2)

@@ -1,15 +1,15 @@
 """What positions have in common whose bias is a function of distance alone."""
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Position, PositionRoute
+from lengthwise.attention.parts import Position
 from lengthwise.attention.precision import at_least_float32
+from lengthwise.attention.traits import PositionTraits
 
 
 class OfDistance(Position):
@@ -18,7 +18,7 @@ class OfDistance(Position):
     Ahead of a query, where bidirectional attention looks, the bias is that of the same distance behind it.
     """
 
-    route: ClassVar[PositionRoute] = "bias"
+    traits = PositionTraits(route="bias")
 
     @abstractmethod
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:

@@ -8,17 +8,16 @@ where :math:`f` is a small network with one hidden layer, and the threshold :mat
 argument stays between 0 and 1 however long a sequence is, and up to :math:`L` it depends on distance alone.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Position, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -30,8 +29,7 @@ class Fire(Position):
     later position of the two takes the place of the query's.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    route: ClassVar[PositionRoute] = "bias"
+    traits = PositionTraits(evidence="third-party", route="bias")
     EPS = 1e-6
 
     class Options(Position.Options):

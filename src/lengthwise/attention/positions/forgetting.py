@@ -5,16 +5,15 @@ A forget gate per head and token, :math:`f_k = \sigma(w \cdot x_k + b)`, weakens
 logarithms.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Position, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
@@ -25,9 +24,11 @@ class Forgetting(Position):
     difference. Looking ahead, the tokens in between forget as they do behind: ``-|C_i - C_j|``.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[PositionRoute] = "bias"
-    sparse: ClassVar[bool] = True  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
+    traits = PositionTraits(
+        evidence="code",
+        sparse=True,  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
+        route="bias",
+    )
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)

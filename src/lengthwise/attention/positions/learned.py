@@ -1,11 +1,10 @@
 """Learned absolute position embeddings, as in GPT-2: what they cost beyond the training length is known."""
 
-from typing import ClassVar
-
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Position, Sizes
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
@@ -15,7 +14,7 @@ class Learned(Position):
     Adds ``context * dim`` parameters. There is no vector for positions beyond the training length: they take the last.
     """
 
-    route: ClassVar[PositionRoute] = "embedding"
+    traits = PositionTraits(route="embedding")
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)

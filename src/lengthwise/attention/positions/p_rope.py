@@ -4,14 +4,12 @@ The fastest pairs of components, by default 75% of them, turn as in RoPE. The ot
 little in a training sequence that a model uses them for what has no position, and that fails once they turn far.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence
 from lengthwise.attention.positions.rope import Rotary
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import option
 
 
@@ -21,7 +19,7 @@ class PartialRotary(Rotary):
     No parameters.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party", route="turn")
 
     class Options(Rotary.Options):
         fraction: float = option(0.75, above=0, at_most=1)

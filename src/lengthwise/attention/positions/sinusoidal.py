@@ -4,14 +4,13 @@ Position :math:`t` is :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :
 components :math:`2m` and :math:`2m + 1` of the embedding; the base :math:`b` is 10,000 by default.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Position, Sizes
 from lengthwise.attention.precision import at_least_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -23,7 +22,7 @@ class Sinusoidal(Position):
     before, so that they are about as large.
     """
 
-    route: ClassVar[PositionRoute] = "embedding"
+    traits = PositionTraits(route="embedding")
 
     class Options(Position.Options):
         base: float = option(10_000, above=1)

@@ -20,8 +20,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.rope import Rotary
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -29,7 +30,7 @@ from lengthwise.options import Value, option
 class Stretched(Rotary):
     """Rotary embedding in training, at inference of other frequencies; their factor is the model's, not a call's."""
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party", route="turn")
     trained_as: ClassVar[str | None] = "rope"
     name: ClassVar[str]
 

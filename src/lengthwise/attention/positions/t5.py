@@ -5,15 +5,15 @@ distance 128, and the last one takes all that is farther: :math:`16 + \lfloor 16
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -25,7 +25,7 @@ class Buckets(OfDistance):
     always here; T5 leaves them as they are. Looking ahead, a distance has the bucket that it has behind.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party", route="bias")
 
     class Options(OfDistance.Options):
         buckets: int = option(32, at_least=2)

@@ -8,16 +8,16 @@ training.
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, PositionRoute, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.rope import Rotary, rotate
 from lengthwise.attention.precision import at_least_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -32,9 +32,7 @@ class Fading(Rotary):
     authors' code; the blocks are as the paper is commonly described, for their code was read without them.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    route: ClassVar[PositionRoute] = "bias"
-    sparse: ClassVar[bool] = True
+    traits = PositionTraits(evidence="third-party", sparse=True, route="bias")
 
     class Options(Rotary.Options):
         gamma: float = option(0.4, above=0)

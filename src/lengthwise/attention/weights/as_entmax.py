@@ -6,14 +6,13 @@ from the token :math:`x`, head by head.
 """
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.entmax import Entmax
 from lengthwise.options import Value
@@ -26,7 +25,6 @@ class AdaptiveScalableEntmax(Entmax):
     scale the other heads alone; here all heads are scaled, as in their models with rotary positions.
     """
 
-    evidence: ClassVar[Evidence] = "code"
     RANGE = 2.0
     """The largest power of the logarithm, up or down."""
 

@@ -5,15 +5,14 @@ r"""Data-adaptive position encoding: a small network adds what scores and biases
 neighbouring keys, too (arXiv 2410.04798).
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -26,7 +25,7 @@ class Dape(Weights):
     tokens, and heads but one each.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = WeightsTraits(evidence="code")
 
     class Options(Weights.Options):
         width: int = option(32, at_least=1)
@@ -97,7 +96,7 @@ class DapeV2(Dape):
     multiplications.
     """
 
-    orderless: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="code", permutation_invariant=False)
 
     class Options(Dape.Options):
         kernel: int = option(3, at_least=1)

@@ -5,14 +5,13 @@ r"""Normalised attention without a probability cage (arXiv 2005.09561).
 with mean and standard deviation over the visible keys. Weights may be negative, and grow no smaller with more keys.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import Value
 
 
@@ -23,8 +22,7 @@ class Normalised(Weights):
     keys; the authors normalise them after, as ``nap+layer-norm`` does.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    normalised: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="code", normalised=False)
     EPS = 1e-3
     """Added to the standard deviation of scores that are not divided by the root of the width, the authors' scores."""
 

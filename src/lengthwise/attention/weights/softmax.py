@@ -1,7 +1,6 @@
 """Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows under a mask."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights, WeightsRoute
+from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import WeightsTraits
 
 
 class Softmax(Weights):
@@ -19,8 +19,7 @@ class Softmax(Weights):
     ``softmax(q k / sqrt(head_dim) + bias)``; ``backend="reference"`` materialises the scores and defines the result.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[WeightsRoute] = "fused"
+    traits = WeightsTraits(evidence="code", route="fused")
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Queries times what sharpens or flattens the scores; here, as they are."""
@@ -43,7 +42,7 @@ class Softmax(Weights):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values; dropout acts on the weights, in training only."""
-        if not self.fused or call.position.route == "scores":
+        if not self.fused or call.position.traits.route == "scores":
             return super().forward(call)
         call, layout = replace(call, query=self.sharpen(call)), call.layout
         if layout.documents is None and not call.position.biased and (layout.queries in (1, layout.keys)):

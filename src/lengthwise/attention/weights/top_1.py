@@ -1,13 +1,11 @@
 """Hard attention: what a trained softmax comes to at a temperature of zero."""
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.inference_only import InferenceOnly
 
 
@@ -18,9 +16,7 @@ class TopOne(InferenceOnly):
     matrix they stand, as after padding.
     """
 
-    evidence: ClassVar[Evidence] = "ours"
-    sparse: ClassVar[bool] = True
-    jumps: ClassVar[bool] = True
+    traits = WeightsTraits(evidence="ours", sparse=True, sensitive_to_rounding=True, route="fused")
 
     def at_inference(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
