@@ -17,6 +17,7 @@ from lengthwise.registry import unknown
 
 if TYPE_CHECKING:
     from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
+    from lengthwise.attention.traits import WeightsTraits
 
 NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
 """The position, the output and the numbering that need not be named."""
@@ -54,7 +55,7 @@ class Mechanism:
         for kind, table in TABLES.items():
             part: Named = getattr(self, kind)
             table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
-        if self._position.traits.route in ("bias", "scores") and not self._weights.traits.takes_bias:
+        if self._position.traits.route in ("bias", "scores") and not self.traits.takes_bias:
             raise InputError(
                 f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
                 f"use '{self.weights}' without it, or with a position that turns queries and keys, such as 'rope'."
@@ -70,8 +71,9 @@ class Mechanism:
         return name if self.placement is None else f"{name}@{self.placement}"
 
     @property
-    def _weights(self) -> "type[Weights]":
-        return WEIGHTS.load(self.weights.name)
+    def traits(self) -> "WeightsTraits":
+        """The traits of the weights part."""
+        return WEIGHTS.load(self.weights.name).traits
 
     @property
     def _position(self) -> "type[Position]":
@@ -83,7 +85,7 @@ class Mechanism:
 
         Options go over as far as the other part has them: ``yarn[base=5e5]`` is trained as ``rope[base=5e5]``.
         """
-        weights, position = self._weights.trained_as, self._position.trained_as
+        weights, position = WEIGHTS.load(self.weights.name).trained_as, self._position.trained_as
         return replace(
             self,
             weights=self.weights if weights is None else carried(WEIGHTS, self.weights, weights),
@@ -104,11 +106,11 @@ class Mechanism:
         Raises:
             InputError: for weights that have to look ahead, or cannot, and for a position in the embeddings.
         """
-        if causal and not self._weights.traits.causal:
+        if causal and not self.traits.causal:
             raise InputError(
                 f"'{self.weights}' cannot be kept from looking ahead: it is for encoders, with causal=False."
             )
-        if not causal and not self._weights.traits.bidirectional:
+        if not causal and not self.traits.bidirectional:
             raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
         if self != self.in_layers:
             part = self.position if self._embedded else self.numbering
@@ -161,6 +163,25 @@ def read_name(name: str) -> dict[str, Any]:
     Raises:
         InputError: where a part does not exist, none or several of a kind are named, or a placement cannot be.
     """
+    parts = _named_parts(name)
+    if "weights" not in parts:
+        raise InputError(
+            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
+            f"as in 'softmax+{name}'."
+        )
+    return parts
+
+
+def completed(name: str) -> str:
+    """A mechanism's name, or that of some of its parts with softmax for weights, where it names none.
+
+    Raises:
+        InputError: as :func:`read_name`.
+    """
+    return name if "weights" in _named_parts(name) else f"softmax+{name}"
+
+
+def _named_parts(name: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for given in re.split(r"\+(?![^\[]*\])", name):  # no option's value, as in 5e+5, is taken apart
         text, placement = read_placement(given)
@@ -173,11 +194,6 @@ def read_name(name: str) -> dict[str, Any]:
             raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
         if placement is not None:
             parts["placement"] = placement
-    if "weights" not in parts:
-        raise InputError(
-            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
-            f"as in 'softmax+{name}'."
-        )
     return parts
 
 
