@@ -26,9 +26,9 @@ def compare(
     """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
-    on to all seeds and to the evaluation. A mechanism that differs from another of them at inference only takes over
-    what that one has learnt, since training it would end with the same weights. A folder can be carried on with other
-    mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
+    on to all seeds and to the evaluation. A mechanism that is used with the weights of another of them takes
+    over what that one has learnt, since training it would end with the same weights. A folder can be carried on with
+    other mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
 
     A mechanism that is calibrated on the trained model of another one trains that model, too, unless the other one is
     among them: then it takes it over.

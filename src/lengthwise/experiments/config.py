@@ -94,6 +94,12 @@ class RunConfig(Config):
         )
 
     @property
+    def trained_as(self) -> "RunConfig":
+        """The run whose model is trained, and whose weights this one's model takes over; often the run itself."""
+        mechanism = str(Mechanism.parse(self.model.mechanism).trained_as)
+        return self if mechanism == self.model.mechanism else self.vary(model={"mechanism": mechanism})
+
+    @property
     def teacher(self) -> "RunConfig | None":
         """The run whose model this one is calibrated on before it is trained; None where none is needed."""
         mechanism = Mechanism.parse(self.model.mechanism).teacher
