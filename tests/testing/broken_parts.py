@@ -81,6 +81,13 @@ class FastIsWrong(Softmax):
         return super().forward(call) * (1 if self.backend == "reference" else 1.001)
 
 
+class SharperInUse(Weights):
+    """Scores are larger once the model is trained."""
+
+    def of_scores(self, scores: Tensor, call: Call) -> Tensor:
+        return (scores if self.training else 1.1 * scores).softmax(-1)
+
+
 class OfTheBatch(Output):
     """Values are centred over the batch."""
 

@@ -67,7 +67,7 @@ class Position(nn.Module):
 
     traits: ClassVar[PositionTraits] = PositionTraits()
     trained_as: ClassVar[str | None] = None
-    """Name of the part that this one is while it is trained, where it differs at inference only."""
+    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
     taught_by: ClassVar[str | None] = None
     """Name of the part that a model is trained with first, where this one is calibrated on what that model does."""
 
@@ -80,9 +80,8 @@ class Position(nn.Module):
         super().__init__()
         self.options = self.Options.choose(self, options)
 
-    @property
-    def biased(self) -> bool:
-        """Whether :meth:`bias` adds to the scores; weights that cannot take a bias refuse such a part."""
+    def biased(self, call: Call) -> bool:
+        """Whether :meth:`bias` adds to the scores of a call."""
         return self.traits.route in ("bias", "scores")
 
     def embed(
@@ -155,7 +154,7 @@ class Weights(nn.Module):
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
     trained_as: ClassVar[str | None] = None
-    """Name of the part that this one is while it is trained, where it differs at inference only."""
+    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
 
     class Options(BaseOptions):
         """No options."""

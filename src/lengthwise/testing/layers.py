@@ -61,6 +61,15 @@ def positions_can_be_said(layer: Layer) -> None:
             expect_close(torch.cat(parts, 1), whole, "with positions that count the tokens, and a cache")
 
 
+@torch.no_grad()
+def mode_makes_no_difference(layer: Layer) -> None:
+    """Compute in training mode and in evaluation mode, and expect the same bits: nothing is drawn without dropout."""
+    hidden = layer.inputs()
+    used = layer(hidden)
+    layer.module.train()
+    expect_near(layer(hidden), used, "in training mode", rtol=0, atol=0)
+
+
 def bfloat16_stays_near(layer: Layer) -> None:
     """Compute in bfloat16. Of weights that are sensitive to rounding, only the kind of the result is checked."""
     hidden = layer.inputs()

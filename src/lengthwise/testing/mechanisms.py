@@ -28,6 +28,7 @@ OF_ALL: dict[str, Callable[[Any], None]] = {
 OF_LAYERS: dict[str, Callable[[Any], None]] = {
     "positions can be said": layers.positions_can_be_said,
     "the output in bfloat16 stays near": layers.bfloat16_stays_near,
+    "training mode and evaluation mode give the same": layers.mode_makes_no_difference,
     "no tokens in give no tokens out": layers.nothing_in_nothing_out,
     "hidden keys weigh nothing": weights.hidden_keys_weigh_nothing,
 }
