@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from torch import nn
 
+from lengthwise.attention.mechanism import COUNTED, NONE, NOPE
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Numbering, Output, Position, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES, Kind, summary_and_source
 from lengthwise.attention.traits import Evidence
@@ -81,7 +82,7 @@ def _entry(
         summary=summary,
         source=source,
         details=rest.strip(),
-        formula="" if part in (Position, Numbering, Output) else (inspect.getmodule(part).__doc__ or "").strip(),
+        formula="" if name in (NOPE.name, COUNTED.name, NONE.name) else (inspect.getmodule(part).__doc__ or "").strip(),
         parameters=sum(parameter.numel() for parameter in built.parameters()),
         route=route,
         reads=reads,

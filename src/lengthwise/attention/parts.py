@@ -2,8 +2,7 @@
 
 *Position* says where tokens stand: it turns queries and keys, or adds a bias to the scores. *Weights* turns scores into
 weights and attends. *Output* treats the attended values. And *numbering*, before all of them, says which number a token
-has. Each part is a module of its own file; the base class of each kind but the weights is also its plainest member: no
-position, no treatment of the output, tokens counted one by one.
+has. Each part is a module of its own file, and the file and the class carry the name by which a mechanism names the part.
 
 What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
 (:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
@@ -60,10 +59,7 @@ class Sizes:
 
 
 class Position(nn.Module):
-    """No position encoding: order reaches the model through the causal mask alone (arXiv 2305.19466).
-
-    Base of the position parts, each built from :class:`Sizes`.
-    """
+    """Base of the position parts, each built from :class:`Sizes`."""
 
     traits: ClassVar[PositionTraits] = PositionTraits()
     trained_as: ClassVar[str | None] = None
@@ -109,12 +105,9 @@ class Position(nn.Module):
 
 
 class Numbering(nn.Module):
-    """Tokens are counted from the start of their document.
+    """Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part."""
 
-    Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part.
-    """
-
-    traits: ClassVar[NumberingTraits] = NumberingTraits(evidence="ours")
+    traits: ClassVar[NumberingTraits] = NumberingTraits()
 
     class Options(BaseOptions):
         """No options."""
@@ -133,7 +126,7 @@ class Numbering(nn.Module):
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
         """The number of every token; ``counted`` is its index in its document."""
-        return counted
+        raise NotImplementedError
 
     def next_marks(
         self,
@@ -213,9 +206,9 @@ class Weights(nn.Module):
 
 
 class Output(nn.Module):
-    """The attended values as they are.
+    """Base of the output parts.
 
-    Base of the output parts. Each is built from the shape of what it learns, whose last number is that of the
+    Each is built from the shape of what it learns, whose last number is that of the
     components it treats together: ``(width,)`` over all heads side by side, ``(heads, head_dim)`` head by head; and
     from the width of the layer's input.
     """
@@ -235,4 +228,4 @@ class Output(nn.Module):
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
         """Attended values, treated; the last axes are those of the part's shape. ``hidden`` is the layer's input."""
-        return attended
+        raise NotImplementedError

@@ -16,7 +16,7 @@ from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
-class GeneralisedGaussian(OfDistance):
+class Bam(OfDistance):
     """A power of distance, exponent and scale learned per head, as the logarithm of a prior (arXiv 2505.22842).
 
     Adds two parameters per head, 0 at first, which is no position. The prior's centre stays at 0, as it does in the

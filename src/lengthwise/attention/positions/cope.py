@@ -17,7 +17,7 @@ from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
-class Contextual(Position):
+class Cope(Position):
     """Learned embeddings of a count of the tokens between, each counted as its score says (arXiv 2405.18719).
 
     Adds ``npos_max * head_dim`` parameters, 0 at first, which all heads of a layer share. By default tokens 63 or more

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.positions.rope import Rotary
+from lengthwise.attention.positions.rope import Rope
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import option
 
 
-class PartialRotary(Rotary):
+class PRope(Rope):
     """RoPE on the fastest pairs of components, no position on the others (arXiv 2410.06205).
 
     No parameters.
@@ -21,7 +21,7 @@ class PartialRotary(Rotary):
 
     traits = PositionTraits(evidence="third-party", route="turn")
 
-    class Options(Rotary.Options):
+    class Options(Rope.Options):
         fraction: float = option(0.75, above=0, at_most=1)
         """Share of the pairs that turn; one pair at least does."""
 

@@ -16,7 +16,7 @@ from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Rotary(Position):
+class Rope(Position):
     """Queries and keys rotated by their position (arXiv 2104.09864).
 
     No parameters; ``head_dim`` must be even.

@@ -18,7 +18,7 @@ from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Buckets(OfDistance):
+class T5(OfDistance):
     """A learned bias per head for each of a few buckets of distance (arXiv 1910.10683).
 
     Adds ``buckets * heads`` parameters in every layer, where T5 shares one table among its layers. Scores are scaled as

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
-from lengthwise.attention.positions.rope import Rotary, rotate
+from lengthwise.attention.positions.rope import Rope, rotate
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Fading(Rotary):
+class XPos(Rope):
     """RoPE whose fast pairs fade with distance; in a window of two blocks (arXiv 2212.10554).
 
     No parameters. It masks sequences that are longer than those of training, and leaves attention fused in others.
@@ -35,7 +35,7 @@ class Fading(Rotary):
 
     traits = PositionTraits(evidence="third-party", sparse=True, route="bias")
 
-    class Options(Rotary.Options):
+    class Options(Rope.Options):
         gamma: float = option(0.4, above=0)
         """How much of a factor all pairs share: the larger, the less the fast ones fade."""
         scale_base: float = option(512, above=0)

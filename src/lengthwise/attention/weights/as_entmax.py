@@ -18,7 +18,7 @@ from lengthwise.attention.weights.entmax import Entmax
 from lengthwise.options import Value
 
 
-class AdaptiveScalableEntmax(Entmax):
+class AsEntmax(Entmax):
     """Entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
 
     Adds ``2 * dim * heads`` parameters. The authors give half of the heads a bias of distance (``as-entmax+nape``), and

@@ -24,7 +24,7 @@ from lengthwise.attention.weights.log_n import log_seen
 from lengthwise.options import option
 
 
-class SoftplusReweighted(Weights):
+class Lssar(Weights):
     """Softplus of scores times log n, normalised, and the part above the mean raised to a power (arXiv 2501.13428).
 
     Where more than three keys all share alike, none is above the mean, and the query returns zeros. So it does where

@@ -15,7 +15,7 @@ from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import Value
 
 
-class Normalised(Weights):
+class Nap(Weights):
     """Scores normalised over the visible keys take the place of a softmax's weights (arXiv 2005.09561).
 
     Adds two parameters per head, a gain of 1 and a bias of 0 at first. The attended values grow with the number of

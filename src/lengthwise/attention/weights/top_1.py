@@ -11,7 +11,7 @@ from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
 
 
-class TopOne(Weights):
+class Top1(Weights):
     """All weight to the key with the highest score, of equal ones the first, after training with softmax.
 
     A model takes over the weights of one that has been trained with softmax. Queries and keys get no gradient.
