@@ -11,6 +11,7 @@ from lengthwise import Attention
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
+from lengthwise.attention.parts import Bias, Embedding, Rotation
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.testing import Check, mechanism_checks
@@ -42,7 +43,7 @@ COMBINED = [
 ]
 MECHANISMS = [
     *(name for name in WEIGHTS if WEIGHTS.load(name).traits.causal),
-    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).traits.route not in ("none", "embedding")),
+    *(f"softmax+{name}" for name in POSITIONS if issubclass(POSITIONS.load(name), Bias | Rotation)),
     *(f"softmax+{name}" for name in OUTPUTS if name != "none"),
     *COMBINED,
 ]
@@ -52,7 +53,7 @@ COMPILED = ["softmax", "top-k", "threshold-relative", "softmax+rope", "softmax+a
 take minutes together."""
 ENCODERS = [name for name in WEIGHTS if not WEIGHTS.load(name).traits.causal]
 IN_MODELS = [
-    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).traits.route == "embedding"),
+    *(f"softmax+{name}" for name in POSITIONS if issubclass(POSITIONS.load(name), Embedding)),
     *(f"softmax+{name}" for name in NUMBERINGS if name != "counted"),
     "softmax+learned+coupled",
     "threshold-relative+rope+predicted",

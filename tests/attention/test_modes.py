@@ -8,6 +8,7 @@ import torch
 
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.attention.numberings import NUMBERINGS
+from lengthwise.attention.parts import Embedding
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.models import SetReader, SetReaderConfig
@@ -21,7 +22,7 @@ DRAWN = {
 """The numberings that draw in training, which is what they are for."""
 
 
-@pytest.mark.parametrize("name", [name for name in POSITIONS if POSITIONS.load(name).traits.route == "embedding"])
+@pytest.mark.parametrize("name", [name for name in POSITIONS if issubclass(POSITIONS.load(name), Embedding)])
 def test_positions_before_the_layers_are_the_same_in_both_modes(name: str) -> None:
     assert modes_agree(f"softmax+{name}")
 

@@ -13,7 +13,7 @@ from lengthwise import Attention
 from lengthwise.attention import rows
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.parts import Position, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.weights import WEIGHTS
 
 HEADS, HEAD_DIM, DIM = 2, 4, 8
@@ -130,7 +130,7 @@ def weights_of(part: Weights, scores: Sequence[float], dtype: torch.dtype = torc
     query, hidden = torch.ones(1, HEADS, 1, 1, dtype=dtype), torch.zeros(1, 1, DIM, dtype=dtype)
     key = torch.tensor(scores, dtype=dtype).view(1, 1, -1, 1)
     layout = Layout(1, len(scores), query.device)
-    return part.probabilities(Call(hidden, query, key, key, layout, Position(SIZES)))[0, 0, 0]
+    return part.probabilities(Call(hidden, query, key, key, layout))[0, 0, 0]
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -146,7 +146,7 @@ def test_formula(name: str, causal: bool) -> None:
     query, key = torch.randn(2, HEADS, tokens, HEAD_DIM).double() * 2, torch.randn(2, 1, tokens, HEAD_DIM).double()
     query, key = part.prepare(query, key)
     layout = Layout(tokens, tokens, query.device, documents, causal=causal)
-    weights = part.probabilities(Call(hidden, query, key, key, layout, Position(SIZES)))
+    weights = part.probabilities(Call(hidden, query, key, key, layout))
     expected = torch.zeros(2, HEADS, tokens, tokens).double()
     with torch.no_grad():
         for batch in range(2):
@@ -235,7 +235,7 @@ def test_lssar_sharpens_without_leaving_the_range() -> None:
     part = WEIGHTS.load("lssar")(SIZES)
     scores = torch.tensor([1e-3, 0.0, 0.0, 2e-3]).view(1, 1, 1, 4)
     query, key, layout = torch.ones(1, 1, 1, 1), scores.mT, Layout(1, 4, scores.device)
-    weights = part.of_scores(scores, Call(torch.zeros(1, 1, DIM), query, key, key, layout, Position(SIZES)))
+    weights = part.of_scores(scores, Call(torch.zeros(1, 1, DIM), query, key, key, layout))
     assert weights[..., -1] > 0.99
     torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
 
@@ -285,7 +285,7 @@ def test_learned_sink_is_that_of_gpt_oss(causal: bool, documents: bool) -> None:
     ids = torch.tensor([[0] * 11, [0] * 4 + [1] * 7]) if documents else None
     layout = Layout(11, 11, torch.device("cpu"), ids, causal=causal)
     mask = torch.zeros(1, dtype=torch.float64).where(layout.visible(), -torch.inf)
-    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), query, key, value, layout, Position(SIZES)))
+    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), query, key, value, layout))
     expected = gpt_oss.eager_attention_forward(part, *leaves, mask, 0.5)[0].transpose(1, 2)
     torch.testing.assert_close(output, expected)
     for actual, wanted in zip(

@@ -10,7 +10,7 @@ from torch import nn
 from lengthwise.attention.mechanism import COUNTED, NONE, NOPE
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Sizes
+from lengthwise.attention.parts import Bias, Embedding, Position, Rotation, Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES, Kind, summary_and_source
 from lengthwise.attention.traits import Evidence
@@ -39,7 +39,9 @@ class Entry:
     parameters: int
     """Learned numbers that it adds to the layer of :data:`EXAMPLE`; of a position in the embeddings, to the model."""
     route: str
-    """How it is computed; see :data:`~lengthwise.attention.traits.PositionRoute` and ``WeightsRoute``."""
+    """How it is computed (:data:`~lengthwise.attention.traits.WeightsRoute`), or what a position acts on: the token
+    embeddings (embedding), queries and keys (turn), scores by a bias that is known before them (bias) or depends on
+    them (scores), or nothing (none)."""
     reads: Literal["both", "causal", "encoders"]
     """Whether it can be causal and look ahead, or one of the two; what is causal has a cache."""
     evidence: Evidence
@@ -56,7 +58,7 @@ def catalogue() -> Iterator[Entry]:
         yield _entry("weights", name, weights, weights(EXAMPLE), traits.route, reads)
     for name in POSITIONS:
         position = POSITIONS.load(name)
-        yield _entry("position", name, position, position(EXAMPLE), position.traits.route)
+        yield _entry("position", name, position, position(EXAMPLE), _route(position))
     for name in NUMBERINGS:
         numbering = NUMBERINGS.load(name)
         yield _entry("numbering", name, numbering, numbering(EXAMPLE), "numbers")
@@ -64,6 +66,12 @@ def catalogue() -> Iterator[Entry]:
         output = OUTPUTS.load(name)
         shape = (EXAMPLE.heads, EXAMPLE.head_dim) if output.traits.by_head else (EXAMPLE.dim,)
         yield _entry("output", name, output, output(shape, EXAMPLE.dim), "values")
+
+
+def _route(position: type[Position]) -> str:
+    if issubclass(position, Bias):
+        return "scores" if position.traits.depends_on_scores else "bias"
+    return "embedding" if issubclass(position, Embedding) else "turn" if issubclass(position, Rotation) else "none"
 
 
 def _entry(

@@ -16,7 +16,7 @@ from lengthwise.own_code import imported
 from lengthwise.registry import unknown
 
 if TYPE_CHECKING:
-    from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
+    from lengthwise.attention.parts import Embedding, Numbering, Output, Position, Sizes, Weights
     from lengthwise.attention.traits import WeightsTraits
 
 NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
@@ -55,7 +55,7 @@ class Mechanism:
         for kind, table in TABLES.items():
             part: Named = getattr(self, kind)
             table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
-        if self._position.traits.route in ("bias", "scores") and not self.traits.takes_bias:
+        if self._biased and not self.traits.takes_bias:
             raise InputError(
                 f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
                 f"use '{self.weights}' without it, or with a position that turns queries and keys, such as 'rope'."
@@ -124,17 +124,25 @@ class Mechanism:
         """The mechanism without what a model does before its layers."""
         return replace(self, position=NOPE if self._embedded else self.position, numbering=COUNTED)
 
-    def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Position | None]":
+    def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Embedding | None]":
         """The numbering part, where tokens are not just counted, and the position part, where it acts on embeddings."""
         numbering = build(NUMBERINGS, self.numbering, sizes)
-        position = None
+        position: Any = None
         if self._embedded:
             position = build(POSITIONS, self.position, replace(sizes, context=numbering.numbers(sizes)))
         return numbering if self.numbering != COUNTED else None, position
 
     @property
     def _embedded(self) -> bool:
-        return self._position.traits.route == "embedding"
+        from lengthwise.attention.parts import Embedding
+
+        return issubclass(self._position, Embedding)
+
+    @property
+    def _biased(self) -> bool:
+        from lengthwise.attention.parts import Bias
+
+        return issubclass(self._position, Bias)
 
     def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
         """The three modules; ``of_weights`` are further arguments of the weights part."""

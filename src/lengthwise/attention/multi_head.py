@@ -8,7 +8,7 @@ from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call, of_nothing
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.parts import Sizes
+from lengthwise.attention.parts import Bias, Rotation, Sizes
 from lengthwise.attention.projection import Projection
 from lengthwise.errors import InputError
 
@@ -102,12 +102,14 @@ class Attention(nn.Module):
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
         nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
         query, key = self.weights.prepare(query, key)
-        query, key = self.position.turn(query, key, layout.query_positions)
-        tracked = self.position.track(hidden)
+        if isinstance(self.position, Rotation):
+            query, key = self.position.turn(query, key, layout.query_positions)
+        bias = self.position if isinstance(self.position, Bias) else None
+        tracked = None if bias is None else bias.track(hidden)
         if cache is not None:
             tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
             key, value = cache.extend("key", key, axis=2), cache.extend("value", value, axis=2)
-        call = Call(hidden, query, key, value, layout, self.position, tracked, cache)
+        call = Call(hidden, query, key, value, layout, bias, tracked, cache)
         attended = self.weights(call) if nothing is None else nothing
         if cache is not None:
             cache.tokens = keys

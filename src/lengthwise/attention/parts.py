@@ -1,8 +1,9 @@
 """What the parts of a mechanism promise, and what they are built from.
 
-*Position* says where tokens stand: it turns queries and keys, or adds a bias to the scores. *Weights* turns scores into
-weights and attends. *Output* treats the attended values. And *numbering*, before all of them, says which number a token
-has. Each part is a module of its own file, and the file and the class carry the name by which a mechanism names the part.
+*Position* says where tokens stand: it changes the embeddings, turns queries and keys, or adds a bias to the scores.
+*Weights* turns scores into weights and attends. *Output* treats the attended values. And *numbering*, before all of
+them, says which number a token has. Each part is a module of its own file, and the file and the class carry the name by
+which a mechanism names the part.
 
 What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
 (:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
@@ -76,15 +77,19 @@ class Position(nn.Module):
         super().__init__()
         self.options = self.Options.choose(self, options)
 
-    def biased(self, call: Call) -> bool:
-        """Whether :meth:`bias` adds to the scores of a call."""
-        return self.traits.route in ("bias", "scores")
+
+class Embedding(Position):
+    """Base of the position parts that change the token embeddings."""
 
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Token embeddings with their position worked in, once, before the first layer; of route embedding."""
-        return stream
+        """Work the positions into the token embeddings, once, before the first layer."""
+        raise NotImplementedError
+
+
+class Rotation(Position):
+    """Base of the position parts that turn queries and keys."""
 
     def turn(
         self,
@@ -92,15 +97,33 @@ class Position(nn.Module):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Queries and keys with their position worked in; the cache holds keys after this."""
-        return query, key
+        """Work the positions into queries and keys; the cache holds keys after this."""
+        raise NotImplementedError
+
+
+class Bias(Position):
+    """Base of the position parts that add to the scores: a :class:`~lengthwise.attention.call.ScoreBias`."""
+
+    @property
+    def depends_on_scores(self) -> bool:
+        """True if the bias is not known before the scores."""
+        return self.traits.depends_on_scores
+
+    @property
+    def learned(self) -> bool:
+        """True if the bias has parameters that are trained."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    def applies(self, call: Call) -> bool:
+        """True if there is something to add to the scores of this call."""
+        return True
 
     def track(self, hidden: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch heads tokens"] | None:
-        """A number of every token, head by head, that the bias depends on; the cache holds it."""
+        """Compute a number of every token, head by head, that the bias depends on; the cache holds it."""
         return None
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
-        """What is added to the scaled scores, where ``biased``; that of hidden keys does not matter."""
+    def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
+        """Compute what is added to the scaled scores; that of hidden keys does not matter."""
         raise NotImplementedError
 
 

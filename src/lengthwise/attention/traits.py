@@ -11,10 +11,6 @@ Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
 """How a formula is known: from its authors' code, from the paper's text, from someone else's code, from memory alone
 (check it before you build on it), or because it is this project's own."""
 
-PositionRoute = Literal["none", "embedding", "turn", "bias", "scores"]
-"""What a position part acts on: nothing, the token embeddings, queries and keys, or the scores, by a bias that is known
-before them (bias) or depends on them (scores)."""
-
 WeightsRoute = Literal["fused", "kernel", "scores", "linear"]
 """How a weights part attends: by torch's fused routine, by an operator of this library, by the scores, in blocks of
 rows, or in time linear in the number of tokens."""
@@ -65,8 +61,8 @@ class PositionTraits:
     """How the formula is known."""
     sparse: bool = False
     """True if it hides keys that the causal mask lets through, or lowers scores so much that their weight is 0."""
-    route: PositionRoute = "none"
-    """What the part acts on."""
+    depends_on_scores: bool = False
+    """True if the part's bias depends on the scores that it is added to, and is not known before them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class SetReader(nn.Module):
         if query.numel() == 0:
             return of_nothing(query, key, value, self.weights)
         query, key = self.weights.prepare(query, key)
-        return self.weights(Call(asked, query, key, value, layout, self.position))
+        return self.weights(Call(asked, query, key, value, layout))
 
     def _attend_unprojected(self, asked: Tensor, read: Tensor, layout: Layout) -> Tensor:
         """The same by two matrix products fewer per item, which is most of them.
@@ -83,7 +83,7 @@ class SetReader(nn.Module):
         if query.numel() == 0:
             attended = of_nothing(query, read, read, self.weights)
         else:
-            attended = self.weights(Call(asked, query, read, read, layout, self.position))
+            attended = self.weights(Call(asked, query, read, read, layout))
         return torch.einsum("bhqd,hed->bhqe", attended, value_of)
 
 

@@ -33,7 +33,7 @@ class Alibi(Sloped):
     No parameters.
     """
 
-    traits = PositionTraits(evidence="code", route="bias")
+    traits = PositionTraits(evidence="code")
 
     class Options(Sloped.Options):
         bias_max: float = option(8, above=0)

@@ -24,7 +24,7 @@ class Bam(OfDistance):
     prior too; here it multiplies the products of queries and keys alone.
     """
 
-    traits = PositionTraits(evidence="code", route="bias")
+    traits = PositionTraits(evidence="code")
     EPS = 1e-5
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:

@@ -34,7 +34,7 @@ class Calibrated(OfDistance):
     layer has its own, of means, and its order comes from the causal mask and this bias alone.
     """
 
-    traits = PositionTraits(evidence="code", sparse=True, route="bias")
+    traits = PositionTraits(evidence="code", sparse=True)
     taught_by: ClassVar[str | None] = "sinusoidal"
     HIDDEN = -1e6
     ROUNDING = 1e-5

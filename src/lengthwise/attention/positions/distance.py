@@ -7,24 +7,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Position
+from lengthwise.attention.parts import Bias
 from lengthwise.attention.precision import at_least_float32
-from lengthwise.attention.traits import PositionTraits
 
 
-class OfDistance(Position):
+class OfDistance(Bias):
     """A bias by head and distance: computed once for every distance, then laid along the diagonals.
 
     Ahead of a query, where bidirectional attention looks, the bias is that of the same distance behind it.
     """
 
-    traits = PositionTraits(route="bias")
-
     @abstractmethod
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """The bias at distances from 0 on, in positions, of whole numbers in the dtype that the bias is computed in."""
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """The bias of every pair."""
         layout, dtype = call.layout, at_least_float32(call.query.dtype)
         if layout.counted:

@@ -21,7 +21,7 @@ class HardAlibi(OfDistance):
     behind.
     """
 
-    traits = PositionTraits(evidence="code", sparse=True, route="bias")
+    traits = PositionTraits(evidence="code", sparse=True)
 
     class Options(OfDistance.Options):
         local: float = option(0.5, at_least=0, at_most=1)

@@ -20,7 +20,7 @@ class Kerple(OfDistance):
     Adds two parameters per head, at first uniform between 0 and 2, and between 0 and 1.
     """
 
-    traits = PositionTraits(evidence="code", route="bias")
+    traits = PositionTraits(evidence="code")
     LEAST = 0.01
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:

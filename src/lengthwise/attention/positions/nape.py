@@ -16,7 +16,7 @@ class Nape(Sloped):
     No parameters. The slopes are 1, 1/2, 1/3 and so on, not those of ALiBi.
     """
 
-    traits = PositionTraits(evidence="code", route="bias")
+    traits = PositionTraits(evidence="code")
 
     class Options(Sloped.Options):
         local: float = option(0.5, at_least=0, at_most=1)

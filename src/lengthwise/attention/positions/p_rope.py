@@ -19,7 +19,7 @@ class PRope(Rope):
     No parameters.
     """
 
-    traits = PositionTraits(evidence="third-party", route="turn")
+    traits = PositionTraits(evidence="third-party")
 
     class Options(Rope.Options):
         fraction: float = option(0.75, above=0, at_most=1)

@@ -9,22 +9,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Position, Sizes
+from lengthwise.attention.parts import Rotation, Sizes
 from lengthwise.attention.precision import at_least_float32, in_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Rope(Position):
+class Rope(Rotation):
     """Queries and keys rotated by their position (arXiv 2104.09864).
 
     No parameters; ``head_dim`` must be even.
     """
 
-    traits = PositionTraits(evidence="code", route="turn")
+    traits = PositionTraits(evidence="code")
 
-    class Options(Position.Options):
+    class Options(Rotation.Options):
         base: float = option(10_000, above=1)
         """Of the frequencies: the larger, the slower the slow pairs of components turn."""
 

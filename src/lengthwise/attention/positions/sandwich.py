@@ -21,7 +21,7 @@ class Sandwich(OfDistance):
     No parameters.
     """
 
-    traits = PositionTraits(evidence="third-party", route="bias")
+    traits = PositionTraits(evidence="third-party")
 
     class Options(OfDistance.Options):
         waves: int = option(64, at_least=1)

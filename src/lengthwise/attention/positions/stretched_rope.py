@@ -31,7 +31,7 @@ from lengthwise.options import Value, option
 class Stretched(Rope):
     """Rotary embedding of other frequencies than it was trained with; their factor is the model's, not a call's."""
 
-    traits = PositionTraits(evidence="third-party", route="turn")
+    traits = PositionTraits(evidence="third-party")
     trained_as: ClassVar[str | None] = "rope"
     name: ClassVar[str]
 

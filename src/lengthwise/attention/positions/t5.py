@@ -25,7 +25,7 @@ class T5(OfDistance):
     always here; T5 leaves them as they are. Looking ahead, a distance has the bucket that it has behind.
     """
 
-    traits = PositionTraits(evidence="third-party", route="bias")
+    traits = PositionTraits(evidence="third-party")
 
     class Options(OfDistance.Options):
         buckets: int = option(32, at_least=2)

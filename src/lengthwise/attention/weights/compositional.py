@@ -50,7 +50,7 @@ class Compositional(Softmax):
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values of each search, of the retrieval it chooses."""
         retrievals = call.value.shape[1]
-        if self.fused and call.position.traits.route != "scores":
+        if self.fused and not (call.bias and call.bias.depends_on_scores):
             # One at a time: fused routines want values as wide as queries.
             values = (value.expand_as(call.value) for value in call.value.split(1, 1))
             found = torch.stack([super(Compositional, self).forward(replace(call, value=each)) for each in values], -2)

@@ -47,10 +47,10 @@ class Dape(Weights):
         """The softmax of the scores and what is added."""
         products, hidden = call.products, ~call.layout.visible()
         outside = hidden
-        if not call.position.biased(call):
+        if call.bias is None or not call.biased:
             scores = products.masked_fill(hidden, 0)
             return (scores + self._added(scores, outside)).masked_fill_(hidden, -torch.inf).softmax(-1)
-        bias = call.position.bias(call).expand_as(products).to(products.dtype)
+        bias = call.bias.of(call).expand_as(products).to(products.dtype)
         hidden = hidden | (bias == -torch.inf)  # by position parts that hide keys
         products, bias = products.masked_fill(hidden, 0), bias.masked_fill(hidden, 0)
         added = self._added(torch.cat([products, bias], 1), outside)

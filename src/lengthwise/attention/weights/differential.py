@@ -67,7 +67,7 @@ class Differential(Softmax):
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The difference of the two maps, which may be negative."""
-        bias: Tensor | float = call.position.bias(whole(call)) if call.position.biased(call) else 0.0
+        bias: Tensor | float = 0.0 if call.bias is None or not call.biased else call.bias.of(whole(call))
         hidden = ~call.layout.visible()
         first, second = ((of.products + bias).masked_fill(hidden, -torch.inf).softmax(-1) for of in maps(call))
         return first - self.mixture() * second
@@ -79,7 +79,7 @@ class Differential(Softmax):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values, normalised."""
-        if self.fused and call.position.traits.route != "scores":
+        if self.fused and not (call.bias and call.bias.depends_on_scores):
             first, second = (self._softmax(of) for of in maps(call))
             attended = first - self.mixture() * second
         else:
