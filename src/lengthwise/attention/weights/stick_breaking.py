@@ -35,7 +35,7 @@ class StickBreaking(Weights):
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition, by logarithms; a share is what is left times ``e^z``."""
-        if not call.layout.apart:
+        if not call.layout.cross:
             scores = scores.masked_fill(call.layout.ahead == 0, -torch.inf)
         left = F.logsigmoid(-scores)  # by each key of what it found; by a hidden one all, which is 0
         logarithm = scores + left.flip(-1).cumsum(-1).flip(-1)
