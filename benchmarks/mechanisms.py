@@ -39,7 +39,7 @@ def mechanisms() -> list[str]:
 
 
 def step(model: Decoder, optimizer: torch.optim.Optimizer, tokens: torch.Tensor) -> None:
-    logits = model(tokens, marks=tokens)
+    logits = model(tokens, marks=tokens).logits
     F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
     optimizer.step()
     optimizer.zero_grad()

@@ -58,7 +58,7 @@ def test_the_operator_and_the_models_need_no_other_package() -> None:
     python(
         f"import sys, torch; {blocked}import lengthwise; "
         "model = lengthwise.Decoder(lengthwise.DecoderConfig(vocab_size=5)); "
-        "model(torch.zeros(1, 9, dtype=torch.long)).sum().backward()"
+        "model(torch.zeros(1, 9, dtype=torch.long)).logits.sum().backward()"
     )
 
 

@@ -82,7 +82,7 @@ def decoder(request: pytest.FixtureRequest) -> Callable[..., Tensor]:
 
     def logits(tokens: Tensor, cache: KeyValueCache | None = None, start: int = 0) -> Tensor:
         said = {"marks": tokens % 3, "document_ids": torch.arange(tokens.shape[1]).expand_as(tokens) // 20}
-        return model(tokens[:, start:], cache=cache, **{name: of[:, start:] for name, of in said.items()})
+        return model(tokens[:, start:], cache=cache, **{name: of[:, start:] for name, of in said.items()}).logits
 
     return logits
 

@@ -48,7 +48,7 @@ def outcome(mechanism: str) -> list[Tensor]:
             parameter.add_(torch.randn_like(parameter) / 5)
     tokens = torch.randint(5, (2, 60), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        return [*model.parameters(), model.eval()(tokens)]
+        return [*model.parameters(), model.eval()(tokens).logits]
 
 
 @pytest.mark.parametrize(

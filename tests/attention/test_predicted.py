@@ -61,7 +61,7 @@ def test_one_head_is_asked_as_ever(batch: Tokens) -> None:
     for loss in (
         CrossEntropy().losses(batch.ask(model)).sum(),
         F.cross_entropy(
-            model(batch.inputs, marks=batch.marks, select=batch.scored), batch.answers, reduction="none"
+            model(batch.inputs, marks=batch.marks, select=batch.scored).logits, batch.answers, reduction="none"
         ).sum(),
     ):
         gradients.append([loss.detach(), *torch.autograd.grad(loss, list(model.parameters()))])
@@ -83,8 +83,8 @@ def test_all_else_is_the_coupled_model(batch: Tokens) -> None:
     for name, parameter in coupled.named_parameters():
         assert torch.equal(parameter, left.pop(name)), name
     assert not left
-    tokens, _ = predicted(batch.inputs, marks=batch.marks)
-    assert torch.equal(tokens, coupled(batch.inputs, marks=batch.marks))
+    tokens = predicted(batch.inputs, marks=batch.marks).logits
+    assert torch.equal(tokens, coupled(batch.inputs, marks=batch.marks).logits)
     assert not Decoder(predicted.config).numbering.weight.any()
 
 
@@ -99,13 +99,13 @@ def test_marks_are_numbers_counted_from_the_start(batch: Tokens) -> None:
         shifts = model.numbering(batch.marks, batch.marks) - batch.marks
         assert (shifts == shifts[:, :1]).all()
         torch.manual_seed(seed)
-        _, said = model(batch.inputs, marks=batch.marks)
+        said = model(batch.inputs, marks=batch.marks).next_marks
         of_numbers = seen[-1] @ model.numbering.weight.T
         for row, start in enumerate(shifts[:, 0].tolist()):
             torch.testing.assert_close(said[row, :, : 10 - start], of_numbers[row, :, start:])
         torch.testing.assert_close(said.logsumexp(-1), of_numbers.logsumexp(-1))
         torch.manual_seed(seed)
-        selected = model(batch.inputs, marks=batch.marks, select=batch.scored)[1]
+        selected = model(batch.inputs, marks=batch.marks, select=batch.scored).next_marks
         torch.testing.assert_close(selected, said[batch.scored])
         found.append(shifts[:, 0])
     starts = torch.stack(found)
@@ -123,7 +123,7 @@ def test_selected_and_chunked_are_the_whole(batch: Tokens) -> None:
         for head, split in zip(whole, zip(*parts, strict=True), strict=True):
             torch.testing.assert_close(torch.cat(split, 1), head)
         for reply in (batch.ask(model), batch.ask(model, chunk=4)):
-            for head, said in zip(whole, reply.logits, strict=True):
+            for head, said in zip((whole.logits, whole.next_marks), reply.logits, strict=True):
                 torch.testing.assert_close(said, head[batch.scored])
 
 
@@ -160,16 +160,16 @@ def test_compiled_saved_and_in_other_precisions(batch: Tokens, tmp_path: Path) -
     again.load_state_dict(torch.load(tmp_path / "model.pt"))
     assert all(torch.equal(a, b) for a, b in zip(again(batch.inputs, marks=batch.marks), said, strict=True))
     for dtype in (torch.bfloat16, torch.float32):
-        tokens, marks = model.to(dtype)(batch.inputs, marks=batch.marks)
-        assert tokens.dtype == marks.dtype == dtype
+        in_it = model.to(dtype)(batch.inputs, marks=batch.marks)
+        assert in_it.logits.dtype == in_it.next_marks.dtype == dtype
 
 
 def test_gradients_reach_the_trunk_through_either_head(batch: Tokens) -> None:
     model = decoder("softmax+rope+predicted")
     model.train()
-    for head in (0, 1):
+    for head in ("logits", "next_marks"):
         model.zero_grad()
-        model(batch.inputs, marks=batch.marks, select=batch.scored)[head].square().sum().backward()
+        getattr(model(batch.inputs, marks=batch.marks, select=batch.scored), head).square().sum().backward()
         gradient = model.embedding.weight.grad
         assert gradient.isfinite().all()
         assert gradient.abs().sum() > 0
@@ -208,7 +208,8 @@ def drawn(length: int) -> Tokens:
 
 def right(model: Decoder, batch: Tokens) -> tuple[Tensor, Tensor]:
     """Of every token that is scored, whether it is as it should be, and its mark; True of all others."""
-    tokens, marks = (head.argmax(-1) for head in model(batch.inputs, marks=batch.marks))
+    said = model(batch.inputs, marks=batch.marks)
+    tokens, marks = said.logits.argmax(-1), said.next_marks.argmax(-1)
     asked = batch.scored & (batch.next_marks != UNASKED)
     return (tokens == batch.targets) | ~batch.scored, (marks == batch.next_marks) | ~asked
 
@@ -228,10 +229,10 @@ def test_exact_needs_both_heads(judged: Decoder, length: int) -> None:
     point = evaluate_point(judged, Addition(), EVALUATE, "validation", length)
     assert point.values["exact_match"].numerator == (tokens & marks).all(1).sum()
     assert point.values["token_accuracy"].numerator == (tokens & marks)[batch.scored].sum()
-    heads = judged(batch.inputs, marks=batch.marks)
+    said = judged(batch.inputs, marks=batch.marks)
     losses = [
         F.cross_entropy(head[batch.scored], answers[batch.scored], reduction="sum").item()
-        for head, answers in zip(heads, (batch.targets, batch.next_marks), strict=True)
+        for head, answers in zip((said.logits, said.next_marks), (batch.targets, batch.next_marks), strict=True)
     ]
     assert point.values["loss"].value == pytest.approx(sum(losses) / int(batch.scored.sum()))
 
@@ -262,9 +263,8 @@ def test_decoding_through_the_cache_is_reading_anew(adder: Decoder) -> None:
     written, numbered = greedy(adder, tokens, 4, marks=marks)
     for _ in range(4):
         said = adder(tokens, marks=marks)
-        tokens, marks = (
-            torch.cat([read, head[:, -1:].argmax(-1)], 1) for read, head in zip((tokens, marks), said, strict=True)
-        )
+        tokens = torch.cat([tokens, said.logits[:, -1:].argmax(-1)], 1)
+        marks = torch.cat([marks, said.next_marks[:, -1:].argmax(-1)], 1)
     assert torch.equal(written, tokens)
     assert numbered is not None
     assert torch.equal(numbered, marks)
@@ -277,12 +277,12 @@ def test_decoding_without_a_second_head(batch: Tokens) -> None:
     plain = decoder("softmax+rope")
     written, marks = greedy(plain, batch.inputs[:, :5], 4)
     assert marks is None
-    assert torch.equal(written[:, 5:], plain(written[:, :-1])[:, 4:].argmax(-1))
+    assert torch.equal(written[:, 5:], plain(written[:, :-1]).logits[:, 4:].argmax(-1))
     coupled = decoder("softmax+learned+coupled")
     written, marks = greedy(coupled, batch.inputs[:, :11], 4, marks=batch.marks)
     assert marks is not None
     assert torch.equal(marks, batch.marks)
-    assert torch.equal(written[:, 11:], coupled(written[:, :-1], marks=marks)[:, 10:].argmax(-1))
+    assert torch.equal(written[:, 11:], coupled(written[:, :-1], marks=marks).logits[:, 10:].argmax(-1))
     with pytest.raises(InputError, match="a mark of each of 12 tokens, and there are 11; only a numbering such as"):
         greedy(coupled, batch.inputs[:, :11], 4, marks=batch.marks[:, :11])
 

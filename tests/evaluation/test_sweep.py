@@ -26,7 +26,7 @@ def test_against_a_plain_count(model: Decoder) -> None:
     config = EvaluateConfig(sequences=40, tokens_at_once=10_000)
     point = evaluate_point(model, FlipFlop(), config, "dense", 32)
     inputs, targets, scored, _ = FlipFlop().sample(generator("evaluation", "dense", 32, 0), 40, 32, "dense")
-    right = (model.eval()(inputs).argmax(-1) == targets) & scored
+    right = (model.eval()(inputs).logits.argmax(-1) == targets) & scored
     assert point.sequences == 40
     whole = right.sum(1) == scored.sum(1)
     exact, accuracy = point.values["exact_match"], point.values["token_accuracy"]
@@ -37,7 +37,7 @@ def test_against_a_plain_count(model: Decoder) -> None:
     assert exact == Measured(**asdict(wilson(int(exact.numerator), 40)), numerator=exact.numerator, weight=40)
     assert accuracy.value == accuracy.numerator / accuracy.weight
     assert accuracy.low <= accuracy.value <= accuracy.high
-    losses = F.cross_entropy(model(inputs)[scored].double(), targets[scored], reduction="sum").item()
+    losses = F.cross_entropy(model(inputs).logits[scored].double(), targets[scored], reduction="sum").item()
     assert point.values["loss"].numerator == pytest.approx(losses)
     assert point.values["loss"].value == pytest.approx(losses / int(scored.sum()))
 

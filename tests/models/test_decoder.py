@@ -21,15 +21,15 @@ def test_cache_is_no_cache(mechanism: str, tokens: torch.Tensor) -> None:
     model = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, kv_heads=1, mechanism=mechanism)).double().eval()
     cache = KeyValueCache()
     with torch.no_grad():
-        parts = [model(part, cache=cache) for part in tokens.split(13, dim=1)]
-        torch.testing.assert_close(torch.cat(parts, 1), model(tokens))
+        parts = [model(part, cache=cache).logits for part in tokens.split(13, dim=1)]
+        torch.testing.assert_close(torch.cat(parts, 1), model(tokens).logits)
     assert cache.tokens == 50
 
 
 def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
     model = Decoder(DecoderConfig(vocab_size=7)).double()
     select = tokens == 3
-    torch.testing.assert_close(model(tokens, select=select), model(tokens)[select])
+    torch.testing.assert_close(model(tokens, select=select).logits, model(tokens).logits[select])
 
 
 def test_compiled_in_one_graph_for_all_lengths() -> None:
@@ -40,7 +40,7 @@ def test_compiled_in_one_graph_for_all_lengths() -> None:
     compiled = torch.compile(model, fullgraph=True, backend=graphs)
     for length in (70, 80, 133, 64, 200):
         tokens = torch.randint(7, (2, length))
-        assert torch.equal(compiled(tokens), model(tokens))
+        assert torch.equal(compiled(tokens).logits, model(tokens).logits)
     assert graphs.frame_count <= 2, "one for the first length, one for any other"
 
 
@@ -64,7 +64,7 @@ def test_paper_faithful_model(tokens: torch.Tensor) -> None:
     stream = torch.nn.functional.rms_norm(stream, (16,), eps=1e-6)
     stream = stream + block.feed_forward(stream)
     expected = model.head(torch.nn.functional.rms_norm(stream, (16,), eps=1e-6))
-    torch.testing.assert_close(model(tokens), expected)
+    torch.testing.assert_close(model(tokens).logits, expected)
 
 
 def test_dropped_logits_are_zero_not_absent() -> None:
@@ -130,23 +130,23 @@ def test_before_the_layers_cache_is_no_cache(before: Decoder, tokens: torch.Tens
     cache = KeyValueCache()
     with torch.no_grad():
         steps = zip(tokens.split(13, 1), marks.split(13, 1), ids.split(13, 1), strict=True)
-        parts = [before(part, marks=m, document_ids=d, cache=cache) for part, m, d in steps]
-        whole = before(tokens, marks=marks, document_ids=ids)
+        parts = [before(part, marks=m, document_ids=d, cache=cache).logits for part, m, d in steps]
+        whole = before(tokens, marks=marks, document_ids=ids).logits
     torch.testing.assert_close(torch.cat(parts, 1), whole)
 
 
 def test_before_the_layers_packed_is_separate(before: Decoder, tokens: torch.Tensor) -> None:
     marks, ids = tokens % 3, torch.arange(50).expand(2, -1) // 20
     cuts = zip(tokens.split(20, 1), marks.split(20, 1), strict=True)
-    separate = torch.cat([before(part, marks=m) for part, m in cuts], 1)
-    torch.testing.assert_close(before(tokens, marks=marks, document_ids=ids), separate)
+    separate = torch.cat([before(part, marks=m).logits for part, m in cuts], 1)
+    torch.testing.assert_close(before(tokens, marks=marks, document_ids=ids).logits, separate)
 
 
 @pytest.mark.parametrize("shape", [(0, 7), (2, 0), (0, 0)])
 def test_before_the_layers_nothing_in_nothing_out(before: Decoder, shape: tuple[int, int]) -> None:
     nothing = torch.zeros(shape, dtype=torch.long)
     for model in (before.eval(), before.train()):
-        logits = model(nothing, marks=nothing)
+        logits = model(nothing, marks=nothing).logits
         assert logits.shape == (*shape, 7)
         logits.sum().backward()
         assert all((parameter.grad == 0).all() for parameter in model.parameters())
@@ -156,7 +156,7 @@ def test_before_the_layers_order_matters(before: Decoder, tokens: torch.Tensor) 
     swapped = tokens.clone()
     swapped[:, [3, 11]] = tokens[:, [11, 3]] = torch.tensor([1, 2])
     marks = torch.arange(50).expand(2, -1) % 20
-    assert (before(swapped, marks=marks)[:, -1] - before(tokens, marks=marks)[:, -1]).abs().max() > 1e-6
+    assert (before(swapped, marks=marks).logits[:, -1] - before(tokens, marks=marks).logits[:, -1]).abs().max() > 1e-6
 
 
 def test_randomised_numbers() -> None:

@@ -31,15 +31,17 @@ def items_and_query(number: int = 9) -> tuple[torch.Tensor, torch.Tensor]:
 def test_order_does_not_matter(mechanism: str) -> None:
     items, query = items_and_query()
     model = reader(mechanism)
-    torch.testing.assert_close(model(items[:, torch.randperm(9)], query), model(items, query), rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(
+        model(items[:, torch.randperm(9)], query).logits, model(items, query).logits, rtol=1e-9, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("mechanism", [*WEIGHTS, "softmax+layer-norm@heads"])
 def test_sets_do_not_see_each_other(mechanism: str) -> None:
     items, query = items_and_query()
     model = reader(mechanism)
-    singles = torch.cat([model(items[one : one + 1], query[one : one + 1]) for one in range(6)])
-    torch.testing.assert_close(model(items, query), singles, rtol=1e-9, atol=1e-10)
+    singles = torch.cat([model(items[one : one + 1], query[one : one + 1]).logits for one in range(6)])
+    torch.testing.assert_close(model(items, query).logits, singles, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("heads", [1, 3])
@@ -62,7 +64,7 @@ def test_one_head_of_softmax_by_hand() -> None:
     read, asked = model.psi_x(items), model.psi_q(query)
     scores = torch.einsum("bd,bnd->bn", model.attention.query(asked), model.attention.key(read)) / 24**0.5
     attended = torch.einsum("bn,bnd->bd", scores.softmax(-1), model.attention.value(read))
-    torch.testing.assert_close(model(items, query), model.phi(attended))
+    torch.testing.assert_close(model(items, query).logits, model.phi(attended))
 
 
 def test_residual_and_projection() -> None:
@@ -74,27 +76,27 @@ def test_residual_and_projection() -> None:
     attended = []
     plain.phi.register_forward_pre_hook(lambda _, inputs: attended.append(inputs[0]))
     plain(items, query)
-    torch.testing.assert_close(full(items, query), full.phi(2 * attended[0] + full.psi_q(query)))
+    torch.testing.assert_close(full(items, query).logits, full.phi(2 * attended[0] + full.psi_q(query)))
 
 
 def test_inputs_in_bfloat16_have_eight_bits() -> None:
     items, query = items_and_query()
     model, rounded = reader("softmax"), reader("softmax", input_precision="bfloat16")
-    assert torch.equal(rounded(items, query), model(items.bfloat16().double(), query.bfloat16().double()))
-    assert (rounded(items, query) - model(items, query)).abs().max() > 1e-5
+    assert torch.equal(rounded(items, query).logits, model(items.bfloat16().double(), query.bfloat16().double()).logits)
+    assert (rounded(items, query).logits - model(items, query).logits).abs().max() > 1e-5
 
 
 def test_threshold_relative_counts_along_the_items() -> None:
     items, query = items_and_query()
     model = reader("threshold-relative")
-    assert (model(items.flip(1), query) - model(items, query)).abs().max() > 1e-4
+    assert (model(items.flip(1), query).logits - model(items, query).logits).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))
 def test_every_item_is_seen(mechanism: str) -> None:
     items, query = items_and_query()
     items.requires_grad_()
-    (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).square().sum(), items)
+    (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).logits.square().sum(), items)
     seen = gradient.abs().amax((0, 2)) > 0  # by one of six queries
     assert seen.sum() > 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
 
@@ -102,7 +104,7 @@ def test_every_item_is_seen(mechanism: str) -> None:
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))
 def test_no_sets_have_no_answers(mechanism: str) -> None:
     model = reader(mechanism)
-    answers = model(*(of[:0] for of in items_and_query()))
+    answers = model(*(of[:0] for of in items_and_query())).logits
     assert answers.shape == (0, 4)
     answers.sum().backward()
     assert all((parameter.grad == 0).all() for parameter in model.parameters())
@@ -142,6 +144,6 @@ def test_a_checkpoint_names_attention_as_the_readers_own() -> None:
             parameter.add_(1)
     nn.Sequential(twin).load_state_dict(nn.Sequential(model).state_dict())  # inside another module, too
     items, query = items_and_query()
-    assert torch.equal(model(items, query), twin(items, query))
+    assert torch.equal(model(items, query).logits, twin(items, query).logits)
     with pytest.raises(RuntimeError, match=r"attention\.query\.weight"):
         twin.load_state_dict({name: of for name, of in state.items() if name != "query.weight"})

@@ -18,7 +18,7 @@ def trained(tied: bool = False, seed: int = 0) -> tuple[Any, torch.optim.Optimiz
     torch.manual_seed(seed)
     model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied))
     optimizer = torch.optim.AdamW(model.parameters())
-    model(torch.randint(5, (2, 6))).square().sum().backward()
+    model(torch.randint(5, (2, 6))).logits.square().sum().backward()
     optimizer.step()
     return model, optimizer
 

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from lengthwise.models.config import DecoderConfig, ModelConfig, SetReaderConfig
     from lengthwise.models.decoder import Decoder
     from lengthwise.models.generation import greedy
+    from lengthwise.models.output import ModelOutput
     from lengthwise.models.set_reader import SetReader
 
-__all__ = ["Decoder", "DecoderConfig", "ModelConfig", "SetReader", "SetReaderConfig", "build", "greedy"]
+__all__ = ["Decoder", "DecoderConfig", "ModelConfig", "ModelOutput", "SetReader", "SetReaderConfig", "build", "greedy"]
 
 __getattr__, __dir__ = on_demand(__name__)

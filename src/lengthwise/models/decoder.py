@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from lengthwise.attention import Attention, KeyValueCache, Mechanism
@@ -11,6 +11,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
 from lengthwise.models.config import DecoderConfig
+from lengthwise.models.output import ModelOutput
 
 
 class Decoder(nn.Module):
@@ -43,8 +44,8 @@ class Decoder(nn.Module):
         document_ids: Int[Tensor, "batch tokens"] | None = None,
         cache: KeyValueCache | None = None,
         select: Bool[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch tokens vocab"] | Float[Tensor, "selected vocab"] | tuple[Tensor, Tensor]:
-        """Logits of the token that follows each token; with a numbering part that predicts it, also of its mark.
+    ) -> ModelOutput:
+        """Give the logits of the token that follows each token; with a numbering part that predicts it, of its mark.
 
         Args:
             tokens: ids from 0 to ``vocab_size - 1``; with a cache, those that follow the ones in it.
@@ -53,6 +54,9 @@ class Decoder(nn.Module):
             cache: makes decoding and chunked reading possible; inference only.
             select: the tokens whose logits are wanted; they come back one after the other, and no memory goes to the
                 others' logits.
+
+        Returns:
+            Logits (batch, tokens, vocab), or (selected, vocab), and what they are computed from.
         """
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise InputError(
@@ -86,13 +90,12 @@ class Decoder(nn.Module):
             stream = stream[select]
         logits = self.head(stream)
         if self.numbering is None:
-            return logits
+            return ModelOutput(logits, stream)
         assert positions is not None
         numbers = positions.expand_as(tokens)
         if select is not None:
             numbers, marks = numbers[select], None if marks is None else marks[select]
-        next_marks = self.numbering.next_marks(stream, numbers, marks)
-        return logits if next_marks is None else (logits, next_marks)
+        return ModelOutput(logits, stream, self.numbering.next_marks(stream, numbers, marks))
 
     def _counted(
         self, tokens: Tensor, document_ids: Tensor | None, cache: KeyValueCache | None

@@ -34,8 +34,7 @@ def greedy(
             )
         unread = slice(cache.tokens, tokens.shape[1])
         said = model(tokens[:, unread], marks=None if marks is None else marks[:, unread], cache=cache)
-        logits, *predicted = said if isinstance(said, tuple) else (said,)
-        tokens = torch.cat([tokens, logits[:, -1:].argmax(-1)], 1)
-        if marks is not None and predicted:
-            marks = torch.cat([marks[:, : cache.tokens], predicted[0][:, -1:].argmax(-1)], 1)
+        tokens = torch.cat([tokens, said.logits[:, -1:].argmax(-1)], 1)
+        if marks is not None and said.next_marks is not None:
+            marks = torch.cat([marks[:, : cache.tokens], said.next_marks[:, -1:].argmax(-1)], 1)
     return tokens, marks

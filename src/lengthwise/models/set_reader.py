@@ -13,6 +13,7 @@ from lengthwise.attention import CrossAttention, Mechanism
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
 from lengthwise.models.config import SetReaderConfig
+from lengthwise.models.output import ModelOutput
 
 
 class SetReader(nn.Module):
@@ -33,8 +34,11 @@ class SetReader(nn.Module):
 
     def forward(
         self, items: Float[Tensor, "batch items item_features"], query: Float[Tensor, "batch query_features"]
-    ) -> Float[Tensor, "batch classes"]:
-        """Logits of the answer. Items may come in any order; only weights that are not orderless count along it."""
+    ) -> ModelOutput:
+        """Give the logits of the answer, (batch, classes), and what they are computed from.
+
+        Items may come in any order. It makes a difference to weights alone whose traits say so.
+        """
         config = self.config
         if items.ndim != 3 or items.shape[-1] != config.item_features or items.shape[1] < 1:
             raise InputError(
@@ -48,7 +52,8 @@ class SetReader(nn.Module):
             items, query = items.bfloat16().to(items.dtype), query.bfloat16().to(query.dtype)
         asked, read = self.psi_q(query)[:, None], self.psi_x(items)
         attended = self.attention(asked, read)
-        return self.phi((attended + asked if config.residual else attended)[:, 0])
+        hidden = (attended + asked if config.residual else attended)[:, 0]
+        return ModelOutput(self.phi(hidden), hidden)
 
 
 LAYER = "attention."

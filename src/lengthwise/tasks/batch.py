@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention import KeyValueCache
 from lengthwise.attention.precision import in_float32
+from lengthwise.models.output import ModelOutput
 
 UNASKED = -100
 """The answer where there is none to give; cross-entropy leaves it out."""
@@ -105,9 +106,9 @@ class Sets(NamedTuple):
         return self.targets
 
 
-def _heads(said: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What each of a model's heads says, in float32 or better; a model with one head returns just that."""
-    return tuple(in_float32(logits) for logits in (said if isinstance(said, tuple) else (said,)))
+def _heads(said: ModelOutput) -> tuple[Tensor, ...]:
+    """What each of a model's heads says, in float32 or better."""
+    return tuple(in_float32(logits) for logits in (said.logits, said.next_marks) if logits is not None)
 
 
 Batch = Tokens | Sets

@@ -116,5 +116,4 @@ class Model(Subject):
 
     def __call__(self, inputs: Tensor, **said: Any) -> Tensor:
         """Give the logits of the next tokens."""
-        logits = self.module(inputs, marks=inputs % 3, **said)
-        return logits[0] if isinstance(logits, tuple) else logits
+        return self.module(inputs, marks=inputs % 3, **said).logits
