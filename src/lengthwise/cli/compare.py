@@ -70,9 +70,11 @@ def compare(
     )
     from lengthwise.analysis import Design, summarise
     from lengthwise.experiments.comparison import compare
+    from lengthwise.files import check_folder
     from lengthwise.reports import overview, seeds_needed, write_report
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
+    check_folder(folder)
     if needed := seeds_needed(Design.of(config)):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:

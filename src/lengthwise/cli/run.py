@@ -23,9 +23,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate. Default: the recipe's.", show_default=False)
-    ] = None,
+    learning_rate: options.LearningRate = None,
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,

@@ -11,7 +11,7 @@ class EvaluateConfig(Config):
     """At which lengths a model is evaluated, and on how much."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
-    """Tokens or items per example, one point of the sweep each; one named twice counts once."""
+    """Lengths of the evaluation, in tokens or items; one named twice counts once."""
     splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
     """Distributions of the task to evaluate on."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
