@@ -1,6 +1,7 @@
 """Files: written so that a reader, or a power cut, never meets half of one; checked as they are read."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -18,6 +19,10 @@ from lengthwise.errors import InputError, RunError
 T = TypeVar("T")
 AGAIN = "Delete it, then run the same command with --resume."
 """What helps with most files: whatever they held is computed again."""
+LONGEST = 255
+"""Bytes that the name of a folder can have."""
+DIGITS = 16
+"""Hexadecimal digits of the hash that stands for the end of a longer one."""
 
 
 @contextmanager
@@ -30,6 +35,14 @@ def explained(action: str, path: Path) -> Iterator[None]:
             f"Cannot {action} {path}: {error.strerror}. Free space or choose another folder, then run the same command "
             "with --resume; what was finished before is kept."
         ) from error
+
+
+def fitting(name: str) -> str:
+    """The name, or, where it is too long for the name of a folder, its beginning and a hash of it."""
+    if len(name.encode()) <= LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGITS]
+    return f"{name.encode()[: LONGEST - DIGITS - 1].decode(errors='ignore')}-{digest}"
 
 
 def check_folder(path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_mechanism_has_one_name(names: tuple[str, ...], canonical: str) -> Non
         ("top-k[kpet=9]+rope", "There is no option of top-k called 'kpet'; did you mean 'kept'?"),
         (
             "softmax+yarn[bsae=9]",
-            "The options of yarn are base, beta_fast, beta_slow, mscale, truncate",
+            "The options of yarn are base, factor, beta_fast, beta_slow, mscale, truncate",
         ),
         ("top-k[kept=0]", "The option kept of top-k is a whole number, at least 1; got 0"),
         ("softmax+yarn[beta_slow=40]", "beta_slow of yarn is below beta_fast, 32; got 40"),

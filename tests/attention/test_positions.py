@@ -173,15 +173,23 @@ STRETCHED = ["rope-interpolated", "rope-ntk", "yarn"]
 
 
 @pytest.mark.parametrize("name", STRETCHED)
-def test_stretched_is_rope_in_training(name: str) -> None:
+def test_the_weights_of_rope_serve_what_is_stretched(name: str) -> None:
     torch.manual_seed(0)
     plain, stretched = (Attention(32, 4, mechanism=f"softmax+{part}", context=8, reach=32) for part in ("rope", name))
     stretched.load_state_dict(plain.state_dict())
     hidden = torch.randn(2, 20, 32)
-    assert torch.equal(stretched.train()(hidden), plain.train()(hidden))
-    assert (stretched.eval()(hidden) - plain.eval()(hidden)).abs().max() > 1e-3
+    assert (stretched(hidden) - plain(hidden)).abs().max() > 1e-3
     trained_as = Mechanism.parse(f"top-1+{name}+layer-norm").trained_as
     assert trained_as == Mechanism.parse("softmax+rope+layer-norm")
+
+
+@pytest.mark.parametrize("name", STRETCHED)
+def test_the_factor_can_be_said(name: str) -> None:
+    said = POSITIONS.load(name)(Sizes(32, 4, 4, WIDTH, context=16), factor=4)
+    assert torch.equal(said.frequencies(WIDTH, torch.device("cpu")), frequencies(name, SIZES))
+    assert str(Mechanism.parse(f"softmax+{name}[base=500,factor=4]").trained_as) == "softmax+rope[base=500]"
+    with pytest.raises(InputError, match=r"factor is at least 1, or 0 for reach over context; got 0\.5"):
+        Mechanism.parse(f"softmax+{name}[factor=0.5]")
 
 
 @pytest.mark.parametrize("name", STRETCHED)
@@ -254,14 +262,15 @@ def test_xpos_fades_with_distance(start: int) -> None:
 
 
 @pytest.mark.parametrize("context", [6, 7])
-def test_xpos_looks_back_one_block_at_inference(context: int) -> None:
+def test_xpos_looks_back_one_block(context: int) -> None:
     torch.manual_seed(0)
-    attention = Attention(32, 4, mechanism="softmax+xpos", context=context).double()
+    attention, wide = (Attention(32, 4, mechanism="softmax+xpos", context=of).double() for of in (context, 20))
+    wide.load_state_dict(attention.state_dict())
     hidden = torch.randn(1, 20, 32, dtype=torch.float64)
-    trained = attention(hidden)
-    inferred = attention.eval()(hidden)
-    torch.testing.assert_close(inferred[:, :context], trained[:, :context])
-    assert (inferred[:, 2 * context :] - trained[:, 2 * context :]).abs().max() > 1e-3
+    seen_by_blocks, everything = attention(hidden), wide(hidden)
+    torch.testing.assert_close(seen_by_blocks[:, :context], everything[:, :context])
+    torch.testing.assert_close(attention(hidden[:, :context]), everything[:, :context])
+    assert (seen_by_blocks[:, 2 * context :] - everything[:, 2 * context :]).abs().max() > 1e-3
     block = math.ceil(context / 2)
     bias = attention.position.bias(call_of(attention.position, layout_of(20, 20)))
     for i in range(20):

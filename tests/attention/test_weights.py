@@ -116,13 +116,12 @@ def test_rounding_does_not_choose_among_equal_keys(name: str, kinds: int) -> Non
 
 
 @pytest.mark.parametrize("name", ["adaptive-temperature", "top-1"])
-def test_inference_only_is_softmax_in_training(name: str) -> None:
+def test_the_weights_of_softmax_serve_it(name: str) -> None:
     torch.manual_seed(0)
     plain, sharp = Attention(16, 2, mechanism="softmax"), Attention(16, 2, mechanism=name)
     sharp.load_state_dict(plain.state_dict())
     hidden = torch.randn(2, 9, 16)
-    assert torch.equal(sharp.train()(hidden), plain.train()(hidden))
-    assert (sharp.eval()(hidden) - plain(hidden)).abs().max() > 1e-3
+    assert (sharp(hidden) - plain(hidden)).abs().max() > 1e-3
     assert Mechanism.parse(f"{name}+alibi+layer-norm").trained_as == Mechanism.parse("softmax+alibi+layer-norm")
     assert Mechanism.parse("log-n").trained_as == Mechanism.parse("log-n")
 

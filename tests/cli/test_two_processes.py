@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from lengthwise.attention import Mechanism
 from lengthwise.bench.config import BenchConfig
 from lengthwise.errors import RunError
 from lengthwise.experiments import lock, processes
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.key import RunKey
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, run_all
 from lengthwise.probes.config import ProbeConfig
@@ -27,6 +29,7 @@ with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
+KEY = RunKey(Mechanism.parse("softmax"), 1e-3, 0)
 SETTINGS: dict[str, Any] = {
     "task": "argmax-retrieval",
     "model": {"dim": 16},
@@ -102,7 +105,7 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
     folder.failure = "What its holder knows."
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
     with pytest.raises(RunError, match=f"Process {holder.pid} on .* is writing into .*run; wait until it ends"):
-        run_all([Job(folder.path, evaluate=True), Job(other.path, evaluate=True)], 1, lambda queue: None)
+        run_all([Job(KEY, folder.path, evaluate=True), Job(KEY, other.path, evaluate=True)], 1, lambda queue: None)
     assert before == {path: path.read_bytes() for path in folder.path.iterdir()}
     assert other.finished
 
@@ -114,7 +117,7 @@ def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, mon
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
     with pytest.raises(RunError, match="is writing into"):
-        run_all([Job(folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
+        run_all([Job(KEY, folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
     assert folder.failure is None
 
 

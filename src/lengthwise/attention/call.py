@@ -55,7 +55,7 @@ class Call:
 
     def scores(self) -> Float[Tensor, "batch heads queries keys"]:
         """The products with the position part's bias, and minus infinity where a key is hidden."""
-        scores = self.products + (self.position.bias(self) if self.position.biased else 0)
+        scores = self.products + (self.position.bias(self) if self.position.biased(self) else 0)
         return scores.masked_fill_(~self.layout.visible(), -torch.inf)
 
     def rounding(self, scores: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries keys"]:

@@ -79,7 +79,7 @@ class Mechanism:
 
     @property
     def trained_as(self) -> "Mechanism":
-        """The mechanism that this one is while it is trained; itself, unless it differs at inference only.
+        """The mechanism whose trained weights this one is used with; itself, unless one of its parts names another.
 
         Options go over as far as the other part has them: ``yarn[base=5e5]`` is trained as ``rope[base=5e5]``.
         """

@@ -79,7 +79,7 @@ class Position(nn.Module):
     sparse: ClassVar[bool] = False
     """Whether it hides keys that the causal mask lets through, or takes so much off that their weight is 0."""
     trained_as: ClassVar[str | None] = None
-    """Name of the part that this one is while it is trained, where it differs at inference only."""
+    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
     taught_by: ClassVar[str | None] = None
     """Name of the part that a model is trained with first, where this one is calibrated on what that model does."""
 
@@ -92,9 +92,8 @@ class Position(nn.Module):
         super().__init__()
         self.options = self.Options.choose(self, options)
 
-    @property
-    def biased(self) -> bool:
-        """Whether :meth:`bias` adds to the scores; weights that cannot take a bias refuse such a part."""
+    def biased(self, call: Call) -> bool:
+        """Whether :meth:`bias` adds to the scores of a call."""
         return self.route in ("bias", "scores")
 
     def embed(
@@ -186,7 +185,7 @@ class Weights(nn.Module):
     by_products: ClassVar[bool] = True
     """Whether keys matter through their products with queries alone."""
     trained_as: ClassVar[str | None] = None
-    """Name of the part that this one is while it is trained, where it differs at inference only."""
+    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
     backends: ClassVar[tuple[str, ...]] = ("auto", "reference")
     """Ways to compute it; "reference" attends by :meth:`probabilities` and defines the result."""
 

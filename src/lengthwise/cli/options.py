@@ -113,8 +113,10 @@ def folder(task: str, learnt: str, name: str) -> Path:
         learnt: the task itself, in its one spelling.
         name: of the folder, with ``{}`` in the place of the task's.
     """
+    from lengthwise.files import fitting
+
     title = learnt if ":" in task else recipes.find(task).name
-    return Path("runs") / re.sub(r"[^\w.+@=,\[\]-]", ".", name.format(title))
+    return Path("runs") / fitting(re.sub(r"[^\w.+@=,\[\]-]", ".", name.format(title)))
 
 
 def parse_lengths(text: str) -> list[int]:

@@ -106,13 +106,13 @@ class ComparisonProgress(_Live):
         self._config = config
         self._unit = config.base.build_task().unit
         self._all = self.bars.add_task("all work, in %", total=100, detail="")
-        self._folder = folder
+        self._runs = _compared(config, folder)
         self._tasks: dict[Job, TaskID] = {}
 
     def changed(self, queue: "Queue") -> None:
         """Show what the queue and the folders of its runs say."""
         detail = f"{len(queue.done)} of {queue.total} runs done"
-        _move(self.bars, self._all, 100 * _done_share(self._config, self._folder), detail)
+        _move(self.bars, self._all, 100 * _done_share(self._config, self._runs), detail)
         self._say(self._all, detail)
         for job in queue.active:
             if job not in self._tasks:
@@ -136,26 +136,27 @@ def _move(bars: Progress, task: TaskID, completed: float, detail: str) -> None:
         bars.reset(task, completed=int(completed), detail=detail)
 
 
-def _done_share(config: "ComparisonConfig", folder: "Path") -> float:
-    """The part of a comparison's work that its folder holds, from 0 to 1."""
+def _done_share(config: "ComparisonConfig", runs: "list[Path]") -> float:
+    """The part of a comparison's work that the folders of its runs hold, from 0 to 1."""
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.state import done_work, evaluation_work, training_work
 
     arms, tried = len(config.mechanisms), len(config.learning_rates) + config.seeds - 1
     work = arms * (tried * training_work(config.base) + config.seeds * evaluation_work(config.base))
-    folders = (RunFolder(path.parent) for path in folder.glob("runs/*/rate-*/seed-*/config.json"))
-    return min(1.0, sum(done_work(run, config.base) for run in folders if _compared(config, run.path)) / work)
+    return min(1.0, sum(done_work(RunFolder(run), config.base) for run in runs) / work)
 
 
-def _compared(config: "ComparisonConfig", run: "Path") -> bool:
-    """Whether a run is one of the comparison's; its folder may hold others, from before it was carried on."""
-    mechanism, rate, seed = run.parts[-3:]
-    seeds = range(config.base.seed, config.base.seed + config.seeds)
-    return (
-        mechanism in config.mechanisms
-        and rate in {f"rate-{each}" for each in config.learning_rates}
-        and seed in {f"seed-{each}" for each in seeds}
-    )
+def _compared(config: "ComparisonConfig", folder: "Path") -> "list[Path]":
+    """Where the comparison's runs can be; its folder may hold others, from before it was carried on."""
+    from lengthwise.experiments.key import RunPaths
+
+    paths = RunPaths(folder)
+    return [
+        paths[config.key(mechanism, rate, seed)]
+        for mechanism in config.mechanisms
+        for rate in config.learning_rates
+        for seed in range(config.seeds)
+    ]
 
 
 def _last(metrics: "Path") -> "Step | None":
@@ -166,8 +167,8 @@ def _last(metrics: "Path") -> "Step | None":
 
 
 def _name(job: "Job") -> str:
-    mechanism, rate, seed = job.folder.parts[-3:]
-    return f"{mechanism}  {rate.replace('-', ' ', 1)}  {seed.replace('-', ' ')}"
+    key = job.key
+    return f"{key.mechanism}  rate {key.learning_rate}  seed {key.seed}"
 
 
 def _speed(loss: float, per_second: float, unit: str) -> str:

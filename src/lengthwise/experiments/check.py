@@ -22,8 +22,9 @@ def check(config: RunConfig) -> None:
     Raises:
         InputError: if one of these is not so.
     """
-    if config.teacher is not None:
-        check(config.teacher)
+    for earlier in (config.teacher, config.trained_as):
+        if earlier is not None and earlier is not config:
+            check(earlier)
     environment = fabric(config.train)
     device = environment.device
     with torch.device("meta"):

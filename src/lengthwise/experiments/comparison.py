@@ -1,10 +1,11 @@
 """Comparing mechanisms: each is tuned on the training length alone, then evaluated beyond it with every seed.
 
-A comparison's folder holds ``comparison.json`` and ``runs/MECHANISM/rate-RATE/seed-SEED/``, each a run of its own.
+A comparison's folder holds ``comparison.json``, and its runs where :class:`RunPaths` says, each a folder of its own.
 """
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lengthwise.attention import Mechanism
@@ -14,6 +15,7 @@ from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.folder import RunFolder, claimed
 from lengthwise.experiments.held import read_held
+from lengthwise.experiments.key import RunPaths
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
@@ -26,9 +28,9 @@ def compare(
     """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
-    on to all seeds and to the evaluation. A mechanism that differs from another of them at inference only takes over
-    what that one has learnt, since training it would end with the same weights. A folder can be carried on with other
-    mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
+    on to all seeds and to the evaluation. A mechanism that is used with the weights of another of them takes
+    over what that one has learnt, since training it would end with the same weights. A folder can be carried on with
+    other mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
 
     A mechanism that is calibrated on the trained model of another one trains that model, too, unless the other one is
     among them: then it takes it over.
@@ -39,9 +41,10 @@ def compare(
     """
     end_if_worker()
     check_folder(folder)
+    paths = RunPaths(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
-            if not (_path(config, folder, mechanism, rate, config.seeds - 1) / "config.json").exists():
+            if not (paths[config.key(mechanism, rate, config.seeds - 1)] / "config.json").exists():
                 check(config.run(mechanism, rate, config.seeds - 1))
     with claimed(
         folder,
@@ -56,31 +59,37 @@ def compare(
 
 def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Callable[[Queue], None]) -> None:
     """Tune, choose, and let the best be trained with every seed and evaluated."""
+    paths = RunPaths(folder)
+
+    def claimed_job(mechanism: str, rate: float, seed: int, evaluate: bool) -> Job:
+        key = config.key(mechanism, rate, seed)
+        RunFolder(paths[key]).claim(config.run(mechanism, rate, seed), resume=True)
+        return Job(key, paths[key], evaluate)
 
     def work(jobs: Sequence[Job]) -> None:
         """Do what is not done, and what others take over before they do."""
         due: dict[int, list[Job]] = {}
         for job in jobs:
             if not _over(job):
-                due.setdefault(_depth(_mechanism(job)), []).append(job)
+                due.setdefault(_depth(job.key.mechanism), []).append(job)
         for _, wave in sorted(due.items()):
             for job in wave:
                 with locked(job.folder):
-                    _inherit(job)
+                    _inherit(job, paths)
             run_all(wave, processes, on_change)
 
     if len(config.learning_rates) == 1:
         chosen = dict.fromkeys(config.mechanisms, config.learning_rates[0])
     else:
         trials = [
-            Job(_claim_run(config, folder, mechanism, rate, 0), evaluate=False)
+            claimed_job(mechanism, rate, 0, evaluate=False)
             for rate in config.learning_rates
             for mechanism in config.mechanisms
         ]
         work(trials)
         chosen = choose(config, [RunFolder(job.folder).read() for job in trials])
     finalists = [
-        Job(_claim_run(config, folder, mechanism, rate, seed), evaluate=True)
+        claimed_job(mechanism, rate, seed, evaluate=True)
         for seed in range(config.seeds)
         for mechanism, rate in chosen.items()
     ]
@@ -123,8 +132,9 @@ def read_experiment(folder: Path) -> Experiment:
             f"{folder} holds no run and no comparison; give a folder that lengthwise run or compare has written."
         )
     config, environment = read_held(folder / "comparison.json", ComparisonConfig)
+    found = RunPaths(folder)
     paths = [
-        _path(config, folder, mechanism, rate, seed)
+        found[config.key(mechanism, rate, seed)]
         for mechanism in config.mechanisms
         for rate in sorted(config.learning_rates)
         for seed in range(config.seeds)
@@ -134,32 +144,18 @@ def read_experiment(folder: Path) -> Experiment:
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 
 
-def _claim_run(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
-    path = _path(config, folder, mechanism, rate, seed)
-    RunFolder(path).claim(config.run(mechanism, rate, seed), resume=True)
-    return path
-
-
-def _path(config: ComparisonConfig, folder: Path, mechanism: str, rate: float, seed: int) -> Path:
-    return folder / "runs" / mechanism / f"rate-{rate}" / f"seed-{config.base.seed + seed}"
-
-
-def _mechanism(job: Job) -> Mechanism:
-    return Mechanism.parse(job.folder.parts[-3])
-
-
 def _depth(mechanism: Mechanism) -> int:
     """How many other mechanisms come one after the other before this one can take over from the last of them."""
     source = mechanism.teacher if mechanism.trained_as == mechanism else mechanism.trained_as
     return 0 if source is None else 1 + _depth(source)
 
 
-def _inherit(job: Job) -> None:
+def _inherit(job: Job, paths: RunPaths) -> None:
     """Take over what others have trained, where this has not: the same weights, or else the model to calibrate on."""
     if (job.folder / "checkpoint").exists():
         return
-    mechanism = _mechanism(job)
-    same, teacher = (_trained(job, source) for source in (mechanism.trained_as, mechanism.teacher))
+    mechanism = job.key.mechanism
+    same, teacher = (_trained(job, source, paths) for source in (mechanism.trained_as, mechanism.teacher))
     if same is not None:
         with explained("write the checkpoint", job.folder):
             shutil.copy2(same / "metrics.jsonl", job.folder)
@@ -169,11 +165,11 @@ def _inherit(job: Job) -> None:
             _copy(teacher, RunFolder(job.folder).teacher.path)
 
 
-def _trained(job: Job, mechanism: Mechanism | None) -> Path | None:
+def _trained(job: Job, mechanism: Mechanism | None, paths: RunPaths) -> Path | None:
     """The folder of another mechanism's run at the same rate and with the same seed, where it has been trained."""
-    if mechanism is None or mechanism == _mechanism(job):
+    if mechanism is None or mechanism == job.key.mechanism:
         return None
-    folder = job.folder.parents[2] / str(mechanism) / job.folder.parent.name / job.folder.name
+    folder = paths[replace(job.key, mechanism=mechanism)]
     return None if RunFolder(folder).trained is None else folder
 
 

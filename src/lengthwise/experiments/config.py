@@ -9,6 +9,7 @@ from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.configuration import EACH_ONCE, Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.experiments.key import RunKey
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.naming import read
 from lengthwise.registry import unknown
@@ -94,6 +95,12 @@ class RunConfig(Config):
         )
 
     @property
+    def trained_as(self) -> "RunConfig":
+        """The run whose model is trained, and whose weights this one's model takes over; often the run itself."""
+        mechanism = str(Mechanism.parse(self.model.mechanism).trained_as)
+        return self if mechanism == self.model.mechanism else self.vary(model={"mechanism": mechanism})
+
+    @property
     def teacher(self) -> "RunConfig | None":
         """The run whose model this one is calibrated on before it is trained; None where none is needed."""
         mechanism = Mechanism.parse(self.model.mechanism).teacher
@@ -126,6 +133,10 @@ class ComparisonConfig(Config):
         if repeated:
             raise ValueError(f"The mechanism {min(repeated)!r} is named twice; name each contestant once.")
         return names
+
+    def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
+        """Which run that is; ``seed`` counts from 0."""
+        return RunKey(Mechanism.parse(mechanism), learning_rate, self.base.seed + seed)
 
     def run(self, mechanism: str, learning_rate: float, seed: int) -> RunConfig:
         """One run of the comparison; ``seed`` counts from 0."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lengthwise.errors import LengthwiseError, RunError
 from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.key import RunKey
 from lengthwise.experiments.lock import HeldError, locked
 from lengthwise.experiments.run import evaluate_run, train_run
 from lengthwise.own_code import fault
@@ -28,8 +29,9 @@ HELD = 75
 
 @dataclass(frozen=True)
 class Job:
-    """A run to train, and perhaps to evaluate."""
+    """A run of a comparison to train, and perhaps to evaluate."""
 
+    key: RunKey
     folder: Path
     evaluate: bool
 

@@ -54,10 +54,11 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     config = folder.config
     task = config.build_task()
     teacher = _teacher(folder, on_progress)
-    model = build_model(config)
+    learner = build_model(config.trained_as)
     if teacher is not None:
-        calibrate(model, teacher, task, config.train.length)
-    effort = train(model, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
+        calibrate(learner, teacher, task, config.train.length)
+    effort = train(learner, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
+    model = _with_weights(config, learner)
     validation = evaluate_point(
         model,
         task,
@@ -70,6 +71,15 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     )
     parameters = sum(parameter.numel() for parameter in model.parameters())
     folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
+
+
+def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:
+    """The model of a run, with the weights of the model that has been trained for it."""
+    if config.trained_as is config:
+        return learner
+    model = build(config.sized_model)
+    model.load_state_dict(learner.state_dict())
+    return model.to(next(learner.parameters()).device)
 
 
 def _teacher(folder: RunFolder, on_progress: Callable[[Progress], None]) -> Decoder | SetReader | None:

@@ -1,7 +1,8 @@
-r"""Rotary position embedding stretched at inference, so that longer sequences turn no farther than those of training.
+r"""Rotary position embedding stretched, so that longer sequences turn no farther than those of training.
 
-With :math:`s` the longest sequence over a training sequence, the frequencies :math:`\theta_m = b^{-2m/d}` become
-the following. :math:`s` belongs to the model and not to a call, so that the keys in a cache are turned as all others.
+With :math:`s` the stretch factor, by default the longest sequence over a training sequence, the frequencies
+:math:`\theta_m = b^{-2m/d}` become the following. :math:`s` belongs to the model and not to a call, so that the keys in
+a cache are turned as all others.
 
 - position interpolation (arXiv 2306.15595): :math:`\theta_m / s`;
 - NTK-aware: those of the base :math:`b\,s^{d/(d-2)}`, which leaves the fastest as it is and slows the slowest down
@@ -27,34 +28,47 @@ from lengthwise.options import Value, option
 
 
 class Stretched(Rotary):
-    """Rotary embedding in training, at inference of other frequencies; their factor is the model's, not a call's."""
+    """Rotary embedding of other frequencies than it was trained with; their factor is the model's, not a call's."""
 
     evidence: ClassVar[Evidence] = "third-party"
     trained_as: ClassVar[str | None] = "rope"
     name: ClassVar[str]
 
+    class Options(Rotary.Options):
+        factor: float = option(0, at_least=0)
+        """s: how far it is stretched; 0 stands for the longest sequence over a training sequence."""
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if 0 < self.factor < 1:
+                raise InputError(f"The option factor is at least 1, or 0 for reach over context; got {self.factor:g}.")
+
+    options: Options
+
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
-        self.context = sizes.need("context", self.name)
         # One factor for the model: were it that of a call's length, the keys in a cache would be turned wrongly.
-        self.factor = max(1.0, sizes.need("reach", self.name) / self.context)
+        self.factor = self.options.factor or self._reached(sizes)
+
+    def _reached(self, sizes: Sizes) -> float:
+        context = sizes.need("context", self.name)
+        return max(1.0, sizes.need("reach", self.name) / context)
 
     def frequencies(
         self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, " pairs"]:
-        """Those of rope in training, :meth:`stretched` at inference."""
-        plain = super().frequencies(width, device, dtype)
-        return plain if self.training else self.stretched(plain)
+        """Those of rope, :meth:`stretched`."""
+        return self.stretched(super().frequencies(width, device, dtype))
 
     @abstractmethod
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """The frequencies at inference, of those in training."""
+        """The frequencies, of those of rope."""
 
 
 class Interpolated(Stretched):
-    """RoPE at inference with positions divided by reach over training length (arXiv 2306.15595).
+    """RoPE with positions divided by a factor, such as reach over training length (arXiv 2306.15595).
 
-    No parameters. The factor is fixed: short sequences at inference are interpolated, too.
+    No parameters. The factor is fixed: short sequences are interpolated, too. The model is trained with rope.
     """
 
     name: ClassVar[str] = "rope-interpolated"
@@ -65,9 +79,10 @@ class Interpolated(Stretched):
 
 
 class NtkAware(Stretched):
-    """RoPE at inference with a larger base, so that only slow pairs turn slower (NTK-aware scaling, bloc97, 2023).
+    """RoPE with a larger base, so that only slow pairs turn slower (NTK-aware scaling, bloc97, 2023).
 
-    No parameters. The factor is fixed: it is not the dynamic variant, whose base follows the length of a call.
+    No parameters. The model is trained with rope. The factor is fixed: it is not the dynamic variant, whose base
+    follows the length of a call.
     """
 
     name: ClassVar[str] = "rope-ntk"
@@ -79,9 +94,10 @@ class NtkAware(Stretched):
 
 
 class Yarn(Stretched):
-    """RoPE at inference with fast pairs as they are, slow ones interpolated, and sharper scores (arXiv 2309.00071).
+    """RoPE with fast pairs as they are, slow ones interpolated, and sharper scores (arXiv 2309.00071).
 
-    No parameters. The factor is fixed: short sequences at inference are stretched and sharpened, too.
+    No parameters. The factor is fixed: short sequences are stretched and sharpened, too. The model is trained with
+    rope.
     """
 
     name: ClassVar[str] = "yarn"
@@ -105,16 +121,18 @@ class Yarn(Stretched):
 
     options: Options
 
+    def __init__(self, sizes: Sizes, **options: Value) -> None:
+        super().__init__(sizes, **options)
+        self.context = sizes.need("context", self.name)
+
     def turn(
         self,
         query: Float[Tensor, "batch heads tokens head_dim"],
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Both turned, and, at inference, longer."""
+        """Both turned, and longer."""
         query, key = super().turn(query, key, positions)
-        if self.training:
-            return query, key
         length = 0.1 * self.options.mscale * math.log(self.factor) + 1
         return query * length, key * length
 

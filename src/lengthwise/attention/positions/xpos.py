@@ -2,9 +2,9 @@ r"""xPos: rotary position embedding whose fast rotations fade with distance (arX
 
 Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, that of a
 key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: its part of a score fades as
-:math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. At inference attention is causal by
-blocks of half a training sequence: a query sees its own block and the one before, so no distance is longer than in
-training.
+:math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. Attention is causal by blocks of
+half a training sequence: a query sees its own block and the one before, so no distance is longer than in training, and
+a training sequence sees everything.
 """
 
 import math
@@ -23,13 +23,14 @@ from lengthwise.options import Value, option
 
 
 class Fading(Rotary):
-    """RoPE whose fast pairs fade with distance; at inference in a window of two blocks (arXiv 2212.10554).
+    """RoPE whose fast pairs fade with distance; in a window of two blocks (arXiv 2212.10554).
 
-    No parameters. In training it leaves attention fused, at inference it masks. There is an end to it: a key is stored
-    with a factor that grows with its position, and inference refuses positions whose factor could be too large for the
-    number format, by default 31,000 from the middle of a training sequence on (in float16, 2,200; in float64, 283,000).
-    Looking ahead, a query sees the next block, too, where scores grow as they fade behind. The factors are those of the
-    authors' code; the blocks are as the paper is commonly described, for their code was read without them.
+    No parameters. It masks sequences that are longer than those of training, and leaves attention fused in others.
+    There is an end to it: a key is stored with a factor that grows with its position, and positions are refused whose
+    factor could be too large for the number format, by default 31,000 from the middle of a training sequence on (in
+    float16, 2,200; in float64, 283,000). Looking ahead, a query sees the next block, too, where scores grow as they
+    fade behind. The factors are those of the authors' code; the blocks are as the paper is commonly described, for
+    their code was read without them.
     """
 
     evidence: ClassVar[Evidence] = "third-party"
@@ -49,10 +50,9 @@ class Fading(Rotary):
         self.context = sizes.need("context", "xpos")
         self.block = math.ceil(self.context / 2)
 
-    @property
-    def biased(self) -> bool:
-        """At inference."""
-        return not self.training
+    def biased(self, call: Call) -> bool:
+        """True unless it is known without a look at the positions that all of them lie in the first two blocks."""
+        return call.layout.positions is not None or call.layout.keys > min(2 * self.block, self._farthest(call) + 1)
 
     def turn(
         self,
@@ -80,10 +80,7 @@ class Fading(Rotary):
 
     def check(self, call: Call) -> None:
         """Refuse positions whose factors could leave the number format; those that are counted need no look."""
-        layout, gamma = call.layout, self.options.gamma
-        # Of 15, 127 and 1,023 that the number formats have; the rest is the keys'.
-        octaves = {torch.float16: 8, torch.float64: 1000}.get(call.key.dtype, 110)
-        farthest = self.block + int(self.options.scale_base * octaves / math.log2((1 + gamma) / gamma))
+        layout, farthest = call.layout, self._farthest(call)
         last = layout.keys - 1
         if layout.positions is not None or (last > farthest and not layout.counted):
             last = self.block + int((layout.key_positions - self.block).abs().max())
@@ -93,3 +90,10 @@ class Fading(Rotary):
                 f"{str(call.key.dtype).removeprefix('torch.')}, and there is one at {last:,}; "
                 "use a shorter sequence or another position, such as 'yarn'."
             )
+
+    def _farthest(self, call: Call) -> int:
+        """The last position whose factors are sure to stay within the number format of the keys."""
+        gamma = self.options.gamma
+        # Of 15, 127 and 1,023 that the number formats have; the rest is the keys'.
+        octaves = {torch.float16: 8, torch.float64: 1000}.get(call.key.dtype, 110)
+        return self.block + int(self.options.scale_base * octaves / math.log2((1 + gamma) / gamma))

@@ -1,21 +1,27 @@
-"""Adaptive temperature: at inference, the higher a row's entropy, the sharper its softmax (arXiv 2410.01104)."""
+"""Adaptive temperature: the higher a row's entropy, the sharper its softmax (arXiv 2410.01104)."""
+
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.weights.inference_only import InferenceOnly
+from lengthwise.attention.parts import Evidence, Weights
 from lengthwise.options import option
 
 
-class AdaptiveTemperature(InferenceOnly):
-    """At inference a sharper softmax the higher a row's entropy; in training softmax (arXiv 2410.01104).
+class AdaptiveTemperature(Weights):
+    """A softmax that is the sharper the higher a row's entropy, after training with softmax (arXiv 2410.01104).
 
-    Beta is a polynomial of the entropy, which the authors have fitted to their models.
+    A model takes over the weights of one that has been trained with softmax. Beta is a polynomial of the entropy, which
+    the authors have fitted to their models.
     """
 
-    class Options(InferenceOnly.Options):
+    evidence: ClassVar[Evidence] = "code"
+    trained_as: ClassVar[str | None] = "softmax"
+
+    class Options(Weights.Options):
         c4: float = -0.037
         """Coefficient of the fourth power of the entropy in nats."""
         c3: float = 0.481
@@ -31,7 +37,7 @@ class AdaptiveTemperature(InferenceOnly):
 
     options: Options
 
-    def at_inference(
+    def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """``softmax(beta z)``; beta is at least 1, and 1 where the entropy is low."""

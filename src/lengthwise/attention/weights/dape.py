@@ -48,7 +48,7 @@ class Dape(Weights):
         """The softmax of the scores and what is added."""
         products, hidden = call.products, ~call.layout.visible()
         outside = hidden
-        if not call.position.biased:
+        if not call.position.biased(call):
             scores = products.masked_fill(hidden, 0)
             return (scores + self._added(scores, outside)).masked_fill_(hidden, -torch.inf).softmax(-1)
         bias = call.position.bias(call).expand_as(products).to(products.dtype)

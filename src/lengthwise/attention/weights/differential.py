@@ -64,7 +64,7 @@ class Differential(Softmax):
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The difference of the two maps, which may be negative."""
-        bias: Tensor | float = call.position.bias(whole(call)) if call.position.biased else 0.0
+        bias: Tensor | float = call.position.bias(whole(call)) if call.position.biased(call) else 0.0
         hidden = ~call.layout.visible()
         first, second = ((of.products + bias).masked_fill(hidden, -torch.inf).softmax(-1) for of in maps(call))
         return first - self.mixture() * second

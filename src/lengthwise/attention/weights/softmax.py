@@ -45,21 +45,21 @@ class Softmax(Weights):
         """The attended values; dropout acts on the weights, in training only."""
         if not self.fused or call.position.route == "scores":
             return super().forward(call)
-        call, layout = replace(call, query=self.sharpen(call)), call.layout
-        if layout.documents is None and not call.position.biased and (layout.queries in (1, layout.keys)):
+        call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.position.biased(call)
+        if layout.documents is None and not biased and (layout.queries in (1, layout.keys)):
             causal = False if layout.queries == 1 else layout.causal  # of a length that varies, > 1 is no bool
             return self.fuse(call.query, call.key, call.value, causal=causal)
 
         def block(start: int, stop: int) -> Tensor:
             rows = call.rows(start, stop)
             mask = rows.layout.visible()
-            if rows.position.biased:
+            if biased:
                 mask = rows.position.bias(rows).to(rows.query.dtype).masked_fill(~mask, -torch.inf)
             return self.fuse(rows.query, rows.key, rows.value, mask)
 
         batch, heads = call.query.shape[:2]
         alike = layout.documents is None and call.tracked is None  # in all sequences
-        masks = (1 if alike else batch) * (heads if call.position.biased else 1)
+        masks = (1 if alike else batch) * (heads if biased else 1)
         # Torch's routine is fused unless the bias has a gradient.
         learned = call.tracked is not None or any(parameter.requires_grad for parameter in call.position.parameters())
         return in_blocks_of_rows(block, layout, masks * layout.keys, cached=learned and torch.is_grad_enabled())

@@ -7,22 +7,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence
-from lengthwise.attention.weights.inference_only import InferenceOnly
+from lengthwise.attention.parts import Evidence, Weights
 
 
-class TopOne(InferenceOnly):
-    """At inference all weight to the key with the highest score, of equal ones the first; in training softmax.
+class TopOne(Weights):
+    """All weight to the key with the highest score, of equal ones the first, after training with softmax.
+
+    A model takes over the weights of one that has been trained with softmax. Queries and keys get no gradient.
 
     Scores are equal where they are so up to rounding: else which of two equal keys is taken would depend on where in a
     matrix they stand, as after padding.
     """
 
     evidence: ClassVar[Evidence] = "ours"
+    trained_as: ClassVar[str | None] = "softmax"
     sparse: ClassVar[bool] = True
     jumps: ClassVar[bool] = True
 
-    def at_inference(
+    def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """One-hot rows."""
