@@ -31,6 +31,7 @@ SMALLER = {
 READ_ONLY = {
     "lengthwise bench": "it measures for minutes, and this machine",
     "lengthwise compare": "it trains for minutes to days",
+    "lengthwise export": "it needs a comparison that was run",
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
     "lengthwise run": "it trains for minutes",
