@@ -38,13 +38,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: finished where it has points, trained where it has ``trained``, failed where it says why."""
+    """One run: trained where it has ``trained``, evaluated where it has points, failed where it says why."""
 
     folder: Path
     config: RunConfig
     environment: dict[str, str]
     trained: Trained | None
     points: tuple[Point, ...]
+    """Those that its evaluate settings ask for, in their order."""
     failure: str | None
     metrics: tuple[dict[str, Any], ...]
     """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
