@@ -98,6 +98,11 @@ class RunConfig(Config):
         return find(self.task).with_metrics(*self.metrics)
 
     @property
+    def key(self) -> RunKey:
+        """Which run of a comparison it would be."""
+        return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed)
+
+    @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
         """The model, told how long its training sequences are and how far it has to reach, where nobody said."""
         if isinstance(self.model, SetReaderConfig):

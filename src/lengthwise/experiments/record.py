@@ -78,6 +78,18 @@ class Experiment:
         """What all runs learn."""
         return self.config.base.build_task()
 
+    @property
+    def chosen_runs(self) -> tuple[Run, ...]:
+        """The runs that go on: of every mechanism at its chosen learning rate, seed by seed."""
+        return tuple(run for mechanism in self.config.mechanisms for run in self.finalists(mechanism))
+
+    @property
+    def wanted_runs(self) -> int:
+        """How many runs there are to be at chosen learning rates; of a mechanism all of whose trials failed, none."""
+        failed = {run.mechanism for run in self.runs if run.failure is not None}
+        going = [name for name in self.config.mechanisms if name in self.chosen or name not in failed]
+        return len(going) * self.config.seeds
+
     def finalists(self, mechanism: str) -> tuple[Run, ...]:
         """The runs of a mechanism at its chosen learning rate, one per seed."""
         rate = self.chosen.get(mechanism)
