@@ -49,10 +49,10 @@ def log_series(log_forget: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
 
 
 def log_rest(
-    bound: Float[Tensor, "*rows"],
-    log_forget: Float[Tensor, "*rows"],
-    newer: Float[Tensor, "*rows"],
-    series: Float[Tensor, "*rows"],
+    bound: Float[Tensor, "*#rows"],
+    log_forget: Float[Tensor, "*#rows"],
+    newer: Float[Tensor, "*#rows"],
+    series: Float[Tensor, "*#rows"],
     left: Float[Tensor, "*#rows"],
 ) -> Float[Tensor, "*rows"]:
     r"""Return :math:`\log R`: at least the logarithm of what all keys still to come add to a denominator.
@@ -68,7 +68,7 @@ def log_rest(
 
 
 def is_met(
-    log_rest: Float[Tensor, "*rows"], log_total: Float[Tensor, "*rows"], skip_tolerance: float
+    log_rest: Float[Tensor, "*#rows"], log_total: Float[Tensor, "*#rows"], skip_tolerance: float
 ) -> Bool[Tensor, "*rows"]:
     r"""Return :math:`R \le \epsilon l`, of the logarithms of :math:`R` and :math:`l`; never True for NaN."""
     log_tolerance = math.log(skip_tolerance) if skip_tolerance > 0 else -math.inf
