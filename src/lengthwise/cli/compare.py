@@ -62,9 +62,11 @@ def compare(
         seeds=seeds,
     )
     from lengthwise.experiments.comparison import compare
+    from lengthwise.files import check_folder
     from lengthwise.reports import overview, seeds_needed, write_report
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
+    check_folder(folder)
     if needed := seeds_needed(config):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
