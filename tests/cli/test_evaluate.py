@@ -194,7 +194,17 @@ def test_a_length_that_a_numbering_cannot_hold_is_said(
 
 def test_of_a_comparison_the_finalists_are_evaluated(lengthwise: Call, tmp_path: Path) -> None:
     given = [f"--set={each}" for each in settings("softmax") if not each.startswith("model.mechanism")]
-    command = ["compare", "flip-flop", "-a", "softmax", "-a", "softmax+alibi", "--learning-rates", "1e-3,1e-2", *given]
+    command: list[Any] = [
+        "compare",
+        "flip-flop",
+        "-a",
+        "softmax",
+        "-a",
+        "softmax+alibi",
+        "--learning-rates",
+        "1e-3,1e-2",
+        *given,
+    ]
     command += ["--out", tmp_path / "both"]
     assert lengthwise("evaluate", tmp_path / "both").code == 2
     assert lengthwise(*command).code == 0

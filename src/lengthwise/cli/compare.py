@@ -61,13 +61,14 @@ def compare(
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         seeds=seeds,
     )
+    from lengthwise.analysis import Design, summarise
     from lengthwise.experiments.comparison import compare
     from lengthwise.files import check_folder
     from lengthwise.reports import overview, seeds_needed, write_report
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
     check_folder(folder)
-    if needed := seeds_needed(config):
+    if needed := seeds_needed(Design.of(config)):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
         experiment = compare(
@@ -77,13 +78,13 @@ def compare(
             resume=resume,
             on_change=progress.changed,
         )
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
-    failed = [run for run in experiment.runs if run.failure]
-    if failed:
+    summary = summarise(experiment)
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+    if summary.failures:
         raise RunError(
-            f"{len(failed)} of {len(experiment.runs)} runs failed; the report says why. The same command with --resume "
-            "tries them again."
+            f"{len(summary.failures)} of {summary.runs} runs failed; the report says why. The same command with "
+            "--resume tries them again."
         )
 
 

@@ -47,6 +47,7 @@ def evaluate(
     What was measured before stays, and is not measured again. Stopped by Ctrl-C, or killed, the same command carries
     on.
     """
+    from lengthwise.analysis import summarise
     from lengthwise.experiments.evaluating import More, evaluate_more, extended
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.reports import overview, write_report
@@ -67,8 +68,9 @@ def evaluate(
             on_point=progress.evaluated if isinstance(progress, RunProgress) else lambda point: None,
             on_change=progress.changed if isinstance(progress, ComparisonProgress) else lambda queue: None,
         )
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
+    summary = summarise(experiment)
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
     if failed := [run for run in experiment.chosen_runs if run.failure]:
         raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")
 

@@ -53,6 +53,7 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    from lengthwise.analysis import summarise
     from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
@@ -75,6 +76,6 @@ def run(
         except RunError as error:
             folder.failure = str(error)
             raise
-    experiment = read_experiment(folder.path)
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
+    summary = summarise(read_experiment(folder.path))
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder.path)}", soft_wrap=True)
