@@ -1,8 +1,7 @@
 """``lengthwise compare``: several mechanisms, side by side."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +10,6 @@ from lengthwise.cli.console import console, errors
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    from lengthwise.training.config import TrainConfig
 
 
 def compare(
@@ -42,10 +38,7 @@ def compare(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False),
-    ] = None,
+    jobs: options.Jobs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
     ] = None,
@@ -81,7 +74,7 @@ def compare(
         experiment = compare(
             config,
             folder,
-            processes=jobs or _processes(config.base.train),
+            processes=options.processes(jobs, config.base.train),
             resume=resume,
             on_change=progress.changed,
         )
@@ -105,11 +98,3 @@ def _rates(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
-
-
-def _processes(train: "TrainConfig") -> int:
-    import torch
-
-    if train.device != "cpu" and torch.cuda.is_available():
-        return 1
-    return max(1, (os.cpu_count() or 1) // train.threads)

@@ -1,5 +1,6 @@
 """Options that several verbs share, and how they become a configuration."""
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ from lengthwise.training.config import TrainConfig
 if TYPE_CHECKING:
     from lengthwise.configuration import Tree
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
+    from lengthwise.training.config import TrainConfig
 
 OF_RECIPE = "the recipe's"
 Task = Annotated[
@@ -40,6 +42,9 @@ Settings = Annotated[
         help="Any other setting, as in train.batch_size=64; 'lengthwise list --settings' shows them. Repeatable.",
         show_default=False,
     ),
+]
+Jobs = Annotated[
+    int | None, typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Carry on what the output folder holds.")]
 
@@ -100,6 +105,17 @@ def _given(
                 "leave it out of the settings."
             )
     return given
+
+
+def processes(jobs: int | None, train: "TrainConfig") -> int:
+    """How many runs there are at a time."""
+    import torch
+
+    if jobs is not None:
+        return jobs
+    if train.device != "cpu" and torch.cuda.is_available():
+        return 1
+    return max(1, (os.cpu_count() or 1) // train.threads)
 
 
 def folder(task: str, learnt: str, name: str) -> Path:

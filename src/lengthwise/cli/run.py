@@ -62,12 +62,13 @@ def run(
 
     folder = RunFolder(out or options.folder(task, config.task, f"{{}}-{config.model.mechanism}-seed-{config.seed}"))
     check_folder(folder.path)
-    if not folder.finished:
+    config = folder.settled(config)
+    if folder.trained is None or folder.due(config):
         check(config)
     with stoppable(lambda: kept(folder)), folder.claimed(config, resume=resume):
         folder.failure = None
         try:
-            with RunProgress(config) as progress:
+            with RunProgress(config, len(folder.due(config))) as progress:
                 train_run(folder, progress.trained)
                 evaluate_run(folder, progress.evaluated)
         except RunError as error:
