@@ -30,7 +30,7 @@ BASELINE = "softmax+rope"
 
 def mechanisms() -> list[str]:
     """Every part that can be causal, on softmax where it is not the weights."""
-    weights = [name for name in WEIGHTS if WEIGHTS.load(name).causal and WEIGHTS.load(name).trained_as is None]
+    weights = [name for name in WEIGHTS if WEIGHTS.load(name).traits.causal and WEIGHTS.load(name).trained_as is None]
     trained = [name for name in POSITIONS if POSITIONS.load(name).trained_as is None]
     positions = [f"softmax+{name}" for name in trained if name != "nope"]
     numberings = [f"softmax+rope+{name}" for name in NUMBERINGS if name != "counted"]

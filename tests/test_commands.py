@@ -293,7 +293,7 @@ def test_no_row_of_the_tables_is_left_over(row: str) -> None:
 # What the examples compute.
 
 
-EXTENDING = ROOT / "docs" / "extending.md"
+MECHANISM, TASK = (ROOT / "docs" / f"how-to-{kind}.md" for kind in ("mechanism", "task"))
 
 
 def test_sparsemax_is_a_projection(folder: Callable[[Path], Path]) -> None:
@@ -303,10 +303,10 @@ def test_sparsemax_is_a_projection(folder: Callable[[Path], Path]) -> None:
         "part = Sparsemax(Sizes(1, 1, 1, 1)); z = torch.tensor([[1, 0], [1, 0.5], [3, 0], [2, -torch.inf]]); "
         "print(part.of_scores(z, None).tolist())"
     )
-    found = run(folder(EXTENDING), "-c", code).strip()
+    found = run(folder(MECHANISM), "-c", code).strip()
     assert found == "[[1.0, 0.0], [0.75, 0.25], [1.0, 0.0], [1.0, 0.0]]"
 
 
 def test_a_task_of_ones_own_from_nothing(folder: Callable[[Path], Path]) -> None:
-    text = run(folder(EXTENDING), "-m", "lengthwise", "run", "my_tasks:Delay", *SMALL.split())
+    text = run(folder(TASK), "-m", "lengthwise", "run", "my_tasks:Delay", *SMALL.split())
     assert "my_tasks:Delay" in text

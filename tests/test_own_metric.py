@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "how-to-task.md").read_text(encoding="utf-8")
 TASK, METRIC = (
     text
     for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

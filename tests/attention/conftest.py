@@ -1,6 +1,6 @@
 """Attention of every mechanism, for the tests of what they all promise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +9,13 @@ from torch import Tensor
 
 from lengthwise import Attention
 from lengthwise.attention import Mechanism
+from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
+from lengthwise.attention.parts import Bias, Embedding, Rotation
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.weights import WEIGHTS
+from lengthwise.testing import Check, mechanism_checks
+from lengthwise.testing.subjects import BATCH, DIM, TOKENS, Layer
 
 COMBINED = [
     "softmax+rope+layer-norm",
@@ -38,8 +42,8 @@ COMBINED = [
     "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",
 ]
 MECHANISMS = [
-    *(name for name in WEIGHTS if WEIGHTS.load(name).causal),
-    *(f"softmax+{name}" for name in POSITIONS if POSITIONS.load(name).route not in ("none", "embedding")),
+    *(name for name in WEIGHTS if WEIGHTS.load(name).traits.causal),
+    *(f"softmax+{name}" for name in POSITIONS if issubclass(POSITIONS.load(name), Bias | Rotation)),
     *(f"softmax+{name}" for name in OUTPUTS if name != "none"),
     *COMBINED,
 ]
@@ -47,32 +51,37 @@ MECHANISMS = [
 COMPILED = ["softmax", "top-k", "threshold-relative", "softmax+rope", "softmax+alibi", "softmax+forgetting"]
 """Those that every test run compiles: fused, in blocks of rows, by an operator, turned, biased, and gated. The others
 take minutes together."""
-BATCH, TOKENS, DIM = 3, 150, 32
+ENCODERS = [name for name in WEIGHTS if not WEIGHTS.load(name).traits.causal]
+IN_MODELS = [
+    *(f"softmax+{name}" for name in POSITIONS if issubclass(POSITIONS.load(name), Embedding)),
+    *(f"softmax+{name}" for name in NUMBERINGS if name != "counted"),
+    "softmax+learned+coupled",
+    "threshold-relative+rope+predicted",
+]
+"""Those that act before the first layer of a model."""
 
 
 def _build(mechanism: str | Mechanism, **settings: Any) -> Attention:
-    """Attention whose learned parts are not what they begin as: many of those do nothing at first.
+    """Attention whose learned parts are not what they begin as, in float64."""
+    parsed = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(mechanism)
+    return Layer(parsed, **settings).module
 
-    In float64, where what a processor's order of summing changes is far less than any mistake would.
-    """
-    torch.manual_seed(0)
-    attention = Attention(DIM, heads=4, kv_heads=2, mechanism=mechanism, context=60, reach=TOKENS, **settings)
-    attention = attention.double().eval()
-    with torch.no_grad():
-        for part in (attention.position, attention.weights, attention.project.output):
-            for parameter in part.parameters():
-                parameter.add_(torch.randn_like(parameter) / 10)
-    return attention
+
+def _cases() -> Iterator[Any]:
+    """Every promise of every mechanism; of the compiler's, which take seconds, some are left to ``make test-all``."""
+    for mechanism in [*MECHANISMS, *ENCODERS, *IN_MODELS]:
+        for check in mechanism_checks(mechanism, compiled=True):
+            takes_long = check.compiles and check.of not in COMPILED
+            yield pytest.param(check, id=str(check), marks=pytest.mark.long if takes_long else ())
+
+
+@pytest.fixture(params=_cases())
+def check(request: pytest.FixtureRequest) -> Check:
+    return request.param
 
 
 @pytest.fixture(params=MECHANISMS)
 def attention(request: pytest.FixtureRequest) -> Attention:
-    return _build(request.param)
-
-
-@pytest.fixture(params=[pytest.param(name, marks=() if name in COMPILED else pytest.mark.long) for name in MECHANISMS])
-def to_compile(request: pytest.FixtureRequest) -> Attention:
-    """As ``attention``, for what takes seconds of each."""
     return _build(request.param)
 
 

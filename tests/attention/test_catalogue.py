@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lengthwise.attention.catalogue import Entry, catalogue
-from lengthwise.attention.tables import TABLES, summary_and_source
+from lengthwise.attention.tables import TABLES, Kind, summary_and_source
 from lengthwise.reports.mechanisms import page
 
 ENTRIES = list(catalogue())
@@ -33,3 +33,21 @@ def test_names_are_those_of_one_part_each() -> None:
 def test_the_page_is_the_one_that_the_parts_make() -> None:
     """If not: ``lengthwise list --mechanisms --markdown > docs/mechanisms.md``."""
     assert (DOCS / "mechanisms.md").read_text(encoding="utf-8") == page(ENTRIES)
+
+
+FAMILIES = {
+    "dape": {"dape", "dape-v2"},
+    "gate": {"gate", "head-gate"},
+    "sink": {"off-by-one", "learned-sink"},
+    "stretched_rope": {"rope-interpolated", "rope-ntk", "yarn"},
+    "threshold_ablations": {"threshold-only", "distance-only"},
+}
+"""Files that hold several parts, which share a formula."""
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in TABLES.items() for name in table])
+def test_file_and_class_carry_the_name(kind: Kind, name: str) -> None:
+    module, of_class = TABLES[kind].target(name).split(":")
+    file = module.rpartition(".")[2]
+    assert file == name.replace("-", "_") or name in FAMILIES[file]
+    assert of_class.lower() == ("unchanged" if name == "none" else name.replace("-", ""))  # None is no name of a class

@@ -20,7 +20,8 @@ from lengthwise.attention import rows
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call, heads_of
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.parts import Position, Sizes, Weights
+from lengthwise.attention.parts import Bias, Sizes, Weights
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.attention.weights.linear import CHUNK
 from lengthwise.errors import InputError
@@ -62,7 +63,7 @@ def packed(*lengths: int, batch: int = 2) -> Tensor:
 class Case:
     """A part with three to five tokens to attend from, and the same numbers for numpy."""
 
-    def __init__(self, name: str, queries: int = 4, causal: bool = True, position: type[Position] = Position) -> None:
+    def __init__(self, name: str, queries: int = 4, causal: bool = True, bias: type[Bias] | None = None) -> None:
         torch.manual_seed(1)
         self.sizes = Sizes(dim=12, heads=2, kv_heads=2, head_dim=6, layer=2)
         self.part: Weights = WEIGHTS.load(name)(self.sizes).double().eval()
@@ -74,7 +75,7 @@ class Case:
         self.q, self.k, self.v = (each[0].numpy() for each in (query, key, self.value))
         query, key = self.part.prepare(query, key)
         layout = Layout(queries, queries, query.device, causal=causal)
-        self.call = Call(self.hidden, query, key, self.value, layout, position(self.sizes))
+        self.call = Call(self.hidden, query, key, self.value, layout, None if bias is None else bias(self.sizes))
 
     def numbers(self, name: str) -> np.ndarray:
         return dict(self.part.named_parameters())[name].detach().numpy()
@@ -238,19 +239,19 @@ def test_halves_under_rope_need_an_even_width() -> None:
         Attention(24, 4, mechanism="differential+rope")(torch.randn(1, 3, 24))
 
 
-class Whole(Position):
+class Whole(Bias):
     """A bias that depends on queries and keys, as they are before they are halved."""
 
-    route = "scores"
+    traits = PositionTraits(depends_on_scores=True)
 
-    def bias(self, call: Call) -> Tensor:
+    def of(self, call: Call) -> Tensor:
         assert call.query.shape[-1] == 6
         assert call.query.shape[1] == 2
         return (call.query @ heads_of(call.key, 2).mT).sin()
 
 
 def test_differential_shows_a_position_part_whole_heads() -> None:
-    case = Case("differential", position=Whole)
+    case = Case("differential", bias=Whole)
 
     def row(head: int, i: int, visible: int) -> np.ndarray:
         bias = np.sin(case.k[head, :visible] @ case.q[head, i])
@@ -335,7 +336,7 @@ def test_threshold_differential_keeps_few_keys_of_chance() -> None:
     query, key = torch.randn(2, 1, 1, 2000, 64)
     query, key = part.prepare(query[:, :, -50:], key)
     layout = Layout(50, 2000, query.device)
-    call = Call(torch.zeros(1, 50, 64), query, key, key, layout, Position(sizes))
+    call = Call(torch.zeros(1, 50, 64), query, key, key, layout)
     kept = part.probabilities(call)
     assert (kept != 0).sum(-1).float().mean() < 1
 
@@ -366,7 +367,7 @@ def test_selective_documents_choose_for_themselves() -> None:
     part = WEIGHTS.load("selective")(Sizes(12, 2, 2, 6))
     query, key = torch.randn(2, 1, 2, 9, 6, generator=torch.Generator().manual_seed(0))
     layout = Layout(9, 9, query.device, documents=packed(4, 5, batch=1))
-    weights = part.probabilities(Call(torch.zeros(1, 9, 12), query, key, key, layout, Position(Sizes(12, 2, 2, 6))))[0]
+    weights = part.probabilities(Call(torch.zeros(1, 9, 12), query, key, key, layout))[0]
     scores = (query @ key.mT)[0] / math.sqrt(6)
     torch.testing.assert_close(weights[:, :4], plain_selective(scores, 0)[:, :4])
     torch.testing.assert_close(weights[:, 4:], plain_selective(scores, 4)[:, 4:])
@@ -392,19 +393,17 @@ def test_dape_by_hand() -> None:
     assert [tuple(p.shape[:2]) for p in (case.part.inwards.weight, case.part.outwards.weight)] == [(32, 4), (2, 32)]
 
 
-class Slope(Position):
+class Slope(Bias):
     """A bias by distance, twice as steep in the second head, that hides the keys four tokens back."""
 
-    route = "bias"
-
-    def bias(self, call: Call) -> Tensor:
+    def of(self, call: Call) -> Tensor:
         distance = call.layout.distance[:, None]
         slopes = torch.tensor([0.5, 1.0]).double()[:, None, None]
         return (-slopes * distance).masked_fill(distance == 4, -torch.inf)
 
 
 def test_dape_v2_is_a_convolution_of_the_lower_triangle() -> None:
-    case = Case("dape-v2", queries=7, position=Slope)
+    case = Case("dape-v2", queries=7, bias=Slope)
     network = nn.Sequential(
         nn.Conv2d(4, 32, (1, 3), padding=(0, 1)), nn.LeakyReLU(), nn.Conv2d(32, 2, (1, 3), padding=(0, 1))
     )
@@ -413,7 +412,7 @@ def test_dape_v2_is_a_convolution_of_the_lower_triangle() -> None:
         theirs.load_state_dict(ours.state_dict())
     # Only what follows a row's last key is there for the second convolution in all rows but the last, which has none:
     # one more key, and the rows compare.
-    products, bias = case.call.products, case.call.position.bias(case.call).expand(1, -1, -1, -1)
+    products, bias = case.call.products, case.call.bias.of(case.call).expand(1, -1, -1, -1)
     hidden = bias == -torch.inf
     maps = torch.cat([products, bias], 1).masked_fill(torch.cat([hidden, hidden], 1), 0).tril()
     added = network(F.pad(maps, (0, 1)))[..., :-1]
@@ -424,7 +423,7 @@ def test_dape_v2_is_a_convolution_of_the_lower_triangle() -> None:
 
 @pytest.mark.parametrize("name", ["dape", "dape-v2"])
 def test_dape_has_gradients_where_keys_are_hidden(name: str) -> None:
-    case = Case(name, queries=7, position=Slope)
+    case = Case(name, queries=7, bias=Slope)
     gradients = torch.autograd.grad(case.part(case.call).square().sum(), list(case.part.parameters()))
     assert all(gradient.isfinite().all() and gradient.abs().max() > 0 for gradient in gradients)
 
@@ -478,7 +477,7 @@ def test_doubly_normalised_explains_no_key_away() -> None:
         case.part.share.fill_(50)  # no softmax
     key = case.call.key.clone()
     key[:, :, 1] = -20 * case.call.query.mean(2)
-    call = Call(case.hidden, 30 * case.call.query, key, case.value, case.call.layout, case.call.position)
+    call = Call(case.hidden, 30 * case.call.query, key, case.value, case.call.layout, case.call.bias)
     weights = case.part.probabilities(call)
     assert weights.isfinite().all()
     assert (weights.sum(-2) > 1 / 4 - 1e-6).all()

@@ -124,7 +124,7 @@ def test_in_python_options_are_keywords() -> None:
         WEIGHTS.load("top-k")(Sizes(8, 2, 2, 4), kpet=9)
     with pytest.raises(InputError, match="Softmax has no options"):
         WEIGHTS.load("softmax")(Sizes(8, 2, 2, 4), kept=9)
-    with pytest.raises(InputError, match="The option alpha of AdaptiveScalableEntmax is a number, at least"):
+    with pytest.raises(InputError, match="The option alpha of AsEntmax is a number, at least"):
         WEIGHTS.load("as-entmax")(Sizes(8, 2, 2, 4), alpha=1)
 
 

@@ -23,7 +23,7 @@ SIZES = Sizes(dim=32, heads=HEADS, kv_heads=2, head_dim=WIDTH, context=16, reach
 TOKENS = 5
 
 
-def build(name: str, sizes: Sizes = SIZES) -> Position:
+def build(name: str, sizes: Sizes = SIZES) -> Any:
     """A part at inference, whose learned numbers are not what they begin as."""
     torch.manual_seed(0)
     part = POSITIONS.load(name)(sizes).double().eval()
@@ -34,7 +34,7 @@ def build(name: str, sizes: Sizes = SIZES) -> Position:
 
 
 def call_of(
-    part: Position, layout: Layout, batch: int = 1, sizes: Sizes = SIZES, dtype: torch.dtype = torch.float64
+    part: Any, layout: Layout, batch: int = 1, sizes: Sizes = SIZES, dtype: torch.dtype = torch.float64
 ) -> Call:
     generator = torch.Generator().manual_seed(1)
     hidden = torch.randn(batch, layout.keys, sizes.dim, generator=generator, dtype=dtype)
@@ -92,7 +92,7 @@ def test_bias_of_distance(name: str, causal: bool) -> None:
         (layout_of(TOKENS, TOKENS, causal, positions=said), said.tolist()),
         (layout_of(TOKENS, TOKENS, causal, documents=documents), indices),
     ):
-        bias = part.bias(call_of(part, layout, batch=len(places)))
+        bias = part.of(call_of(part, layout, batch=len(places)))
         assert bias.shape == (len(places), HEADS, TOKENS, TOKENS)
         for sequence, positions in enumerate(places):
             expected = [
@@ -121,7 +121,7 @@ def test_hidden_keys_have_finite_gradients() -> None:
     torch.manual_seed(0)
     attention = Attention(32, HEADS, mechanism="softmax+hard-alibi").double()
     hidden = torch.randn(1, 9, 32, dtype=torch.float64, requires_grad=True)
-    bias = attention.position.bias(call_of(attention.position, layout_of(9, 9)))
+    bias = attention.position.of(call_of(attention.position, layout_of(9, 9)))
     assert [int((head[-1] == 0).sum()) for head in bias[0]] == [1, 2, 9, 9]
     (gradient,) = torch.autograd.grad(attention(hidden).sum(), hidden)
     assert gradient.isfinite().all()
@@ -238,7 +238,7 @@ def test_p_rope_has_the_frequencies_of_transformers(head_dim: int) -> None:
     torch.testing.assert_close(frequencies("p-rope", Sizes(2 * head_dim, 2, 2, head_dim)), theirs)
 
 
-def scores(part: Position, query: Tensor, key: Tensor, positions: Tensor) -> Tensor:
+def scores(part: Any, query: Tensor, key: Tensor, positions: Tensor) -> Tensor:
     query, key = part.turn(query, key, positions)
     return query @ key.mT
 
@@ -272,7 +272,7 @@ def test_xpos_looks_back_one_block(context: int) -> None:
     torch.testing.assert_close(attention(hidden[:, :context]), everything[:, :context])
     assert (seen_by_blocks[:, 2 * context :] - everything[:, 2 * context :]).abs().max() > 1e-3
     block = math.ceil(context / 2)
-    bias = attention.position.bias(call_of(attention.position, layout_of(20, 20)))
+    bias = attention.position.of(call_of(attention.position, layout_of(20, 20)))
     for i in range(20):
         seen = [j for j in range(i + 1) if bias[0, 0, i, j] == 0]
         assert seen == list(range(max(0, i // block - 1) * block, i + 1))
@@ -293,8 +293,8 @@ def test_xpos_refuses_what_it_cannot_hold() -> None:
     part = attention.position
     counted, packed = layout_of(1, 31_500), layout_of(1, 31_500, documents=long)
     with pytest.raises(InputError, match="shorter sequence"):
-        part.bias(call_of(part, counted, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32))
-    assert part.bias(call_of(part, packed, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32)).isfinite().any()
+        part.of(call_of(part, counted, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32))
+    assert part.of(call_of(part, packed, sizes=Sizes(8, 1, 1, 8), dtype=torch.float32)).isfinite().any()
 
 
 # FIRE
@@ -309,7 +309,7 @@ def test_fire_by_loops(causal: bool) -> None:
     scale, threshold = abs(part.scale.item()), abs(part.threshold.item()) * 4  # a quarter of the 16 tokens trained on
     positions = [0, 2, 3, 30]
     layout = layout_of(4, 4, causal, positions=torch.tensor([positions]))
-    bias = part.bias(call_of(part, layout))
+    bias = part.of(call_of(part, layout))
     for i, t in enumerate(positions):
         for j, s in enumerate(positions if not causal else positions[: i + 1]):
             x = math.log(scale * abs(t - s) + 1) / (math.log(scale * max(t, s, threshold) + 1) + part.EPS)
@@ -374,7 +374,7 @@ def test_neighbours_are_exact_after_many_tokens() -> None:
     call = call_of(part, layout_of(2, tokens), sizes=SIZES)
     assert call.tracked is not None
     gates = 3 * call.tracked
-    near = part.bias(Call(call.hidden, call.query, call.key, call.key, call.layout, part, gates))[..., -4:]
+    near = part.of(Call(call.hidden, call.query, call.key, call.key, call.layout, part, gates))[..., -4:]
     assert gates.sum(-1).max() < -300_000
     for row, i in enumerate((2, 3)):
         for j in range(i):
@@ -392,7 +392,7 @@ def counts(z: np.ndarray, i: int, j: int) -> float:
 def test_cope_interpolates_between_embeddings(causal: bool, tokens: int) -> None:
     part = build("cope")
     call = call_of(part, layout_of(tokens, tokens, causal))
-    bias = part.bias(call).detach().numpy()
+    bias = part.of(call).detach().numpy()
     embeddings, checked = np.array(numbers(part.embeddings)), (0, 1, tokens // 2, tokens - 1)
     for h in range(HEADS):
         query, key = call.query[0, h].double().numpy(), call.key[0, h // 2].double().numpy()

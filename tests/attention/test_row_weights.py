@@ -13,7 +13,7 @@ from lengthwise import Attention
 from lengthwise.attention import rows
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.parts import Position, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.weights import WEIGHTS
 
 HEADS, HEAD_DIM, DIM = 2, 4, 8
@@ -130,7 +130,7 @@ def weights_of(part: Weights, scores: Sequence[float], dtype: torch.dtype = torc
     query, hidden = torch.ones(1, HEADS, 1, 1, dtype=dtype), torch.zeros(1, 1, DIM, dtype=dtype)
     key = torch.tensor(scores, dtype=dtype).view(1, 1, -1, 1)
     layout = Layout(1, len(scores), query.device)
-    return part.probabilities(Call(hidden, query, key, key, layout, Position(SIZES)))[0, 0, 0]
+    return part.probabilities(Call(hidden, query, key, key, layout))[0, 0, 0]
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -138,7 +138,7 @@ def weights_of(part: Weights, scores: Sequence[float], dtype: torch.dtype = torc
 def test_formula(name: str, causal: bool) -> None:
     """Row by row, with two documents in a sequence."""
     part = build(name)
-    if not causal and not part.bidirectional:
+    if not causal and not part.traits.bidirectional:
         return
     documents = torch.tensor([[0, 0, 0, 0, 0, 0, 0], [4, 4, 4, 1, 1, 1, 1]])
     tokens = documents.shape[1]
@@ -146,7 +146,7 @@ def test_formula(name: str, causal: bool) -> None:
     query, key = torch.randn(2, HEADS, tokens, HEAD_DIM).double() * 2, torch.randn(2, 1, tokens, HEAD_DIM).double()
     query, key = part.prepare(query, key)
     layout = Layout(tokens, tokens, query.device, documents, causal=causal)
-    weights = part.probabilities(Call(hidden, query, key, key, layout, Position(SIZES)))
+    weights = part.probabilities(Call(hidden, query, key, key, layout))
     expected = torch.zeros(2, HEADS, tokens, tokens).double()
     with torch.no_grad():
         for batch in range(2):
@@ -177,7 +177,7 @@ def test_gradients_are_right(name: str) -> None:
 @pytest.mark.parametrize("name", FORMULAS)
 def test_blocks_of_rows_are_the_definition(name: str, position: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With their gradients, with documents and without."""
-    if position == "+alibi" and not WEIGHTS.load(name).takes_bias:
+    if position == "+alibi" and not WEIGHTS.load(name).traits.takes_bias:
         return
     fast, reference = attend(name + position), attend(name + position, backend="reference")
     monkeypatch.setattr(rows, "SCORES_AT_ONCE", 500)  # blocks of 16 rows
@@ -192,7 +192,7 @@ def test_blocks_of_rows_are_the_definition(name: str, position: str, monkeypatch
             torch.testing.assert_close(actual, expected)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMULAS if not WEIGHTS.load(name).jumps])
+@pytest.mark.parametrize("name", [name for name in FORMULAS if not WEIGHTS.load(name).traits.sensitive_to_rounding])
 def test_bfloat16_errs_by_its_rounding(name: str) -> None:
     hidden = torch.randn(2, 40, DIM, dtype=torch.float64)
     expected = attend(name)(hidden)
@@ -235,7 +235,7 @@ def test_lssar_sharpens_without_leaving_the_range() -> None:
     part = WEIGHTS.load("lssar")(SIZES)
     scores = torch.tensor([1e-3, 0.0, 0.0, 2e-3]).view(1, 1, 1, 4)
     query, key, layout = torch.ones(1, 1, 1, 1), scores.mT, Layout(1, 4, scores.device)
-    weights = part.of_scores(scores, Call(torch.zeros(1, 1, DIM), query, key, key, layout, Position(SIZES)))
+    weights = part.of_scores(scores, Call(torch.zeros(1, 1, DIM), query, key, key, layout))
     assert weights[..., -1] > 0.99
     torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
 
@@ -285,7 +285,7 @@ def test_learned_sink_is_that_of_gpt_oss(causal: bool, documents: bool) -> None:
     ids = torch.tensor([[0] * 11, [0] * 4 + [1] * 7]) if documents else None
     layout = Layout(11, 11, torch.device("cpu"), ids, causal=causal)
     mask = torch.zeros(1, dtype=torch.float64).where(layout.visible(), -torch.inf)
-    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), query, key, value, layout, Position(SIZES)))
+    output = part(Call(torch.zeros(2, 11, 16, dtype=torch.float64), query, key, value, layout))
     expected = gpt_oss.eager_attention_forward(part, *leaves, mask, 0.5)[0].transpose(1, 2)
     torch.testing.assert_close(output, expected)
     for actual, wanted in zip(

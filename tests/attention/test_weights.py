@@ -11,7 +11,7 @@ from lengthwise import Attention
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.parts import Position, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.attention.weights.entmax import entmax
 
@@ -22,7 +22,7 @@ QUERIES = 5
 def call_of(query: Tensor, key: Tensor, hidden: Tensor | None = None) -> Call:
     layout = Layout(query.shape[2], key.shape[2], query.device)
     hidden = query.new_zeros(len(query), query.shape[2], SIZES.dim) if hidden is None else hidden
-    return Call(hidden, query, key, key, layout, Position(SIZES))
+    return Call(hidden, query, key, key, layout)
 
 
 def of_small_vectors(keys: int) -> Call:
@@ -40,7 +40,7 @@ def call(name: str) -> tuple[Weights, Tensor, Tensor, Tensor]:
     return part, scores, weights, key
 
 
-@pytest.mark.parametrize("name", [name for name in WEIGHTS if WEIGHTS.load(name).normalised])
+@pytest.mark.parametrize("name", [name for name in WEIGHTS if WEIGHTS.load(name).traits.normalised])
 def test_weights_of_a_row_sum_to_one(name: str) -> None:
     _, scores, weights, _ = call(name)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, QUERIES, dtype=weights.dtype))

@@ -97,8 +97,8 @@ def test_set_points_are_those_of_the_model_by_hand() -> None:
     point = evaluate_point(model, task, EvaluateConfig(sequences=40), "validation", 30)
     batch = task.sample(generator("evaluation", "validation", 30, 0), 40, 30, "validation")
     read = model.psi_x(batch.items)
-    scores = (model.key(read) @ model.query(model.psi_q(batch.query))[..., None])[..., 0] / 4
-    attended = (scores.softmax(-1)[:, None] @ model.value(read))[:, 0]
+    scores = (model.attention.key(read) @ model.attention.query(model.psi_q(batch.query))[..., None])[..., 0] / 4
+    attended = (scores.softmax(-1)[:, None] @ model.attention.value(read))[:, 0]
     right, right_key = model.phi(attended).argmax(-1) == batch.targets, scores.argmax(-1) == batch.holder
     counts = {"exact_match": right, "right_key": right_key}
     counts |= {"dispersion": right_key & ~right, "ordering": ~right_key & ~right}

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from lengthwise.attention.layout import Layout
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.models import SetReader, SetReaderConfig, build
 
-ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).orderless]
+ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).traits.permutation_invariant]
 
 
 def reader(mechanism: str, **settings: Any) -> SetReader:
@@ -43,13 +43,13 @@ def test_sets_do_not_see_each_other(mechanism: str) -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 3])
-@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).by_products])
-def test_unprojected_is_the_definition(mechanism: str, heads: int) -> None:
+@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).traits.keys_enter_by_products])
+def test_folded_is_the_definition(mechanism: str, heads: int) -> None:
     model = reader(mechanism, heads=heads)
     items, query = items_and_query()
     results = []
-    for attend in (model._attend, model._attend_unprojected):
-        attended = attend(model.psi_q(query)[:, None], model.psi_x(items), Layout(1, 9, items.device))
+    for attend in (model.attention.attend, model.attention.attend_folded):
+        attended = attend(model.psi_q(query)[:, None], model.psi_x(items))
         gradients = torch.autograd.grad(attended.square().sum(), list(model.parameters()), allow_unused=True)
         results.append([attended, *(gradient for gradient in gradients if gradient is not None)])
     assert len(results[0]) == len(results[1]) > 5
@@ -60,8 +60,8 @@ def test_unprojected_is_the_definition(mechanism: str, heads: int) -> None:
 def test_one_head_of_softmax_by_hand() -> None:
     model, (items, query) = reader("softmax", heads=1), items_and_query()
     read, asked = model.psi_x(items), model.psi_q(query)
-    scores = torch.einsum("bd,bnd->bn", model.query(asked), model.key(read)) / 24**0.5
-    attended = torch.einsum("bn,bnd->bd", scores.softmax(-1), model.value(read))
+    scores = torch.einsum("bd,bnd->bn", model.attention.query(asked), model.attention.key(read)) / 24**0.5
+    attended = torch.einsum("bn,bnd->bd", scores.softmax(-1), model.attention.value(read))
     torch.testing.assert_close(model(items, query), model.phi(attended))
 
 
@@ -70,7 +70,7 @@ def test_residual_and_projection() -> None:
     plain, full = reader("softmax"), reader("softmax", residual=True, projection=True)
     full.load_state_dict(plain.state_dict(), strict=False)
     with torch.no_grad():
-        full.project.matrix.weight.copy_(torch.eye(24) * 2)
+        full.attention.project.matrix.weight.copy_(torch.eye(24) * 2)
     attended = []
     plain.phi.register_forward_pre_hook(lambda _, inputs: attended.append(inputs[0]))
     plain(items, query)
@@ -96,7 +96,7 @@ def test_every_item_is_seen(mechanism: str) -> None:
     items.requires_grad_()
     (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).square().sum(), items)
     seen = gradient.abs().amax((0, 2)) > 0  # by one of six queries
-    assert seen.sum() > 4 if WEIGHTS.load(mechanism).sparse else seen.all()
+    assert seen.sum() > 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
 
 
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))
@@ -130,3 +130,18 @@ def test_bad_inputs_are_answered() -> None:
             model(wrong, query)
     with pytest.raises(InputError, match="query must be"):
         model(items, query[:3])
+
+
+def test_a_checkpoint_names_attention_as_the_readers_own() -> None:
+    model, twin = reader("off-by-one+layer-norm", projection=True), reader("off-by-one+layer-norm", projection=True)
+    state = model.state_dict()
+    assert {"query.weight", "project.matrix.weight", "project.output.scale", "phi.0.bias"} <= state.keys()
+    assert not [name for name in state if name.startswith("attention.")]
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.add_(1)
+    nn.Sequential(twin).load_state_dict(nn.Sequential(model).state_dict())  # inside another module, too
+    items, query = items_and_query()
+    assert torch.equal(model(items, query), twin(items, query))
+    with pytest.raises(RuntimeError, match=r"attention\.query\.weight"):
+        twin.load_state_dict({name: of for name, of in state.items() if name != "query.weight"})

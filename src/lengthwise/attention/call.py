@@ -1,7 +1,7 @@
 """One call of an attention layer, as its parts see it."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,24 @@ from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.precision import in_float32
 
-if TYPE_CHECKING:  # parts are made for calls
-    from lengthwise.attention.parts import Position
+
+@runtime_checkable
+class ScoreBias(Protocol):
+    """What a position part adds to the scores of a call."""
+
+    @property
+    def depends_on_scores(self) -> bool:
+        """True if the bias is not known before the scores."""
+
+    @property
+    def learned(self) -> bool:
+        """True if the bias has parameters that are trained."""
+
+    def applies(self, call: "Call") -> bool:
+        """True if there is something to add to the scores of this call."""
+
+    def of(self, call: "Call") -> Float[Tensor, "#batch heads queries keys"]:
+        """Compute what is added to the scaled scores; that of hidden keys does not matter."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +42,10 @@ class Call:
     value: Float[Tensor, "batch value_heads keys width"]
     """With heads of their own number and width where the weights split those of queries and keys."""
     layout: Layout
-    position: "Position"
+    bias: ScoreBias | None = None
+    """What is added to the scores; None where nothing ever is."""
     tracked: Float[Tensor, "batch heads keys"] | None = None
-    """What the position part tracks of every token."""
+    """What the bias tracks of every token."""
     cache: LayerCache | None = None
     """Where a part keeps what it carries from one call to the next."""
 
@@ -46,6 +63,11 @@ class Call:
         )
 
     @property
+    def biased(self) -> bool:
+        """True if a bias is added to the scores of this call."""
+        return self.bias is not None and self.bias.applies(self)
+
+    @property
     def products(self) -> Float[Tensor, "batch heads queries keys"]:
         """``q k / sqrt(head_dim)`` in float32 or better, of hidden keys too."""
         if "_products" not in self.__dict__:  # no cached_property, whose lock torch cannot compile
@@ -54,8 +76,8 @@ class Call:
         return self.__dict__["_products"]
 
     def scores(self) -> Float[Tensor, "batch heads queries keys"]:
-        """The products with the position part's bias, and minus infinity where a key is hidden."""
-        scores = self.products + (self.position.bias(self) if self.position.biased(self) else 0)
+        """The products with the bias, and minus infinity where a key is hidden."""
+        scores = self.products + (0 if self.bias is None or not self.biased else self.bias.of(self))
         return scores.masked_fill_(~self.layout.visible(), -torch.inf)
 
     def rounding(self, scores: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries keys"]:

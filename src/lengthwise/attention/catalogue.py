@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 from torch import nn
 
+from lengthwise.attention.mechanism import COUNTED, NONE, NOPE
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
-from lengthwise.attention.parts import Evidence, Numbering, Output, Position, Sizes
+from lengthwise.attention.parts import Bias, Embedding, Position, Rotation, Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES, Kind, summary_and_source
+from lengthwise.attention.traits import Evidence
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.naming import options_of
 from lengthwise.options import Option
@@ -37,7 +39,9 @@ class Entry:
     parameters: int
     """Learned numbers that it adds to the layer of :data:`EXAMPLE`; of a position in the embeddings, to the model."""
     route: str
-    """How it is computed; see :data:`~lengthwise.attention.parts.PositionRoute` and ``WeightsRoute``."""
+    """How it is computed (:data:`~lengthwise.attention.traits.WeightsRoute`), or what a position acts on: the token
+    embeddings (embedding), queries and keys (turn), scores by a bias that is known before them (bias) or depends on
+    them (scores), or nothing (none)."""
     reads: Literal["both", "causal", "encoders"]
     """Whether it can be causal and look ahead, or one of the two; what is causal has a cache."""
     evidence: Evidence
@@ -49,18 +53,25 @@ def catalogue() -> Iterator[Entry]:
     for name in WEIGHTS:
         weights = WEIGHTS.load(name)
         reads: Literal["both", "causal", "encoders"]
-        reads = "encoders" if not weights.causal else "both" if weights.bidirectional else "causal"
-        yield _entry("weights", name, weights, weights(EXAMPLE), weights.route, reads)
+        traits = weights.traits
+        reads = "encoders" if not traits.causal else "both" if traits.bidirectional else "causal"
+        yield _entry("weights", name, weights, weights(EXAMPLE), traits.route, reads)
     for name in POSITIONS:
         position = POSITIONS.load(name)
-        yield _entry("position", name, position, position(EXAMPLE), position.route)
+        yield _entry("position", name, position, position(EXAMPLE), _route(position))
     for name in NUMBERINGS:
         numbering = NUMBERINGS.load(name)
         yield _entry("numbering", name, numbering, numbering(EXAMPLE), "numbers")
     for name in OUTPUTS:
         output = OUTPUTS.load(name)
-        shape = (EXAMPLE.heads, EXAMPLE.head_dim) if output.by_head else (EXAMPLE.dim,)
+        shape = (EXAMPLE.heads, EXAMPLE.head_dim) if output.traits.by_head else (EXAMPLE.dim,)
         yield _entry("output", name, output, output(shape, EXAMPLE.dim), "values")
+
+
+def _route(position: type[Position]) -> str:
+    if issubclass(position, Bias):
+        return "scores" if position.traits.depends_on_scores else "bias"
+    return "embedding" if issubclass(position, Embedding) else "turn" if issubclass(position, Rotation) else "none"
 
 
 def _entry(
@@ -79,10 +90,10 @@ def _entry(
         summary=summary,
         source=source,
         details=rest.strip(),
-        formula="" if part in (Position, Numbering, Output) else (inspect.getmodule(part).__doc__ or "").strip(),
+        formula="" if name in (NOPE.name, COUNTED.name, NONE.name) else (inspect.getmodule(part).__doc__ or "").strip(),
         parameters=sum(parameter.numel() for parameter in built.parameters()),
         route=route,
         reads=reads,
-        evidence=part.evidence,
+        evidence=part.traits.evidence,
         options=options_of(TABLES[kind], name),
     )

@@ -24,8 +24,9 @@ class Layout:
     causal: bool = True
     later: int = 0
     """Keys after the last query."""
-    apart: bool = False
-    """Whether queries are not among the keys, as the query to a set: then the last query is as new as the last key."""
+    cross: bool = False
+    """True in cross-attention, where the queries are not a suffix of the keys. The last query then counts as standing
+    at the last key."""
 
     @property
     def start(self) -> int:

@@ -16,7 +16,8 @@ from lengthwise.own_code import imported
 from lengthwise.registry import unknown
 
 if TYPE_CHECKING:
-    from lengthwise.attention.parts import Numbering, Output, Position, Sizes, Weights
+    from lengthwise.attention.parts import Embedding, Numbering, Output, Position, Sizes, Weights
+    from lengthwise.attention.traits import WeightsTraits
 
 NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
 """The position, the output and the numbering that need not be named."""
@@ -54,12 +55,12 @@ class Mechanism:
         for kind, table in TABLES.items():
             part: Named = getattr(self, kind)
             table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
-        if self._position.route in ("bias", "scores") and not self._weights.takes_bias:
+        if self._biased and not self.traits.takes_bias:
             raise InputError(
                 f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
                 f"use '{self.weights}' without it, or with a position that turns queries and keys, such as 'rope'."
             )
-        if OUTPUTS.load(self.output.name).by_head and self.placement not in (None, "heads"):
+        if OUTPUTS.load(self.output.name).traits.by_head and self.placement not in (None, "heads"):
             raise InputError(f"'{self.output}' treats head by head; drop '@{self.placement}'.")
 
     def __str__(self) -> str:
@@ -70,8 +71,9 @@ class Mechanism:
         return name if self.placement is None else f"{name}@{self.placement}"
 
     @property
-    def _weights(self) -> "type[Weights]":
-        return WEIGHTS.load(self.weights.name)
+    def traits(self) -> "WeightsTraits":
+        """The traits of the weights part."""
+        return WEIGHTS.load(self.weights.name).traits
 
     @property
     def _position(self) -> "type[Position]":
@@ -83,7 +85,7 @@ class Mechanism:
 
         Options go over as far as the other part has them: ``yarn[base=5e5]`` is trained as ``rope[base=5e5]``.
         """
-        weights, position = self._weights.trained_as, self._position.trained_as
+        weights, position = WEIGHTS.load(self.weights.name).trained_as, self._position.trained_as
         return replace(
             self,
             weights=self.weights if weights is None else carried(WEIGHTS, self.weights, weights),
@@ -104,11 +106,11 @@ class Mechanism:
         Raises:
             InputError: for weights that have to look ahead, or cannot, and for a position in the embeddings.
         """
-        if causal and not self._weights.causal:
+        if causal and not self.traits.causal:
             raise InputError(
                 f"'{self.weights}' cannot be kept from looking ahead: it is for encoders, with causal=False."
             )
-        if not causal and not self._weights.bidirectional:
+        if not causal and not self.traits.bidirectional:
             raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
         if self != self.in_layers:
             part = self.position if self._embedded else self.numbering
@@ -122,17 +124,25 @@ class Mechanism:
         """The mechanism without what a model does before its layers."""
         return replace(self, position=NOPE if self._embedded else self.position, numbering=COUNTED)
 
-    def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Position | None]":
+    def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Embedding | None]":
         """The numbering part, where tokens are not just counted, and the position part, where it acts on embeddings."""
         numbering = build(NUMBERINGS, self.numbering, sizes)
-        position = None
+        position: Any = None
         if self._embedded:
             position = build(POSITIONS, self.position, replace(sizes, context=numbering.numbers(sizes)))
         return numbering if self.numbering != COUNTED else None, position
 
     @property
     def _embedded(self) -> bool:
-        return self._position.route == "embedding"
+        from lengthwise.attention.parts import Embedding
+
+        return issubclass(self._position, Embedding)
+
+    @property
+    def _biased(self) -> bool:
+        from lengthwise.attention.parts import Bias
+
+        return issubclass(self._position, Bias)
 
     def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
         """The three modules; ``of_weights`` are further arguments of the weights part."""
@@ -161,6 +171,25 @@ def read_name(name: str) -> dict[str, Any]:
     Raises:
         InputError: where a part does not exist, none or several of a kind are named, or a placement cannot be.
     """
+    parts = _named_parts(name)
+    if "weights" not in parts:
+        raise InputError(
+            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
+            f"as in 'softmax+{name}'."
+        )
+    return parts
+
+
+def completed(name: str) -> str:
+    """A mechanism's name, or that of some of its parts with softmax for weights, where it names none.
+
+    Raises:
+        InputError: as :func:`read_name`.
+    """
+    return name if "weights" in _named_parts(name) else f"softmax+{name}"
+
+
+def _named_parts(name: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for given in re.split(r"\+(?![^\[]*\])", name):  # no option's value, as in 5e+5, is taken apart
         text, placement = read_placement(given)
@@ -173,11 +202,6 @@ def read_name(name: str) -> dict[str, Any]:
             raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
         if placement is not None:
             parts["placement"] = placement
-    if "weights" not in parts:
-        raise InputError(
-            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
-            f"as in 'softmax+{name}'."
-        )
     return parts
 
 
@@ -204,4 +228,4 @@ def _kind_of_own(part: str) -> Kind:
 
 
 def _usual_placement(output: Named) -> Placement:
-    return "heads" if OUTPUTS.load(output.name).by_head else "width"
+    return "heads" if OUTPUTS.load(output.name).traits.by_head else "width"

@@ -1,19 +1,19 @@
-"""The one multi-head attention module: projections, cache, and three exchangeable parts."""
+"""Multi-head self-attention, with its cache."""
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call, of_nothing
+from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.parts import Sizes
-from lengthwise.attention.projection import Projection
+from lengthwise.attention.parts import Bias, Rotation, Sizes
 from lengthwise.errors import InputError
 
 
-class Attention(nn.Module):
+class Attention(AttentionCore):
     """Multi-head self-attention by any mechanism.
 
     A mechanism is named by its parts, joined with ``+``: weights, then position and output where they are not plain,
@@ -52,7 +52,6 @@ class Attention(nn.Module):
         context: int | None = None,
         reach: int | None = None,
     ) -> None:
-        super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
         if dim < 1 or heads < 1 or dim % heads:
             raise InputError(f"dim must be a positive multiple of heads; got dim {dim} and heads {heads}.")
@@ -60,16 +59,11 @@ class Attention(nn.Module):
             raise InputError(f"heads must be a multiple of kv_heads; got heads {heads} and kv_heads {kv_heads}.")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout is a probability below 1; got {dropout}.")
-        self.sizes = Sizes(dim, heads, kv_heads, dim // heads, layer, context, reach)
-        self.mechanism = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(mechanism)
-        self.mechanism.check_layer(causal=causal)
+        sizes = Sizes(dim, heads, kv_heads, dim // heads, layer, context, reach)
+        mechanism = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(mechanism)
+        mechanism.check_layer(causal=causal)
+        super().__init__(sizes, mechanism, backend=backend, dropout=dropout)
         self.causal = causal
-        self.query = nn.Linear(dim, dim, bias=False)
-        self.key = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
-        self.value = nn.Linear(dim, kv_heads * self.sizes.head_dim, bias=False)
-        matrix = nn.Linear(dim, dim, bias=False)
-        self.position, self.weights, output = self.mechanism.build(self.sizes, backend=backend, dropout=dropout)
-        self.project = Projection(matrix, output, self.mechanism.stands)
 
     def forward(
         self,
@@ -90,10 +84,7 @@ class Attention(nn.Module):
             cache: keys and values of earlier tokens, to which these are added. Inference only, and only where causal.
         """
         self._check(hidden, positions, document_ids, cache)
-        query, key, value = (
-            projection(hidden).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
-            for projection in (self.query, self.key, self.value)
-        )
+        query, key, value = self.projected(hidden, hidden)
         tokens = keys = hidden.shape[1]
         if cache is not None:
             keys += cache.tokens
@@ -102,12 +93,14 @@ class Attention(nn.Module):
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
         nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
         query, key = self.weights.prepare(query, key)
-        query, key = self.position.turn(query, key, layout.query_positions)
-        tracked = self.position.track(hidden)
+        if isinstance(self.position, Rotation):
+            query, key = self.position.turn(query, key, layout.query_positions)
+        bias = self.position if isinstance(self.position, Bias) else None
+        tracked = None if bias is None else bias.track(hidden)
         if cache is not None:
             tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
             key, value = cache.extend("key", key, axis=2), cache.extend("value", value, axis=2)
-        call = Call(hidden, query, key, value, layout, self.position, tracked, cache)
+        call = Call(hidden, query, key, value, layout, bias, tracked, cache)
         attended = self.weights(call) if nothing is None else nothing
         if cache is not None:
             cache.tokens = keys
@@ -133,10 +126,6 @@ class Attention(nn.Module):
             raise InputError("A cache serves causal attention; bidirectional attention reads a sequence at once.")
         if cache is not None and torch.is_grad_enabled():
             raise InputError("A cache serves inference; call the model under torch.no_grad() or without the cache.")
-
-    def extra_repr(self) -> str:
-        """The mechanism and the widths, for ``print``."""
-        return f"{self.mechanism}, {self.sizes}"
 
 
 class ThresholdRelativeAttention(Attention):

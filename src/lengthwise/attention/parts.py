@@ -1,12 +1,13 @@
 """What the parts of a mechanism promise, and what they are built from.
 
-*Position* says where tokens stand: it turns queries and keys, or adds a bias to the scores. *Weights* turns scores into
-weights and attends. *Output* treats the attended values. And *numbering*, before all of them, says which number a token
-has. Each part is a module of its own file; the base class of each kind but the weights is also its plainest member: no
-position, no treatment of the output, tokens counted one by one.
+*Position* says where tokens stand: it changes the embeddings, turns queries and keys, or adds a bias to the scores.
+*Weights* turns scores into weights and attends. *Output* treats the attended values. And *numbering*, before all of
+them, says which number a token has. Each part is a module of its own file, and the file and the class carry the name by
+which a mechanism names the part.
 
 What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
-(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``.
+(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
+true of it, it declares as ``traits`` (:mod:`lengthwise.attention.traits`).
 """
 
 from dataclasses import dataclass
@@ -18,20 +19,10 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.options import BaseOptions, Value
 from lengthwise.registry import unknown
-
-Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
-"""How a formula is known: from its authors' code, from the paper's text, from someone else's code, from memory alone
-(check it before you build on it), or because it is this project's own."""
-
-PositionRoute = Literal["none", "embedding", "turn", "bias", "scores"]
-"""What a position part acts on: nothing, the token embeddings, queries and keys, or the scores, by a bias that is known
-before them (bias) or depends on them (scores)."""
-WeightsRoute = Literal["fused", "kernel", "scores", "linear"]
-"""How a weights part attends: by torch's fused routine, by an operator of this library, by the scores, in blocks of
-rows, or in time linear in the number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +60,9 @@ class Sizes:
 
 
 class Position(nn.Module):
-    """No position encoding: order reaches the model through the causal mask alone (arXiv 2305.19466).
+    """Base of the position parts, each built from :class:`Sizes`."""
 
-    Base of the position parts, each built from :class:`Sizes`.
-    """
-
-    evidence: ClassVar[Evidence] = "paper"
-    route: ClassVar[PositionRoute] = "none"
-    sparse: ClassVar[bool] = False
-    """Whether it hides keys that the causal mask lets through, or takes so much off that their weight is 0."""
+    traits: ClassVar[PositionTraits] = PositionTraits()
     trained_as: ClassVar[str | None] = None
     """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
     taught_by: ClassVar[str | None] = None
@@ -92,15 +77,19 @@ class Position(nn.Module):
         super().__init__()
         self.options = self.Options.choose(self, options)
 
-    def biased(self, call: Call) -> bool:
-        """Whether :meth:`bias` adds to the scores of a call."""
-        return self.route in ("bias", "scores")
+
+class Embedding(Position):
+    """Base of the position parts that change the token embeddings."""
 
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Token embeddings with their position worked in, once, before the first layer; of route embedding."""
-        return stream
+        """Work the positions into the token embeddings, once, before the first layer."""
+        raise NotImplementedError
+
+
+class Rotation(Position):
+    """Base of the position parts that turn queries and keys."""
 
     def turn(
         self,
@@ -108,27 +97,40 @@ class Position(nn.Module):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Queries and keys with their position worked in; the cache holds keys after this."""
-        return query, key
+        """Work the positions into queries and keys; the cache holds keys after this."""
+        raise NotImplementedError
+
+
+class Bias(Position):
+    """Base of the position parts that add to the scores: a :class:`~lengthwise.attention.call.ScoreBias`."""
+
+    @property
+    def depends_on_scores(self) -> bool:
+        """True if the bias is not known before the scores."""
+        return self.traits.depends_on_scores
+
+    @property
+    def learned(self) -> bool:
+        """True if the bias has parameters that are trained."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    def applies(self, call: Call) -> bool:
+        """True if there is something to add to the scores of this call."""
+        return True
 
     def track(self, hidden: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch heads tokens"] | None:
-        """A number of every token, head by head, that the bias depends on; the cache holds it."""
+        """Compute a number of every token, head by head, that the bias depends on; the cache holds it."""
         return None
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
-        """What is added to the scaled scores, where ``biased``; that of hidden keys does not matter."""
+    def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
+        """Compute what is added to the scaled scores; that of hidden keys does not matter."""
         raise NotImplementedError
 
 
 class Numbering(nn.Module):
-    """Tokens are counted from the start of their document.
+    """Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part."""
 
-    Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part.
-    """
-
-    evidence: ClassVar[Evidence] = "ours"
-    reads_marks: ClassVar[bool] = False
-    """Whether it needs marks: numbers that say which tokens of a sequence belong together, which a task knows."""
+    traits: ClassVar[NumberingTraits] = NumberingTraits()
 
     class Options(BaseOptions):
         """No options."""
@@ -154,7 +156,7 @@ class Numbering(nn.Module):
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
         """The number of every token; ``counted`` is its index in its document."""
-        return counted
+        raise NotImplementedError
 
     def next_marks(
         self,
@@ -173,28 +175,9 @@ class Weights(nn.Module):
     a faster way to attend than by them overrides :meth:`forward`.
     """
 
-    evidence: ClassVar[Evidence] = "paper"
-    route: ClassVar[WeightsRoute] = "scores"
-    causal: ClassVar[bool] = True
-    """Whether it can be kept from looking ahead; what cannot serves encoders only."""
-    bidirectional: ClassVar[bool] = True
-    """Whether it can look ahead."""
-    takes_bias: ClassVar[bool] = True
-    """Whether a position part may add a bias to the scores."""
-    orderless: ClassVar[bool] = True
-    """Whether the order of keys makes no difference where no position part says otherwise."""
-    normalised: ClassVar[bool] = True
-    """Whether the weights of a query sum to 1."""
-    sparse: ClassVar[bool] = False
-    """Whether visible keys can have a weight of exactly 0, or a gradient of 0."""
-    jumps: ClassVar[bool] = False
-    """Whether a small change of the scores can change the weights by much, so that rounding shows."""
-    by_products: ClassVar[bool] = True
-    """Whether keys matter through their products with queries alone."""
+    traits: ClassVar[WeightsTraits] = WeightsTraits()
     trained_as: ClassVar[str | None] = None
     """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
-    backends: ClassVar[tuple[str, ...]] = ("auto", "reference")
-    """Ways to compute it; "reference" attends by :meth:`probabilities` and defines the result."""
 
     class Options(BaseOptions):
         """No options."""
@@ -204,8 +187,8 @@ class Weights(nn.Module):
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__()
         self.options = self.Options.choose(self, options)
-        if backend not in self.backends:
-            raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.backends))
+        if backend not in self.traits.backends:
+            raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.traits.backends))
         self.backend = backend
         self.dropout = dropout
 
@@ -253,18 +236,14 @@ class Weights(nn.Module):
 
 
 class Output(nn.Module):
-    """The attended values as they are.
+    """Base of the output parts.
 
-    Base of the output parts. Each is built from the shape of what it learns, whose last number is that of the
+    Each is built from the shape of what it learns, whose last number is that of the
     components it treats together: ``(width,)`` over all heads side by side, ``(heads, head_dim)`` head by head; and
     from the width of the layer's input.
     """
 
-    evidence: ClassVar[Evidence] = "paper"
-    reads_input: ClassVar[bool] = False
-    """Whether it depends on the layer's input, too."""
-    by_head: ClassVar[bool] = False
-    """Whether it treats head by head wherever nothing is said, and can do nothing else."""
+    traits: ClassVar[OutputTraits] = OutputTraits()
 
     class Options(BaseOptions):
         """No options."""
@@ -279,4 +258,4 @@ class Output(nn.Module):
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
         """Attended values, treated; the last axes are those of the part's shape. ``hidden`` is the layer's input."""
-        return attended
+        raise NotImplementedError

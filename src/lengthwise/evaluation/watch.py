@@ -8,12 +8,11 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lengthwise.attention import Attention
 from lengthwise.attention.call import Call
+from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.parts import Weights
 from lengthwise.evaluation.point import Layer
 from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
-from lengthwise.models import SetReader
 
 
 class Watch:
@@ -25,9 +24,7 @@ class Watch:
 
     def __init__(self, model: nn.Module) -> None:
         self._layers = [
-            _Layer(module.weights, module.project)
-            for module in model.modules()
-            if isinstance(module, Attention | SetReader)
+            _Layer(module.weights, module.project) for module in model.modules() if isinstance(module, AttentionCore)
         ]
 
     def __enter__(self) -> Self:

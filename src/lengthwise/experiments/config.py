@@ -55,7 +55,7 @@ class RunConfig(Config):
         for length in (trained[0], trained[-1], *self.evaluate.lengths):
             task.check_length(length)
         numbering = Mechanism.parse(self.model.mechanism).numbering
-        if NUMBERINGS.load(numbering.name).reads_marks and task.largest_mark(self.train.length) is None:
+        if NUMBERINGS.load(numbering.name).traits.reads_marks and task.largest_mark(self.train.length) is None:
             raise ValueError(
                 f"'{numbering}' numbers tokens by marks, which say what belongs together, and {self.task} gives none; "
                 "'addition' does."

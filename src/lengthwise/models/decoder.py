@@ -71,7 +71,7 @@ class Decoder(nn.Module):
         if self.numbering is not None or self.position is not None:
             counted = self._counted(tokens, document_ids, cache)
             if self.numbering is not None:
-                if self.numbering.reads_marks and marks is None:
+                if self.numbering.traits.reads_marks and marks is None:
                     raise InputError(
                         f"{self.config.mechanism!r} numbers tokens by marks, which say what belongs together, and "
                         "there are none; tasks such as 'addition' give them."

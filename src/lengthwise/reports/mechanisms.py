@@ -35,7 +35,7 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
     yield "`nope`, no position, `counted`, numbers from 0 on, and `none`, the attended values as they are."
     yield "Options stand in brackets behind a part's name where they are not at their defaults, as in"
     yield "`top-k[kept=9]+rope[base=5e5]`."
-    yield "[Add your own](extending.md) in ten minutes."
+    yield "[Add your own](how-to-mechanism.md) in ten minutes."
     yield ""
     yield from (f"- **{word}**: {meaning}" for word, meaning in MEANINGS.items())
     yield (

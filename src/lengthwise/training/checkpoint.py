@@ -84,7 +84,7 @@ class Checkpoint:
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-            for name, weight in model.named_parameters():
+            for name, weight in _parameters(model).items():
                 optimizer.state[weight] = {
                     moment: tensor if moment == "step" else tensor.to(weight.device)
                     for moment, tensor in moments[name].items()
@@ -137,7 +137,7 @@ def save(
     writing = folder / f".writing-{step:08d}"
     moments = {
         f"{name}/{moment}": tensor
-        for name, parameter in model.named_parameters()
+        for name, parameter in _parameters(model).items()
         for moment, tensor in optimizer.state[parameter].items()
     }
     random = {"cpu": torch.get_rng_state()}
@@ -192,3 +192,12 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters by the names of the state dict, which a model may choose; of those that are shared, the first."""
+    first: dict[nn.Parameter, str] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, nn.Parameter):
+            first.setdefault(tensor, name)
+    return {name: parameter for parameter, name in first.items()}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 NUMBERINGS: "Registry[type[Numbering]]" = Registry(
     "numbering part",
     {
-        "counted": "lengthwise.attention.parts:Numbering",
+        "counted": "lengthwise.attention.numberings.counted:Counted",
         "randomised": "lengthwise.attention.numberings.randomised:Randomised",
         "coupled": "lengthwise.attention.numberings.coupled:Coupled",
         "abacus": "lengthwise.attention.numberings.abacus:Abacus",

@@ -4,13 +4,11 @@ As position coupling, except that what is not a digit stays at 0 whatever the st
 these are the paper's embeddings.
 """
 
-from typing import ClassVar
-
 from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.attention.numberings.coupled import Coupled
-from lengthwise.attention.parts import Evidence
+from lengthwise.attention.traits import NumberingTraits
 
 
 class Abacus(Coupled):
@@ -19,7 +17,7 @@ class Abacus(Coupled):
     The start lies anywhere that leaves room for the marks; the authors' lies below 100.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = NumberingTraits(evidence="third-party", reads_marks=True)
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None

@@ -4,14 +4,13 @@ In an addition, digits of the same significance share one in both operands and t
 anywhere below the last, so that every number is learnt.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Numbering, Sizes
+from lengthwise.attention.parts import Numbering, Sizes
+from lengthwise.attention.traits import NumberingTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value
 
@@ -22,8 +21,7 @@ class Coupled(Numbering):
     The authors use learned positions: ``learned``.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    reads_marks: ClassVar[bool] = True
+    traits = NumberingTraits(evidence="code", reads_marks=True)
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)

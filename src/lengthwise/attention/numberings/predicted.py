@@ -9,15 +9,14 @@ In decoding, the likeliest number is read as the number of the likeliest token, 
 of an answer beforehand.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention.numberings.coupled import Coupled
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.traits import NumberingTraits
 from lengthwise.options import Value
 
 
@@ -33,7 +32,7 @@ class Predicted(Coupled):
     reads and is trained where tokens are scored.
     """
 
-    evidence: ClassVar[Evidence] = "memory"
+    traits = NumberingTraits(evidence="memory", reads_marks=True)
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)

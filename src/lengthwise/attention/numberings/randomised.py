@@ -4,13 +4,12 @@ In training, :math:`n` tokens get :math:`n` different numbers below :math:`M`, d
 :math:`M` is larger than any sequence will be long. Any position part works on top.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Numbering, Sizes
+from lengthwise.attention.parts import Numbering, Sizes
+from lengthwise.attention.traits import NumberingTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -23,7 +22,7 @@ class Randomised(Numbering):
     depend on how many follow it.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = NumberingTraits(evidence="code")
 
     class Options(Numbering.Options):
         room: int = option(4, at_least=1)

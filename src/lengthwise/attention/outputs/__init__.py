@@ -12,7 +12,7 @@ __all__ = ["OUTPUTS"]
 OUTPUTS: "Registry[type[Output]]" = Registry(
     "output part",
     {
-        "none": "lengthwise.attention.parts:Output",
+        "none": "lengthwise.attention.outputs.none:Unchanged",
         "layer-norm": "lengthwise.attention.outputs.layer_norm:LayerNorm",
         "rms-norm": "lengthwise.attention.outputs.rms_norm:RMSNorm",
         "standardise": "lengthwise.attention.outputs.standardise:Standardise",

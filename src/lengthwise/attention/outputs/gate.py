@@ -1,12 +1,12 @@
 """Gated attention: what attention returns, times a sigmoid gate of the layer's input (arXiv 2505.06708)."""
 
 import math
-from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Output
+from lengthwise.attention.parts import Output
+from lengthwise.attention.traits import OutputTraits
 from lengthwise.options import Value
 
 
@@ -16,8 +16,7 @@ class Gate(Output):
     Adds ``dim * width`` parameters.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    reads_input: ClassVar[bool] = True
+    traits = OutputTraits(evidence="code", reads_input=True)
 
     def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
         super().__init__(shape, dim, **options)
@@ -43,7 +42,7 @@ class HeadGate(Gate):
     Adds ``dim * heads`` parameters.
     """
 
-    by_head: ClassVar[bool] = True
+    traits = OutputTraits(evidence="code", reads_input=True, by_head=True)
 
     @staticmethod
     def gates(shape: tuple[int, ...]) -> int:

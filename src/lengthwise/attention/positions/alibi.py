@@ -6,14 +6,14 @@ higher.
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -33,7 +33,7 @@ class Alibi(Sloped):
     No parameters.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = PositionTraits(evidence="code")
 
     class Options(Sloped.Options):
         bias_max: float = option(8, above=0)

@@ -5,19 +5,18 @@ With :math:`\beta_h = 1` that is ALiBi, with :math:`\beta_h = 0` no position; be
 near.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
-class GeneralisedGaussian(OfDistance):
+class Bam(OfDistance):
     """A power of distance, exponent and scale learned per head, as the logarithm of a prior (arXiv 2505.22842).
 
     Adds two parameters per head, 0 at first, which is no position. The prior's centre stays at 0, as it does in the
@@ -25,7 +24,7 @@ class GeneralisedGaussian(OfDistance):
     prior too; here it multiplies the products of queries and keys alone.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = PositionTraits(evidence="code")
     EPS = 1e-5
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:

@@ -17,9 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
@@ -33,8 +34,7 @@ class Calibrated(OfDistance):
     layer has its own, of means, and its order comes from the causal mask and this bias alone.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    sparse: ClassVar[bool] = True
+    traits = PositionTraits(evidence="code", sparse=True)
     taught_by: ClassVar[str | None] = "sinusoidal"
     HIDDEN = -1e6
     ROUNDING = 1e-5

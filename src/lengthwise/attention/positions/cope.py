@@ -5,20 +5,19 @@ With :math:`z_{ik} = q_i \cdot k_k / \sqrt{d}`, the position of :math:`j` as :ma
 :math:`q_i \cdot e[p_{ij}] / \sqrt{d}`, interpolated between the embeddings :math:`e` of the whole numbers around it.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
-class Contextual(Position):
+class Cope(Bias):
     """Learned embeddings of a count of the tokens between, each counted as its score says (arXiv 2405.18719).
 
     Adds ``npos_max * head_dim`` parameters, 0 at first, which all heads of a layer share. By default tokens 63 or more
@@ -28,10 +27,9 @@ class Contextual(Position):
     back one by one.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[PositionRoute] = "scores"
+    traits = PositionTraits(evidence="code", depends_on_scores=True)
 
-    class Options(Position.Options):
+    class Options(Bias.Options):
         npos_max: int = option(64, at_least=2)
         """How many embeddings there are: one for each count from 0 on."""
 
@@ -41,7 +39,7 @@ class Contextual(Position):
         super().__init__(sizes, **options)
         self.embeddings = nn.Parameter(torch.zeros(self.options.npos_max, sizes.head_dim))
 
-    def bias(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """What the embeddings of all positions add, interpolated."""
         positions = F.hardtanh(self.positions(call), 0, self.options.npos_max - 1)
         whole = positions.detach().long()

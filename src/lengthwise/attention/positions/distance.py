@@ -1,30 +1,27 @@
 """What positions have in common whose bias is a function of distance alone."""
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Position, PositionRoute
+from lengthwise.attention.parts import Bias
 from lengthwise.attention.precision import at_least_float32
 
 
-class OfDistance(Position):
+class OfDistance(Bias):
     """A bias by head and distance: computed once for every distance, then laid along the diagonals.
 
     Ahead of a query, where bidirectional attention looks, the bias is that of the same distance behind it.
     """
 
-    route: ClassVar[PositionRoute] = "bias"
-
     @abstractmethod
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """The bias at distances from 0 on, in positions, of whole numbers in the dtype that the bias is computed in."""
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """The bias of every pair."""
         layout, dtype = call.layout, at_least_float32(call.query.dtype)
         if layout.counted:

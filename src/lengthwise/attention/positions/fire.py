@@ -8,21 +8,20 @@ where :math:`f` is a small network with one hidden layer, and the threshold :mat
 argument stays between 0 and 1 however long a sequence is, and up to :math:`L` it depends on distance alone.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
-class Fire(Position):
+class Fire(Bias):
     """A small network of the logarithm of distance over that of the query's position (arXiv 2310.04418).
 
     Adds ``33 * heads + 66`` parameters by default. The threshold begins at 512, as in the paper's listing, or, where
@@ -30,11 +29,10 @@ class Fire(Position):
     later position of the two takes the place of the query's.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    route: ClassVar[PositionRoute] = "bias"
+    traits = PositionTraits(evidence="third-party")
     EPS = 1e-6
 
-    class Options(Position.Options):
+    class Options(Bias.Options):
         width: int = option(32, at_least=1)
         """Of the network's hidden layer."""
         threshold: float = option(512, above=0)
@@ -50,11 +48,11 @@ class Fire(Position):
         self.threshold = nn.Parameter(torch.tensor(1.0))  # in units of what it is at first
         self.unit = threshold if sizes.context is None else min(threshold, sizes.context / 4)
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """The function of every pair, for a few queries at a time: its hidden layer is wider than there are heads."""
 
         def block(start: int, stop: int) -> Tensor:
-            return self.of(self.relative(call, start, stop))
+            return self.function(self.relative(call, start, stop))
 
         batch = 1 if call.layout.counted else call.query.shape[0]
         return in_blocks_of_rows(block, call.layout, batch * call.layout.keys * self.options.width)
@@ -67,7 +65,7 @@ class Fire(Position):
         farthest = torch.maximum(farthest, (in_float32(self.threshold) * self.unit).abs())
         return (scale * (query - key).abs()).log1p() / ((scale * farthest).log1p() + self.EPS)
 
-    def of(self, relative: Float[Tensor, "#batch queries keys"]) -> Float[Tensor, "#batch heads queries keys"]:
+    def function(self, relative: Float[Tensor, "#batch queries keys"]) -> Float[Tensor, "#batch heads queries keys"]:
         """The function, pair by pair: every layer's values lie next to each other, as those of the scores do."""
         first, second = (
             torch.cat([in_float32(layer.weight), in_float32(layer.bias)[:, None]], 1).expand(relative.shape[0], -1, -1)

@@ -5,29 +5,29 @@ A forget gate per head and token, :math:`f_k = \sigma(w \cdot x_k + b)`, weakens
 logarithms.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
-class Forgetting(Position):
+class Forgetting(Bias):
     """Scores less what the tokens in between forget, by a gate per head and token (arXiv 2503.02130).
 
     Adds ``dim * heads + heads`` parameters. It needs no other position, and positions that a caller says make no
     difference. Looking ahead, the tokens in between forget as they do behind: ``-|C_i - C_j|``.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[PositionRoute] = "bias"
-    sparse: ClassVar[bool] = True  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
+    traits = PositionTraits(
+        evidence="code",
+        sparse=True,  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
+    )
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
@@ -45,7 +45,7 @@ class Forgetting(Position):
         """Logarithm of how much a token keeps of those before it."""
         return F.logsigmoid(gates)
 
-    def bias(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Minus the absolute difference of the cumulative sums; other documents only shift both."""
         assert call.tracked is not None
         layout = call.layout

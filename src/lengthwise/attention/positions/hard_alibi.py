@@ -4,14 +4,13 @@ Head :math:`h` of the first :math:`M` sees keys less than :math:`h` positions aw
 all. Few together read n-grams, by which a sequence of any length can be copied.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -22,8 +21,7 @@ class HardAlibi(OfDistance):
     behind.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    sparse: ClassVar[bool] = True
+    traits = PositionTraits(evidence="code", sparse=True)
 
     class Options(OfDistance.Options):
         local: float = option(0.5, at_least=0, at_most=1)

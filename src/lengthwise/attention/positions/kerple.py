@@ -3,15 +3,14 @@ r"""KERPLE: a learned kernel of distance, here the logarithmic one (arXiv 2205.0
 Head :math:`h` adds :math:`-p_h \log(1 + a_h |i - j|)` to its scores, with :math:`p_h` and :math:`a_h` at least 0.01.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value
 
 
@@ -21,7 +20,7 @@ class Kerple(OfDistance):
     Adds two parameters per head, at first uniform between 0 and 2, and between 0 and 1.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = PositionTraits(evidence="code")
     LEAST = 0.01
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:

@@ -1,21 +1,17 @@
 """Learned absolute position embeddings, as in GPT-2: what they cost beyond the training length is known."""
 
-from typing import ClassVar
-
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Embedding, Sizes
 from lengthwise.options import Value
 
 
-class Learned(Position):
+class Learned(Embedding):
     """A learned vector per position, added to the token embeddings (arXiv 1705.03122).
 
     Adds ``context * dim`` parameters. There is no vector for positions beyond the training length: they take the last.
     """
-
-    route: ClassVar[PositionRoute] = "embedding"
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)

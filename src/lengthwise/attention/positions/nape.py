@@ -4,10 +4,9 @@ Head :math:`h` of the first, by default :math:`\lfloor H / 2 \rfloor` of them, a
 some heads look at what is near, the others at all there is.
 """
 
-from typing import ClassVar
-
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.alibi import Sloped
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -17,7 +16,7 @@ class Nape(Sloped):
     No parameters. The slopes are 1, 1/2, 1/3 and so on, not those of ALiBi.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = PositionTraits(evidence="code")
 
     class Options(Sloped.Options):
         local: float = option(0.5, at_least=0, at_most=1)

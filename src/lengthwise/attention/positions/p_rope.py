@@ -4,26 +4,24 @@ The fastest pairs of components, by default 75% of them, turn as in RoPE. The ot
 little in a training sequence that a model uses them for what has no position, and that fails once they turn far.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence
-from lengthwise.attention.positions.rope import Rotary
+from lengthwise.attention.positions.rope import Rope
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import option
 
 
-class PartialRotary(Rotary):
+class PRope(Rope):
     """RoPE on the fastest pairs of components, no position on the others (arXiv 2410.06205).
 
     No parameters.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party")
 
-    class Options(Rotary.Options):
+    class Options(Rope.Options):
         fraction: float = option(0.75, above=0, at_most=1)
         """Share of the pairs that turn; one pair at least does."""
 

@@ -5,28 +5,26 @@ Component pair :math:`(x_m, x_{m + d/2})` of a query or key at position :math:`t
 base :math:`b` is 10,000 by default; recent language models have 500,000 (arXiv 2407.21783) or more.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Rotation, Sizes
 from lengthwise.attention.precision import at_least_float32, in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Rotary(Position):
+class Rope(Rotation):
     """Queries and keys rotated by their position (arXiv 2104.09864).
 
     No parameters; ``head_dim`` must be even.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[PositionRoute] = "turn"
+    traits = PositionTraits(evidence="code")
 
-    class Options(Position.Options):
+    class Options(Rotation.Options):
         base: float = option(10_000, above=1)
         """Of the frequencies: the larger, the slower the slow pairs of components turn."""
 

@@ -5,14 +5,13 @@ Head :math:`h` of :math:`H` adds :math:`\frac{H}{8h}\left(\sum_{k=1}^{w} \cos(t\
 whatever the width of the model. It is 0 at distance 0 and falls like a logarithm.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
 
@@ -22,7 +21,7 @@ class Sandwich(OfDistance):
     No parameters.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party")
 
     class Options(OfDistance.Options):
         waves: int = option(64, at_least=1)

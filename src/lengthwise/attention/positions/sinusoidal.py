@@ -4,28 +4,24 @@ Position :math:`t` is :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :
 components :math:`2m` and :math:`2m + 1` of the embedding; the base :math:`b` is 10,000 by default.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Position, PositionRoute, Sizes
+from lengthwise.attention.parts import Embedding, Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Sinusoidal(Position):
+class Sinusoidal(Embedding):
     """Sines and cosines of the position, added to the token embeddings (arXiv 1706.03762).
 
     No parameters; the width of the model must be even. As in the paper, embeddings are scaled by the root of the width
     before, so that they are about as large.
     """
 
-    route: ClassVar[PositionRoute] = "embedding"
-
-    class Options(Position.Options):
+    class Options(Embedding.Options):
         base: float = option(10_000, above=1)
         """Of the frequencies: the larger, the slower the slow waves."""
 

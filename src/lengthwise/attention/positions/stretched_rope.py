@@ -21,20 +21,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Evidence, Sizes
-from lengthwise.attention.positions.rope import Rotary
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.positions.rope import Rope
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Stretched(Rotary):
+class Stretched(Rope):
     """Rotary embedding of other frequencies than it was trained with; their factor is the model's, not a call's."""
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party")
     trained_as: ClassVar[str | None] = "rope"
     name: ClassVar[str]
 
-    class Options(Rotary.Options):
+    class Options(Rope.Options):
         factor: float = option(0, at_least=0)
         """s: how far it is stretched; 0 stands for the longest sequence over a training sequence."""
 
@@ -65,7 +66,7 @@ class Stretched(Rotary):
         """The frequencies, of those of rope."""
 
 
-class Interpolated(Stretched):
+class RopeInterpolated(Stretched):
     """RoPE with positions divided by a factor, such as reach over training length (arXiv 2306.15595).
 
     No parameters. The factor is fixed: short sequences are interpolated, too. The model is trained with rope.
@@ -78,7 +79,7 @@ class Interpolated(Stretched):
         return plain / self.factor
 
 
-class NtkAware(Stretched):
+class RopeNtk(Stretched):
     """RoPE with a larger base, so that only slow pairs turn slower (NTK-aware scaling, bloc97, 2023).
 
     No parameters. The model is trained with rope. The factor is fixed: it is not the dynamic variant, whose base

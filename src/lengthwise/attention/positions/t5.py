@@ -5,27 +5,27 @@ distance 128, and the last one takes all that is farther: :math:`16 + \lfloor 16
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Buckets(OfDistance):
+class T5(OfDistance):
     """A learned bias per head for each of a few buckets of distance (arXiv 1910.10683).
 
     Adds ``buckets * heads`` parameters in every layer, where T5 shares one table among its layers. Scores are scaled as
     always here; T5 leaves them as they are. Looking ahead, a distance has the bucket that it has behind.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = PositionTraits(evidence="third-party")
 
     class Options(OfDistance.Options):
         buckets: int = option(32, at_least=2)

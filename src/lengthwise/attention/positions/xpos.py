@@ -8,21 +8,21 @@ a training sequence sees everything.
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, PositionRoute, Sizes
-from lengthwise.attention.positions.rope import Rotary, rotate
+from lengthwise.attention.parts import Bias, Sizes
+from lengthwise.attention.positions.rope import Rope, rotate
 from lengthwise.attention.precision import at_least_float32
+from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Fading(Rotary):
+class XPos(Rope, Bias):
     """RoPE whose fast pairs fade with distance; in a window of two blocks (arXiv 2212.10554).
 
     No parameters. It masks sequences that are longer than those of training, and leaves attention fused in others.
@@ -33,11 +33,9 @@ class Fading(Rotary):
     their code was read without them.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    route: ClassVar[PositionRoute] = "bias"
-    sparse: ClassVar[bool] = True
+    traits = PositionTraits(evidence="third-party", sparse=True)
 
-    class Options(Rotary.Options):
+    class Options(Rope.Options):
         gamma: float = option(0.4, above=0)
         """How much of a factor all pairs share: the larger, the less the fast ones fade."""
         scale_base: float = option(512, above=0)
@@ -50,7 +48,7 @@ class Fading(Rotary):
         self.context = sizes.need("context", "xpos")
         self.block = math.ceil(self.context / 2)
 
-    def biased(self, call: Call) -> bool:
+    def applies(self, call: Call) -> bool:
         """True unless it is known without a look at the positions that all of them lie in the first two blocks."""
         return call.layout.positions is not None or call.layout.keys > min(2 * self.block, self._farthest(call) + 1)
 
@@ -69,7 +67,7 @@ class Fading(Rotary):
         cosine, sine, shrunk, grown = angles.cos(), angles.sin(), fading.exp(), (-fading).exp()
         return rotate(query, cosine * shrunk, sine * shrunk), rotate(key, cosine * grown, sine * grown)
 
-    def bias(self, call: Call) -> Float[Tensor, "#batch 1 queries keys"]:
+    def of(self, call: Call) -> Float[Tensor, "#batch 1 queries keys"]:
         """0 in the own block and the one before, minus infinity elsewhere."""
         layout = call.layout
         self.check(call)

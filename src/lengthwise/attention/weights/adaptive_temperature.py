@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import option
 
 
@@ -18,7 +19,7 @@ class AdaptiveTemperature(Weights):
     the authors have fitted to their models.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = WeightsTraits(evidence="code")
     trained_as: ClassVar[str | None] = "softmax"
 
     class Options(Weights.Options):

@@ -6,27 +6,25 @@ from the token :math:`x`, head by head.
 """
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.entmax import Entmax
 from lengthwise.options import Value
 
 
-class AdaptiveScalableEntmax(Entmax):
+class AsEntmax(Entmax):
     """Entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
 
     Adds ``2 * dim * heads`` parameters. The authors give half of the heads a bias of distance (``as-entmax+nape``), and
     scale the other heads alone; here all heads are scaled, as in their models with rotary positions.
     """
 
-    evidence: ClassVar[Evidence] = "code"
     RANGE = 2.0
     """The largest power of the logarithm, up or down."""
 

@@ -6,14 +6,14 @@ attended to in turn, :math:`\sum_r \mathrm{softmax}_r(q_s \cdot W O_{sr} / \sqrt
 """
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.options import Value, option
 
@@ -25,8 +25,11 @@ class Compositional(Softmax):
     heads: ``kv_heads`` says how many, and searches share keys as grouped heads do.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    by_products: ClassVar[bool] = False  # values are chosen by what they are
+    traits = WeightsTraits(
+        evidence="code",
+        keys_enter_by_products=False,  # values are chosen by what they are
+        route="fused",
+    )
 
     class Options(Softmax.Options):
         width: int = option(16, at_least=1)
@@ -47,7 +50,7 @@ class Compositional(Softmax):
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values of each search, of the retrieval it chooses."""
         retrievals = call.value.shape[1]
-        if self.fused and call.position.route != "scores":
+        if self.fused and not (call.bias and call.bias.depends_on_scores):
             # One at a time: fused routines want values as wide as queries.
             values = (value.expand_as(call.value) for value in call.value.split(1, 1))
             found = torch.stack([super(Compositional, self).forward(replace(call, value=each)) for each in values], -2)

@@ -5,15 +5,14 @@ r"""Data-adaptive position encoding: a small network adds what scores and biases
 neighbouring keys, too (arXiv 2410.04798).
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
@@ -26,7 +25,7 @@ class Dape(Weights):
     tokens, and heads but one each.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = WeightsTraits(evidence="code")
 
     class Options(Weights.Options):
         width: int = option(32, at_least=1)
@@ -48,10 +47,10 @@ class Dape(Weights):
         """The softmax of the scores and what is added."""
         products, hidden = call.products, ~call.layout.visible()
         outside = hidden
-        if not call.position.biased(call):
+        if call.bias is None or not call.biased:
             scores = products.masked_fill(hidden, 0)
             return (scores + self._added(scores, outside)).masked_fill_(hidden, -torch.inf).softmax(-1)
-        bias = call.position.bias(call).expand_as(products).to(products.dtype)
+        bias = call.bias.of(call).expand_as(products).to(products.dtype)
         hidden = hidden | (bias == -torch.inf)  # by position parts that hide keys
         products, bias = products.masked_fill(hidden, 0), bias.masked_fill(hidden, 0)
         added = self._added(torch.cat([products, bias], 1), outside)
@@ -97,7 +96,7 @@ class DapeV2(Dape):
     multiplications.
     """
 
-    orderless: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="code", permutation_invariant=False)
 
     class Options(Dape.Options):
         kernel: int = option(3, at_least=1)

@@ -8,7 +8,6 @@ RMS-normalised and multiplied by :math:`1 - \lambda_0`.
 
 import math
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.errors import InputError
 from lengthwise.options import Value, option
@@ -31,9 +31,12 @@ class Differential(Softmax):
     ``head_dim`` must be a multiple of 4. A bias is added to both maps.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    normalised: ClassVar[bool] = False  # a row sums to 1 - lambda
-    by_products: ClassVar[bool] = False  # keys are halved
+    traits = WeightsTraits(
+        evidence="code",
+        normalised=False,  # a row sums to 1 - lambda
+        keys_enter_by_products=False,  # keys are halved
+        route="fused",
+    )
 
     class Options(Softmax.Options):
         lambda_init: float = option(0.8, below=1)
@@ -64,7 +67,7 @@ class Differential(Softmax):
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The difference of the two maps, which may be negative."""
-        bias: Tensor | float = call.position.bias(whole(call)) if call.position.biased(call) else 0.0
+        bias: Tensor | float = 0.0 if call.bias is None or not call.biased else call.bias.of(whole(call))
         hidden = ~call.layout.visible()
         first, second = ((of.products + bias).masked_fill(hidden, -torch.inf).softmax(-1) for of in maps(call))
         return first - self.mixture() * second
@@ -76,7 +79,7 @@ class Differential(Softmax):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values, normalised."""
-        if self.fused and call.position.route != "scores":
+        if self.fused and not (call.bias and call.bias.depends_on_scores):
             first, second = (self._softmax(of) for of in maps(call))
             attended = first - self.mixture() * second
         else:

@@ -5,15 +5,14 @@ r"""Doubly normalised attention: no key can be explained away, that is, seen by 
 bias of each key: the weights are :math:`\mathrm{softmax}_j(z_{ij} - \log \sum_k e^{z_{kj}})`.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.rows import carried_through_rows, in_blocks_of_rows
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import Value
 
 NOBODY = -1e30
@@ -27,8 +26,7 @@ class DoublyNormalised(Weights):
     known of the paper. A query's weights depend on all other queries, so it is for encoders only.
     """
 
-    evidence: ClassVar[Evidence] = "memory"
-    causal: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="memory", causal=False)
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)

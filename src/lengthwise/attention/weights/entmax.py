@@ -7,22 +7,20 @@ convex and falls with the threshold, so that steps from the left of the solution
 a straight line.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import option
 
 
 class Entmax(Weights):
     """Entmax over all visible keys (arXiv 1905.05702)."""
 
-    evidence: ClassVar[Evidence] = "code"
-    sparse: ClassVar[bool] = True
+    traits = WeightsTraits(evidence="code", sparse=True)
 
     class Options(Weights.Options):
         alpha: float = option(1.5, at_least=1.01, at_most=2)

@@ -4,16 +4,14 @@ r"""InLine attention: linear attention made injective by taking the mean off (ar
 weights :math:`(z_j + 1 - \bar z) / n` sum to 1, and queries that differ have weights that differ. They can be negative.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.linear import LinearTime
 
 
@@ -24,7 +22,7 @@ class InLine(LinearTime):
     without that, and where causal with means over the keys that a query sees.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = WeightsTraits(evidence="code", takes_bias=False, route="linear")
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """The definition."""

@@ -5,7 +5,6 @@ with the queries. It runs from chunk to chunk; inside a chunk, products are chea
 """
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Weights, WeightsRoute
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 
 CHUNK = 64
 """Tokens of a chunk."""
@@ -26,8 +26,7 @@ class LinearTime(Weights):
     tokens seen so far.
     """
 
-    route: ClassVar[WeightsRoute] = "linear"
-    takes_bias: ClassVar[bool] = False
+    traits = WeightsTraits(takes_bias=False, route="linear")
     STATE = "sum_over_keys"
 
     @abstractmethod

@@ -1,13 +1,11 @@
 """Softmax of scores times s times the logarithm of how many keys there are: scalable softmax with nothing learned."""
 
-from typing import ClassVar
-
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence
 from lengthwise.attention.precision import at_least_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.options import option
 
@@ -15,7 +13,7 @@ from lengthwise.options import option
 class LogN(Softmax):
     """Softmax of scores times s log n, over n visible keys, s fixed (arXiv 2501.19399)."""
 
-    evidence: ClassVar[Evidence] = "ours"
+    traits = WeightsTraits(evidence="ours", route="fused")
 
     class Options(Softmax.Options):
         s: float = option(1, above=0)

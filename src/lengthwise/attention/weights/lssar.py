@@ -11,7 +11,6 @@ so that a key below the mean is dropped, and one above it counts the more; by de
 
 import math
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +18,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.log_n import log_seen
 from lengthwise.options import option
 
 
-class SoftplusReweighted(Weights):
+class Lssar(Weights):
     """Softplus of scores times log n, normalised, and the part above the mean raised to a power (arXiv 2501.13428).
 
     Where more than three keys all share alike, none is above the mean, and the query returns zeros. So it does where
@@ -33,10 +33,12 @@ class SoftplusReweighted(Weights):
     independent accounts of the paper, which agree.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    sparse: ClassVar[bool] = True
-    jumps: ClassVar[bool] = True  # a power of 15 makes a difference of 1 in 100 one of 15
-    by_products: ClassVar[bool] = False  # keys are normalised
+    traits = WeightsTraits(
+        evidence="third-party",
+        sparse=True,
+        sensitive_to_rounding=True,  # a power of 15 makes a difference of 1 in 100 one of 15
+        keys_enter_by_products=False,  # keys are normalised
+    )
     FEW = 3
     """Keys of a query up to which none is dropped, for the sake of the beginning of training."""
 

@@ -5,26 +5,24 @@ r"""Normalised attention without a probability cage (arXiv 2005.09561).
 with mean and standard deviation over the visible keys. Weights may be negative, and grow no smaller with more keys.
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import Value
 
 
-class Normalised(Weights):
+class Nap(Weights):
     """Scores normalised over the visible keys take the place of a softmax's weights (arXiv 2005.09561).
 
     Adds two parameters per head, a gain of 1 and a bias of 0 at first. The attended values grow with the number of
     keys; the authors normalise them after, as ``nap+layer-norm`` does.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    normalised: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="code", normalised=False)
     EPS = 1e-3
     """Added to the standard deviation of scores that are not divided by the root of the width, the authors' scores."""
 

@@ -1,13 +1,12 @@
 """Scalable softmax: scores grow with the logarithm of the number of keys, lest it fade (arXiv 2501.19399)."""
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.log_n import log_seen
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.options import Value
@@ -19,7 +18,7 @@ class ScalableSoftmax(Softmax):
     Adds one parameter per head, 1 at first.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
+    traits = WeightsTraits(evidence="third-party", route="fused")
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)

@@ -6,7 +6,6 @@ What has been chosen adds up, :math:`F_{ij} = \sum_{k < i} S_{kj}`, and is taken
 """
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +14,9 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import carried_through_rows
+from lengthwise.attention.traits import WeightsTraits
 
 
 class Selective(Weights):
@@ -27,9 +27,11 @@ class Selective(Weights):
     where the cache has been cropped.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    bidirectional: ClassVar[bool] = False  # what earlier tokens choose
-    orderless: ClassVar[bool] = False
+    traits = WeightsTraits(
+        evidence="third-party",
+        bidirectional=False,  # what earlier tokens choose
+        permutation_invariant=False,
+    )
     STATE = "taken_off"
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:

@@ -4,13 +4,12 @@ r"""Sigmoid attention: each key is weighed for itself (arXiv 2409.04431).
 softmax do.
 """
 
-from typing import ClassVar
-
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.log_n import log_seen
 
 
@@ -21,8 +20,7 @@ class Sigmoid(Weights):
     the sum keeps its size at every position and every length.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    normalised: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="code", normalised=False)
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

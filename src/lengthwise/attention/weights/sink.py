@@ -7,15 +7,14 @@ arXiv 2309.17453); gpt-oss learns a :math:`b` for each head (arXiv 2508.10925). 
 zeros, so torch's fused routine attends, under the same mask or none as without it.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.options import Value
 
@@ -26,8 +25,7 @@ class OffByOne(Softmax):
     By torch's fused routine; the scheme is Evan Miller's, *Attention Is Off By One*.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    normalised: ClassVar[bool] = False
+    traits = WeightsTraits(evidence="third-party", normalised=False, route="fused")
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
@@ -60,7 +58,7 @@ class LearnedSink(OffByOne):
     Adds one parameter per head, 0 at first, which is softmax off by one. By torch's fused routine.
     """
 
-    evidence: ClassVar[Evidence] = "code"
+    traits = WeightsTraits(evidence="code", normalised=False, route="fused")
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)

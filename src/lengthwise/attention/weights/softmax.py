@@ -1,7 +1,6 @@
 """Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows under a mask."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights, WeightsRoute
+from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import in_blocks_of_rows
+from lengthwise.attention.traits import WeightsTraits
 
 
 class Softmax(Weights):
@@ -19,8 +19,7 @@ class Softmax(Weights):
     ``softmax(q k / sqrt(head_dim) + bias)``; ``backend="reference"`` materialises the scores and defines the result.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[WeightsRoute] = "fused"
+    traits = WeightsTraits(evidence="code", route="fused")
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Queries times what sharpens or flattens the scores; here, as they are."""
@@ -43,9 +42,9 @@ class Softmax(Weights):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """The attended values; dropout acts on the weights, in training only."""
-        if not self.fused or call.position.route == "scores":
+        if not self.fused or (call.bias and call.bias.depends_on_scores):
             return super().forward(call)
-        call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.position.biased(call)
+        call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.biased
         if layout.documents is None and not biased and (layout.queries in (1, layout.keys)):
             causal = False if layout.queries == 1 else layout.causal  # of a length that varies, > 1 is no bool
             return self.fuse(call.query, call.key, call.value, causal=causal)
@@ -53,15 +52,15 @@ class Softmax(Weights):
         def block(start: int, stop: int) -> Tensor:
             rows = call.rows(start, stop)
             mask = rows.layout.visible()
-            if biased:
-                mask = rows.position.bias(rows).to(rows.query.dtype).masked_fill(~mask, -torch.inf)
+            if rows.bias is not None and biased:
+                mask = rows.bias.of(rows).to(rows.query.dtype).masked_fill(~mask, -torch.inf)
             return self.fuse(rows.query, rows.key, rows.value, mask)
 
         batch, heads = call.query.shape[:2]
         alike = layout.documents is None and call.tracked is None  # in all sequences
         masks = (1 if alike else batch) * (heads if biased else 1)
         # Torch's routine is fused unless the bias has a gradient.
-        learned = call.tracked is not None or any(parameter.requires_grad for parameter in call.position.parameters())
+        learned = call.tracked is not None or (call.bias is not None and call.bias.learned)
         return in_blocks_of_rows(block, layout, masks * layout.keys, cached=learned and torch.is_grad_enabled())
 
     def fuse(

@@ -3,22 +3,23 @@ r"""Softpick: a rectified softmax, which may attend to nothing and so needs no s
 .. math:: p_j = \frac{\operatorname{relu}(e^{z_j} - 1)}{\sum_m |e^{z_m} - 1|}
 """
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 
 
 class Softpick(Weights):
     """Weights for positive scores alone, rectified softmax; negative ones take away from them (arXiv 2504.20966)."""
 
-    evidence: ClassVar[Evidence] = "code"
-    normalised: ClassVar[bool] = False  # to at most 1
-    sparse: ClassVar[bool] = True
+    traits = WeightsTraits(
+        evidence="code",
+        normalised=False,  # to at most 1
+        sparse=True,
+    )
     EPS = 1e-8
     LARGE = 40.0
     """A score beside whose ``e^z`` one of 0 is nothing."""

@@ -6,7 +6,6 @@ A query does not see its own token, and recent keys go before: no position encod
 """
 
 import math
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 
 
 class StickBreaking(Weights):
@@ -24,16 +24,18 @@ class StickBreaking(Weights):
     models of the authors give it to a learned vector or to the query's own value.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    bidirectional: ClassVar[bool] = False  # it goes from the query backwards
-    orderless: ClassVar[bool] = False
-    normalised: ClassVar[bool] = False  # to at most 1
+    traits = WeightsTraits(
+        evidence="code",
+        bidirectional=False,  # it goes from the query backwards
+        normalised=False,  # to at most 1
+        permutation_invariant=False,
+    )
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
         """The definition, by logarithms; a share is what is left times ``e^z``."""
-        if not call.layout.apart:
+        if not call.layout.cross:
             scores = scores.masked_fill(call.layout.ahead == 0, -torch.inf)
         left = F.logsigmoid(-scores)  # by each key of what it found; by a hidden one all, which is 0
         logarithm = scores + left.flip(-1).cumsum(-1).flip(-1)

@@ -3,16 +3,15 @@ r"""T2R, from transformers to recurrent networks: linear attention whose feature
 Weights :math:`\phi(q)\cdot\phi(k) / \sum_j \phi(q)\cdot\phi(k_j)` with :math:`\phi(x) = [W x + b]_+`, head by head.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call, heads_of
-from lengthwise.attention.parts import Evidence, Sizes
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.linear import LinearTime
 from lengthwise.options import Value
 
@@ -25,10 +24,14 @@ class T2R(LinearTime):
     it into a trained transformer, to be fine-tuned, and has fewer features. Positions act before the features.
     """
 
-    evidence: ClassVar[Evidence] = "third-party"
-    normalised: ClassVar[bool] = False  # where features do not meet
-    sparse: ClassVar[bool] = True
-    by_products: ClassVar[bool] = False
+    traits = WeightsTraits(
+        evidence="third-party",
+        normalised=False,  # where features do not meet
+        sparse=True,
+        keys_enter_by_products=False,
+        takes_bias=False,
+        route="linear",
+    )
     EPS = 1e-6
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:

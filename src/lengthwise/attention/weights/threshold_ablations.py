@@ -6,7 +6,7 @@ document: a bias linear in distance whose slope the query's token learns. Both r
 """
 
 import math
-from typing import ClassVar
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -24,7 +24,7 @@ class ThresholdOnly(ThresholdRelative):
     No parameters.
     """
 
-    orderless: ClassVar[bool] = True
+    traits = replace(ThresholdRelative.traits, permutation_invariant=True)
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -40,6 +40,5 @@ class DistanceOnly(OnOperator):
     Adds ``dim * heads + heads`` parameters for the forget gates.
     """
 
-    normalised: ClassVar[bool] = True
-    jumps: ClassVar[bool] = False
+    traits = replace(OnOperator.traits, normalised=True, sensitive_to_rounding=False)
     threshold = -math.inf

@@ -6,16 +6,15 @@ vectors of d components, so that the number of keys which pass by chance does no
 :math:`n = e^{d/2}` on, no key can pass at all.
 """
 
-from typing import ClassVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call, heads_of
-from lengthwise.attention.parts import Evidence, Sizes, Weights
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.differential import half_of, halved, maps
 from lengthwise.attention.weights.log_n import log_seen
 from lengthwise.options import Value, option
@@ -30,12 +29,14 @@ class ThresholdDifferential(Weights):
     ``threshold-differential+rms-norm@heads``.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    bidirectional: ClassVar[bool] = False  # the threshold rises along a sequence
-    takes_bias: ClassVar[bool] = False  # cosines are held against the threshold
-    normalised: ClassVar[bool] = False
-    sparse: ClassVar[bool] = True
-    by_products: ClassVar[bool] = False  # keys are normalised
+    traits = WeightsTraits(
+        evidence="code",
+        bidirectional=False,  # the threshold rises along a sequence
+        takes_bias=False,  # cosines are held against the threshold
+        normalised=False,
+        sparse=True,
+        keys_enter_by_products=False,  # keys are normalised
+    )
 
     class Options(Weights.Options):
         beta: float = option(1, at_least=0)

@@ -4,15 +4,14 @@ Queries and keys are RMS-normalised without a learned scale; every head has a fo
 :math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
 """
 
-from typing import ClassVar
-
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call, heads_of
-from lengthwise.attention.parts import Evidence, Sizes, Weights, WeightsRoute
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.threshold_relative import BACKENDS, reference
 from lengthwise.options import Value
@@ -21,15 +20,17 @@ from lengthwise.options import Value
 class OnOperator(Weights):
     """Base of the weights by the operator, which :attr:`threshold` and the forget gates decide."""
 
-    evidence: ClassVar[Evidence] = "code"
-    route: ClassVar[WeightsRoute] = "kernel"
-    bidirectional: ClassVar[bool] = False  # it counts from the query backwards
-    takes_bias: ClassVar[bool] = False
-    orderless: ClassVar[bool] = False
-    normalised: ClassVar[bool] = False  # a query that keeps no key returns zeros
-    jumps: ClassVar[bool] = True
-    by_products: ClassVar[bool] = False  # keys are normalised
-    backends: ClassVar[tuple[str, ...]] = ("auto", *BACKENDS)
+    traits = WeightsTraits(
+        evidence="code",
+        bidirectional=False,  # it counts from the query backwards
+        takes_bias=False,
+        normalised=False,  # a query that keeps no key returns zeros
+        permutation_invariant=False,
+        sensitive_to_rounding=True,
+        keys_enter_by_products=False,  # keys are normalised
+        route="kernel",
+        backends=("auto", *BACKENDS),
+    )
     EPS = 1e-6
     threshold: float
     """A key is kept when its score is greater."""

@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 
 
-class TopOne(Weights):
+class Top1(Weights):
     """All weight to the key with the highest score, of equal ones the first, after training with softmax.
 
     A model takes over the weights of one that has been trained with softmax. Queries and keys get no gradient.
@@ -19,10 +20,8 @@ class TopOne(Weights):
     matrix they stand, as after padding.
     """
 
-    evidence: ClassVar[Evidence] = "ours"
+    traits = WeightsTraits(evidence="ours", sparse=True, sensitive_to_rounding=True)
     trained_as: ClassVar[str | None] = "softmax"
-    sparse: ClassVar[bool] = True
-    jumps: ClassVar[bool] = True
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

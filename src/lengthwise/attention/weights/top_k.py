@@ -1,13 +1,12 @@
 """Top-k attention: softmax over the few highest scores, in training and after (arXiv 2506.14095)."""
 
-from typing import ClassVar
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Evidence, Weights
+from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import option
 
 
@@ -19,9 +18,7 @@ class TopK(Weights):
     neither the order of keys nor padding makes a difference; the authors' code picks among such ties.
     """
 
-    evidence: ClassVar[Evidence] = "code"
-    sparse: ClassVar[bool] = True
-    jumps: ClassVar[bool] = True
+    traits = WeightsTraits(evidence="code", sparse=True, sensitive_to_rounding=True)
 
     class Options(Weights.Options):
         kept: int = option(5, at_least=1)

@@ -99,7 +99,7 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
 def _read(name: str) -> tuple[Named, str]:
     part, placement = read_placement(name)
     named = read(OUTPUTS, part)
-    if OUTPUTS.load(named.name).reads_input:
+    if OUTPUTS.load(named.name).traits.reads_input:
         raise InputError(f"{part!r} reads the input of attention, too, which is not at hand where a part is inserted.")
     return named, placement or "width"
 

@@ -1,0 +1,51 @@
+"""What self-attention and cross-attention have in common: projections, and the three exchangeable parts."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.mechanism import Mechanism
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.projection import Projection
+
+
+class AttentionCore(nn.Module):
+    """Queries, keys and values, a mechanism's parts, and the output projection.
+
+    Args:
+        sizes: of the layer.
+        mechanism: whose parts attend.
+        backend: as in :class:`~lengthwise.Attention`.
+        dropout: as there.
+        projection: whether attention ends in an output projection.
+    """
+
+    def __init__(
+        self, sizes: Sizes, mechanism: Mechanism, *, backend: str, dropout: float = 0.0, projection: bool = True
+    ) -> None:
+        super().__init__()
+        self.sizes, self.mechanism = sizes, mechanism
+        width = sizes.kv_heads * sizes.head_dim
+        self.query = nn.Linear(sizes.dim, sizes.heads * sizes.head_dim, bias=False)
+        self.key = nn.Linear(sizes.dim, width, bias=False)
+        self.value = nn.Linear(sizes.dim, width, bias=False)
+        matrix = nn.Linear(sizes.dim, sizes.dim, bias=False) if projection else nn.Identity()
+        self.position, self.weights, output = mechanism.build(sizes, backend=backend, dropout=dropout)
+        self.project = Projection(matrix, output, mechanism.stands)
+
+    def projected(
+        self, asking: Float[Tensor, "batch queries dim"], read: Float[Tensor, "batch keys dim"]
+    ) -> tuple[
+        Float[Tensor, "batch heads queries head_dim"],
+        Float[Tensor, "batch kv_heads keys head_dim"],
+        Float[Tensor, "batch kv_heads keys head_dim"],
+    ]:
+        """Compute the queries of some vectors, and the keys and values of others, head by head."""
+        query, key, value = (
+            projection(of).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
+            for projection, of in ((self.query, asking), (self.key, read), (self.value, read))
+        )
+        return query, key, value
+
+    def extra_repr(self) -> str:
+        """The mechanism and the widths, for ``print``."""
+        return f"{self.mechanism}, {self.sizes}"

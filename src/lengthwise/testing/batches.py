@@ -1,0 +1,122 @@
+"""Promises of a task about the batches it draws: shapes, seeds, lengths, sizes, marks, answers."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from lengthwise.errors import InputError
+from lengthwise.tasks import Batch, Task, Tokens
+from lengthwise.testing.check import expect
+
+EXAMPLES = 32
+
+
+def draw(task: Task, length: int, split: str, seed: int = 0) -> Batch:
+    """Draw a batch of examples."""
+    return task.sample(torch.Generator().manual_seed(seed), EXAMPLES, length, split)
+
+
+def drawn(task: Task, lengths: Sequence[int]) -> Iterator[tuple[str, Batch, int]]:
+    """Yield batches of all splits and lengths: what to call each, the batch, and its length."""
+    for split in task.splits:
+        for length in lengths:
+            yield f"on the split {split!r} at length {length}", draw(task, length, split), length
+
+
+def lengths_are_known(task: Task, lengths: Sequence[int]) -> None:
+    """Ask for lengths that can be, and for 0."""
+    expect(bool(lengths), f"check_length refuses every multiple of the stride, {task.stride}, that was tried")
+    for length in lengths:
+        task.check_length(length)
+    try:
+        task.check_length(0)
+    except InputError:
+        return
+    expect(False, "check_length takes a length of 0, which no example can have, where an InputError is expected")
+
+
+def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
+    """Draw batches, and compare the shapes and the kinds of their tensors."""
+    wanted = "Tokens" if task.model == "decoder" else "Sets"
+    for at, batch, length in drawn(task, lengths):
+        kind = type(batch).__name__
+        expect(kind == wanted, f"{at} sample gives {kind}, where a model of the kind {task.model!r} reads {wanted}")
+        first = batch[0].shape
+        # A sequence of tokens is as long as its inputs, or has one token more, the last target.
+        widths = (length, length - 1) if isinstance(batch, Tokens) else (length,)
+        expect(
+            first[0] == EXAMPLES and first[1] in widths,
+            f"{at} the inputs have the shape {tuple(first)}, where {EXAMPLES} examples of {length} are expected",
+        )
+        shapes = {"targets": batch.targets.shape, "scored": batch.scored.shape}
+        one_each = first[:2] if isinstance(batch, Tokens) else first[:1]
+        for name, shape in shapes.items():
+            expect(shape[: len(one_each)] == one_each, f"{at} {name} has the shape {tuple(shape)}")
+        expect(batch.scored.dtype == torch.bool, f"{at} scored is {batch.scored.dtype}, where bool is expected")
+
+
+def same_seed_gives_same_batch(task: Task, lengths: Sequence[int]) -> None:
+    """Draw twice with one generator state, with other draws and another global seed in between; and with another."""
+    for split in task.splits:
+        before = torch.random.get_rng_state()
+        first = draw(task, lengths[-1], split)
+        left_alone = torch.equal(before, torch.random.get_rng_state())
+        expect(left_alone, "sample draws from torch's global generator, not from the one that it is given")
+        other = draw(task, lengths[-1], split, seed=1)
+        torch.manual_seed(1)
+        again = draw(task, lengths[-1], split)
+        at = f"on the split {split!r}"
+        expect(_same(first, again), f"{at} the same generator state gives two different batches; a task keeps no state")
+        expect(not _same(first, other), f"{at} two seeds give the same batch")
+
+
+def _same(first: Batch, second: Batch) -> bool:
+    return all(one.shape == other.shape and torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def something_is_scored(task: Task, lengths: Sequence[int]) -> None:
+    """Count the scored predictions of each example."""
+    for at, batch, _ in drawn(task, lengths):
+        least = int(batch.scored.sum(1).min())
+        expect(least > 0, f"{at} an example has no scored prediction; a longer one may have some (lengths=)")
+
+
+def sizes_agree_with_batches(task: Task, lengths: Sequence[int]) -> None:
+    """Compare tokens, targets, features and classes with the sizes of the model."""
+    for at, batch, _ in drawn(task, lengths):
+        if isinstance(batch, Tokens):
+            for name, tokens in (("inputs", batch.inputs), ("scored targets", batch.answers)):
+                _expect_in_range(tokens, task.sizes["vocab_size"], f"{at} the {name}", "vocab_size")
+            continue
+        for size, features in (("item_features", batch.items), ("query_features", batch.query)):
+            width = features.shape[-1]
+            expect(width == task.sizes[size], f"{at} there are {width} numbers where {size} says {task.sizes[size]}")
+            expect(features.isfinite().all(), f"{at} the {size} are not all finite")
+        _expect_in_range(batch.targets, task.sizes["classes"], f"{at} the targets", "classes")
+        _expect_in_range(batch.holder, batch.items.shape[1], f"{at} the holders", "the number of items")
+
+
+def _expect_in_range(numbers: Tensor, below: int, what: str, limit: str) -> None:
+    expect(not numbers.is_floating_point(), f"{what} are {numbers.dtype}, where integers are expected")
+    least, most = int(numbers.min()), int(numbers.max())
+    expect(0 <= least <= most < below, f"{what} go from {least} to {most}, where {limit} allows 0 to {below - 1}")
+
+
+def marks_are_known(task: Task, lengths: Sequence[int]) -> None:
+    """Compare the marks with the largest one that the task says."""
+    for at, batch, length in drawn(task, lengths):
+        largest = task.largest_mark(length)
+        if not isinstance(batch, Tokens) or not batch.marks.shape[1]:
+            expect(largest is None, f"{at} there are no marks, where largest_mark says {largest}")
+            continue
+        expect(batch.marks.shape == batch.inputs.shape, f"{at} marks has the shape {tuple(batch.marks.shape)}")
+        expect(largest is not None, f"{at} there are marks, where largest_mark says that there are none")
+        _expect_in_range(batch.marks, (largest or 0) + 1, f"{at} the marks", "largest_mark")
+
+
+def no_one_answer_is_always_right(task: Task, lengths: Sequence[int]) -> None:
+    """Look for an answer that needs no input."""
+    for at, batch, _ in drawn(task, lengths):
+        answers = batch.answers
+        expect(len(answers.unique()) > 1, f"{at} {int(answers[0])} is right everywhere: chance level is 100 %")

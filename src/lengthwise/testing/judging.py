@@ -1,0 +1,70 @@
+"""Promises of a task about its metrics and its loss, which judge the answers of a model."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lengthwise.models.building import build
+from lengthwise.models.config import DecoderConfig, SetReaderConfig
+from lengthwise.tasks import Answered, Batch, Metric, Task, Tokens
+from lengthwise.tasks.batch import Reply
+from lengthwise.testing.batches import EXAMPLES, draw
+from lengthwise.testing.check import expect
+
+
+def metrics_judge_every_example(task: Task, lengths: Sequence[int]) -> None:
+    """Let an untrained model answer: metrics give two numbers for each example, and the loss has a gradient."""
+    sizes = dict(task.sizes)
+    model = build(DecoderConfig(**sizes) if task.model == "decoder" else SetReaderConfig(**sizes))
+    batch = draw(task, lengths[0], task.splits[0])
+    reply = batch.ask(model)
+    losses = task.loss.losses(reply)
+    wanted = int(batch.scored.sum())
+    expect(losses.shape == (wanted,), f"the loss has the shape {tuple(losses.shape)} for {wanted} scored predictions")
+    losses.mean().backward()
+    expect(
+        any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in model.parameters()),
+        "the loss has no gradient for anything that the model has learnt",
+    )
+    answered = Answered(batch, Reply(tuple(logits.detach() for logits in reply.logits), reply.answers), _holders(batch))
+    for metric in task.measures.values():
+        _judges(metric, answered)
+
+
+def _judges(metric: Metric, answered: Answered) -> None:
+    numerators, weights = metric.of(answered)
+    for numbers in (numerators, weights):
+        expect(
+            numbers.shape == (EXAMPLES,) and bool(numbers.isfinite().all()),
+            f"the metric {metric.name} gives a tensor of shape {tuple(numbers.shape)}, where {EXAMPLES} finite numbers "
+            "are expected, one for each example",
+        )
+    expect(bool((weights >= 0).all()), f"the metric {metric.name} gives weights below 0")
+    sums = (numbers.detach().cpu().double().numpy() for numbers in (numerators, weights))
+    found = metric.estimate(*sums)
+    expect(found.value == found.value, f"the metric {metric.name} is not a number over {EXAMPLES} examples")
+
+
+def right_answers_are_better(task: Task, lengths: Sequence[int]) -> None:
+    """Judge right answers, and wrong ones, by the main metric and by the loss."""
+    batch, sizes = draw(task, lengths[0], task.splits[0]), task.sizes
+    kinds = sizes["vocab_size" if isinstance(batch, Tokens) else "classes"]
+
+    def judged(metric: Metric, answers: Tensor) -> float:
+        logits = 10 * F.one_hot(answers, kinds).float()
+        answered = Answered(batch, Reply((logits,), (batch.answers,)), _holders(batch))
+        return metric.estimate(*(numbers.double().numpy() for numbers in metric.of(answered))).value
+
+    for metric in (task.main, task.loss):
+        right, wrong = judged(metric, batch.answers), judged(metric, (batch.answers + 1) % kinds)
+        expect(
+            metric.ahead(right, wrong) > 0,
+            f"by {metric.name}, where {metric.better} is better, right answers get {right:.4g}, wrong ones {wrong:.4g}",
+        )
+
+
+def _holders(batch: Batch) -> Tensor:
+    """The heaviest key of each example, as if attention were right."""
+    return torch.zeros(EXAMPLES, dtype=torch.long, device="cpu") if isinstance(batch, Tokens) else batch.holder

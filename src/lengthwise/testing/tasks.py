@@ -1,0 +1,69 @@
+"""Checks of a task: its batches, its lengths and splits, its model's sizes, its metrics and its loss."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lengthwise.errors import InputError
+from lengthwise.tasks import Task, find
+from lengthwise.testing import batches, judging
+from lengthwise.testing.check import Check, parametrized, run_all
+
+if TYPE_CHECKING:
+    import pytest
+
+PROMISES: dict[str, Callable[[Task, Sequence[int]], None]] = {
+    "it knows its lengths": batches.lengths_are_known,
+    "the same seed gives the same batch": batches.same_seed_gives_same_batch,
+    "batches have their shapes on every split": batches.batches_have_their_shapes,
+    "every example has a scored prediction": batches.something_is_scored,
+    "batches agree with the sizes of the model": batches.sizes_agree_with_batches,
+    "marks are as large as it says": batches.marks_are_known,
+    "no one answer is always right": batches.no_one_answer_is_always_right,
+    "metrics judge every example": judging.metrics_judge_every_example,
+    "right answers are better than wrong ones": judging.right_answers_are_better,
+}
+
+
+def check_task(task: str, *, lengths: Sequence[int] | None = None) -> None:
+    """Check everything that every task promises.
+
+    Args:
+        task: its name, as in ``my_tasks:Mine`` or ``flip-flop[ignore=0.9]``.
+        lengths: of the examples to draw; by default, three lengths that the task takes.
+
+    Raises:
+        AssertionError: if a promise is broken; one sentence says by what, where, and what was expected.
+        InputError: if there is no such task, or if it lacks something that every task has.
+    """
+    run_all(task_checks(task, lengths=lengths))
+
+
+def parametrize_tasks(*tasks: str, lengths: Sequence[int] | None = None) -> "pytest.MarkDecorator":
+    """Make every promise of every task a case of a pytest function, which takes ``check`` and calls it."""
+    return parametrized(check for each in tasks for check in task_checks(each, lengths=lengths))
+
+
+def task_checks(task: str, *, lengths: Sequence[int] | None = None) -> Iterator[Check]:
+    """Give the checks of :func:`check_task` one by one."""
+    found = find(task)
+    drawn = tuple(lengths) if lengths else _lengths(found)
+    for promise, check in PROMISES.items():
+        yield Check(task, promise, partial(check, found, drawn))
+
+
+def _lengths(task: Task) -> tuple[int, ...]:
+    """The first lengths that the task takes from 8, 16 and 32 strides on."""
+
+    def takes(length: int) -> bool:
+        try:
+            task.check_length(length)
+        except InputError:
+            return False
+        return True
+
+    found = []
+    for steps in (8, 16, 32):
+        tried = (task.stride * more for more in range(steps, 2 * steps))
+        found += [next((length for length in tried if takes(length)), 0)]
+    return tuple(length for length in found if length)
