@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from lengthwise.cli import options
+from lengthwise.cli.progress import RunProgress
+from lengthwise.evaluation import Point
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
 
@@ -223,3 +225,21 @@ def test_of_a_comparison_the_finalists_are_evaluated(lengthwise: Call, tmp_path:
     answer = lengthwise(*command, "--resume")  # which asks for less again
     assert answer.code == 0, answer.error
     assert [len(path.read_bytes().splitlines()) for path in files] == [6, 6]
+
+
+def test_what_is_stopped_is_carried_on(lengthwise: Call, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(progress: RunProgress, point: Point) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(RunProgress, "evaluated", stop)
+        answer = lengthwise("evaluate", run, "--lengths", "32,64")
+    assert answer.code == 130
+    assert "The same command carries on with what is not measured yet." in answer.error
+    before = lines(run)
+    assert len(before) == 3
+    assert not RunFolder(run).finished
+    assert lengthwise("runs", run.parent).out.split("\t")[2] == "trained, 3 of 4 points evaluated"
+    assert lengthwise("evaluate", run, "--lengths", "32,64").code == 0
+    assert lines(run)[:3] == before
+    assert len(lines(run)) == 4
