@@ -17,7 +17,7 @@ import typer
 from lengthwise import cli
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options
-from lengthwise.experiments import comparison
+from lengthwise.experiments import comparison, evaluating
 from lengthwise.probes.config import ProbeConfig
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +31,8 @@ SMALLER = {
 READ_ONLY = {
     "lengthwise bench": "it measures for minutes, and this machine",
     "lengthwise compare": "it trains for minutes to days",
+    "lengthwise export": "it needs a comparison that was run",
+    "lengthwise evaluate": "it needs a run that is trained",
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
     "lengthwise run": "it trains for minutes",
@@ -178,6 +180,7 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     ):
         monkeypatch.setattr(owner, name, ends(getattr(owner, name)))
     monkeypatch.setattr(comparison, "read_experiment", ends(lambda folder: None))
+    monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(sys, "path", list(sys.path))
     modules = set(sys.modules)

@@ -103,6 +103,7 @@ def test_a_task_says_the_same_before_it_is_imported() -> None:
     "line",
     [
         *("list", "--help", "run --help", "compare --help", "probe --help", "bench --help", "list --help", "nothing"),
+        *("export --help", "export runs", "export runs --csv --json"),
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
         *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
         *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),

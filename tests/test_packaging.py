@@ -27,7 +27,7 @@ def modules(requirements: list[str]) -> set[str]:
 
 BASE = modules(PROJECT["dependencies"])
 OPTIONAL = PROJECT["optional-dependencies"]
-EXTRAS = modules([*OPTIONAL["experiments"], *OPTIONAL["huggingface"], *OPTIONAL["triton"]])
+EXTRAS = modules([*OPTIONAL["experiments"], *OPTIONAL["huggingface"], *OPTIONAL["dataframe"], *OPTIONAL["triton"]])
 
 
 def test_every_place_tells_one_version() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
+    from lengthwise.analysis import load
     from lengthwise.attention import Attention, ThresholdRelativeAttention
     from lengthwise.models import Decoder, DecoderConfig
     from lengthwise.ops import threshold_relative_attention
@@ -17,6 +18,7 @@ __all__ = [
     "Decoder",
     "DecoderConfig",
     "ThresholdRelativeAttention",
+    "load",
     "outputs",
     "threshold_relative_attention",
 ]

@@ -1,11 +1,13 @@
 """Files: written so that a reader, or a power cut, never meets half of one; checked as they are read."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import reprlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +108,15 @@ def read_json(path: Path, kind: type[T], remedy: str = AGAIN) -> T:
         InputError: where it is missing, is no JSON, or holds something else; the sentence ends with ``remedy``.
     """
     return _value(_text(path, remedy), TypeAdapter(kind), str(path), remedy)
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Give rows as CSV with a first line of column names; fields of other names are left out, and None is empty."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def append_line(path: Path, content: Any) -> None:

@@ -294,7 +294,7 @@ def test_wrong_uses_are_answered(batch: Tokens) -> None:
         decoder()(batch.inputs)
     with pytest.raises(InputError, match="'predicted' has to know how large the marks"):
         decoder(marks=None)
-    with pytest.raises(InputError, match="can predict marks up to 3, and a sequence has 4"):
+    with pytest.raises(InputError, match="has numbers for marks up to 3, and a sequence has 4"):
         decoder(marks=3)(batch.inputs, marks=batch.marks)
     tree = {"model": {"mechanism": "softmax+learned+predicted"}}
     with pytest.raises(

@@ -67,6 +67,11 @@ def test_a_run_knows_the_size_of_every_test_set(lengthwise: Call, tmp_path: Path
     sizes = {"validation": (16, 16, 4), "dense": (2, 2, 2), "sparse": (160, 160, 4)}
     assert points == {(split, length): of[at] for split, of in sizes.items() for at, length in enumerate((8, 16, 32))}
     assert lengthwise("run", "flip-flop-paper", *small, "--resume").code == 0
-    for other in ("evaluate.sequences=512", "evaluate.sequences.dense=3"):  # the first is what it is by default
-        answer = lengthwise("run", "flip-flop-paper", *small, "--set", other, "--resume")
-        assert "evaluate.sequences is {'validation': 16, 'dense': 2, 'sparse': 160} there" in answer.error
+    lines = (tmp_path / "evaluation.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lengthwise("run", "flip-flop-paper", *small, "--set", "evaluate.sequences.dense=3", "--resume").code == 0
+    more = (tmp_path / "evaluation.jsonl").read_text(encoding="utf-8").splitlines()
+    assert more[: len(lines)] == lines
+    again = [json.loads(line) for line in more[len(lines) :]]
+    assert [(point["split"], point["length"], point["sequences"]) for point in again] == [
+        ("dense", length, 3) for length in (8, 16, 32)
+    ]

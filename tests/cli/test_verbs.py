@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from lengthwise.analysis import Summary
 from lengthwise.attention import Mechanism
 from lengthwise.experiments.key import RunKey
 from lengthwise.experiments.processes import Job, _reason
@@ -33,6 +34,8 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     points = {(point["split"], point["length"]) for point in result["evaluation"]}
     assert points == {(split, length) for split in ("validation", "dense", "sparse") for length in (16, 32)}
+    summary = Summary.read(tmp_path / "summary.json")
+    assert len(summary.values) == len(points) * len(summary.design.metrics)
     assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
 
 
@@ -52,6 +55,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     answer = lengthwise(*command)
     assert answer.code == 0, answer.error
     assert (tmp_path / "report.html").exists()
+    assert Summary.read(tmp_path / "summary.json").design.seeds == 2
     for mechanism in ("threshold-relative", "softmax+alibi"):
         rates = {}
         for folder in (tmp_path / "runs" / mechanism).iterdir():
@@ -67,7 +71,9 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
     assert lengthwise(*command).code == 0  # nothing is done twice
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    (tmp_path / "summary.json").unlink()
     assert lengthwise("report", tmp_path).code == 0
+    assert Summary.read(tmp_path / "summary.json").runs == 6
 
     more = [*command[: command.index("--seeds")], "-a", "softmax+rope", *command[command.index("--seeds") :]]
     more[more.index("--seeds") + 1] = 3

@@ -83,7 +83,7 @@ def test_a_run_trains_its_teacher_first(tmp_path: Path) -> None:
     config = RunConfig.read(SETTINGS)
     finished(tmp_path, config)
     teacher = RunFolder(tmp_path).teacher
-    assert teacher.config == config.vary(model={"mechanism": "softmax+sinusoidal"})
+    assert teacher.config == config.settled().vary(model={"mechanism": "softmax+sinusoidal"})
     assert teacher.trained is not None
     by_hand: Any = build_model(config)
     calibrate(by_hand, load_model(teacher.path), config.build_task(), config.train.length)

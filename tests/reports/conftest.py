@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lengthwise.analysis import summarise
 from lengthwise.evaluation.point import Layer, Measured, Point
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
@@ -247,10 +248,10 @@ def sets(make_sets: Make) -> Experiment:
 @pytest.fixture(scope="session")
 def report(experiment: Experiment) -> Path:
     """The page of the experiment."""
-    return write_report(experiment)
+    return write_report(summarise(experiment), experiment.folder)
 
 
 @pytest.fixture(scope="session")
 def sets_report(sets: Experiment) -> Path:
     """The page of the sets."""
-    return write_report(sets)
+    return write_report(summarise(sets), sets.folder)

@@ -4,11 +4,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lengthwise.analysis import summarise
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import write_report
 
@@ -106,7 +106,7 @@ def test_captions_fit_a_phone(sets_report: Path, browse: Browse, tmp_path: Path)
 
 
 def test_draws_a_single_run(alone: Experiment, browse: Browse) -> None:
-    document, _ = browse(write_report(alone))
+    document, _ = browse(write_report(summarise(alone), alone.folder))
     assert document.count('class="marks"') == 3
     assert 'aria-label="softmax+rope, validation · 128 tokens' in document
 
@@ -123,6 +123,6 @@ def test_draws_what_sets_have(sets_report: Path, browse: Browse) -> None:
 
 
 def test_has_nothing_to_draw_without_results(unfinished: Experiment, browse: Browse) -> None:
-    document, _ = browse(write_report(replace(unfinished)))
+    document, _ = browse(write_report(summarise(unfinished), unfinished.folder))
     assert "<figure" not in document
     assert "Nothing is evaluated yet" in document

@@ -9,10 +9,11 @@ from numpy import arange
 from rich.console import Console
 from scipy.stats import ttest_rel
 
+from lengthwise.analysis import Design, summarise
+from lengthwise.analysis.claims import RULE
 from lengthwise.evaluation.point import Point, packed
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports import overview, rulings, seeds_needed
-from lengthwise.reports.claims import RULE, claims
 from lengthwise.reports.text import points
 
 Make = Callable[..., Experiment]
@@ -40,7 +41,7 @@ def _ahead(experiment: Experiment, mechanism: str, gains: dict[int, float]) -> E
 
 
 def test_differences_are_those_of_the_paired_t_test(sets: Experiment) -> None:
-    claim = claims(sets)[1]
+    claim = summarise(sets).claims[1]
     assert (claim.mine, claim.theirs, claim.missing) == ("softmax", "softmax+standardise", ())
     for place, difference in enumerate(claim.differences):
         ours, theirs = (
@@ -49,11 +50,11 @@ def test_differences_are_those_of_the_paired_t_test(sets: Experiment) -> None:
         )
         interval = ttest_rel(ours, theirs).confidence_interval()
         assert difference.pairs == 10
-        assert (difference.ahead.low, difference.ahead.high) == pytest.approx((interval.low, interval.high))
+        assert (difference.interval.low, difference.interval.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
-    claim = claims(sets)[0]
+    claim = summarise(sets).claims[0]
     assert claim.missing == (3,)
     assert {difference.pairs for difference in claim.differences} == {9}
     left = [seed for seed in range(10) if seed != 3]
@@ -61,36 +62,36 @@ def test_a_seed_that_failed_drops_out_of_the_pairs(sets: Experiment) -> None:
         {run.config.seed: run.points[-1].values["exact_match"].value for run in sets.finalists(name) if run.points}
         for name in ("softmax", claim.theirs)
     )
-    assert claim.differences[-1].ahead.value == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
+    assert claim.differences[-1].mean == pytest.approx(sum(ours[seed] - theirs[seed] for seed in left) / 9)
 
 
 def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets: Make) -> None:
     experiment = make_sets()
     cut = experiment.finalists("softmax")[4]
     runs = tuple(replace(run, points=run.points[:5]) if run is cut else run for run in experiment.runs)
-    claim = claims(replace(experiment, runs=runs))[0]
+    claim = summarise(replace(experiment, runs=runs)).claims[0]
     assert [difference.pairs for difference in claim.differences] == [10] * 5 + [9] * 3
     assert claim.missing == (4,)
-    assert "; 9 pairs. At the other" in rulings(replace(experiment, runs=runs))[0]
-    assert "better at none. Seed 4 is left out where one of" in rulings(replace(experiment, runs=runs))[0]
+    assert "; 9 pairs. At the other" in rulings(summarise(replace(experiment, runs=runs)))[0]
+    assert "better at none. Seed 4 is left out where one of" in rulings(summarise(replace(experiment, runs=runs)))[0]
 
 
 def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) -> None:
-    worse, better, undecided = claims(sets)
-    said = rulings(sets)
-    assert [claim.ruling for claim in claims(sets)] == ["fails", "undecided", "undecided"]
-    largest = min(worse.secondary, key=lambda difference: difference.ahead.value)
+    worse, better, undecided = summarise(sets).claims
+    said = rulings(summarise(sets))
+    assert [claim.ruling for claim in summarise(sets).claims] == ["fails", "undecided", "undecided"]
+    largest = min(worse.secondary, key=lambda difference: difference.mean)
     assert said[0] == (
         f"softmax against softmax+layer-norm, at 16,384 items: fails. {_numbers(worse.decisive)}, p 0.0039; 9 pairs. "
         f"At the other lengths beyond 16: worse at 64 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p "
         "0.023), better at none. Seed 3 is left out where one of the two has no result of it."
     )
-    largest = max(better.secondary, key=lambda difference: difference.ahead.value)
+    largest = max(better.secondary, key=lambda difference: difference.mean)
     assert said[1].startswith(
         f"softmax against softmax+standardise, at 16,384 items: undecided. {_numbers(better.decisive)}"
     )
     assert f"better at 256 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p 0.012)" in said[1]
-    ends = [end for difference in undecided.secondary for end in (difference.ahead.low, difference.ahead.high)]
+    ends = [end for difference in undecided.secondary for end in (difference.interval.low, difference.interval.high)]
     assert said[2].endswith(
         f"10 pairs. At the other lengths beyond 16: better at none, worse at none; the intervals reach from "
         f"{points(min(ends))} to {points(max(ends))} points."
@@ -98,14 +99,14 @@ def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) 
 
 
 def _numbers(difference: Any) -> str:
-    low, high = points(difference.ahead.low), points(difference.ahead.high)
-    return f"{points(difference.ahead.value)} points [{low}, {high}]"
+    low, high = points(difference.interval.low), points(difference.interval.high)
+    return f"{points(difference.mean)} points [{low}, {high}]"
 
 
 def test_the_longest_length_decides_and_the_others_are_said(make_sets: Make) -> None:
     experiment = _ahead(make_sets(mechanisms=("softmax", "entmax")), "entmax", {64: 0.01, 512: 0.02, 16384: -0.05})
     # By hand: ten pairs of one sign have 2 / 2^10 = 0.00195; of six secondary lengths, times 6, which is 0.0117.
-    assert rulings(experiment) == [
+    assert rulings(summarise(experiment)) == [
         "softmax against entmax, at 16,384 items: holds. +5.0 points [+5.0, +5.0], p 0.002; 10 pairs. At the other "
         "lengths beyond 16: worse at 64 and 512 (−2.0 points [−2.0, −2.0] at 512, corrected p 0.012), undecided at 256 "
         "and 1,024 to 4,096, better at none."
@@ -114,21 +115,23 @@ def test_the_longest_length_decides_and_the_others_are_said(make_sets: Make) -> 
 
 def test_the_claim_is_about_lengths_beyond_training_alone(make_sets: Make) -> None:
     experiment = _ahead(make_sets(mechanisms=("softmax", "entmax"), seeds=6), "entmax", {16: -0.02})
-    [claim] = claims(experiment)
+    [claim] = summarise(experiment).claims
     assert claim.differences[0].outcome == "better"
     assert claim.differences[0].p == pytest.approx(2 / 2**6)  # in no family
     assert claim.ruling == "undecided"
 
 
 def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment: Experiment, make_sets: Make) -> None:
-    assert rulings(experiment) == [
+    assert rulings(summarise(experiment)) == [
         "threshold-relative against softmax+rope, at 4,096 tokens on validation, dense and sparse data: undecided. "
         "1 pair at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least. Seed 1 is left out where "
         "one of the two has no result of it.",
         "threshold-relative against softmax+alibi+layer-norm, at 4,096 tokens on validation, dense and sparse data: "
         "undecided. 2 pairs at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least.",
     ]
-    [five], [six], [nine] = (rulings(make_sets(("softmax", "softmax+layer-norm"), seeds=seeds)) for seeds in (5, 6, 9))
+    [five], [six], [nine] = (
+        rulings(summarise(make_sets(("softmax", "softmax+layer-norm"), seeds=seeds))) for seeds in (5, 6, 9)
+    )
     assert "5 pairs at 16,384 items cannot decide; more seeds are needed, for 6 pairs at least." in five
     assert "at 16,384 items: fails. −" in six
     assert "At the other lengths beyond 16: undecided, for 6 pairs cannot decide; 8 are needed." in six
@@ -154,7 +157,7 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets: Ma
     names = ("softmax", "entmax", "top-1")
     right = {"softmax": (0, 20), "entmax": (7, 21), "top-1": (2, 21)}
     one = _right(make_sets(names, seeds=1), 16384, right)
-    assert rulings(one)[1:] == [
+    assert rulings(summarise(one))[1:] == [
         # By hand: 7 heads and 1 tail of a fair coin have 2 * (1 + 8) / 2^8 = 0.0703, times two pairs; 2 and 1 have 1.
         "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, 7 right where that is wrong "
         "and 1 the other way round (exact p 0.14); against top-1, 2 right where that is wrong and 1 the other way "
@@ -162,22 +165,24 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets: Ma
     ]
     right["entmax"] = (10, 21)
     two = _right(make_sets(names[:2], seeds=2), 16384, right)
-    assert [(pair.seed, pair.mine, pair.theirs) for pair in claims(two)[0].trained] == [(0, 10, 1), (1, 10, 1)]
-    assert rulings(two)[1:] == [
+    [claim] = summarise(two).claims
+    assert [(pair.seed, pair.mine, pair.theirs) for pair in claim.trained] == [(0, 10, 1), (1, 10, 1)]
+    assert [pair.corrected_p for pair in claim.trained] == pytest.approx([2 * pair.p for pair in claim.trained])
+    assert rulings(summarise(two))[1:] == [
         # 10 and 1: 2 * (1 + 11) / 2^11 = 0.0117, times two pairs.
         "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, of seed 0, 10 right where "
         "that is wrong and 1 the other way round (exact p 0.023), of seed 1, 10 right where that is wrong and 1 the "
         "other way round (exact p 0.023). p corrected over all 2. It says nothing of training anew."
     ]
-    assert claims(two)[0].ruling == "undecided"  # whatever the trained models are like
-    assert len(rulings(_right(make_sets(names[:2], seeds=6), 16384, right))) == 1  # the seeds can decide
+    assert claim.ruling == "undecided"  # whatever the trained models are like
+    assert len(rulings(summarise(_right(make_sets(names[:2], seeds=6), 16384, right)))) == 1  # the seeds can decide
 
 
 def test_trained_models_of_many_mechanisms_are_said_together(many: Experiment) -> None:
     """By hand: 12 sequences of one model alone have 2 / 2^12, which times all pairs stays below 0.05."""
     names = many.config.mechanisms
     right = dict.fromkeys(names, (0, 32)) | {names[0]: (0, 20), names[1]: (0, 8), names[2]: (0, 19)}
-    said = rulings(_right(many, 4096, right))[-1]
+    said = rulings(summarise(_right(many, 4096, right)))[-1]
     assert said.startswith(
         f"{names[0]} on sparse data, as trained here, on these sequences at 4,096 tokens: right more often than "
         f"{names[1]}; not shown to differ from {names[2]}; right less often than {names[3]}, "
@@ -188,7 +193,7 @@ def test_trained_models_of_many_mechanisms_are_said_together(many: Experiment) -
 def test_what_seeds_can_decide_is_known_before_training(
     make_sets: Make, experiment: Experiment, alone: Experiment
 ) -> None:
-    one, six, eight = (seeds_needed(make_sets(seeds=seeds).config) for seeds in (1, 6, 8))
+    one, six, eight = (seeds_needed(Design.of(make_sets(seeds=seeds).config)) for seeds in (1, 6, 8))
     # By hand: 2 / 2^6 is the first below 0.05, and 6 * 2 / 2^8 the first with six secondary lengths.
     assert one == (
         "Whether softmax, trained anew, is right more often than another mechanism takes at least 6 seeds to decide at "
@@ -199,29 +204,29 @@ def test_what_seeds_can_decide_is_known_before_training(
         "has 1, so that it can only tell its trained models apart", "has 6, enough at the longest alone"
     )
     assert eight.endswith("this comparison has 8, which is enough.")
-    assert seeds_needed(alone.config) is None
+    assert seeds_needed(Design.of(alone.config)) is None
     base = experiment.config.base
     near, next_to = (
         experiment.config.model_copy(update={"base": base.vary(evaluate={"lengths": lengths})})
         for lengths in ((64, 128), (128, 256))
     )
-    assert seeds_needed(near) is None  # nothing beyond the training length
-    assert "at 256 tokens, the longest length; this comparison has 2" in seeds_needed(next_to)
+    assert seeds_needed(Design.of(near)) is None  # nothing beyond the training length
+    assert "at 256 tokens, the longest length; this comparison has 2" in seeds_needed(Design.of(next_to))
 
 
 def test_nothing_to_compare_is_nothing_said(alone: Experiment, unfinished: Experiment) -> None:
-    assert rulings(alone) == rulings(unfinished) == []
+    assert rulings(summarise(alone)) == rulings(summarise(unfinished)) == []
 
 
 def test_terminal_shows_every_difference_and_the_rule(sets: Experiment) -> None:
     console = Console(width=100)
     with console.capture() as shown:
-        console.print(overview(sets))
+        console.print(overview(summarise(sets)))
     assert RULE in " ".join(shown.get().split())
     table = shown.get().split("Accuracy of softmax less that of the others")[1]
     marks = {"better": "▲", "worse": "▼", "undecided": ""}
-    for claim in claims(sets):
+    for claim in summarise(sets).claims:
         row = next(line for line in table.splitlines() if line.startswith(claim.theirs))
-        assert row.split()[1:] == [points(d.ahead.value) + marks[d.outcome] for d in claim.differences]
-    for sentence in rulings(sets):
+        assert row.split()[1:] == [points(d.mean) + marks[d.outcome] for d in claim.differences]
+    for sentence in rulings(summarise(sets)):
         assert sentence in " ".join(shown.get().split())

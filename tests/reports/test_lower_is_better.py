@@ -9,15 +9,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lengthwise.analysis import Design, summarise
 from lengthwise.evaluation.point import Measured, Point
 from lengthwise.experiments.comparison import choose
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.reports import overview, rulings, seeds_needed, verdicts, write_report
-from lengthwise.reports.claims import claims
-from lengthwise.reports.summary import grid
 from lengthwise.reports.text import brief, difference, number, quantity, spread
 
 Make = Callable[..., Experiment]
+
+
+def _write(experiment: Experiment) -> Path:
+    return write_report(summarise(experiment), experiment.folder)
+
+
 TASKS = '''
 from lengthwise.tasks import Metric, ShareOfExamples
 from lengthwise.tasks.flip_flop import FlipFlop
@@ -88,7 +93,7 @@ def compared(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mak
 
 def _printed(experiment: Experiment) -> str:
     console = Console(width=120, file=StringIO())
-    console.print(overview(experiment))
+    console.print(overview(summarise(experiment)))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -106,22 +111,22 @@ def test_numbers_have_three_digits_and_shares_are_in_per_cent() -> None:
 
 
 def test_ahead_is_closer(compared: Make) -> None:
-    [claim] = claims(compared())
+    [claim] = summarise(compared()).claims
     assert claim.ruling == "holds"
-    assert [d.ahead.value for d in claim.differences] == pytest.approx([0, 0.19, 0.9, 1197.9])
-    assert claim.differences[-1].ahead.high > 1  # nothing is cut off as of shares
-    [claim] = claims(compared(mechanisms=(FAR, NEAR)))
+    assert [d.mean for d in claim.differences] == pytest.approx([0, 0.19, 0.9, 1197.9])
+    assert claim.differences[-1].interval.high > 1  # nothing is cut off as of shares
+    [claim] = summarise(compared(mechanisms=(FAR, NEAR))).claims
     assert claim.ruling == "fails"
 
 
 def test_sentences_say_the_number_and_where_it_is_a_tenth_worse(compared: Make) -> None:
-    assert verdicts(compared())[:2] == [
+    assert verdicts(summarise(compared()))[:2] == [
         "threshold-relative has an edit distance of 2.00 steps at 128 tokens, its training length, and of 2.10 steps "
         "at 1,024 tokens, 8 times its training length, in the mean of 8 seeds, and is at no longer length 10 % worse.",
         "softmax+rope has an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at "
         "1,024 tokens, 8 times its training length, in the mean of 8 seeds, and is first 10 % worse at 512.",
     ]
-    [both] = verdicts(compared(seeds=1, mechanisms=(FAR,), splits=("dense", "sparse")))[:1]
+    [both] = verdicts(summarise(compared(seeds=1, mechanisms=(FAR,), splits=("dense", "sparse"))))[:1]
     said = (
         "has, on {} data, an edit distance of 2.00 steps at 128 tokens, its training length, and of 1,200 steps at "
         "1,024 tokens, 8 times its training length, with 1 seed, and is first 10 % worse at 512"
@@ -130,18 +135,18 @@ def test_sentences_say_the_number_and_where_it_is_a_tenth_worse(compared: Make) 
 
 
 def test_claims_are_said_in_the_metrics_unit(compared: Make) -> None:
-    [said] = rulings(compared())
+    [said] = rulings(summarise(compared()))
     # By hand: eight pairs of one sign have 2 / 2^8 = 0.0078, times two secondary lengths.
     assert said == (
         "threshold-relative against softmax+rope, at 1,024 tokens: holds. +1,198 steps ahead [+1,198, +1,198], p "
         "0.0078; 8 pairs. At the other lengths beyond 128: better at 256 and 512 (+0.900 steps ahead [+0.900, +0.900] "
         "at 512, corrected p 0.016), worse at none."
     )
-    [said] = rulings(compared(mechanisms=(FAR, NEAR)))
+    [said] = rulings(summarise(compared(mechanisms=(FAR, NEAR))))
     assert said.startswith(
         "softmax+rope against threshold-relative, at 1,024 tokens: fails. −1,198 steps ahead [−1,198, −1,198]"
     )
-    needed = seeds_needed(compared().config) or ""
+    needed = seeds_needed(Design.of(compared().config)) or ""
     assert "Whether threshold-relative, trained anew, has a lower edit distance than another mechanism takes" in needed
 
 
@@ -158,14 +163,14 @@ def test_marks_follow_the_direction(compared: Make) -> None:
 
 def test_the_best_is_the_shortest(compared: Make) -> None:
     experiment = compared()
-    found = grid(experiment, experiment.task.main)
+    found = summarise(experiment).main
     near, far = ([found.merit(cell) for cell in found.rows["validation"][name] if cell] for name in (NEAR, FAR))
     assert (near[0], far[0], far[-1]) == (1, 1, 0)
     assert near == sorted(near, reverse=True)
     assert far == sorted(far, reverse=True)
     assert far[-2] == pytest.approx(math.log(1200 / 3) / math.log(1200 / 2), abs=1e-3)  # as they are far apart
     wrong = compared(task="Wrongly", scale=1e-3)
-    found = grid(wrong, wrong.task.main)
+    found = summarise(wrong).main
     assert [found.merit(cell) for cell in found.cells] == [1 - cell.mean for cell in found.cells]
 
 
@@ -186,7 +191,7 @@ def test_the_learning_rate_with_the_shortest_distance_goes_on(compared: Make) ->
 
 def test_the_page_says_it_all(compared: Make) -> None:
     experiment = compared()
-    page = write_report(_validated(experiment)).read_text(encoding="utf-8")
+    page = _write(_validated(experiment)).read_text(encoding="utf-8")
     assert '<h2 id="edit-distance">Edit distance</h2>' in page
     assert "Lines: edit distance of the other less that of threshold-relative, in steps, mean over seeds." in page
     assert "Edit distance of the mechanism in the row less that of threshold-relative, in steps, mean" in page
@@ -218,6 +223,6 @@ def test_numbers_without_intervals_are_said_without(compared: Make) -> None:
         return replace(point, values=point.values | {"edit_distance": few})
 
     runs = tuple(replace(run, points=tuple(map(bare, run.points))) for run in experiment.runs)
-    page = write_report(replace(experiment, runs=runs)).read_text(encoding="utf-8")
+    page = _write(replace(experiment, runs=runs)).read_text(encoding="utf-8")
     assert "nan" not in page.split("<h2")[1].lower().split("</table>")[0]
     assert "2.10 steps" in page

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,18 @@ import pytest
 from rich.console import Console
 from scipy.stats import linregress, ttest_1samp
 
+from lengthwise.analysis import summarise
+from lengthwise.analysis.attention import STATISTICS
+from lengthwise.analysis.causes import by_place
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, write_report
-from lengthwise.reports.causes import shares
-from lengthwise.reports.traces import home, slopes, traces
 
 Make = Callable[..., Experiment]
+
+
+def _write(experiment: Experiment) -> Path:
+    return write_report(summarise(experiment), experiment.folder)
 
 
 def _with(experiment: Experiment, change: Callable[[Point], Point]) -> Experiment:
@@ -31,7 +37,7 @@ def _respread(point: Point, **values: Any) -> Point:
 
 def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets: Make) -> None:
     experiment = make_sets(seeds=3, layers=2)
-    found = {(t.mechanism, t.layer, t.statistic.name, t.length): t for t in traces(experiment)}
+    found = {(t.mechanism, t.layer, t.statistic, t.length): t for t in summarise(experiment).traces}
     assert len(found) == 4 * 2 * 5 * 8
     entropies = [run.points[2].layers[1].dispersion.entropy for run in experiment.finalists("softmax")]
     trace = found["softmax", 2, "entropy / log n", 256]
@@ -42,13 +48,13 @@ def test_traces_are_means_with_the_lowest_and_the_highest_seed(make_sets: Make) 
 def test_drift_is_counted_from_the_training_length(make_sets: Make) -> None:
     experiment = make_sets(seeds=2)
     means = [[point.layers[0].spread.global_mean for point in run.points] for run in experiment.finalists("softmax")]
-    drifts = [t for t in traces(experiment) if t.statistic.drift and t.mechanism == "softmax"]
+    drifts = [t for t in summarise(experiment).traces if STATISTICS[t.statistic].drift and t.mechanism == "softmax"]
     assert [t.mean for t in drifts] == pytest.approx(np.mean([[m - of[0] for m in of] for of in means], axis=0))
-    assert home(experiment) == 16
+    assert summarise(experiment).drift_from == 16
 
 
 def test_drift_is_counted_from_the_shortest_where_training_is_not_among_the_lengths(make: Make) -> None:
-    assert home(make(lengths=(4096, 64, 512))) == 64
+    assert summarise(make(lengths=(4096, 64, 512))).drift_from == 64
 
 
 def test_slopes_against_scipy(make_sets: Make) -> None:
@@ -56,10 +62,10 @@ def test_slopes_against_scipy(make_sets: Make) -> None:
     lines = [[p.layers[1].spread.deviation for p in run.points] for run in experiment.finalists("softmax")]
     lengths = np.log([point.length for point in experiment.runs[0].points])
     values = [linregress(lengths, np.log(line)).slope for line in lines]
-    slope = slopes(experiment)["validation", 2, "softmax"]
+    slope = next(s for s in summarise(experiment).slopes if (s.layer, s.mechanism) == (2, "softmax"))
     interval = ttest_1samp(values, 0).confidence_interval()
-    assert slope.mean.value == pytest.approx(np.mean(values))
-    assert (slope.mean.low, slope.mean.high) == pytest.approx((interval.low, interval.high))
+    assert slope.mean == pytest.approx(np.mean(values))
+    assert (slope.interval.low, slope.interval.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_a_deviation_of_a_single_set_is_left_out(make_sets: Make) -> None:
@@ -68,25 +74,25 @@ def test_a_deviation_of_a_single_set_is_left_out(make_sets: Make) -> None:
 
     experiment = _with(make_sets(seeds=2), unknown)
     lengths = [
-        t.length for t in traces(experiment) if t.statistic.name.startswith("standard") and t.mechanism == "softmax"
+        t.length
+        for t in summarise(experiment).traces
+        if t.statistic.startswith("standard") and t.mechanism == "softmax"
     ]
     assert lengths == [16, 64, 256, 512, 1024, 2048]
-    assert (
-        "nan" not in write_report(experiment).read_text(encoding="utf-8").split("All numbers")[-1].split("</table>")[0]
-    )
+    assert "nan" not in _write(experiment).read_text(encoding="utf-8").split("All numbers")[-1].split("</table>")[0]
 
 
 def test_no_deviation_at_all_leaves_no_panel_and_no_slope(make_sets: Make) -> None:
     experiment = _with(make_sets(seeds=1), lambda point: _respread(point, deviation=float("nan")))
-    assert slopes(experiment) == {}
-    page = write_report(experiment).read_text(encoding="utf-8")
+    assert summarise(experiment).slopes == ()
+    page = _write(experiment).read_text(encoding="utf-8")
     assert "Standard deviation of a component" not in page
     assert "How fast" not in page
     assert "Largest weight" in page
 
 
 def test_shares_make_one(sets: Experiment) -> None:
-    found = shares(sets)["validation"]
+    found = by_place(summarise(sets).causes)["validation"]
     assert list(found) == list(sets.config.mechanisms)
     for rows in found.values():
         for share in rows.values():
@@ -99,7 +105,7 @@ def test_shares_make_one(sets: Experiment) -> None:
 def test_terminal_has_the_causes(sets: Experiment) -> None:
     console = Console(width=100)
     with console.capture() as shown:
-        console.print(overview(sets))
+        console.print(overview(summarise(sets)))
     table = shown.get().split("Wrong by dispersion and by ordering")[1].split("Accuracy less")[0]
     lines = table.splitlines()
     row = lines[next(index for index, line in enumerate(lines) if line.startswith("softmax+rms-norm")) + 1]
@@ -109,6 +115,6 @@ def test_terminal_has_the_causes(sets: Experiment) -> None:
 
 
 def test_points_without_measurements_have_none(experiment: Experiment) -> None:
-    assert traces(experiment) == []
-    assert slopes(experiment) == {}
-    assert shares(experiment) == {}
+    assert summarise(experiment).traces == ()
+    assert summarise(experiment).slopes == ()
+    assert summarise(experiment).causes == ()

@@ -15,16 +15,21 @@ from typing import Any
 
 import pytest
 
+from lengthwise.analysis import summarise
+from lengthwise.analysis.settings import configuration
 from lengthwise.evaluation.point import Measured
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.reports import write_report
-from lengthwise.reports.claims import claims
-from lengthwise.reports.settings import configuration
 from lengthwise.reports.text import percent
 
 Make = Callable[..., Experiment]
+
+
+def _write(experiment: Experiment) -> Path:
+    return write_report(summarise(experiment), experiment.folder)
+
 
 FIGURES = {"exact_match", "token_accuracy", "paired", "training_loss"}
 ATTACK = '<script>alert("1")</script>'
@@ -74,7 +79,7 @@ def test_tables_hold_every_number(experiment: Experiment, report: Path, metric: 
 
 
 def test_tables_hold_the_size_of_every_test_set(sized: Experiment) -> None:
-    text = _text(write_report(sized))
+    text = _text(_write(sized))
     assert text.count("128 1× 512 4× 8,192 64× n = 32 Validation n = 1,600 n = 512 softmax+rope") == 2
     assert text.count("Dense n = 40 n = 40 softmax+rope") == text.count("Sparse n = 16,000 n = 512 softmax+rope") == 2
 
@@ -158,7 +163,7 @@ def test_escapes_what_it_shows(alone: Experiment) -> None:
     config = ComparisonConfig.model_construct(**dict(alone.config) | {"mechanisms": (ATTACK,)})
     failed = replace(run, failure=ATTACK, trained=None, points=())
     chosen = {ATTACK: alone.runs[0].learning_rate}
-    page = write_report(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text(
+    page = _write(replace(alone, command=ATTACK, config=config, runs=(run, failed), chosen=chosen)).read_text(
         encoding="utf-8"
     )
     assert page.count("<script>") == 1  # its own
@@ -168,7 +173,7 @@ def test_escapes_what_it_shows(alone: Experiment) -> None:
 def test_claims_that_are_not_decided_fold_away(sets: Experiment, sets_report: Path) -> None:
     page = sets_report.read_text(encoding="utf-8")
     (folded,) = re.finditer(r"<details>\s*<summary>(\d+) undecided claims?</summary>(.*?)</details>", page, re.S)
-    rulings = [claim.ruling for claim in claims(sets)]
+    rulings = [claim.ruling for claim in summarise(sets).claims]
     assert int(folded[1]) == folded[2].count('<td class="undecided">undecided</td>') == rulings.count("undecided") > 0
     assert '<td class="undecided">undecided</td>' not in page.replace(folded[0], "")
     assert page.replace(folded[0], "").count('<td class="chosen">') >= len(rulings) - int(folded[1]) > 0
@@ -219,19 +224,19 @@ def test_escapes_names_in_every_section(make_sets: Make) -> None:
     config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})
     chosen = {names[name]: rate for name, rate in experiment.chosen.items()}
     runs = tuple(map(renamed, experiment.runs))
-    page = write_report(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text(encoding="utf-8")
+    page = _write(replace(experiment, config=config, runs=runs, chosen=chosen)).read_text(encoding="utf-8")
     assert "Two causes of error" in page
     assert page.count("<script>") == 1  # its own
 
 
 def test_one_run_is_a_page(alone: Experiment) -> None:
-    text = _text(write_report(alone))
+    text = _text(_write(alone))
     assert "softmax+rope on flip-flop" in text
     assert "Vertical bars: 95 % Wilson interval over sequences." in text
 
 
 def test_many_mechanisms_are_shades_with_the_best_first(many: Experiment) -> None:
-    page = write_report(many).read_text(encoding="utf-8")
+    page = _write(many).read_text(encoding="utf-8")
     name = "softmax+p-rope"  # of those that are alike the last
     heat, *_ = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
     assert "<polyline" not in heat
@@ -249,7 +254,7 @@ def test_many_mechanisms_are_shades_with_the_best_first(many: Experiment) -> Non
 
 
 def test_the_shades_have_counterparts_in_the_dark(many: Experiment) -> None:
-    page = write_report(many).read_text(encoding="utf-8")
+    page = _write(many).read_text(encoding="utf-8")
     used = set(re.findall(r'<path aria-label[^>]* fill="(#\w+)"', page))
     assert len(used) > 4
     for colour in used:
@@ -260,18 +265,18 @@ def test_a_comparison_under_way_is_a_page(make_sets: Make) -> None:
     """No seed has its last points, so that there are lengths without a difference."""
     experiment = make_sets(seeds=2)
     runs = tuple(replace(run, points=run.points[:5]) for run in experiment.runs)
-    assert "softmax against the others" in _text(write_report(replace(experiment, runs=runs)))
+    assert "softmax against the others" in _text(_write(replace(experiment, runs=runs)))
 
 
 def test_no_results_are_said(unfinished: Experiment) -> None:
-    page = write_report(unfinished)
+    page = _write(unfinished)
     assert "Nothing is evaluated yet" in _text(page)
     assert not (unfinished.folder / "figures").exists()
 
 
 def test_only_failures_are_a_page(alone: Experiment, fail: Callable[[Experiment, int, str], Experiment]) -> None:
     everything = replace(fail(alone, 0, "The disk is full."), chosen={})
-    text = _text(write_report(everything))
+    text = _text(_write(everything))
     assert "softmax+rope has no result: its only run failed." in text
     assert "The disk is full." in text
 
@@ -284,12 +289,12 @@ def test_survives_losses_that_are_no_numbers(alone: Experiment) -> None:
     ]
     nan = Measured(*[float("nan")] * 5)
     points = tuple(replace(point, values=point.values | {"loss": nan}) for point in alone.runs[0].points)
-    write_report(replace(alone, runs=(replace(alone.runs[0], metrics=tuple(metrics), points=points),)))
+    _write(replace(alone, runs=(replace(alone.runs[0], metrics=tuple(metrics), points=points),)))
 
 
 def test_configuration_is_toml(experiment: Experiment) -> None:
     assert read_comparison(tomllib.loads(configuration(experiment))) == experiment.config
-    assert configuration(experiment) in html.unescape(write_report(experiment).read_text(encoding="utf-8"))
+    assert configuration(experiment) in html.unescape(_write(experiment).read_text(encoding="utf-8"))
 
 
 def test_configuration_of_one_run_is_that_of_the_run(alone: Experiment) -> None:

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from lengthwise.analysis.grids import MANY
 from lengthwise.reports import palette
-from lengthwise.reports.summary import MANY
 
 Lab = tuple[float, float, float]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from lengthwise.analysis import summarise
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, verdicts
 from lengthwise.reports.text import joined, multiple, p_value, percent, points
@@ -39,7 +40,7 @@ def test_differences_have_a_sign_and_p_values_two_digits() -> None:
 
 
 def test_says_what_holds_what_falls_and_what_failed(experiment: Experiment) -> None:
-    holds, falls, _, few, failed = verdicts(experiment)
+    holds, falls, _, few, failed = verdicts(summarise(experiment))
     assert holds == (
         "threshold-relative stays at 100.0 % exact match up to 4,096 tokens, 32 times its training length, "
         "on validation, dense and sparse data, on both seeds."
@@ -54,14 +55,14 @@ def test_says_what_holds_what_falls_and_what_failed(experiment: Experiment) -> N
 
 
 def test_few_examples_are_told_by_split_where_only_some_have_few(sized: Experiment) -> None:
-    assert verdicts(sized)[1].startswith(
+    assert verdicts(summarise(sized))[1].startswith(
         "Points at 128 and 512 tokens on dense data and at 8,192 tokens rest on few sequences, as few as 32 per seed: "
         "even 32 right of 32 only tells"
     )
 
 
 def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many: Experiment) -> None:
-    best, others, worst, *_ = verdicts(many)
+    best, others, worst, *_ = verdicts(summarise(many))
     assert best.startswith("threshold-relative stays at 100.0 % exact match up to 4,096 tokens")
     assert best.endswith("on validation data, with 1 seed.")
     assert re.match(
@@ -71,30 +72,30 @@ def test_of_many_mechanisms_those_alike_share_a_verdict_on_the_first_split(many:
 
 
 def test_one_split_needs_no_mention(alone: Experiment) -> None:
-    assert verdicts(alone)[0] == (
+    assert verdicts(summarise(alone))[0] == (
         "softmax+rope falls below 50 % exact match at 512 tokens, 4 times its training length, with 1 seed."
     )
 
 
 def test_a_wrong_sequence_is_not_perfect(make: Make) -> None:
     experiment = make(mechanisms=("threshold-relative",), seeds=3, splits=("validation",))
-    assert verdicts(experiment)[0].endswith("32 times its training length, on all 3 seeds.")
+    assert verdicts(summarise(experiment))[0].endswith("32 times its training length, on all 3 seeds.")
     run = experiment.finalists("threshold-relative")[0]
     *others, last = run.points
     wrong = replace(last.values["exact_match"], value=63 / 64)
     points = (*others, replace(last, values=last.values | {"exact_match": wrong}))
     runs = tuple(replace(run, points=points) if other is run else other for other in experiment.runs)
-    said = verdicts(replace(experiment, runs=runs))[0]
+    said = verdicts(summarise(replace(experiment, runs=runs)))[0]
     assert "goes no lower than 99.5 % exact match up to 4,096 tokens" in said
     assert said.endswith("in the mean of 3 seeds.")
 
 
 def test_nothing_known_is_nothing_said(unfinished: Experiment) -> None:
-    assert verdicts(unfinished) == [f"{name} is not evaluated yet." for name in unfinished.config.mechanisms]
+    assert verdicts(summarise(unfinished)) == [f"{name} is not evaluated yet." for name in unfinished.config.mechanisms]
 
 
 def test_sets_have_items_and_accuracy(sets: Experiment) -> None:
-    said = verdicts(sets)
+    said = verdicts(summarise(sets))
     assert said[0] == (
         "softmax falls below 50 % accuracy at 1,024 items, 64 times its training length, in the mean of 10 seeds."
     )
@@ -107,7 +108,7 @@ def test_sets_have_items_and_accuracy(sets: Experiment) -> None:
 def _shown(experiment: Experiment) -> str:
     console = Console(width=80)
     with console.capture() as shown:
-        console.print(overview(experiment))
+        console.print(overview(summarise(experiment)))
     return shown.get()
 
 

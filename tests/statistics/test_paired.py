@@ -80,16 +80,17 @@ def test_outcomes_are_three_and_secondary_lengths_alone_are_corrected() -> None:
     ]
     # By hand: six pairs of one sign have 2 / 2^6 by themselves; of three secondary lengths the smallest p is 2 / 2^9
     # times 3, the next 2 / 2^8 times 2; the training length is in no family.
-    assert [d.p for d in found] == pytest.approx([2 / 2**6, 2 * 2 / 2**8, 1, 3 * 2 / 2**9, 2 / 2**6])
+    assert [d.corrected for d in found] == pytest.approx([2 / 2**6, 2 * 2 / 2**8, 1, 3 * 2 / 2**9, 2 / 2**6])
+    assert [d.p for d in found] == pytest.approx([2 / 2**6, 2 / 2**8, 1, 2 / 2**9, 2 / 2**6])
     many = paired_differences(dict.fromkeys(range(1, 8), [0.01] * 8), training=0, primary=8)
     assert {d.outcome for d in many} == {"undecided"}  # 7 * 2 / 2^8 is above 0.05
     fewer = paired_differences(dict.fromkeys(range(1, 8), [0.01] * 8), training=1, primary=7)
-    assert [d.p for d in fewer] == pytest.approx([2 / 2**8, *[5 * 2 / 2**8] * 5, 2 / 2**8])
+    assert [d.corrected for d in fewer] == pytest.approx([2 / 2**8, *[5 * 2 / 2**8] * 5, 2 / 2**8])
 
 
 def test_both_the_interval_and_the_test_must_agree() -> None:
-    assert Difference(16, 9, Estimate(0.1, -0.01, 0.21), 0.001).outcome == "undecided"
-    assert Difference(16, 9, Estimate(0.1, 0.01, 0.19), 0.06).outcome == "undecided"
+    assert Difference(16, 9, Estimate(0.1, -0.01, 0.21), 0.001, 0.001).outcome == "undecided"
+    assert Difference(16, 9, Estimate(0.1, 0.01, 0.19), 0.01, 0.06).outcome == "undecided"
 
 
 @pytest.mark.long

@@ -145,6 +145,13 @@ class Numbering(nn.Module):
         """How many different numbers there are while the model is trained; None where that is not known."""
         return sizes.context
 
+    def check(self, tokens: int, mark: int | None) -> None:
+        """Refuse a sequence of so many tokens, whose largest mark is ``mark``, where there are no numbers for it.
+
+        Raises:
+            InputError: if that is so.
+        """
+
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:

@@ -24,33 +24,47 @@ def _threads() -> int:
     return torch.get_num_threads()
 
 
-class BenchConfig(Config):
-    """What is measured, on which inputs, for how long. Where nothing is said, it depends on the device."""
+def _field(default: Any, on_cuda: Any, on_cpu: Any = None, **more: Any) -> Any:
+    """A field whose default depends on the device; the last two are how the command line says it."""
+    said = f"{default if on_cpu is None else on_cpu}, on CUDA {on_cuda}"
+    extra = {"by_default": said} | more.pop("json_schema_extra", {})
+    return Field(default, json_schema_extra=extra, **more)
 
-    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((512, 1024, 2048, 4096, 8192), min_length=1)
-    """Tokens of a sequence; for decoding, keys in the cache."""
-    contestants: Annotated[tuple[str, ...], EACH_ONCE] = DEFAULT["cpu"]
-    """Who is measured, by name; torch's own attention always is."""
+
+class BenchConfig(Config):
+    """What is measured, on which inputs, for how long. Some defaults depend on the device."""
+
+    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = _field(
+        (512, 1024, 2048, 4096, 8192), "1024:131072", "512:8192", min_length=1
+    )
+    """Tokens of a sequence; in decoding, keys in the cache."""
+    contestants: Annotated[tuple[str, ...], EACH_ONCE] = _field(
+        DEFAULT["cpu"],
+        *(", ".join(DEFAULT[device][1:]) for device in ("cuda", "cpu")),
+        json_schema_extra={"option": ["--contestant", "-c"]},
+    )
+    """Who is measured beside sdpa: native, triton, blockwise, each with -no-skipping too, flex, fla-forgetting,
+    reference. Repeatable."""
     batch: PositiveInt = 1
-    """Sequences."""
-    heads: PositiveInt = 4
+    """Number of sequences."""
+    heads: PositiveInt = _field(4, ON_CUDA["heads"])
     """Heads of the queries."""
-    kv_heads: PositiveInt | None = None
-    """Heads of the keys and values; as many as of the queries by default."""
+    kv_heads: PositiveInt | None = Field(None, json_schema_extra={"by_default": "as many as of the queries"})
+    """Heads of the keys and values."""
     head_dim: PositiveInt = 64
-    """Numbers in a query or a key."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of queries, keys and values; gates are float32."""
+    """Width of a head."""
+    dtype: Literal["float32", "bfloat16", "float16"] = _field("float32", ON_CUDA["dtype"])
+    """Dtype of queries, keys and values; gates are float32."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where everything runs."""
-    threads: PositiveInt = Field(default_factory=_threads)
+    """Device that everything runs on."""
+    threads: PositiveInt = Field(default_factory=_threads, json_schema_extra={"by_default": "torch's choice"})
     """Threads of torch on the CPU."""
     deterministic: bool = False
-    """Whether torch is told to be: gradients that are the same bits each time, without atomic additions."""
+    """Make gradients the same bits each time, without atomic additions."""
     rounds: PositiveInt = 15
-    """Turns that each contestant has, at most."""
-    budget: PositiveFloat = 10.0
-    """Seconds, per length and kind, after which no round begins; three rounds there always are."""
+    """Most turns of each contestant; medians are shown."""
+    budget: PositiveFloat = _field(10.0, "2", "10")
+    """Seconds for each length and kind, after which no round begins beyond the third."""
     reference_limit: PositiveInt = 2048
     """Most tokens for the reference, whose memory is quadratic in them."""
 

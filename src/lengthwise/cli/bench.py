@@ -1,15 +1,14 @@
 """``lengthwise bench``: how fast attention is on this machine."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from lengthwise.bench.config import ON_CUDA, BenchConfig
-from lengthwise.bench.contestants import DEFAULT
-from lengthwise.cli import options
+from lengthwise.bench.config import BenchConfig
 from lengthwise.cli.console import console, errors
+from lengthwise.cli.generated import configured
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import RunError
 from lengthwise.files import check_file, write_json
@@ -17,64 +16,10 @@ from lengthwise.files import check_file, write_json
 if TYPE_CHECKING:
     from lengthwise.bench.results import Results
 
-ON_CPU = {name: field.default for name, field in BenchConfig.model_fields.items()}
 
-
+@configured(BenchConfig)
 def bench(
-    lengths: Annotated[
-        str | None,
-        typer.Option(
-            help="Tokens: 512,2048 or, doubling, 512:8192. Default: 512:8192, on CUDA 1024:131072.", show_default=False
-        ),
-    ] = None,
-    contestants: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--contestant",
-            "-c",
-            help="Whom to measure beside sdpa: native, triton, blockwise, each with -no-skipping too, flex, "
-            f"fla-forgetting, reference. Repeatable. Default: {', '.join(DEFAULT['cpu'][1:])}; "
-            f"on CUDA {', '.join(DEFAULT['cuda'][1:])}.",
-            show_default=False,
-        ),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Sequences.")] = ON_CPU["batch"],
-    heads: Annotated[
-        int | None,
-        typer.Option(
-            help=f"Heads of the queries. Default: {ON_CPU['heads']}, on CUDA {ON_CUDA['heads']}.", show_default=False
-        ),
-    ] = None,
-    kv_heads: Annotated[
-        int | None, typer.Option(help="Heads of keys and values. Default: as many.", show_default=False)
-    ] = None,
-    head_dim: Annotated[int, typer.Option(help="Numbers in a query or a key.")] = ON_CPU["head_dim"],
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            help=f"float32, bfloat16 or float16. Default: {ON_CPU['dtype']}, on CUDA {ON_CUDA['dtype']}.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = ON_CPU["device"],
-    threads: Annotated[
-        int | None, typer.Option(help="Threads on the CPU. Default: torch's choice.", show_default=False)
-    ] = None,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Gradients that are the same bits each time.")
-    ] = ON_CPU["deterministic"],
-    rounds: Annotated[int, typer.Option(help="Turns each has, at most; medians are shown.")] = ON_CPU["rounds"],
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds, per length and kind, after which no round begins beyond the third. "
-            f"Default: {ON_CPU['budget']:g}, on CUDA {ON_CUDA['budget']:g}.",
-            show_default=False,
-        ),
-    ] = None,
-    reference_limit: Annotated[
-        int, typer.Option(help="Most tokens for the reference: its memory is quadratic.")
-    ] = ON_CPU["reference_limit"],
+    config: BenchConfig,
     out: Annotated[Path | None, typer.Option(help="A JSON file for all times.", show_default=False)] = None,
 ) -> None:
     """Measure time and memory of threshold relative attention beside torch's own, on this machine.
@@ -83,23 +28,6 @@ def bench(
 
     Ctrl-C stops, and shows what was measured.
     """
-    given: dict[str, Any] = {
-        "lengths": None if lengths is None else options.parse_lengths(lengths),
-        "contestants": contestants or None,
-        "batch": batch,
-        "heads": heads,
-        "kv_heads": kv_heads,
-        "head_dim": head_dim,
-        "dtype": dtype,
-        "device": device,
-        "threads": threads,
-        "deterministic": deterministic,
-        "rounds": rounds,
-        "budget": budget,
-        "reference_limit": reference_limit,
-    }
-    given = {key: value for key, value in given.items() if value is not None}
-    config = BenchConfig.read(given)
     if out is not None:
         check_file(out)
     from lengthwise.bench.results import Results

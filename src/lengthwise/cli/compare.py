@@ -1,8 +1,7 @@
 """``lengthwise compare``: several mechanisms, side by side."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +10,6 @@ from lengthwise.cli.console import console, errors
 from lengthwise.cli.progress import ComparisonProgress
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    from lengthwise.training.config import TrainConfig
 
 
 def compare(
@@ -42,10 +38,7 @@ def compare(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False),
-    ] = None,
+    jobs: options.Jobs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
     ] = None,
@@ -68,27 +61,30 @@ def compare(
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         seeds=seeds,
     )
+    from lengthwise.analysis import Design, summarise
     from lengthwise.experiments.comparison import compare
+    from lengthwise.files import check_folder
     from lengthwise.reports import overview, seeds_needed, write_report
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
-    if needed := seeds_needed(config):
+    check_folder(folder)
+    if needed := seeds_needed(Design.of(config)):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
         experiment = compare(
             config,
             folder,
-            processes=jobs or _processes(config.base.train),
+            processes=options.processes(jobs, config.base.train),
             resume=resume,
             on_change=progress.changed,
         )
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
-    failed = [run for run in experiment.runs if run.failure]
-    if failed:
+    summary = summarise(experiment)
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+    if summary.failures:
         raise RunError(
-            f"{len(failed)} of {len(experiment.runs)} runs failed; the report says why. The same command with --resume "
-            "tries them again."
+            f"{len(summary.failures)} of {summary.runs} runs failed; the report says why. The same command with "
+            "--resume tries them again."
         )
 
 
@@ -102,11 +98,3 @@ def _rates(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
-
-
-def _processes(train: "TrainConfig") -> int:
-    import torch
-
-    if train.device != "cpu" and torch.cuda.is_available():
-        return 1
-    return max(1, (os.cpu_count() or 1) // train.threads)

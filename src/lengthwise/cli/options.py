@@ -1,5 +1,6 @@
 """Options that several verbs share, and how they become a configuration."""
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lengthwise import recipes
+from lengthwise.cli.generated import option, parse_lengths
 from lengthwise.errors import InputError
+from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.naming import read
 from lengthwise.tasks import TASKS
+from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from lengthwise.configuration import Tree
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
+    from lengthwise.training.config import TrainConfig
 
+OF_RECIPE = "the recipe's"
 Task = Annotated[
     str,
     typer.Argument(
@@ -23,17 +29,10 @@ Task = Annotated[
         show_default=False,
     ),
 ]
-Steps = Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.", show_default=False)]
-Length = Annotated[
-    int | None, typer.Option(help="Training length in tokens or items. Default: the recipe's.", show_default=False)
-]
-Lengths = Annotated[
-    str | None,
-    typer.Option(
-        help="Evaluation lengths in tokens or items: 128,256,1000 or, doubling, 128:4096. Default: the recipe's.",
-        show_default=False,
-    ),
-]
+Steps = Annotated[int | None, option(TrainConfig, "steps", by_default=OF_RECIPE)]
+Length = Annotated[int | None, option(TrainConfig, "length", by_default=OF_RECIPE)]
+LearningRate = Annotated[float | None, option(TrainConfig, "learning_rate", by_default=OF_RECIPE)]
+Lengths = Annotated[str | None, option(EvaluateConfig, "lengths", by_default=OF_RECIPE)]
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.", show_default=False)]
 Settings = Annotated[
     list[str] | None,
@@ -43,6 +42,9 @@ Settings = Annotated[
         help="Any other setting, as in train.batch_size=64; 'lengthwise list --settings' shows them. Repeatable.",
         show_default=False,
     ),
+]
+Jobs = Annotated[
+    int | None, typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Carry on what the output folder holds.")]
 
@@ -105,6 +107,17 @@ def _given(
     return given
 
 
+def processes(jobs: int | None, train: "TrainConfig") -> int:
+    """How many runs there are at a time."""
+    import torch
+
+    if jobs is not None:
+        return jobs
+    if train.device != "cpu" and torch.cuda.is_available():
+        return 1
+    return max(1, (os.cpu_count() or 1) // train.threads)
+
+
 def folder(task: str, learnt: str, name: str) -> Path:
     """Where results go by default: a path that every system takes as it stands.
 
@@ -117,18 +130,3 @@ def folder(task: str, learnt: str, name: str) -> Path:
 
     title = learnt if ":" in task else recipes.find(task).name
     return Path("runs") / fitting(re.sub(r"[^\w.+@=,\[\]-]", ".", name.format(title)))
-
-
-def parse_lengths(text: str) -> list[int]:
-    """Lengths, written 128,256,1000 or, doubling, 128:4096."""
-    try:
-        if ":" not in text:
-            return [int(part) for part in text.split(",")]
-        first, last = (int(part) for part in text.split(":"))
-    except ValueError:
-        raise InputError(f"--lengths is numbers such as 128,256 or 128:4096; got {text!r}.") from None
-    if not 0 < first <= last:
-        raise InputError(
-            f"--lengths {text} doubles from the first to the last: the first must be positive and no larger."
-        )
-    return [first * 2**power for power in range((last // first).bit_length())]

@@ -6,49 +6,21 @@ import sys
 import tempfile
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lengthwise.cli import options
 from lengthwise.cli.console import console, errors
+from lengthwise.cli.generated import configured
 from lengthwise.cli.stopping import stoppable
+from lengthwise.probes.config import ProbeConfig
 
 
+@configured(ProbeConfig)
 def probe(
-    model: Annotated[
-        str,
-        typer.Argument(help="A GGUF file, the folder of a saved model, or an id on the hub.", show_default=False),
-    ],
-    lengths: Annotated[
-        str | None,
-        typer.Option(
-            help="Tokens: 64,512 or, doubling, 64:8192. Default: 64:4096, or as far as the model has positions.",
-            show_default=False,
-        ),
-    ] = None,
-    tokens: Annotated[str, typer.Option(help="What the model reads: text or random.")] = "text",
-    text: Annotated[
-        Path | None,
-        typer.Option(
-            help="A UTF-8 file to cut windows from. Default: the documentation that comes with Python.",
-            show_default=False,
-        ),
-    ] = None,
-    windows: Annotated[int, typer.Option(help="Inputs over which the outputs spread; they do not overlap.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of random tokens and of the bootstrap.")] = 0,
-    dtype: Annotated[
-        str, typer.Option(help="auto (bfloat16 where the device multiplies it, otherwise float32), bfloat16, float32.")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    beyond: Annotated[
-        bool, typer.Option("--beyond", help="Allow lengths beyond the positions the model was made for.")
-    ] = False,
-    download: Annotated[
-        bool, typer.Option("--download", help="Fetch from the Hugging Face hub what is not on this machine.")
-    ] = False,
+    config: ProbeConfig,
     out: Annotated[
         Path | None, typer.Option(help="Folder for what is found. Default: runs/probe-MODEL.", show_default=False)
     ] = None,
@@ -64,15 +36,12 @@ def probe(
 
     from lengthwise.errors import RunError
     from lengthwise.experiments.environment import environment
-    from lengthwise.probes.config import ProbeConfig
     from lengthwise.probes.folder import check
     from lengthwise.probes.run import begin, measure
     from lengthwise.reports.probe import Summary, table, write
 
-    given: dict[str, Any] = {"model": model, "tokens": tokens, "text": text, "windows": windows, "seed": seed}
-    given |= {"dtype": dtype, "device": device, "beyond": beyond, "download": download}
-    config = ProbeConfig.read(given | ({} if lengths is None else {"lengths": options.parse_lengths(lengths)}))
-    folder = out or Path("runs") / f"probe-{Path(model).stem if Path(model).is_file() else Path(model).name}"
+    model = Path(config.model)
+    folder = out or Path("runs") / f"probe-{model.stem if model.is_file() else model.name}"
     check(folder, config)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -76,13 +76,12 @@ class _Live:
 class RunProgress(_Live):
     """One run: a bar for training, one for evaluation."""
 
-    def __init__(self, config: "RunConfig") -> None:
+    def __init__(self, config: "RunConfig", points: int) -> None:
         super().__init__()
-        evaluate = config.evaluate
         task = config.build_task()
         self._unit, self._metric = task.unit, task.main
         self._train = self.bars.add_task("training", total=config.train.steps, detail="")
-        self._evaluate = self.bars.add_task("evaluation", total=len(evaluate.lengths) * len(evaluate.splits), detail="")
+        self._evaluate = self.bars.add_task("evaluation", total=points, detail="")
 
     def trained(self, step: "Step") -> None:
         """A logged step."""

@@ -13,10 +13,11 @@ def report(
         Path, typer.Argument(help="Folder of a run or a comparison, finished or not.", show_default=False)
     ],
 ) -> None:
-    """Write report.html and its figures from what a folder holds, and print the table."""
+    """Write report.html with its figures and summary.json from what a folder holds, and print the table."""
+    from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.reports import overview, write_report
 
-    experiment = read_experiment(folder)
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
+    summary = summarise(read_experiment(folder))
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)

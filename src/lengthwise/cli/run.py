@@ -23,9 +23,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate. Default: the recipe's.", show_default=False)
-    ] = None,
+    learning_rate: options.LearningRate = None,
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
@@ -53,6 +51,7 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    from lengthwise.analysis import summarise
     from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
@@ -63,17 +62,18 @@ def run(
 
     folder = RunFolder(out or options.folder(task, config.task, f"{{}}-{config.model.mechanism}-seed-{config.seed}"))
     check_folder(folder.path)
-    if not folder.finished:
+    config = folder.settled(config)
+    if folder.trained is None or folder.due(config):
         check(config)
     with stoppable(lambda: kept(folder)), folder.claimed(config, resume=resume):
         folder.failure = None
         try:
-            with RunProgress(config) as progress:
+            with RunProgress(config, len(folder.due(config))) as progress:
                 train_run(folder, progress.trained)
                 evaluate_run(folder, progress.evaluated)
         except RunError as error:
             folder.failure = str(error)
             raise
-    experiment = read_experiment(folder.path)
-    console.print(overview(experiment))
-    console.print(f"Report: {write_report(experiment)}", soft_wrap=True)
+    summary = summarise(read_experiment(folder.path))
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder.path)}", soft_wrap=True)

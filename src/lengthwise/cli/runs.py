@@ -58,7 +58,7 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
     try:
         if (path / "comparison.json").exists():
             config, _ = read_held(path / "comparison.json", ComparisonConfig)
-            finished = len(list(path.glob("runs/*/*/*/result.json")))
+            finished = sum(RunFolder(file.parent).finished for file in path.glob("runs/*/*/*/result.json"))
             words = f"{finished} of {len(config.mechanisms) * config.seeds} runs finished"
             mechanism, number, base = f"comparison of {len(config.mechanisms)}", "", config.base
         else:
@@ -75,7 +75,7 @@ def _number(run: "RunFolder") -> str:
     """The main metric at the longest length evaluated so far, the worst of the splits."""
     from lengthwise.reports.text import brief
 
-    points, metric = run.points, run.config.build_task().main
+    points, metric = run.asked(run.config), run.config.build_task().main
     if not points:
         return ""
     longest = max(point.length for point in points)

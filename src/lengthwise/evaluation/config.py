@@ -11,9 +11,11 @@ class EvaluateConfig(Config):
     """At which lengths a model is evaluated, and on how much."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
-    """Tokens or items per example, one point of the sweep each; one named twice counts once."""
+    """Lengths of the evaluation, in tokens or items; one named twice counts once."""
     splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
     """Distributions of the task to evaluate on."""
+    metrics: Annotated[tuple[str, ...], EACH_ONCE] = ()
+    """Measured beside the task's own: of this library by name, or one of your own, as in my_metrics:Distance."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
     """Examples (sequences or sets) per point, at most. One number for each split, as in {dense = 40, sparse = 800}, is
     the size of its test set, which is taken whole up to the training length and at most whole beyond it."""
@@ -35,6 +37,11 @@ class EvaluateConfig(Config):
                 f"The setting evaluate.sequences cannot be {value!r}: it is a positive whole number, or one for each "
                 "split, as in {dense = 40, sparse = 800}."
             ) from None
+
+    @property
+    def points(self) -> list[tuple[int, str]]:
+        """Length and split of every point, in the order in which they are evaluated."""
+        return [(length, split) for length in self.lengths for split in self.splits]
 
     def sequences_at(self, length: int, split: str, *, trained_at: int = 0) -> int:
         """Number of examples of the point at ``length`` on ``split``, of a model trained at length ``trained_at``."""

@@ -5,6 +5,7 @@ import os
 import torch
 
 from lengthwise.errors import InputError
+from lengthwise.evaluation import evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import Decoder, DecoderConfig, SetReader, build
 from lengthwise.training.device import fabric
@@ -29,6 +30,7 @@ def check(config: RunConfig) -> None:
     device = environment.device
     with torch.device("meta"):
         model = build(config.sized_model)
+    _check_lengths(model, config)
     have = _memory(device)
     longest = max(config.evaluate.lengths)
     for what, need, remedy in (
@@ -45,9 +47,31 @@ def check(config: RunConfig) -> None:
                 f"{what} takes at least {need / 2**30:,.1f} GiB, and this machine has {have / 2**30:,.1f} GiB "
                 f"for {device.type}; {remedy}."
             )
-    if config.model.backend != "auto":
-        with environment.autocast():
+    with environment.autocast():
+        if config.model.backend != "auto":
             _ask(config, device)
+        if config.evaluate.metrics:
+            _measure(config, device)
+
+
+def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:
+    """Some numberings end at the longest sequence that the model was told of."""
+    if not isinstance(model, Decoder) or model.numbering is None:
+        return
+    task = config.build_task()
+    for length in (config.train.length, *config.evaluate.lengths):
+        try:
+            model.numbering.check(length, task.largest_mark(length))
+        except InputError as error:
+            raise InputError(f"The model cannot hold a length of {length:,}: {error}") from None
+
+
+@torch.no_grad()
+def _measure(config: RunConfig, device: torch.device) -> None:
+    """A metric says only when it is asked whether it can judge what the task has."""
+    length, split = config.evaluate.points[0]
+    few = config.evaluate.model_copy(update={"sequences": 2})
+    evaluate_point(build(config.sized_model).to(device), config.build_task(), few, split, length, device=device)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
-from lengthwise.experiments.folder import RunFolder, claimed
+from lengthwise.experiments.folder import RunFolder, claimed, settled
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.key import RunPaths
 from lengthwise.experiments.lock import locked
@@ -21,11 +21,16 @@ from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder, explained
 
+FILE = "comparison.json"
+
 
 def compare(
     config: ComparisonConfig, folder: Path, *, processes: int, resume: bool, on_change: Callable[[Queue], None]
 ) -> Experiment:
     """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
+
+    What is evaluated may differ from what the folder holds, and replaces it; points that are there are not measured
+    again.
 
     First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
     on to all seeds and to the evaluation. A mechanism that is used with the weights of another of them takes
@@ -41,17 +46,17 @@ def compare(
     """
     end_if_worker()
     check_folder(folder)
-    paths = RunPaths(folder)
+    config, paths = settled(folder, FILE, config), RunPaths(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
             if not (paths[config.key(mechanism, rate, config.seeds - 1)] / "config.json").exists():
                 check(config.run(mechanism, rate, config.seeds - 1))
     with claimed(
         folder,
-        "comparison.json",
+        FILE,
         config,
         resume=resume,
-        may_change=("mechanisms", "learning_rates", "seeds"),
+        may_change=("mechanisms", "learning_rates", "seeds", "base.evaluate"),
     ):
         _work(config, folder, processes, on_change)
     return read_experiment(folder)
@@ -127,11 +132,12 @@ def read_experiment(folder: Path) -> Experiment:
         config = ComparisonConfig(base=run.config, mechanisms=(run.mechanism,), learning_rates=(run.learning_rate,))
         chosen = {run.mechanism: run.learning_rate}
         return Experiment(folder, run.environment["command"], config, (run,), chosen)
-    if not (folder / "comparison.json").exists():
+    if not (folder / FILE).exists():
         raise InputError(
             f"{folder} holds no run and no comparison; give a folder that lengthwise run or compare has written."
         )
-    config, environment = read_held(folder / "comparison.json", ComparisonConfig)
+    held, environment = read_held(folder / FILE, ComparisonConfig)
+    config = held.settled()
     found = RunPaths(folder)
     paths = [
         found[config.key(mechanism, rate, seed)]

@@ -14,10 +14,11 @@ from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.naming import read
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS, find
+from lengthwise.tasks.metrics import find_metric
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from lengthwise.tasks import Task
+    from lengthwise.tasks import Metric, Task
 
 
 class RunConfig(Config):
@@ -77,22 +78,53 @@ class RunConfig(Config):
             )
         return self
 
+    @model_validator(mode="after")
+    def _metrics_agree(self) -> Self:
+        task = find(self.task)
+        known = set(task.measures)
+        for name, metric in zip(self.evaluate.metrics, self.metrics, strict=True):
+            if metric.name in known:
+                raise ValueError(f"The metric {metric.name!r} is measured anyway; drop {name!r} from evaluate.metrics.")
+            known.add(metric.name)
+        return self
+
+    @property
+    def metrics(self) -> "tuple[Metric, ...]":
+        """Those that are measured beside the task's own."""
+        return tuple(map(find_metric, self.evaluate.metrics))
+
     def build_task(self) -> "Task":
-        """The task itself."""
-        return find(self.task)
+        """The task itself, with the metrics that are measured beside its own."""
+        return find(self.task).with_metrics(*self.metrics)
+
+    @property
+    def key(self) -> RunKey:
+        """Which run of a comparison it would be."""
+        return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed)
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
         """The model, told how long its training sequences are and how far it has to reach, where nobody said."""
         if isinstance(self.model, SetReaderConfig):
             return self.model
-        reach = max(self.train.length, *self.evaluate.lengths)
+        reach = self.model.reach or max(self.train.length, *self.evaluate.lengths)
         return replace(
             self.model,
             context=self.model.context or self.train.length,
-            reach=self.model.reach or reach,
+            reach=reach,
             marks=self.model.marks or self.build_task().largest_mark(reach),
         )
+
+    def settled(self, held: "RunConfig | None" = None) -> "RunConfig":
+        """The same run, whose model stays as it is when other lengths are evaluated.
+
+        The sizes that nobody named are those of the model that a folder holds, or else :attr:`sized_model` has them.
+        """
+        model, told = self.model, (held or self).sized_model
+        if not (isinstance(model, DecoderConfig) and isinstance(told, DecoderConfig)):
+            return self
+        sizes = {name: getattr(model, name) or getattr(told, name) for name in ("context", "reach", "marks")}
+        return self.model_copy(update={"model": replace(model, **sizes)})
 
     @property
     def trained_as(self) -> "RunConfig":
@@ -133,6 +165,10 @@ class ComparisonConfig(Config):
         if repeated:
             raise ValueError(f"The mechanism {min(repeated)!r} is named twice; name each contestant once.")
         return names
+
+    def settled(self, held: "ComparisonConfig | None" = None) -> "ComparisonConfig":
+        """The same of what all runs share."""
+        return self.model_copy(update={"base": self.base.settled(None if held is None else held.base)})
 
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
         """Which run that is; ``seed`` counts from 0."""

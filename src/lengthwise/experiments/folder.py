@@ -1,7 +1,8 @@
 """The folder of a run, and who may write into it.
 
 ``config.json`` (resolved, with the environment), ``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is
-over, ``evaluation.jsonl`` point by point, ``result.json`` once all points are there, ``failure.json`` if it failed;
+over, ``evaluation.jsonl`` point by point, ``result.json`` once all points that are asked for are there,
+``failure.json`` if it failed;
 ``teacher/``, a run by itself, where the model is calibrated on another one.
 """
 
@@ -9,12 +10,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from lengthwise.configuration import Config, keys
+from lengthwise.configuration import keys
 from lengthwise.errors import InputError
 from lengthwise.evaluation.point import Point
-from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.lock import locked
@@ -22,23 +23,31 @@ from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 from lengthwise.training.loop import Progress
 
+C = TypeVar("C", RunConfig, ComparisonConfig)
 
-def claim(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str] = ()) -> None:
-    """Make ``folder`` hold ``config`` in ``file``, or make sure that it already does.
 
-    With ``resume``, the settings named in ``may_change`` may differ from those held, and replace them.
+def settled(folder: Path, file: str, config: C) -> C:
+    """The configuration whose model is that of the folder, in all that nobody named."""
+    path = folder / file
+    return config.settled(read_held(path, type(config))[0]) if path.exists() else config.settled()
+
+
+def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str] = ()) -> None:
+    """Make ``folder`` hold ``config``, settled, in ``file``, or make sure that it already does.
+
+    With ``resume``, the settings named in ``may_change``, alone or as a section, may differ from those held, and
+    replace them.
 
     Raises:
         InputError: if the folder holds another configuration, or the same one and ``resume`` was not asked for.
     """
     if _changes(folder, file, config, resume=resume, may_change=may_change):
-        write_json(folder / file, {"config": config.model_dump(mode="json"), "environment": environment()})
+        tree = settled(folder, file, config).model_dump(mode="json")
+        write_json(folder / file, {"config": tree, "environment": environment()})
 
 
 @contextmanager
-def claimed(
-    folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str] = ()
-) -> Iterator[None]:
+def claimed(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str] = ()) -> Iterator[None]:
     """As :func:`claim`, and no other process writes into ``folder`` meanwhile.
 
     Raises:
@@ -51,21 +60,20 @@ def claimed(
         yield
 
 
-def _changes(folder: Path, file: str, config: Config, *, resume: bool, may_change: Collection[str]) -> bool:
+def _changes(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str]) -> bool:
     """Whether ``folder`` does not hold exactly this; raises where it must not."""
     check_folder(folder)
     path = folder / file
-    wanted = config.model_dump(mode="json")
     if not path.exists():
         if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no {file}; choose another folder with --out.")
         return True
     settings = keys(type(config))
     # A setting that is newer than the folder is, there, what it is by default.
-    held = _flat(read_held(path, type(config))[0].model_dump(mode="json"), settings)
-    here = _flat(wanted, settings)
+    held = _flat(read_held(path, type(config))[0].settled().model_dump(mode="json"), settings)
+    here = _flat(settled(folder, file, config).model_dump(mode="json"), settings)
     differing = [key for key, value in here.items() if held.get(key) != value]
-    forbidden = [key for key in differing if key not in may_change]
+    forbidden = [key for key in differing if not any(f"{key}.".startswith(f"{name}.") for name in may_change)]
     if forbidden:
         key = forbidden[0]
         raise InputError(
@@ -95,14 +103,18 @@ class RunFolder:
         self.path = path
 
     def claim(self, config: RunConfig, *, resume: bool) -> None:
-        """See :func:`claim`."""
-        claim(self.path, "config.json", config, resume=resume)
+        """See :func:`claim`; what is evaluated may change."""
+        claim(self.path, "config.json", config, resume=resume, may_change=("evaluate",))
 
     @contextmanager
     def claimed(self, config: RunConfig, *, resume: bool) -> Iterator[None]:
-        """See :func:`claimed`."""
-        with claimed(self.path, "config.json", config, resume=resume):
+        """See :func:`claimed`; what is evaluated may change."""
+        with claimed(self.path, "config.json", config, resume=resume, may_change=("evaluate",)):
             yield
+
+    def settled(self, config: RunConfig) -> RunConfig:
+        """See :func:`settled`."""
+        return settled(self.path, "config.json", config)
 
     @property
     def teacher(self) -> "RunFolder":
@@ -112,7 +124,7 @@ class RunFolder:
     @property
     def config(self) -> RunConfig:
         """The resolved configuration."""
-        return read_held(self.path / "config.json", RunConfig)[0]
+        return read_held(self.path / "config.json", RunConfig)[0].settled()
 
     @property
     def trained(self) -> Trained | None:
@@ -126,7 +138,7 @@ class RunFolder:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The points of the sweep evaluated so far, one for each split and length."""
+        """All points evaluated so far, one for each split and length, also of lengths that are no longer asked for."""
         points = read_lines(self.path / "evaluation.jsonl", Point)
         return tuple({(point.split, point.length): point for point in points}.values())
 
@@ -138,16 +150,38 @@ class RunFolder:
         """Keep a point the moment it is known."""
         append_line(self.path / "evaluation.jsonl", asdict(point))
 
+    def asked(self, config: RunConfig) -> tuple[Point, ...]:
+        """The points that ``config`` asks for, as far as they are there with the metrics that it adds, in its order."""
+        held = {(point.length, point.split): point for point in self.points}
+        names = {metric.name for metric in config.metrics}
+        found = (held.get(place) for place in config.evaluate.points)
+        return tuple(point for point in found if point is not None and names <= point.values.keys())
+
+    def due(self, config: RunConfig) -> list[tuple[int, str]]:
+        """Length and split of each point that ``config`` asks for and that is not there.
+
+        A point of another number of examples is not there, nor is one that lacks a metric.
+        """
+        names = config.build_task().measures.keys()
+        held = {(point.length, point.split, point.sequences): point.values.keys() for point in self.points}
+        evaluate, trained_at = config.evaluate, config.train.length
+        return [
+            (length, split)
+            for length, split in evaluate.points
+            if not names
+            <= held.get((length, split, evaluate.sequences_at(length, split, trained_at=trained_at)), set())
+        ]
+
     @property
     def finished(self) -> bool:
-        """Whether every point is there."""
+        """True if every point is there that the evaluate settings ask for, and the result is written."""
         path = self.path / "result.json"
-        return path.exists() and len(read_json(path, Result).evaluation) == len(self.points)
+        return path.exists() and bool(read_json(path, Result)) and not self.due(self.config)
 
     def finish(self) -> None:
         """Write the result."""
         assert self.trained is not None
-        write_json(self.path / "result.json", asdict(Result(self.trained, self.points)))
+        write_json(self.path / "result.json", asdict(Result(self.trained, self.asked(self.config))))
         self.failure = None
 
     @property
@@ -171,13 +205,14 @@ class RunFolder:
 
     def read(self) -> Run:
         """Everything at once."""
-        config, told = read_held(self.path / "config.json", RunConfig)
+        held, told = read_held(self.path / "config.json", RunConfig)
+        config = held.settled()
         return Run(
             folder=self.path,
             config=config,
             environment=told,
             trained=self.trained,
-            points=self.points,
+            points=self.asked(config),
             failure=self.failure,
             metrics=self.metrics,
         )

@@ -38,13 +38,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: finished where it has points, trained where it has ``trained``, failed where it says why."""
+    """One run: trained where it has ``trained``, evaluated where it has points, failed where it says why."""
 
     folder: Path
     config: RunConfig
     environment: dict[str, str]
     trained: Trained | None
     points: tuple[Point, ...]
+    """Those that its evaluate settings ask for, in their order."""
     failure: str | None
     metrics: tuple[dict[str, Any], ...]
     """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
@@ -76,6 +77,18 @@ class Experiment:
     def task(self) -> Task:
         """What all runs learn."""
         return self.config.base.build_task()
+
+    @property
+    def chosen_runs(self) -> tuple[Run, ...]:
+        """The runs that go on: of every mechanism at its chosen learning rate, seed by seed."""
+        return tuple(run for mechanism in self.config.mechanisms for run in self.finalists(mechanism))
+
+    @property
+    def wanted_runs(self) -> int:
+        """How many runs there are to be at chosen learning rates; of a mechanism all of whose trials failed, none."""
+        failed = {run.mechanism for run in self.runs if run.failure is not None}
+        going = [name for name in self.config.mechanisms if name in self.chosen or name not in failed]
+        return len(going) * self.config.seeds
 
     def finalists(self, mechanism: str) -> tuple[Run, ...]:
         """The runs of a mechanism at its chosen learning rate, one per seed."""

@@ -1,6 +1,7 @@
 """One run: train, validate, evaluate; every stage carries on from what its folder holds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -93,7 +94,7 @@ def _teacher(folder: RunFolder, on_progress: Callable[[Progress], None]) -> Deco
 
 
 def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda point: None) -> None:
-    """Evaluate a trained run at every length and split that its folder does not hold yet."""
+    """Measure every point that the run's settings ask for and that its folder does not hold yet."""
     if not folder.finished:
         with threads(folder.config.train):
             _evaluate(folder, on_point)
@@ -103,22 +104,20 @@ def _evaluate(folder: RunFolder, on_point: Callable[[Point], None]) -> None:
     config = folder.config
     task = config.build_task()
     device = fabric(config.train)
-    model = load_model(folder.path).to(device.device)
     folder.mend()
-    done = {(point.split, point.length) for point in folder.points}
-    for length in config.evaluate.lengths:
-        for split in config.evaluate.splits:
-            if (split, length) not in done:
-                with device.autocast():
-                    point = evaluate_point(
-                        model,
-                        task,
-                        config.evaluate,
-                        split,
-                        length,
-                        trained_at=config.train.length,
-                        device=device.device,
-                    )
-                folder.add_point(point)
-                on_point(point)
+    due = folder.due(config)
+    if due:
+        (folder.path / "result.json").unlink(missing_ok=True)  # which is so no longer
+        model = load_model(folder.path).to(device.device)
+    held = {(point.length, point.split): point for point in folder.points}
+    for length, split in due:
+        with device.autocast():
+            point = evaluate_point(
+                model, task, config.evaluate, split, length, trained_at=config.train.length, device=device.device
+            )
+        before = held.get((length, split))
+        if before is not None and before.sequences == point.sequences:  # what is known of these examples stays
+            point = replace(before, values=point.values | before.values)
+        folder.add_point(point)
+        on_point(point)
     folder.finish()

@@ -4,8 +4,9 @@ Work is counted in tokens or items read, those of training and of evaluation ali
 the two, so that a time made of it is rough.
 """
 
-from collections.abc import Iterator
-from itertools import islice
+import json
+from functools import lru_cache
+from pathlib import Path
 
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
@@ -22,8 +23,8 @@ def state(folder: RunFolder) -> str:
         return f"failed: {folder.failure}"
     config = folder.config
     if folder.trained is not None:
-        points = len(config.evaluate.lengths) * len(config.evaluate.splits)
-        return f"trained, {len(folder.points)} of {points} points evaluated"
+        points = len(config.evaluate.points)
+        return f"trained, {points - len(folder.due(config))} of {points} points evaluated"
     line = last_line(folder.path / "metrics.jsonl", Progress)
     newest = Checkpoint.newest(folder.path / "checkpoint")
     step = max(0 if line is None else line.step, 0 if newest is None else newest.step)
@@ -58,24 +59,34 @@ def training_work(config: RunConfig) -> int:
 
 def evaluation_work(config: RunConfig) -> int:
     """What all points read."""
-    return sum(_of_points(config))
+    return sum(_of_points(config).values())
 
 
 def done_work(folder: RunFolder, config: RunConfig) -> int:
     """What has been read, without reading all of the folder: it is asked several times a second."""
     line = last_line(folder.path / "metrics.jsonl", Progress)
-    points = folder.path / "evaluation.jsonl"
-    number = points.read_bytes().count(b"\n") if points.exists() else 0
-    return (0 if line is None else line.step) * _of_a_step(config) + sum(islice(_of_points(config), number))
+    file, points = folder.path / "evaluation.jsonl", _of_points(config)
+    measured = _measured(file, file.stat().st_size) if file.exists() else set()
+    evaluated = sum(work for place, work in points.items() if place in measured)
+    return (0 if line is None else line.step) * _of_a_step(config) + evaluated
 
 
 def _of_a_step(config: RunConfig) -> int:
     return config.train.batch_size * config.train.length
 
 
-def _of_points(config: RunConfig) -> Iterator[int]:
-    """The points in the order in which they are evaluated."""
+def _of_points(config: RunConfig) -> dict[tuple[int, str], int]:
+    """What each point reads."""
     evaluate, trained = config.evaluate, config.train.length
-    for length in evaluate.lengths:
-        for split in evaluate.splits:
-            yield length * evaluate.sequences_at(length, split, trained_at=trained)
+    return {
+        (length, split): length * evaluate.sequences_at(length, split, trained_at=trained)
+        for length, split in evaluate.points
+    }
+
+
+@lru_cache(maxsize=4096)
+def _measured(file: Path, size: int) -> set[tuple[int, str]]:
+    """Length and split of the points in a file of that size; a line cut short is none yet."""
+    lines = file.read_bytes()[:size].splitlines(keepends=True)
+    points = (json.loads(line) for line in lines if line.endswith(b"\n"))
+    return {(point["length"], point["split"]) for point in points}

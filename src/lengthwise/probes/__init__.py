@@ -1,6 +1,12 @@
 """Probes: what happens to the attention inside a model as its input grows, measured with hooks."""
 
-from lengthwise.probes.module import LayerVariance, variance
-from lengthwise.statistics.estimate import Estimate
+from typing import TYPE_CHECKING
+
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.probes.module import LayerVariance, variance
+    from lengthwise.statistics.estimate import Estimate
 
 __all__ = ["Estimate", "LayerVariance", "variance"]
+__getattr__, __dir__ = on_demand(__name__)

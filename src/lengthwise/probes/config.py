@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from lengthwise.configuration import EACH_ONCE, Config
@@ -14,30 +13,34 @@ class ProbeConfig(Config):
 
     model: str = Field(min_length=1)
     """A GGUF file, the folder of a saved model, or an id on the Hugging Face hub."""
-    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] | None = None
-    """In tokens; by default they double from 64 to 4,096, or as far as the model has positions."""
+    lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] | None = Field(
+        None, json_schema_extra={"by_default": "64:4096, or as far as the model has positions"}
+    )
+    """Lengths of a window in tokens."""
     tokens: Literal["text", "random"] = "text"
     """What the windows are made of."""
-    text: Path | None = None
-    """A UTF-8 file to cut windows from; by default the documentation that comes with Python."""
+    text: Path | None = Field(None, json_schema_extra={"by_default": "the documentation that comes with Python"})
+    """A UTF-8 file to cut windows from."""
     windows: int = Field(16, ge=2)
-    """Inputs over which the outputs spread; fewer where the text is short."""
+    """Number of inputs, over which the outputs spread. They do not overlap; a short text has fewer."""
     seed: NonNegativeInt = 0
-    """Of random tokens, and of the bootstrap."""
+    """Seed of the random tokens and of the bootstrap."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of weights and activations; statistics are taken in float32 or better. ``auto`` is :attr:`precision`."""
+    """Dtype of the model; auto is bfloat16 where the device multiplies it, otherwise float32."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the model runs."""
+    """Device that the model runs on."""
     beyond: bool = False
-    """Whether lengths may exceed the positions that the model was made for."""
+    """Allow lengths beyond the positions that the model was made for."""
     download: bool = False
-    """Whether what is not on this machine may be fetched from the Hugging Face hub."""
+    """Fetch from the Hugging Face hub what is not on this machine."""
 
     @property
     def precision(self) -> Literal["float32", "bfloat16"]:
         """The dtype that ``auto`` stands for: bfloat16 where the device multiplies it, which elsewhere is slower."""
         if self.dtype != "auto":
             return self.dtype
+        import torch  # late: the help of the command line shows the settings
+
         if self.device == "cuda":
             return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
         instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -49,6 +52,8 @@ class ProbeConfig(Config):
             raise ValueError(f"lengths must ascend; got {', '.join(map(str, self.lengths))}.")
         if self.text is not None and self.tokens == "random":
             raise ValueError("text is for windows of text, and tokens are random here; leave out one of the two.")
+        import torch
+
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("The device is 'cuda', but torch finds no such GPU here; use 'cpu'.")
         return self

@@ -1,4 +1,4 @@
-"""Reports: what an experiment has shown, as a page, as figures, and for the terminal."""
+"""Reports: the summary of an experiment as a page, as figures, as sentences, and for the terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,25 +6,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from lengthwise.experiments.config import ComparisonConfig
-    from lengthwise.experiments.record import Experiment
+    from lengthwise.analysis import Design, Summary
 
 __all__ = ["overview", "rulings", "seeds_needed", "verdicts", "write_report"]
 
 
-def write_report(experiment: "Experiment") -> Path:
-    """Write ``report.html`` and the folder ``figures`` into the experiment's folder; returns the page's path.
+def write_report(summary: "Summary", folder: Path) -> Path:
+    """Write ``summary.json``, ``report.html`` and the folder ``figures`` into a folder; returns the page's path.
 
     The page needs no network and no other file. Each figure is there as SVG, PDF, PNG, Vega-Lite specification
     (``.vl.json``) and CSV. An experiment that has failed runs, or no results yet, has a page that
     says so; a figure that would be empty is left out.
+
+    Raises:
+        RunError: if a file cannot be written.
     """
     from lengthwise.reports.page import write
 
-    return write(experiment)
+    return write(summary, folder)
 
 
-def overview(experiment: "Experiment") -> "Group":
+def overview(summary: "Summary") -> "Group":
     """All that the terminal shows of the page: the main accuracy by mechanism, split and length, in per cent.
 
     Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far the
@@ -32,26 +34,25 @@ def overview(experiment: "Experiment") -> "Group":
     """
     from lengthwise.reports import terminal
 
-    return terminal.overview(experiment)
+    return terminal.overview(summary)
 
 
-def verdicts(experiment: "Experiment") -> list[str]:
+def verdicts(summary: "Summary") -> list[str]:
     """What the experiment has shown, in sentences: one per mechanism, then few examples and failed runs."""
     from lengthwise.reports import sentences
 
-    return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(experiment)]
+    return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(summary)]
 
 
-def rulings(experiment: "Experiment") -> list[str]:
+def rulings(summary: "Summary") -> list[str]:
     """What became of the claims that the first mechanism beats each other one on longer examples, in sentences."""
-    from lengthwise.reports import claim_sentences, claims
+    from lengthwise.reports import claim_sentences
 
-    found = claim_sentences.rulings(experiment, claims.claims(experiment))
-    return [f"{mechanism} {text}".strip() for mechanism, text in found]
+    return [f"{mechanism} {text}".strip() for mechanism, text in claim_sentences.rulings(summary)]
 
 
-def seeds_needed(config: "ComparisonConfig") -> str | None:
+def seeds_needed(design: "Design") -> str | None:
     """How many seeds it takes to decide the claims of a comparison, in a sentence; None where it has no claim."""
     from lengthwise.reports import seeds
 
-    return seeds.seeds_needed(config)
+    return seeds.seeds_needed(design)

@@ -1,7 +1,5 @@
 """From charts to files, in the report's style."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,9 +94,5 @@ def _without_legends(part: Any) -> Any:
 
 def _table(rows: Rows) -> str:
     """The rows as CSV, without what is there for the eye alone."""
-    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in FOR_THE_EYE]
-    text = io.StringIO()
-    table = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    names = dict.fromkeys(name for row in rows for name in row)
+    return files.as_csv([name for name in names if name not in FOR_THE_EYE], rows)

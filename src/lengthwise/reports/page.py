@@ -1,21 +1,20 @@
 """The page: everything of a report in one file that needs no network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lengthwise import files
-from lengthwise.experiments.record import Experiment
-from lengthwise.reports import claims, drawing, figures, palette, sentences, text
-from lengthwise.reports.causes import shares
+from lengthwise.analysis.attention import by_statistic
+from lengthwise.analysis.causes import by_place
+from lengthwise.analysis.grids import Grid
+from lengthwise.analysis.summary import FILE, Summary
+from lengthwise.reports import drawing, figures, palette, sentences, text
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
-from lengthwise.reports.settings import configuration, environment
-from lengthwise.reports.summary import grid, many, training
-from lengthwise.reports.traces import by_statistic, home, slopes, traces
-from lengthwise.reports.words import beats, less, meaning, words
-from lengthwise.tasks.metrics import Cause
+from lengthwise.reports.words import beats, less, words
 
 FILTERS: dict[str, Callable[..., object]] = {
     "percent": text.percent,
@@ -23,7 +22,6 @@ FILTERS: dict[str, Callable[..., object]] = {
     "quantity": text.quantity,
     "difference": text.difference,
     "headed": text.headed,
-    "meaning": meaning,
     "signed": text.signed,
     "multiple": text.multiple,
     "p_value": text.p_value,
@@ -33,52 +31,44 @@ FILTERS: dict[str, Callable[..., object]] = {
 """How templates say numbers and names."""
 
 
-def write(experiment: Experiment) -> Path:
-    """Write the page and its figures; returns the page's path."""
-    known = _known(experiment)
-    of_metric = figures.heat if known["many"] else figures.metric
-    charts = {of.metric.name: of_metric(experiment, of) for of in (known["main"], *known["others"])}
-    charts["training_loss"] = figures.training_loss(experiment)
-    for name, figure, of in (
-        ("paired", figures.paired, known["claims"]),
-        ("causes", figures.causes, known["causes"]),
-        ("attention", figures.attention, known["traces"]),
-    ):
-        if of and not (known["many"] and name == "paired"):  # which would be hundreds of panels
-            charts[name] = figure(experiment, of)
-    known["figures"] = drawing.draw(charts, experiment.folder / "figures")
-    path = experiment.folder / "report.html"
-    files.write(path, render("report.html", known, filters=FILTERS, colours=_colours(experiment)))
+def write(summary: Summary, folder: Path) -> Path:
+    """Write the summary, the page and its figures; returns the page's path.
+
+    The numbers come first, lest a figure that cannot be drawn should cost them.
+    """
+    summary.write(folder / FILE)
+    of_metric = figures.heat if summary.many else figures.metric
+    shown = [grid for grid in summary.grids if grid.metric.role == "metric"]
+    charts = {grid.metric.name: of_metric(summary, grid) for grid in shown}
+    charts["training_loss"] = figures.training_loss(summary)
+    if summary.claims and not summary.many:  # which would be hundreds of panels
+        charts["paired"] = figures.paired(summary)
+    if summary.causes:
+        charts["causes"] = figures.causes(summary)
+    if summary.traces:
+        charts["attention"] = figures.attention(summary)
+    known = _known(summary, shown) | {"figures": drawing.draw(charts, folder / "figures")}
+    path = folder / "report.html"
+    written = datetime.fromisoformat(summary.written)
+    files.write(path, render("report.html", known, written=written, filters=FILTERS, colours=_colours(summary)))
     return path
 
 
-def _known(experiment: Experiment) -> dict[str, Any]:
+def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
     """What the templates fill in, but for the figures."""
-    config, found = experiment.config, claims.claims(experiment)
+    design = summary.design
     return {
-        "experiment": experiment,
-        "config": config,
-        "many": many(experiment),
-        "words": words(experiment),
-        "lengths": sorted(set(config.base.evaluate.lengths)),
-        "verdicts": sentences.verdicts(experiment),
-        "main": grid(experiment, experiment.task.main),
-        "others": [grid(experiment, of) for of in experiment.task.metrics[1:] if not isinstance(of, Cause)],
-        "loss": experiment.task.loss,
-        "claims": found,
-        "rule": claims.RULE,
-        "rulings": rulings(experiment, found),
-        "causes": shares(experiment),
-        "traces": traces(experiment),
-        "by_statistic": by_statistic(traces(experiment)),
-        "slopes": slopes(experiment),
-        "home": home(experiment),
-        "training": training(experiment),
-        "failed": [run for run in experiment.runs if run.failure],
-        "settings": configuration(experiment),
-        "environment": environment(experiment),
-        "dashes": [palette.dash(index) for index in range(len(config.mechanisms))],
-        "shapes": [palette.shape(index) for index in range(len(config.mechanisms))],
+        "summary": summary,
+        "design": design,
+        "words": words(design),
+        "verdicts": sentences.verdicts(summary),
+        "grids": shown,
+        "rulings": rulings(summary),
+        "causes": by_place(summary.causes),
+        "by_statistic": by_statistic(summary.traces),
+        "slopes": {(slope.split, slope.layer, slope.mechanism): slope for slope in summary.slopes},
+        "dashes": [palette.dash(index) for index in range(len(design.mechanisms))],
+        "shapes": [palette.shape(index) for index in range(len(design.mechanisms))],
         "counted": text.counted,
         "spread": text.spread,
         "steps": text.steps,
@@ -87,8 +77,8 @@ def _known(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _colours(experiment: Experiment) -> dict[str, Colour]:
+def _colours(summary: Summary) -> dict[str, Colour]:
     named = {f"cause-{part}": colour for part, colour in palette.CAUSES.items()}
     named |= {f"shade-{index}": colour for index, colour in enumerate(palette.SHADES)}
-    mechanisms = range(len(experiment.config.mechanisms))
+    mechanisms = range(len(summary.design.mechanisms))
     return named | {f"mechanism-{index}": palette.colour(index) for index in mechanisms}

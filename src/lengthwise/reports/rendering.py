@@ -1,7 +1,7 @@
 """From a template to a page that needs no network."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,18 @@ def render(
     template: str,
     known: Mapping[str, Any],
     *,
+    written: datetime,
     filters: Mapping[str, Callable[..., object]],
     colours: Mapping[str, Colour],
 ) -> str:
-    """A page from what is known, which is escaped unless it is markup; ``colours`` are those of its figures, by name.
+    """A page from what is known, which is escaped unless it is markup.
+
+    Args:
+        template: name of its file.
+        known: what the template fills in, by name.
+        written: when, in UTC, as the page says in its last line.
+        filters: functions that the template calls, by name.
+        colours: those of its figures, by name.
 
     Raises:
         jinja2.UndefinedError: if the template names what is not known.
@@ -37,7 +45,7 @@ def render(
     templates.filters |= {"contents": contents, "anchored": anchored, **filters}
     return templates.get_template(template).render(
         known,
-        written=datetime.now(UTC),
+        written=written,
         style=_sheet(colours),
         script=Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
     )

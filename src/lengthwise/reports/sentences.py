@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lengthwise.experiments.record import Experiment, Run
-from lengthwise.reports.summary import Cell, Grid, grid, many
+from lengthwise.analysis.grids import Cell, Grid
+from lengthwise.analysis.summary import Summary
+from lengthwise.analysis.training import Failed
 from lengthwise.reports.text import counted, joined, percent, quantity, times
 from lengthwise.reports.words import Words, words
 from lengthwise.statistics.estimate import wilson
-from lengthwise.tasks.metrics import ExactMatch
 
 FEW = 100
 """Fewer examples than these at a point, per seed, are pointed out."""
@@ -25,18 +25,18 @@ class Verdict(NamedTuple):
     text: str
 
 
-def verdicts(experiment: Experiment) -> list[Verdict]:
+def verdicts(summary: Summary) -> list[Verdict]:
     """One verdict per mechanism, then what to keep in mind: few examples, failed runs.
 
     Of many mechanisms those with the same verdict have it together, and it is on the first split alone.
     """
-    main, nouns = grid(experiment, experiment.task.main), words(experiment)
-    first, *others = main.rows
-    splits = [first] if many(experiment) else [first, *others]
-    found = [Verdict(name, _of_mechanism(experiment, main, nouns, name, splits)) for name in main.rows[first]]
-    if many(experiment):
+    first, *others = summary.main.rows
+    splits = [first] if summary.many else [first, *others]
+    found = [Verdict(name, _of_mechanism(summary, name, splits)) for name in summary.main.rows[first]]
+    if summary.many:
         found = _together(found)
-    return found + [Verdict("", text) for text in (_few(main, nouns), _failed(experiment)) if text]
+    few = _few(summary.main, words(summary.design))
+    return found + [Verdict("", text) for text in (few, _failed(summary)) if text]
 
 
 def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -49,45 +49,46 @@ def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     ]
 
 
-def _of_mechanism(experiment: Experiment, main: Grid, nouns: Words, mechanism: str, splits: Sequence[str]) -> str:
+def _of_mechanism(summary: Summary, mechanism: str, splits: Sequence[str]) -> str:
+    main = summary.main
     known = {split: [cell for cell in main.rows[split][mechanism] if cell] for split in splits}
     known = {split: cells for split, cells in known.items() if cells}
     if not known:
-        own = [run for run in experiment.runs if run.mechanism == mechanism]
-        if own and all(run.failure for run in own):
-            return "has no result: " + (
-                "its only run failed." if len(own) == 1 else f"all of its {len(own)} runs failed."
-            )
+        runs = sum(training.runs for training in summary.training if training.mechanism == mechanism)
+        if runs and runs == sum(failed.mechanism == mechanism for failed in summary.failures):
+            return "has no result: " + ("its only run failed." if runs == 1 else f"all of its {runs} runs failed.")
         return "is not evaluated yet."
     said = _of_shares if (main.metric.unit, main.metric.better) == ("%", "higher") else _of_numbers
-    return "; ".join(said(experiment, main, nouns, known)) + "."
+    return "; ".join(said(summary, known)) + "."
 
 
-def _of_shares(experiment: Experiment, main: Grid, nouns: Words, known: dict[str, list[Cell]]) -> Iterator[str]:
+def _of_shares(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]:
     """Where a share of what is right falls below one half, if it does; splits alike have it together."""
+    design = summary.design
     found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
     for split, cells in known.items():
-        what, where = _outcome(cells, main.metric.label)
+        what, where = _outcome(cells, design.main.label)
         found.setdefault(what, {}).setdefault(where.length, []).append(split)
     for what, lengths in found.items():
         fewest = min(cell.seeds for splits in lengths.values() for split in splits for cell in known[split])
-        places = _places(lengths, nouns.unit, experiment.config.base.train.length, alone=len(main.rows) == 1)
-        yield f"{what} {places}{_seeds(fewest, experiment.config.seeds, every=what.startswith(PERFECT))}"
+        places = _places(lengths, design.unit, design.training_length, alone=len(design.splits) == 1)
+        yield f"{what} {places}{_seeds(fewest, design.seeds, every=what.startswith(PERFECT))}"
 
 
-def _of_numbers(experiment: Experiment, main: Grid, nouns: Words, known: dict[str, list[Cell]]) -> Iterator[str]:
+def _of_numbers(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]:
     """The number at the training length and at the longest, and where it first is a tenth worse, split by split."""
-    metric, training = main.metric, experiment.config.base.train.length
+    design = summary.design
+    metric, training = design.main, design.training_length
     what = f"{'an' if metric.label[0].lower() in 'aeiou' else 'a'} {metric.label}"
     for split, cells in known.items():
         home, last = next((cell for cell in cells if cell.length == training), cells[0]), cells[-1]
         longer = [cell for cell in cells if cell.length > home.length]
         said = [
-            f"of {quantity(cell.mean, metric.unit)} at {cell.length:,} {nouns.unit}, {times(cell.length, training)}, "
+            f"of {quantity(cell.mean, metric.unit)} at {cell.length:,} {design.unit}, {times(cell.length, training)}, "
             for cell in ([home, last] if longer else [home])
         ]
-        said = [f"has {what} " if len(main.rows) == 1 else f"has, on {split} data, {what} ", "and ".join(said)]
-        said += [_seeds(min(cell.seeds for cell in cells), experiment.config.seeds, every=False)]
+        said = [f"has {what} " if len(design.splits) == 1 else f"has, on {split} data, {what} ", "and ".join(said)]
+        said += [_seeds(min(cell.seeds for cell in cells), design.seeds, every=False)]
         worse = next((c for c in longer if metric.ahead(home.mean, c.mean) > WORSE * abs(home.mean)), None)
         if longer:
             said += [", and is ", f"first {WORSE * 100:.0f} % worse at {worse.length:,}" if worse else NOWHERE]
@@ -136,7 +137,7 @@ def _few(main: Grid, nouns: Words) -> str:
     fewest = min(size for of in sizes.values() for size in of.values())
     where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
     said = f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed"
-    if not isinstance(main.metric, ExactMatch):
+    if not main.metric.counts_right:
         return f"{said}."
     return (
         f"{said}: even {fewest:,} right of {fewest:,} only tells of a rate of "
@@ -149,13 +150,11 @@ def _of_splits(lengths: list[int], splits: Sequence[str], unit: str, every: int)
     return f"{where} on {joined(splits)} data" if splits else where
 
 
-def _failed(experiment: Experiment) -> str:
-    failed = [run for run in experiment.runs if run.failure]
-    if not failed:
-        return ""
-    return f"{len(failed)} of {counted(len(experiment.runs), 'run')} failed: {joined([name(run) for run in failed])}."
+def _failed(summary: Summary) -> str:
+    failed = [name(run) for run in summary.failures]
+    return f"{len(failed)} of {counted(summary.runs, 'run')} failed: {joined(failed)}." if failed else ""
 
 
-def name(run: Run) -> str:
+def name(run: Failed) -> str:
     """A run, told from the others of its experiment."""
-    return f"{run.mechanism} (learning rate {run.learning_rate:g}, seed {run.config.seed})"
+    return f"{run.mechanism} (learning rate {run.learning_rate:g}, seed {run.seed})"

@@ -3,10 +3,8 @@
 import re
 from typing import NamedTuple
 
-from lengthwise.experiments.record import Experiment
+from lengthwise.analysis.design import Design, MetricFacts
 from lengthwise.reports.text import steps
-from lengthwise.tasks import Metric
-from lengthwise.tasks.metrics import ExactMatch
 
 
 class Words(NamedTuple):
@@ -27,30 +25,23 @@ class Words(NamedTuple):
         return re.sub(r"\bexamples\b", f"{self.example}s", text)
 
 
-def words(experiment: Experiment) -> Words:
+def words(design: Design) -> Words:
     """The nouns of an experiment's task."""
-    return Words(experiment.task.unit, experiment.task.example)
+    return Words(design.unit, design.example)
 
 
-def meaning(metric: Metric) -> str:
-    """What a metric is, in a sentence: the first line of its docstring."""
-    return (type(metric).__doc__ or "").strip().partition("\n")[0]
-
-
-def beats(metric: Metric) -> str:
+def beats(metric: MetricFacts) -> str:
     """What a mechanism does that is better than another, as in *is right more often than*."""
-    return (
-        "is right more often than" if isinstance(metric, ExactMatch) else f"has a {metric.better} {metric.label} than"
-    )
+    return "is right more often than" if metric.counts_right else f"has a {metric.better} {metric.label} than"
 
 
-def less(metric: Metric, mine: str, theirs: str) -> str:
+def less(metric: MetricFacts, mine: str, theirs: str) -> str:
     """Which of two numbers is taken from which, so that a difference above 0 is better for mine."""
     first, second = (mine, theirs) if metric.better == "higher" else (theirs, mine)
     return f"{metric.label} of {first} less that of {second}"
 
 
-def lead(metric: Metric) -> str:
+def lead(metric: MetricFacts) -> str:
     """What differences count, as in *points* and *nats ahead*."""
     counted = steps(metric.unit)
     return counted if (metric.unit, metric.better) == ("%", "higher") else f"{counted} ahead".strip()

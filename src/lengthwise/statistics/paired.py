@@ -26,14 +26,16 @@ class Difference:
     ahead: Estimate
     """Mean over pairs with its Student interval, which one pair has none of."""
     p: float
-    """Of :func:`sign_flip_test`; at a secondary length, corrected over those."""
+    """Of :func:`sign_flip_test`."""
+    corrected: float
+    """At a secondary length, ``p`` corrected over all of these; elsewhere ``p`` itself."""
 
     @property
     def outcome(self) -> Outcome:
-        """*better* or *worse* where the interval excludes 0 and p is below 0.05, else *undecided*."""
-        if self.p < LEVEL and self.ahead.low > 0:
+        """*better* or *worse* where the interval excludes 0 and the corrected p is below 0.05, else *undecided*."""
+        if self.corrected < LEVEL and self.ahead.low > 0:
             return "better"
-        if self.p < LEVEL and self.ahead.high < 0:
+        if self.corrected < LEVEL and self.ahead.high < 0:
             return "worse"
         return "undecided"
 
@@ -53,8 +55,11 @@ def paired_differences(
     """
     p = {length: sign_flip_test(of) for length, of in ahead.items()}
     secondary = [length for length in ahead if length > training and length != primary]
-    p |= zip(secondary, holm([p[length] for length in secondary]), strict=True)
-    return tuple(Difference(length, len(of), _ahead(of, largest), p[length]) for length, of in sorted(ahead.items()))
+    corrected = p | dict(zip(secondary, holm([p[length] for length in secondary]), strict=True))
+    return tuple(
+        Difference(length, len(of), _ahead(of, largest), p[length], corrected[length])
+        for length, of in sorted(ahead.items())
+    )
 
 
 def _ahead(differences: Sequence[float], largest: float) -> Estimate:

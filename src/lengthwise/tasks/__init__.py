@@ -67,22 +67,14 @@ def find(name: str) -> "Task":
 
 
 def _check_metrics(name: str, task: "type[Task]") -> None:
-    from lengthwise.tasks.metrics.metric import Loss, Metric
+    from lengthwise.tasks.metrics.metric import Loss, Metric, check_metric
 
     if not (task.metrics and all(isinstance(metric, Metric) for metric in task.metrics)):
         raise InputError(f"{name!r} has the metrics {task.metrics!r}; a task has a tuple of one Metric() or more.")
     if not isinstance(task.loss, Loss):
         raise InputError(f"{name!r} has the loss {task.loss!r}, which is no Loss(), from lengthwise.tasks.")
     for metric in (*task.metrics, task.loss):
-        kind = type(metric).__name__
-        missing = [member for member in Metric.__annotations__ if not hasattr(metric, member)]
-        if missing:
-            raise InputError(f"The metric {kind} of {name!r} has no {missing[0]!r}, which Metric explains.")
-        if not metric.name.isidentifier() or metric.better not in ("higher", "lower"):
-            raise InputError(
-                f"The metric {kind} of {name!r} has the name {metric.name!r} and says that {metric.better!r} is "
-                "better; a name is one word, as in edit_distance, and better is 'higher' or 'lower'."
-            )
+        check_metric(metric, f"The metric {type(metric).__name__} of {name!r}")
     kinds = {metric.name: type(metric) for metric in (task.loss, *task.metrics)}
     if len({metric.name for metric in task.metrics}) < len(task.metrics) or not issubclass(
         kinds[task.loss.name], type(task.loss)

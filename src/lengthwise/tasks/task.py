@@ -1,7 +1,8 @@
 """What a task is: a function from a random generator, a batch size and a length to a batch."""
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -45,6 +46,12 @@ class Task(ABC):
     def measures(self) -> dict[str, Metric]:
         """All metrics by name, the main one first, and the loss."""
         return {metric.name: metric for metric in (*self.metrics, self.loss)}
+
+    def with_metrics(self, *metrics: Metric) -> Self:
+        """The same task, of whose answers these are measured, too."""
+        task = copy.copy(self)
+        vars(task)["metrics"] = (*self.metrics, *metrics)  # of this one alone, and not of its class
+        return task
 
     class Options(BaseOptions):
         """No options."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lengthwise.attention.parts import Numbering, Sizes
 from lengthwise.attention.traits import NumberingTraits
+from lengthwise.errors import InputError
 from lengthwise.options import Value
 
 
@@ -29,6 +30,15 @@ class Coupled(Numbering):
     def numbers(self, sizes: Sizes) -> int:
         """As many as there are marks in the longest sequence."""
         return sizes.need("marks", type(self).__name__.lower()) + 1
+
+    def check(self, tokens: int, mark: int | None) -> None:
+        """Refuse marks that are larger than the model has been told: no sequence that it learns has their numbers."""
+        if mark is not None and mark > self.last:
+            name = type(self).__name__.lower()
+            raise InputError(
+                f"{name!r} has numbers for marks up to {self.last}, and a sequence has {mark}; "
+                "build the model with larger marks."
+            )
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None

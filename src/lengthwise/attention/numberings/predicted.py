@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from lengthwise.attention.numberings.coupled import Coupled
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.traits import NumberingTraits
-from lengthwise.errors import InputError
 from lengthwise.options import Value
 
 
@@ -49,11 +48,8 @@ class Predicted(Coupled):
             InputError: for marks that are larger than the model has been told, which it could not predict.
         """
         assert marks is not None
-        if not torch.compiler.is_compiling() and marks.numel() and int(marks.max()) > self.last:
-            raise InputError(
-                f"'predicted' can predict marks up to {self.last}, and a sequence has {int(marks.max())}; "
-                "build the model with larger marks."
-            )
+        if not torch.compiler.is_compiling() and marks.numel():
+            self.check(0, int(marks.max()))
         return super().forward(counted, marks)
 
     def next_marks(

@@ -43,6 +43,14 @@ class Randomised(Numbering):
         """As many as are drawn from."""
         return self.options.room * sizes.need("reach", "randomised")
 
+    def check(self, tokens: int, mark: int | None) -> None:
+        """Refuse what is longer than the model has been told."""
+        if tokens > self.reach:
+            raise InputError(
+                f"'randomised' has numbers for {self.reach} tokens, and a sequence has {tokens}; "
+                "build the model with a larger reach."
+            )
+
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
@@ -55,9 +63,6 @@ class Randomised(Numbering):
         if self.training and tokens <= self.reach:
             drawn = torch.randperm(self.options.room * self.reach, dtype=torch.long, device=counted.device)
             return drawn[:tokens].sort().values[counted]
-        if not torch.compiler.is_compiling() and counted.numel() and int(counted.max()) >= self.reach:
-            raise InputError(
-                f"'randomised' has numbers for {self.reach} tokens, and a sequence has {int(counted.max()) + 1}; "
-                "build the model with a larger reach."
-            )
+        if not torch.compiler.is_compiling() and counted.numel():
+            self.check(int(counted.max()) + 1, None)
         return self.at_inference[counted]

@@ -2,29 +2,28 @@
 
 import altair as alt
 
-from lengthwise.experiments.record import Experiment
+from lengthwise.analysis.causes import Shares, by_place
+from lengthwise.analysis.summary import Summary
 from lengthwise.reports import palette
-from lengthwise.reports.causes import Shares
 from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, arranged, only
 from lengthwise.reports.text import counted, percent
-from lengthwise.reports.words import words
 
 COLUMNS = 3
 NAMES = {"right": "right", "dispersion": "wrong by dispersion", "ordering": "wrong by ordering"}
 """Of the parts, from the bottom."""
 
 
-def causes(experiment: Experiment, shares: dict[str, dict[str, dict[int, Shares]]]) -> tuple[Chart, Rows]:
+def causes(summary: Summary) -> tuple[Chart, Rows]:
     """Bars stacked to 100 %, a panel per mechanism and split."""
+    shares, unit = by_place(summary.causes), summary.design.unit
     places = [(split, mechanism) for split, of in shares.items() for mechanism in of]
     columns = min(COLUMNS, len(places))
     panels = [
-        _panel(experiment, split, mechanism, first=index % columns == 0, several=len(shares) > 1).properties(
+        _panel(summary, split, mechanism, first=index % columns == 0, several=len(shares) > 1).properties(
             width=WIDTH // columns - MARGIN, height=180
         )
         for index, (split, mechanism) in enumerate(places)
     ]
-    unit = words(experiment).unit
     rows = [
         row
         for split, mechanism in places
@@ -47,20 +46,24 @@ def _rows(share: Shares, size: str, where: dict[str, object]) -> Rows:
     ]
 
 
-def _panel(experiment: Experiment, split: str, mechanism: str, first: bool, several: bool) -> Chart:
-    nouns = words(experiment)
+def _panel(summary: Summary, split: str, mechanism: str, first: bool, several: bool) -> Chart:
     heading = [mechanism, f"on {split} data"] if several else mechanism
     percents = alt.Axis(labelExpr="100 * datum.value + ' %'", values=[0, 0.25, 0.5, 0.75, 1])
     lengths = alt.Axis(
         labelExpr="format(datum.value, ',d')", labelAngle=0, labelOverlap="greedy", labelSeparation=5, grid=False
     )
-    name = f"{nouns.example}s" if first else ""
+    name = f"{summary.design.example}s" if first else ""
     colour = alt.Scale(domain=[*NAMES.values()], range=[palette.CAUSES[part].light for part in NAMES])
     return (
         only(alt.Chart(title=heading), split=split, mechanism=mechanism)
         .mark_bar()
         .encode(
-            alt.X("length:O", axis=lengths, scale=alt.Scale(paddingInner=0.15, paddingOuter=0.1), title=nouns.unit),
+            alt.X(
+                "length:O",
+                axis=lengths,
+                scale=alt.Scale(paddingInner=0.15, paddingOuter=0.1),
+                title=summary.design.unit,
+            ),
             alt.Y("bottom:Q", scale=alt.Scale(domain=[0, 1]), axis=percents, title=name),
             alt.Y2("top:Q"),
             alt.Color("part:N", scale=colour),

@@ -5,11 +5,12 @@ from typing import Any
 
 import altair as alt
 
-from lengthwise.experiments.record import Experiment
+from lengthwise.analysis.design import Design
+from lengthwise.analysis.grids import Cell, Grid
+from lengthwise.analysis.summary import Summary
 from lengthwise.reports import palette
 from lengthwise.reports.figures.metric import said
 from lengthwise.reports.figures.parts import WIDTH, Chart, Rows, arranged, only
-from lengthwise.reports.summary import Cell, Grid
 from lengthwise.reports.text import number, title
 from lengthwise.reports.words import words
 
@@ -21,9 +22,9 @@ FIRST_DARK = 5
 """Of the shades, the first that dark letters do not show on."""
 
 
-def heat(experiment: Experiment, grid: Grid) -> tuple[Chart, Rows]:
+def heat(summary: Summary, grid: Grid) -> tuple[Chart, Rows]:
     """A panel per split, with the rows in the order of the grid; the darker, the better."""
-    name, lengths = words(experiment).of(grid.metric.axis), [column.length for column in grid.columns]
+    name, lengths = words(summary.design).of(grid.metric.axis), [column.length for column in grid.columns]
     columns = max(1, min(len(grid.rows), (WIDTH - NAMES) // (NARROWEST * len(lengths))))
     width = min(WIDEST, max(NARROWEST, (WIDTH - NAMES) // (columns * len(lengths))))
     order = list(next(iter(grid.rows.values())))
@@ -33,10 +34,10 @@ def heat(experiment: Experiment, grid: Grid) -> tuple[Chart, Rows]:
         )
         for index, split in enumerate(grid.rows)
     ]
-    return arranged(panels, columns), [_row(experiment, grid, cell, order) for cell in grid.cells]
+    return arranged(panels, columns), [_row(summary.design, grid, cell, order) for cell in grid.cells]
 
 
-def _row(experiment: Experiment, grid: Grid, cell: Cell, order: list[str]) -> dict[str, Any]:
+def _row(design: Design, grid: Grid, cell: Cell, order: list[str]) -> dict[str, Any]:
     shown = number(cell.mean, grid.metric.unit)
     return {
         "mechanism": cell.mechanism,
@@ -49,7 +50,7 @@ def _row(experiment: Experiment, grid: Grid, cell: Cell, order: list[str]) -> di
         "rank": order.index(cell.mechanism),
         "shade": bisect_right(palette.STEPS, grid.merit(cell)),
         "shown": "100" if shown == "100.0" else "0" if shown == "0.0" else shown,
-        "said": said(experiment, grid, cell),
+        "said": said(design, grid, cell),
     }
 
 

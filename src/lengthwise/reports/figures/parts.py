@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-from lengthwise.experiments.record import Experiment
+from lengthwise.analysis.design import Design
 from lengthwise.reports import palette
 
 Chart = Any  # altair's chart classes have no useful base
@@ -17,26 +17,25 @@ MARGIN = 56
 """Of a panel, for its axis."""
 
 
-def ends(experiment: Experiment) -> tuple[float, float]:
+def ends(design: Design) -> tuple[float, float]:
     """The ends of an axis of lengths: all that are evaluated, that of training, and some air."""
-    shown = [experiment.config.base.train.length, *experiment.config.base.evaluate.lengths]
+    shown = [design.training_length, *design.lengths]
     return min(shown) / 1.15, max(shown) * 1.15
 
 
-def length_axis(experiment: Experiment, field: str, title: str) -> Any:
+def length_axis(design: Design, field: str, title: str) -> Any:
     """Lengths from left to right, doubling at equal steps, with a label at those that are evaluated."""
-    lengths = sorted(set(experiment.config.base.evaluate.lengths))
-    axis = alt.Axis(values=lengths, format=",d", labelOverlap="greedy", labelSeparation=5, grid=False)
-    return alt.X(field, scale=_log2(ends(experiment)), axis=axis, title=title)
+    axis = alt.Axis(values=list(design.lengths), format=",d", labelOverlap="greedy", labelSeparation=5, grid=False)
+    return alt.X(field, scale=_log2(ends(design)), axis=axis, title=title)
 
 
 def _log2(domain: tuple[float, float]) -> Any:
     return alt.Scale(type="log", base=2, domain=domain, nice=False)
 
 
-def training_rule(experiment: Experiment) -> tuple[Chart, Chart]:
+def training_rule(design: Design) -> tuple[Chart, Chart]:
     """A rule at the training length, and its label above the panel, on the side that has room."""
-    length, (low, high) = experiment.config.base.train.length, ends(experiment)
+    length, (low, high) = design.training_length, ends(design)
     align: Literal["left", "right"]
     align, shift = ("right", 3) if length**2 > low * high else ("left", -3)
     chart = alt.Chart(alt.InlineData([{}])).encode(x=alt.datum(length, type="quantitative", scale=_log2((low, high))))
@@ -67,24 +66,26 @@ def arranged(panels: Iterable[Chart], columns: int) -> Chart:
     return alt.concat(*panels, columns=columns, spacing=28, data=alt.NamedData("rows"))
 
 
-def colours(experiment: Experiment) -> Any:
+def colours(design: Design) -> Any:
     """A colour for each mechanism."""
-    names = experiment.config.mechanisms
-    return alt.Color("mechanism:N", scale=alt.Scale(domain=names, range=[palette.colour(i).light for i in _to(names)]))
+    names = design.mechanisms
+    return alt.Color(
+        "mechanism:N", scale=alt.Scale(domain=list(names), range=[palette.colour(i).light for i in _to(names)])
+    )
 
 
-def dashes(experiment: Experiment) -> Any:
+def dashes(design: Design) -> Any:
     """A dash for each mechanism's line: that of a whole line, unless its colour has been used before."""
-    names = experiment.config.mechanisms
+    names = design.mechanisms
     drawn = [list(palette.dash(i)) for i in _to(names)]
-    return alt.StrokeDash("mechanism:N", scale=alt.Scale(domain=names, range=drawn))
+    return alt.StrokeDash("mechanism:N", scale=alt.Scale(domain=list(names), range=drawn))
 
 
-def shapes(experiment: Experiment) -> Any:
+def shapes(design: Design) -> Any:
     """A shape for each mechanism's points."""
-    names = experiment.config.mechanisms
+    names = design.mechanisms
     bare = alt.Legend(symbolStrokeWidth=0)  # an outline would have the line's dash
-    scale = alt.Scale(domain=names, range=[palette.shape(i) for i in _to(names)])
+    scale = alt.Scale(domain=list(names), range=[palette.shape(i) for i in _to(names)])
     return alt.Shape("mechanism:N", scale=scale, legend=bare)
 
 

@@ -1,6 +1,7 @@
 """The page of a probe: everything in one file that needs no network."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -26,4 +27,5 @@ def render(
         "counted": text.counted,
     }
     filters: Mapping[str, Callable[..., object]] = {"interval": interval, "trend": trend, "perplexity": perplexity}
-    return rendering.render("probe.html", known, filters=filters, colours={"first": FIRST, "last": LAST})
+    colours = {"first": FIRST, "last": LAST}
+    return rendering.render("probe.html", known, written=datetime.now(UTC), filters=filters, colours=colours)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from lengthwise.errors import InputError
+from lengthwise.registry import Registry
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 
 __all__ = [
+    "METRICS",
     "Accuracy",
     "Answered",
     "Cause",
@@ -25,6 +28,40 @@ __all__ = [
     "Share",
     "ShareOfExamples",
     "TokenAccuracy",
+    "find_metric",
 ]
 
 __getattr__, __dir__ = on_demand(__name__)
+
+METRICS: "Registry[type[Metric]]" = Registry(
+    "metric",
+    {
+        "exact_match": "lengthwise.tasks.metrics.exact_match:ExactMatch",
+        "token_accuracy": "lengthwise.tasks.metrics.token_accuracy:TokenAccuracy",
+        "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
+        "right_key": "lengthwise.tasks.metrics.causes:RightKey",
+        "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",
+        "ordering": "lengthwise.tasks.metrics.causes:Ordering",
+    },
+)
+
+
+def find_metric(name: str) -> "Metric":
+    """Make the metric called ``name``; one of your own is named by its module and class: ``my_metrics:Distance``.
+
+    Raises:
+        InputError: if there is none, or if what is called so lacks something that every metric has.
+    """
+    kind = METRICS.load(name)
+    from lengthwise.tasks.metrics.metric import Metric, check_metric  # once the name is known to be right
+
+    if not (isinstance(kind, type) and issubclass(kind, Metric)):
+        raise InputError(f"{name!r} is no metric: it has to be a subclass of Metric, from lengthwise.tasks.")
+    if kind.__abstractmethods__:
+        raise InputError(
+            f"{name!r} is no whole metric: it has no {min(kind.__abstractmethods__)!r}, which "
+            "lengthwise.tasks.Metric explains."
+        )
+    metric = kind()
+    check_metric(metric, f"The metric {name!r}")
+    return metric

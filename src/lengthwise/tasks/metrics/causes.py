@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from jaxtyping import Bool
 from torch import Tensor
 
+from lengthwise.errors import InputError
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.metrics.exact_match import Accuracy
 from lengthwise.tasks.metrics.metric import Answered, Metric, ShareOfExamples
@@ -22,7 +23,8 @@ class Cause(ShareOfExamples):
     @staticmethod
     def found(answered: Answered) -> Bool[Tensor, " batch"]:
         """Say of each set whether its heaviest key is the item that holds the answer."""
-        assert isinstance(answered.batch, Sets), "a task of sequences knows no item that holds the answer"
+        if not isinstance(answered.batch, Sets):
+            raise InputError("A task of sequences knows no item that holds the answer; drop the metrics of sets.")
         return answered.heaviest == answered.batch.holder
 
 

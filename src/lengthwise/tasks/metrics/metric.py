@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from lengthwise.errors import InputError
 from lengthwise.statistics.bootstrap import ratio, share
 from lengthwise.statistics.estimate import Estimate, wilson
 from lengthwise.tasks.batch import Batch, Reply
@@ -89,6 +90,22 @@ class Metric(ABC):
     def ahead(self, mine: float, theirs: float) -> float:
         """Give by how much one number is better than another, in the metric's unit; less than 0 where it is worse."""
         return mine - theirs if self.better == "higher" else theirs - mine
+
+
+def check_metric(metric: Metric, called: str) -> None:
+    """Refuse a metric that lacks what every metric has; ``called`` begins the sentence.
+
+    Raises:
+        InputError: if that is so.
+    """
+    missing = [member for member in Metric.__annotations__ if not hasattr(metric, member)]
+    if missing:
+        raise InputError(f"{called} has no {missing[0]!r}, which Metric explains.")
+    if not metric.name.isidentifier() or metric.better not in ("higher", "lower"):
+        raise InputError(
+            f"{called} has the name {metric.name!r} and says that {metric.better!r} is better; a name is one word, as "
+            "in edit_distance, and better is 'higher' or 'lower'."
+        )
 
 
 class Share(Metric):

@@ -1,0 +1,51 @@
+"""Analysis: what an experiment has shown, as tables, intervals, p-values and rulings; as data, before any report."""
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lengthwise.source import on_demand
+
+if TYPE_CHECKING:
+    from lengthwise.analysis.design import Design
+    from lengthwise.analysis.loading import LoadedComparison, LoadedRun
+    from lengthwise.analysis.summary import Summary, summarise
+
+__all__ = ["Design", "LoadedComparison", "LoadedRun", "Summary", "load", "summarise"]
+
+__getattr__, __dir__ = on_demand(__name__)
+
+
+def load(folder: str | PathLike[str]) -> "LoadedRun | LoadedComparison":
+    """Read the folder of a run or of a comparison, finished or not.
+
+    The extra ``experiments`` is needed, and ``dataframe`` for data frames.
+
+    >>> comparison = lengthwise.load("runs/compare-flip-flop")
+    >>> comparison.config.mechanisms
+    ('threshold-relative', 'softmax+rope')
+    >>> comparison.to_dataframe().query("metric == 'exact_match'").groupby("mechanism").length.max()
+    mechanism
+    softmax+rope          32
+    threshold-relative    32
+    Name: length, dtype: int64
+    >>> comparison.summary.claims[0].ruling
+    'undecided'
+    >>> run = comparison.run("softmax+rope", seed=0)
+    >>> [point.length for point in run.points]
+    [16, 32]
+    >>> run.model().training
+    False
+
+    Args:
+        folder: what ``lengthwise run`` or ``lengthwise compare`` has written.
+
+    Returns:
+        Of a run its configuration, task, points, summary and model; of a comparison its runs, too.
+
+    Raises:
+        InputError: if the folder holds neither a run nor a comparison, or a file in the folder is damaged.
+    """
+    from lengthwise.analysis.loading import read
+
+    return read(Path(folder))

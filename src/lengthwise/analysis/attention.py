@@ -1,0 +1,143 @@
+"""What becomes of attention as the length grows: its statistics over seeds, and the slopes of its deviation."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple
+
+from lengthwise.analysis.design import Design
+from lengthwise.analysis.numbers import Interval, interval
+from lengthwise.evaluation.point import Layer
+from lengthwise.experiments.record import Experiment
+from lengthwise.statistics.estimate import student_mean
+from lengthwise.statistics.slopes import log_slope
+
+
+class Statistic(NamedTuple):
+    """A statistic of one layer's attention at one length."""
+
+    log: bool
+    """True if it is positive and best seen on a logarithmic axis."""
+    drift: bool
+    """True if it is counted from its value at the length that :func:`home` gives."""
+    of: Callable[[Layer], float]
+
+
+STATISTICS = {
+    "standard deviation of a component": Statistic(True, False, lambda at: at.spread.deviation),
+    "entropy / log n": Statistic(False, False, lambda at: at.dispersion.entropy),
+    "largest weight": Statistic(True, False, lambda at: at.dispersion.largest),
+    "global variance": Statistic(True, False, lambda at: at.spread.global_variance),
+    "drift of the global mean": Statistic(False, True, lambda at: at.spread.global_mean),
+}
+"""By name. None has a unit: outputs and weights of attention are plain numbers."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One statistic at one length, over seeds."""
+
+    mechanism: str
+    split: str
+    layer: int
+    """Counted from 1."""
+    statistic: str
+    """A name of ``STATISTICS``."""
+    length: int
+    """Tokens or items per example."""
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    """The lowest and the highest seed."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Slope of log standard deviation against log length; -0.5 for independent values under uniform weights."""
+
+    split: str
+    layer: int
+    """Counted from 1."""
+    mechanism: str
+    seeds: int
+    mean: float
+    """Over seeds."""
+    interval: Interval | None
+    """Student's, of the mean over seeds; None of one seed."""
+
+
+def home(asked: Design) -> int:
+    """Give the length that drifts are counted from: that of training, or the shortest where that is not evaluated."""
+    return asked.training_length if asked.training_length in asked.lengths else asked.lengths[0]
+
+
+def traces(experiment: Experiment, asked: Design) -> tuple[Trace, ...]:
+    """List every statistic of every layer, in the order of splits, layers, mechanisms, statistics and lengths.
+
+    Values that are not known are left out: a deviation over a single example, a drift from a length not there yet.
+    """
+    found = []
+    for split, layer, mechanism in _layers(experiment, asked):
+        of = _by_length(experiment, mechanism, split, layer)
+        for name, statistic in STATISTICS.items():
+            for length, seeds in sorted(of.items()):
+                if values := _values(statistic, seeds, of.get(home(asked), {})):
+                    ends = min(values), max(values)
+                    found.append(Trace(mechanism, split, layer, name, length, len(values), fmean(values), *ends))
+    return tuple(found)
+
+
+def slopes(experiment: Experiment, asked: Design) -> tuple[Slope, ...]:
+    """Take the slopes of every layer wherever two lengths or more have a standard deviation."""
+    found = []
+    for split, layer, mechanism in _layers(experiment, asked):
+        lines: dict[int, dict[int, float]] = {}
+        for length, seeds in _by_length(experiment, mechanism, split, layer).items():
+            for seed, at in seeds.items():
+                if at.spread.deviation > 0:
+                    lines.setdefault(seed, {})[length] = at.spread.deviation
+        if values := [float(log_slope([*line], [*line.values()])) for line in lines.values() if len(line) > 1]:
+            mean = student_mean(values)
+            found.append(Slope(split, layer, mechanism, len(values), mean.value, interval(mean)))
+    return tuple(found)
+
+
+def _values(statistic: Statistic, seeds: dict[int, Layer], homes: dict[int, Layer]) -> list[float]:
+    """One value per seed that has it."""
+    if statistic.drift:
+        values = [statistic.of(at) - statistic.of(homes[seed]) for seed, at in seeds.items() if seed in homes]
+    else:
+        values = [statistic.of(at) for at in seeds.values()]
+    return [value for value in values if math.isfinite(value) and (value > 0 or not statistic.log)]
+
+
+def _layers(experiment: Experiment, asked: Design) -> Iterable[tuple[str, int, str]]:
+    """Split, layer from 1, mechanism: all that has been measured somewhere."""
+    points = {name: [p for run in experiment.finalists(name) for p in run.points] for name in asked.mechanisms}
+    deepest = max((len(p.layers) for of in points.values() for p in of), default=0)
+    for split in asked.splits:
+        for layer in range(1, deepest + 1):
+            for name in asked.mechanisms:
+                if any(p.split == split and len(p.layers) >= layer for p in points[name]):
+                    yield split, layer, name
+
+
+def _by_length(experiment: Experiment, mechanism: str, split: str, layer: int) -> dict[int, dict[int, Layer]]:
+    """The layer by length and seed."""
+    found: dict[int, dict[int, Layer]] = {}
+    for run in experiment.finalists(mechanism):
+        for point in run.points:
+            if point.split == split and len(point.layers) >= layer:
+                found.setdefault(point.length, {})[run.config.seed] = point.layers[layer - 1]
+    return found
+
+
+def by_statistic(found: Iterable[Trace]) -> dict[tuple[str, int, str], dict[str, dict[int, Trace]]]:
+    """Give the traces by split, layer and statistic, then by mechanism, then by length, in their order."""
+    places: dict[tuple[str, int, str], dict[str, dict[int, Trace]]] = {}
+    for trace in found:
+        rows = places.setdefault((trace.split, trace.layer, trace.statistic), {})
+        rows.setdefault(trace.mechanism, {})[trace.length] = trace
+    return places

@@ -1,0 +1,197 @@
+"""A metric over mechanisms, splits and lengths: every value by itself, and their means over seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from lengthwise.analysis.design import Design, MetricFacts
+from lengthwise.analysis.numbers import Interval, finite
+from lengthwise.evaluation.point import Point
+from lengthwise.experiments.record import Experiment
+
+MANY = 12
+"""With more mechanisms than so many, grids have the best first; the page has shades instead of lines, and says the same
+of several at once."""
+FAR = 30
+"""How many times as large as the smallest number of a metric the largest is, where its scale is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric of one trained model on one split at one length: a row of the tidy table."""
+
+    mechanism: str
+    seed: int
+    learning_rate: float
+    """Peak learning rate: the chosen one of the mechanism."""
+    split: str
+    length: int
+    """Tokens or items per example."""
+    metric: str
+    """Name of the metric."""
+    value: float | None
+    """In the metric's unit, shares from 0 to 1; None where there is no finite number."""
+    low: float | None
+    high: float | None
+    """The 95 % interval over examples; None where there is none."""
+    examples: int
+    """How many examples the value rests on."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mechanism at its chosen learning rate, on one split and length, in the metric's unit; shares go to 1."""
+
+    mechanism: str
+    split: str
+    length: int
+    """Tokens or items per example."""
+    seeds: int
+    """Seeds that have been evaluated here."""
+    sequences: int
+    """Examples per seed; the fewest, where seeds differ."""
+    mean: float
+    """Over seeds."""
+    low: float
+    high: float
+    """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples, or the mean without
+    one."""
+    interval: Interval | None
+    """The 95 % interval over examples: of several seeds the means of its two ends."""
+    loss: float | None
+    """The task's loss, mean over seeds; None where a seed has no finite loss."""
+
+    @property
+    def spread(self) -> bool:
+        """True if ``low`` and ``high`` say anything."""
+        return self.seeds > 1 or self.interval is not None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A length of the sweep, and how many examples a point there rests on, per seed."""
+
+    length: int
+    sequences: dict[str, tuple[int, ...]]
+    """By split; several where seeds differ, none where nothing is known yet."""
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """Those of all splits, where they have the same."""
+        known = {sizes for sizes in self.sequences.values() if sizes}
+        return known.pop() if len(known) == 1 else ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells in rows of mechanisms, grouped by split, and columns of lengths; None where nothing is known yet."""
+
+    metric: MetricFacts
+    columns: tuple[Column, ...]
+    rows: dict[str, dict[str, tuple[Cell | None, ...]]]
+    """By split, then by mechanism; of more than ``MANY`` mechanisms, the one with the best mean comes first."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those that are known."""
+        return [cell for rows in self.rows.values() for row in rows.values() for cell in row if cell]
+
+    @property
+    def far_apart(self) -> bool:
+        """True if the numbers are positive and so far apart that their logarithms show more."""
+        ends = [end for cell in self.cells for end in (cell.low, cell.high)]
+        return bool(ends) and 0 < FAR * min(ends) < max(ends)
+
+    def merit(self, cell: Cell) -> float:
+        """Say how good a cell is, from 0 to 1: its share, or else where it stands from the worst to the best cell."""
+        if self.metric.unit == "%":
+            return cell.mean if self.metric.better == "higher" else 1 - cell.mean
+        place = math.log if self.far_apart else float
+        means = [of.mean for of in self.cells]
+        worst, best = map(place, sorted((min(means), max(means)), key=lambda mean: self.metric.ahead(mean, 0)))
+        return (place(cell.mean) - worst) / (best - worst) if best != worst else 1.0
+
+
+def values(experiment: Experiment, asked: Design) -> tuple[Value, ...]:
+    """List every value of every metric, of the runs at the chosen learning rates."""
+    return tuple(
+        Value(
+            mechanism=name,
+            seed=run.config.seed,
+            learning_rate=run.learning_rate,
+            split=point.split,
+            length=point.length,
+            metric=metric.name,
+            value=finite(measured.value),
+            low=finite(measured.low),
+            high=finite(measured.high),
+            examples=point.sequences,
+        )
+        for name in asked.mechanisms
+        for run in experiment.finalists(name)
+        for point in run.points
+        for metric in asked.metrics
+        if (measured := point.values.get(metric.name))
+    )
+
+
+def grid(experiment: Experiment, asked: Design, metric: MetricFacts) -> Grid:
+    """Put a metric of every mechanism on every split and length into a grid."""
+    points = {name: [p for run in experiment.finalists(name) for p in run.points] for name in asked.mechanisms}
+    rows = {
+        split: {
+            name: tuple(
+                _cell(name, [p for p in of if (p.split, p.length) == (split, length)], metric, asked.loss)
+                for length in asked.lengths
+            )
+            for name, of in points.items()
+        }
+        for split in asked.splits
+    }
+    if len(asked.mechanisms) > MANY:
+        best = sorted(
+            points, key=lambda name: _merit(metric, [cell for of in rows.values() for cell in of[name]]), reverse=True
+        )
+        rows = {split: {name: of[name] for name in best} for split, of in rows.items()}
+    columns = tuple(_column(asked.splits, [p for of in points.values() for p in of], n) for n in asked.lengths)
+    return Grid(metric, columns, rows)
+
+
+def known(point: Point, metric: MetricFacts) -> bool:
+    """Say whether a metric was measured at a point and has a number there."""
+    return metric.name in point.values and point.values[metric.name].known
+
+
+def _merit(metric: MetricFacts, cells: Sequence[Cell | None]) -> float:
+    means = [cell.mean for cell in cells if cell]
+    return metric.ahead(fmean(means), 0) if means else -math.inf
+
+
+def _column(splits: Sequence[str], points: Sequence[Point], length: int) -> Column:
+    sizes = {split: {p.sequences for p in points if (p.split, p.length) == (split, length)} for split in splits}
+    return Column(length, {split: tuple(sorted(of)) for split, of in sizes.items()})
+
+
+def _cell(mechanism: str, points: list[Point], metric: MetricFacts, loss: MetricFacts) -> Cell | None:
+    points = [p for p in points if known(p, metric)]
+    if not points:
+        return None
+    first, found = points[0], [p.values[metric.name] for p in points]
+    numbers = [of.value for of in found]
+    mean, ends = fmean(numbers), [finite(fmean(getattr(of, end) for of in found)) for end in ("low", "high")]
+    within = None if ends[0] is None or ends[1] is None else Interval(ends[0], ends[1])
+    low, high = (within.low, within.high) if within else (mean, mean)
+    low, high = (min(numbers), max(numbers)) if len(points) > 1 else (low, high)
+    return Cell(
+        mechanism=mechanism,
+        split=first.split,
+        length=first.length,
+        seeds=len(points),
+        sequences=min(p.sequences for p in points),
+        mean=mean,
+        low=low,
+        high=high,
+        interval=within,
+        loss=finite(fmean(p.values[loss.name].value if loss.name in p.values else math.nan for p in points)),
+    )

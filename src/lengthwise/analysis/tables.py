@@ -1,0 +1,67 @@
+"""A summary's values and differences as tidy tables, with or without pandas."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from lengthwise.analysis.claims import Claim
+from lengthwise.analysis.grids import Value
+from lengthwise.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+Table = Literal["values", "claims"]
+COLUMNS: dict[Table, tuple[str, ...]] = {
+    "values": tuple(field.name for field in fields(Value)),
+    "claims": (
+        *("mine", "theirs", "split", "ruling", "length", "decides"),
+        *("pairs", "mean", "low", "high", "p", "corrected_p", "outcome"),
+    ),
+}
+"""The columns of each table, in their order."""
+
+
+def value_rows(values: Sequence[Value]) -> list[dict[str, Any]]:
+    """List one row for each value."""
+    return [{name: getattr(value, name) for name in COLUMNS["values"]} for value in values]
+
+
+def claim_rows(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """List one row for each claim and length."""
+    return [
+        {
+            "mine": claim.mine,
+            "theirs": claim.theirs,
+            "split": claim.split,
+            "ruling": claim.ruling,
+            "length": found.length,
+            "decides": found.length == claim.primary,
+            "pairs": found.pairs,
+            "mean": found.mean,
+            "low": found.interval.low if found.interval else None,
+            "high": found.interval.high if found.interval else None,
+            "p": found.p,
+            "corrected_p": found.corrected_p,
+            "outcome": found.outcome,
+        }
+        for claim in claims
+        for found in claim.differences
+    ]
+
+
+def dataframe(table: Table, rows: Sequence[dict[str, Any]]) -> "pandas.DataFrame":
+    """Make a pandas data frame of rows; None becomes NaN.
+
+    Raises:
+        InputError: if pandas is not installed.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError:
+        raise InputError(
+            "A data frame needs pandas: pip install 'lengthwise[dataframe]' brings it; Summary.rows() and "
+            "lengthwise export FOLDER --csv work without it."
+        ) from None
+    frame = pandas.DataFrame(rows, columns=list(COLUMNS[table]))
+    return frame.astype({name: float for name in ("value", "low", "high") if name in frame})

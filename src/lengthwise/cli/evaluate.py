@@ -1,0 +1,97 @@
+"""``lengthwise evaluate``: more lengths, splits and metrics of what is trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lengthwise.cli import options
+from lengthwise.cli.console import console
+from lengthwise.cli.generated import parse_lengths
+from lengthwise.cli.progress import ComparisonProgress, RunProgress
+from lengthwise.cli.stopping import stoppable
+from lengthwise.errors import InputError, RunError
+
+
+def evaluate(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison, that is trained.", show_default=False),
+    ],
+    lengths: options.Lengths = None,
+    splits: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="A split of the task to evaluate on, too; repeat for each.", show_default=False),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help="A metric to measure beside the task's own, or one of your own, as in my_metrics:Distance; repeat for "
+            "each.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: options.Jobs = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Another setting of the evaluation, as in evaluate.sequences=100. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Evaluate a trained RUN on more lengths, splits or metrics, without training it again.
+
+    What was measured before stays, and is not measured again. Stopped by Ctrl-C, or killed, the same command carries
+    on.
+    """
+    from lengthwise.analysis import summarise
+    from lengthwise.experiments.evaluating import More, evaluate_more, extended
+    from lengthwise.experiments.folder import RunFolder
+    from lengthwise.reports import overview, write_report
+
+    points = () if lengths is None else tuple(parse_lengths(lengths))
+    more = More(points, tuple(splits or ()), tuple(metrics or ()), _of_evaluation(settings or []))
+    config = extended(folder, more)
+    progress: RunProgress | ComparisonProgress
+    if (folder / "config.json").exists():
+        progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
+    else:
+        progress = ComparisonProgress(config, folder)
+    with stoppable(lambda: "The same command carries on with what is not measured yet."), progress:
+        experiment = evaluate_more(
+            folder,
+            config,
+            processes=options.processes(jobs, config.base.train),
+            on_point=progress.evaluated if isinstance(progress, RunProgress) else lambda point: None,
+            on_change=progress.changed if isinstance(progress, ComparisonProgress) else lambda queue: None,
+        )
+    summary = summarise(experiment)
+    console.print(overview(summary))
+    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+    if failed := [run for run in experiment.chosen_runs if run.failure]:
+        raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")
+
+
+def _of_evaluation(settings: list[str]) -> dict[str, object]:
+    """The settings of the evaluation alone.
+
+    Raises:
+        InputError: for any other setting.
+    """
+    from lengthwise.configuration import from_settings
+    from lengthwise.experiments.config import RunConfig
+    from lengthwise.experiments.settings import check_names
+
+    tree = from_settings(settings)
+    check_names(tree, RunConfig)
+    for key in tree:
+        if key != "evaluate":
+            raise InputError(
+                f"{key} belongs to what a run is; lengthwise evaluate sets evaluate.* alone, as in "
+                "evaluate.sequences=100."
+            )
+    return dict(tree.get("evaluate", {}))

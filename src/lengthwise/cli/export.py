@@ -1,0 +1,40 @@
+"""``lengthwise export``: the numbers of a folder, for another program."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lengthwise.errors import InputError
+
+
+def export(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run or a comparison, finished or not.", show_default=False)
+    ],
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", help="A row for each mechanism, seed, split, length and metric, with its 95 % interval."),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="All that the report shows, intervals, p-values and rulings: summary.json.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write. Default: standard output.", show_default=False)
+    ] = None,
+) -> None:
+    """Write what a run or a comparison has shown as a table (--csv) or as a tree (--json)."""
+    if csv == json:
+        raise InputError("Say which form to write, --csv or --json, and one of them alone.")
+    from lengthwise.analysis import summarise
+    from lengthwise.experiments.comparison import read_experiment
+    from lengthwise.files import check_file, write
+
+    if out is not None:
+        check_file(out)
+    summary = summarise(read_experiment(folder))
+    text = summary.to_csv() if csv else summary.to_json()
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write(out, text)

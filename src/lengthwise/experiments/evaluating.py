@@ -1,0 +1,104 @@
+"""Evaluating later: other lengths, splits and metrics of models that are trained, without training again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lengthwise.errors import InputError
+from lengthwise.evaluation import Point
+from lengthwise.experiments.check import check
+from lengthwise.experiments.comparison import FILE, read_experiment
+from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.folder import RunFolder, claimed
+from lengthwise.experiments.processes import Job, Queue, run_all
+from lengthwise.experiments.record import Experiment
+from lengthwise.experiments.run import evaluate_run
+
+
+@dataclass(frozen=True)
+class More:
+    """What is to be evaluated beside what a folder's settings ask for."""
+
+    lengths: tuple[int, ...] = ()
+    """Tokens or items."""
+    splits: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Values of other settings of the evaluation, which replace those held."""
+
+    def added_to(self, config: RunConfig) -> RunConfig:
+        """The same run, evaluated on all of it.
+
+        Raises:
+            InputError: for a length, a split, a metric or a setting that cannot be.
+        """
+        config = config.vary(evaluate=self.settings)
+        held = config.evaluate
+        lengths = sorted({*held.lengths, *self.lengths}) if self.lengths else held.lengths
+        return config.vary(
+            evaluate={
+                "lengths": lengths,
+                "splits": (*held.splits, *self.splits),
+                "metrics": (*held.metrics, *self.metrics),
+            }
+        )
+
+
+def extended(folder: Path, more: More) -> ComparisonConfig:
+    """The configuration of a run's or a comparison's folder with ``more`` to evaluate; nothing is written.
+
+    Raises:
+        InputError: if the folder holds neither, if a run that is to be evaluated is not trained, or if one of them
+            cannot be evaluated so.
+    """
+    experiment = read_experiment(folder)
+    config = experiment.config.model_copy(update={"base": more.added_to(experiment.config.base)})
+    trained = [run for run in experiment.chosen_runs if run.trained is not None]
+    waiting = experiment.wanted_runs - len(trained) - sum(run.failure is not None for run in experiment.chosen_runs)
+    if waiting or not trained:
+        verb, count = ("run", "is") if _is_run(folder) else ("compare", "holds runs that are")
+        raise InputError(f"{folder} {count} not trained yet; carry on with lengthwise {verb} --resume first.")
+    for mechanism in {run.mechanism: run for run in trained}.values():
+        check(_as_in(config, mechanism.config))
+    return config
+
+
+def evaluate_more(
+    folder: Path,
+    config: ComparisonConfig,
+    *,
+    processes: int,
+    on_point: Callable[[Point], None],
+    on_change: Callable[[Queue], None],
+) -> Experiment:
+    """Measure what ``config``, from :func:`extended`, asks for and ``folder`` does not hold, and read it back.
+
+    Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated, ``processes`` at a time.
+    Whatever is stopped is carried on by the same call.
+
+    Raises:
+        RunError: if another process writes into the folder.
+    """
+    if _is_run(folder):
+        run = RunFolder(folder)
+        with run.claimed(config.base, resume=True):
+            evaluate_run(run, on_point)
+        return read_experiment(folder)
+    experiment = read_experiment(folder)
+    with claimed(folder, FILE, config, resume=True, may_change=("base.evaluate",)):
+        jobs = []
+        for trained in (run for run in experiment.chosen_runs if run.trained is not None):
+            RunFolder(trained.folder).claim(_as_in(config, trained.config), resume=True)
+            jobs.append(Job(trained.config.key, trained.folder, evaluate=True))
+        run_all([job for job in jobs if not RunFolder(job.folder).finished], processes, on_change)
+    return read_experiment(folder)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.json").exists()
+
+
+def _as_in(config: ComparisonConfig, run: RunConfig) -> RunConfig:
+    """The run, evaluated as the comparison says."""
+    return run.model_copy(update={"evaluate": config.base.evaluate})
