@@ -40,7 +40,7 @@ def test_a_run_gives_its_model_and_its_table(folder: Path) -> None:
     run = lengthwise.load(str(folder / "runs" / "threshold-relative" / "rate-0.001" / "seed-0"))
     assert isinstance(run, LoadedRun)
     assert run.mechanism == "threshold-relative"
-    assert run.model()(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
+    assert run.model()(torch.zeros(1, 4, dtype=torch.long)).logits.shape == (1, 4, 5)
     frame = run.to_dataframe()
     assert list(frame[frame.metric == run.task.main.name].value) == [
         point.values["exact_match"].value for point in run.points
