@@ -31,7 +31,7 @@ def list_(
         typer.Option("--settings", help="Show every setting for --set and --config; of a TASK, as such a file."),
     ] = False,
 ) -> None:
-    """Show the tasks, the recipes and the parts that mechanisms are made of."""
+    """Show the tasks, the recipes, the metrics and the parts that mechanisms are made of."""
     if mechanisms and settings:
         raise InputError("This shows one of --mechanisms and --settings at a time; drop the other.")
     if markdown and not mechanisms:
@@ -52,9 +52,11 @@ def _all() -> None:
     from lengthwise.attention.tables import TABLES, TITLES, summary_and_source
     from lengthwise.recipes import RECIPES
     from lengthwise.tasks import TASKS
+    from lengthwise.tasks.metrics import METRICS
 
     _table("Tasks", _entries(TASKS, str))
     _table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
+    _table("Metrics", ((metric, METRICS.summary(metric).rstrip(".")) for metric in METRICS))
     console.print(
         Text.assemble(
             "A mechanism is weights, then position, numbering and output where wanted, as in ",
