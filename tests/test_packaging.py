@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MODULES = {"vl_convert_python": "vl_convert"}
 """Modules that are not called as their distribution is."""
-RIVALS = {"fla", "click"}
-"""A rival that benchmarks take where it happens to be, and what typer is made of."""
+RIVALS = {"fla", "click", "pydantic_core", "pytest"}
+"""A rival that benchmarks take where it happens to be, what typer and pydantic are made of, and what users test with."""
 
 
 def modules(requirements: list[str]) -> set[str]:
