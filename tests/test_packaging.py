@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 MODULES = {"vl_convert_python": "vl_convert"}
 """Modules that are not called as their distribution is."""
 RIVALS = {"fla", "click", "pydantic_core", "pytest"}
-"""A rival that benchmarks take where it happens to be, what typer and pydantic are made of, and what users test with."""
+"""A rival that benchmarks take where it happens to be, what typer and pydantic are made of, and what tests run with."""
 
 
 def modules(requirements: list[str]) -> set[str]:
