@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lengthwise.errors import InputError
-from lengthwise.naming import named, split
+from lengthwise.naming import named, read, split
 from lengthwise.recipes.addition import ADDITION
 from lengthwise.recipes.flip_flop import FLIP_FLOP
 from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
@@ -19,7 +19,7 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults.
+    """The recipe called ``name``; a task that has no recipe of its name is trained with the defaults.
 
     Options in brackets are those of the recipe's task, as in ``flip-flop-paper[ignore=0.9]``.
 
@@ -27,13 +27,14 @@ def find(name: str) -> Recipe:
         InputError: for a recipe that does not exist, and for options that its task does not have.
     """
     plain, given = split(name)
-    if ":" in plain:
+    if plain not in RECIPES and (":" in plain or plain in TASKS):
         from lengthwise.training.config import TrainConfig
 
         defaults = TrainConfig()
-        return Recipe(name, "a task without a recipe", {"task": name}, (defaults.learning_rate,))
+        task = str(read(TASKS, name)) if plain in TASKS else name
+        return Recipe(task, "a task without a recipe", {"task": task}, (defaults.learning_rate,))
     if plain not in RECIPES:
-        raise InputError(unknown("task or recipe", plain, RECIPES))
+        raise InputError(unknown("task or recipe", plain, {*RECIPES, *TASKS}))
     recipe = RECIPES[plain]
     task, own = split(recipe.settings["task"])
     chosen = named(TASKS, task, own | given)
