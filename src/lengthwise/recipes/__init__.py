@@ -1,4 +1,4 @@
-"""Named experiments: what a task is trained and evaluated with where nothing else is said. Plain data."""
+"""Named experiments: what a task is trained and evaluated with where nothing else is said. Typed, frozen data."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
+from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
@@ -28,15 +29,13 @@ def find(name: str) -> Recipe:
     """
     plain, given = split(name)
     if plain not in RECIPES and (":" in plain or plain in TASKS):
-        from lengthwise.training.config import TrainConfig
-
-        defaults = TrainConfig()
-        task = str(read(TASKS, name)) if plain in TASKS else name
-        return Recipe(task, "a task without a recipe", {"task": task}, (defaults.learning_rate,))
+        title = str(read(TASKS, name)) if plain in TASKS else name
+        rates = (TrainConfig().learning_rate,)
+        return Recipe(name=title, summary="a task without a recipe", task=title, learning_rates=rates)
     if plain not in RECIPES:
         raise InputError(unknown("task or recipe", plain, {*RECIPES, *TASKS}))
     recipe = RECIPES[plain]
-    task, own = split(recipe.settings["task"])
+    task, own = split(recipe.task)
     chosen = named(TASKS, task, own | given)
-    settings = {**recipe.settings, "task": str(chosen)}
-    return replace(recipe, name=str(replace(chosen, name=plain)), settings=settings) if given else recipe
+    names = {"name": str(replace(chosen, name=plain)), "task": str(chosen)}
+    return recipe.model_copy(update=names) if given else recipe
