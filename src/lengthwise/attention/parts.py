@@ -7,7 +7,8 @@ which a mechanism names the part.
 
 What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
 (:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
-true of it, it declares as ``traits`` (:mod:`lengthwise.attention.traits`).
+true of it, it declares as ``traits`` (:mod:`lengthwise.attention.traits`). What has to be trained before it, it says as
+:class:`~lengthwise.attention.part.Part` explains.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from lengthwise.attention.call import Call
+from lengthwise.attention.part import Part
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
@@ -59,14 +61,10 @@ class Sizes:
         return int(known)
 
 
-class Position(nn.Module):
+class Position(Part):
     """Base of the position parts, each built from :class:`Sizes`."""
 
     traits: ClassVar[PositionTraits] = PositionTraits()
-    trained_as: ClassVar[str | None] = None
-    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
-    taught_by: ClassVar[str | None] = None
-    """Name of the part that a model is trained with first, where this one is calibrated on what that model does."""
 
     class Options(BaseOptions):
         """No options."""
@@ -127,7 +125,7 @@ class Bias(Position):
         raise NotImplementedError
 
 
-class Numbering(nn.Module):
+class Numbering(Part):
     """Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part."""
 
     traits: ClassVar[NumberingTraits] = NumberingTraits()
@@ -168,7 +166,7 @@ class Numbering(nn.Module):
         return None
 
 
-class Weights(nn.Module):
+class Weights(Part):
     """Base of the weights parts. Built from :class:`Sizes`, a backend's name and a dropout probability.
 
     A part defines :meth:`of_scores`, or :meth:`probabilities` where scores are not the beginning of it; one that knows
@@ -176,8 +174,6 @@ class Weights(nn.Module):
     """
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
-    trained_as: ClassVar[str | None] = None
-    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
 
     class Options(BaseOptions):
         """No options."""
@@ -235,7 +231,7 @@ class Weights(nn.Module):
         return F.dropout(weights, self.dropout, self.training) if self.dropout else weights
 
 
-class Output(nn.Module):
+class Output(Part):
     """Base of the output parts.
 
     Each is built from the shape of what it learns, whose last number is that of the

@@ -96,7 +96,7 @@ def _given(
     shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
     line = merge(without_none(merge(shared, sections)), from_settings(settings or []))
     given = from_toml(file) if file else {}, line
-    learnt = recipes.find(task).settings["task"]
+    learnt = recipes.find(task).task
     for tree in given:
         other = tree.get("task", learnt)
         if other != learnt and not (isinstance(other, str) and read(TASKS, other) == read(TASKS, learnt)):

@@ -41,9 +41,11 @@ def runs(
 
 
 def _found(folder: Path) -> list[Path]:
-    """Every comparison and every run; the teacher within one is none by itself."""
+    """Every comparison and every run; the run that has to come before another one lies in that one's folder."""
+    from lengthwise.experiments.folder import FIRST
+
     files = (path for name in ("comparison.json", "config.json") for path in folder.rglob(name))
-    return sorted({path.parent for path in files if path.parent.name != "teacher"})
+    return sorted({path.parent for path in files if path.parent.name != FIRST})
 
 
 def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
