@@ -17,7 +17,8 @@ class _Held:
 
 
 def check(folder: Path, config: Config) -> None:
-    """Raise :class:`InputError` where a probe cannot write, or would write over something else than the same probe."""
+    """Raise :class:`InputError` if a probe cannot write to the folder, or would overwrite anything but the same probe.
+    """
     check_folder(folder)
     if not folder.exists():
         return
