@@ -87,7 +87,7 @@ def variance(
         else:
             rows = _rows(tap, module, inputs, [length - 1 for length in lengths], at_once=True)
     if not rows or len(next(iter(rows.values()))) < 2:
-        raise InputError("A spread over inputs needs at least two inputs.")
+        raise InputError("A spread over inputs needs two inputs or more.")
     return [describe(name, tap.measured(name), lengths, taken, seed) for name, taken in rows.items()]
 
 
