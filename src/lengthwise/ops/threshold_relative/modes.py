@@ -22,7 +22,7 @@ def without_autocast(device: str) -> AbstractContextManager[object]:
 def beyond_backward(*tensors: Tensor) -> bool:
     """Return True if derivatives are asked for that a backward pass does not give: forward mode, or ``torch.func``.
 
-    An operator that is registered from Python has none of them; forward mode would be zero, without a word.
+    An operator registered from Python does not support them; forward mode would silently return zeros.
     """
     if _transforms() & {TransformType.Grad, TransformType.Jvp}:
         return True
