@@ -70,8 +70,7 @@ def _class(node: ast.Module | ast.ClassDef, name: str) -> ast.ClassDef | None:
 
 
 def _origin(module: str, name: str) -> str | None:
-    """Find where a class that a module names is defined, as ``"module:attribute"``; None outside the module's package.
-    """
+    """Find the definition of a class that a module names, as ``"module:attribute"``; None outside the package."""
     if _class(_tree(module), name) is not None:
         return f"{module}:{name}"
     for node in _tree(module).body:

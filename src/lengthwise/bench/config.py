@@ -32,8 +32,7 @@ def _field(default: Any, on_cuda: Any, on_cpu: Any = None, **more: Any) -> Any:
 
 
 class BenchConfig(Config):
-    """Settings of a benchmark: the contestants, their inputs and the time limits. Some defaults depend on the device.
-    """
+    """Settings of a benchmark: contestants, inputs and time limits. Some defaults depend on the device."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = _field(
         (512, 1024, 2048, 4096, 8192), "1024:131072", "512:8192", min_length=1

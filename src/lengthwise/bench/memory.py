@@ -56,9 +56,8 @@ def _on_the_cpu(config: BenchConfig, contestant: str, length: int) -> int:
     Drawing the inputs needs less memory beyond them than attention does, so the peak belongs to attention.
     """
     torch.set_num_threads(config.threads)
-    prepare(
-        FORWARD_AND_BACKWARD, contestant, draw(config, min(64, length))
-    )()  # loads libraries and starts the threads
+    # The first call loads libraries and starts the threads.
+    prepare(FORWARD_AND_BACKWARD, contestant, draw(config, min(64, length)))()
     run = prepare(FORWARD_AND_BACKWARD, contestant, draw(config, length))
     before = _resident("VmRSS")
     run()

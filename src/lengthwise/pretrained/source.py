@@ -80,8 +80,7 @@ class Source:
 
     @property
     def extends(self) -> bool:
-        """True if the model has positions beyond ``positions``: rotary positions go on, a table of learned ones ends.
-        """
+        """True if the model has positions beyond ``positions``: rotary positions go on, learned positions end."""
         return bool(getattr(self.text, "rope_parameters", None) or getattr(self.text, "rope_theta", None))
 
     @property

@@ -22,8 +22,7 @@ class ProbeConfig(Config):
     text: Path | None = Field(None, json_schema_extra={"by_default": "the documentation that comes with Python"})
     """A UTF-8 file to cut windows from."""
     windows: int = Field(16, ge=2)
-    """Number of windows, the inputs over which the spread is measured. Windows do not overlap; a short text has fewer.
-    """
+    """Number of inputs, over which the spread is measured. Windows do not overlap; a short text has fewer."""
     seed: NonNegativeInt = 0
     """Seed of the random tokens and of the bootstrap."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"

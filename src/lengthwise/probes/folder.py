@@ -17,8 +17,7 @@ class _Held:
 
 
 def check(folder: Path, config: Config) -> None:
-    """Raise :class:`InputError` if a probe cannot write to the folder, or would overwrite anything but the same probe.
-    """
+    """Raise :class:`InputError` if the folder is not writable, or holds anything else than the same probe."""
     check_folder(folder)
     if not folder.exists():
         return

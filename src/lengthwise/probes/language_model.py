@@ -138,8 +138,7 @@ class LanguageModelProbe:
         """The reason why the model does not predict the next token; empty if it does."""
 
     def _unlike(self, token: Tensor) -> Tensor:
-        """Return the token whose embedding differs most from that of ``token``, since some tokens share an embedding.
-        """
+        """Return the token whose embedding differs most from that of ``token``; some tokens share an embedding."""
         weight = self._model.get_input_embeddings().get_parameter("weight")
         return (weight[:_CANDIDATES].float() - weight[token].float()).norm(dim=-1).argmax()
 

@@ -50,8 +50,7 @@ class Walk:
         self.future = self.within.flip(0) > self.within[:, None]  # keys run newest first inside a tile
 
     def chunks(self) -> Iterator[State]:
-        """Yield the tiles of queries, ``TOGETHER`` at a time; heads vary fastest, so that neighbours walk equally far.
-        """
+        """Yield ``TOGETHER`` tiles of queries at a time; heads vary fastest, so that neighbours walk equally far."""
         rows = self.batch * self.heads
         for slot in torch.arange(self.tiles * rows, dtype=torch.long, device=self.device).split(TOGETHER):
             head, tile = slot % rows, self.first_tile + slot // rows

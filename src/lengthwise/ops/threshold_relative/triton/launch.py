@@ -77,8 +77,7 @@ class Inputs:
         return (triton.cdiv(self.queries, meta["M"]) * self.batch * self.heads,)
 
     def tuned(self, kernel: Any) -> tuple[Any, dict[str, Any]]:
-        """Return the kernel that searches for its tile sizes, or the plain kernel with fixed tiles if that is better.
-        """
+        """Return the kernel that searches for its tile sizes, or the plain kernel and fixed sizes for other calls."""
         scores = self.batch * self.heads * self.queries * self.keys
         search = scores >= SEARCHED_FROM and self.query.dtype != torch.float32
         return (kernel, {}) if search else (kernel.fn, self.fixed)
