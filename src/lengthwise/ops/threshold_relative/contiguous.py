@@ -11,6 +11,6 @@ def with_contiguous_rows(tensor: Tensor) -> Tensor:
 
 
 def empty_with_contiguous_rows(tensor: Tensor) -> Tensor:
-    """Return memory with the tensor's layout, which saves a transpose, if its rows are contiguous; else packed memory."""
+    """Return memory with the tensor's layout, which saves a transpose, if its rows are contiguous; else packed."""
     laid_out = torch.empty_like(tensor)
     return laid_out if laid_out.stride(-1) == 1 else tensor.new_empty(tensor.shape)
