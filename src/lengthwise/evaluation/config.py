@@ -17,8 +17,8 @@ class EvaluateConfig(Config):
     metrics: Annotated[tuple[str, ...], EACH_ONCE] = ()
     """Metrics beside the task's own: a metric of this library by name, or your own, for example my_metrics:Distance."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
-    """Largest number of examples (sequences or sets) per point. One number per split, for example {dense = 40,
-    sparse = 800}, is the size of the split's test set: up to the training length, every example is used."""
+    """Largest number of examples (sequences or sets) per point. One number per split, as in {dense = 40, sparse = 800},
+    is the size of the split's test set: used whole up to the training length, and at most whole beyond it."""
     tokens: PositiveInt = 262_144
     """Largest number of tokens or items per point: longer points have fewer examples, but at least one. A test set
     that is used whole may exceed this number."""
