@@ -61,7 +61,7 @@ class LoadedComparison(Experiment):
     def run(self, mechanism: str, seed: int | None = None) -> LoadedRun:
         """Find the run of a mechanism with a seed (default: the first seed) at the mechanism's chosen learning rate.
 
-        ``finalists(mechanism)`` returns its runs with all seeds, ``trials(mechanism)`` its runs with all learning rates.
+        ``finalists(mechanism)`` returns its runs with all seeds, ``trials(mechanism)`` those with all learning rates.
 
         Raises:
             InputError: if there is no such run.
