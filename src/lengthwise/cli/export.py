@@ -17,7 +17,8 @@ def export(
         typer.Option("--csv", help="A row per mechanism, seed, split, length and metric, with a 95 % interval."),
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Everything in the report, with intervals, p-values and rulings: summary.json.")
+        bool,
+        typer.Option("--json", help="Everything in the report, with intervals, p-values and rulings: summary.json."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="File to write. Default: standard output.", show_default=False)

@@ -45,7 +45,8 @@ Settings = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None, typer.Option(help="Number of parallel runs. Default: one per core; on a GPU, 1.", min=1, show_default=False)
+    int | None,
+    typer.Option(help="Number of parallel runs. Default: one per core; on a GPU, 1.", min=1, show_default=False),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the runs in the output folder.")]
 
