@@ -282,7 +282,7 @@ def test_an_extra_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     answer = lengthwise("probe", "tiny")
     assert answer.code == 2
-    assert f"pip install 'lengthwise[{extra}]' brings it." in answer.error
+    assert f"install it with pip install 'lengthwise[{extra}]'." in answer.error
 
 
 def test_only_language_models_need_transformers() -> None:

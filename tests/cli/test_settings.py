@@ -66,8 +66,8 @@ def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["flip-flop"], "list flip-flop shows nothing by itself"),
-        (["--markdown"], "--markdown is for --mechanisms"),
+        (["flip-flop"], "list flip-flop needs --settings"),
+        (["--markdown"], "--markdown needs --mechanisms"),
         (["--mechanisms", "--settings"], "one of --mechanisms and --settings"),
         (["--settings", "flipflop"], "did you mean 'flip-flop'"),
     ],
