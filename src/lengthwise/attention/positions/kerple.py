@@ -34,6 +34,5 @@ class Kerple(OfDistance):
         return -strength * (scale * distance).log1p()
 
     def at_least(self, value: Float[Tensor, " heads"]) -> Float[Tensor, " heads"]:
-        """Mirror a value that is too small. The authors clamp in place; here, a clamped value would get no
-        gradient."""
+        """Mirror a value that is too small. The authors clamp in place; here, clamping would stop the gradient."""
         return self.LEAST + (in_float32(value) - self.LEAST).abs()
