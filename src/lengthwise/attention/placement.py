@@ -6,8 +6,8 @@ from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 
 Placement = Literal["width", "heads", "projected"]
-"""Place of an output part: before the output projection, over all heads side by side (``width``) or
-head by head (``heads``), or after the projection (``projected``)."""
+"""Place of an output part: before the output projection, over all heads side by side (``width``) or head by head
+(``heads``), or after the projection (``projected``)."""
 
 
 def read_placement(name: str) -> tuple[str, Placement | None]:

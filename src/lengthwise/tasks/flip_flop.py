@@ -2,8 +2,8 @@
 
 A sequence consists of pairs of an instruction and a bit. The first instruction writes, the last reads, and each
 instruction between is *ignore* with a probability that depends on the split, otherwise *write* or *read* with equal
-probability. The bit after *write* and
-*ignore* is uniform; the bit after *read* repeats the bit of the last *write*. Only the bits after *read* are scored.
+probability. The bit after *write* and *ignore* is uniform; the bit after *read* repeats the bit of the last *write*.
+Only the bits after *read* are scored.
 """
 
 from typing import Any, ClassVar

@@ -17,7 +17,7 @@ from lengthwise.options import Value
 
 
 class Bam(OfDistance):
-    """A power of distance as a prior, with exponent and scale learned per head (arXiv 2505.22842).
+    """A power of distance as the log of a prior, exponent and scale learned per head (arXiv 2505.22842).
 
     Adds two parameters per head, 0 at first, which means no position. The prior's centre stays at 0, as in the authors'
     code by default. The authors use the prior with ``scalable-softmax``, whose ``s log n`` also multiplies their prior;

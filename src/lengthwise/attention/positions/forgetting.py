@@ -1,9 +1,8 @@
 r"""The forgetting transformer: a bias that sums the forget gates of the tokens in between (arXiv 2503.02130).
 
 A forget gate per head and token, :math:`f_k = \sigma(w \cdot x_k + b)`, weakens all earlier tokens: the bias of query
-:math:`i` and key :math:`j` is :math:`\sum_{k=j+1}^{i} \log f_k = C_i - C_j`,
-where :math:`C` is the cumulative sum of the
-logarithms.
+:math:`i` and key :math:`j` is :math:`\sum_{k=j+1}^{i} \log f_k = C_i - C_j`, where :math:`C` is the cumulative sum of
+the logarithms.
 """
 
 import torch

@@ -1,9 +1,8 @@
 r"""Doubly normalised attention: no key can be explained away, that is, ignored by all queries (arXiv 2009.14308).
 
 Scores are normalised over the queries, :math:`\xi_{ij} = e^{z_{ij}} / \sum_k e^{z_{kj}}`, then over the keys,
-:math:`\xi_{ij} / \sum_j \xi_{ij}`, and the result is mixed with the softmax, head by
-head. In logarithms, the first normalisation is a
-bias of each key: the weights are :math:`\mathrm{softmax}_j(z_{ij} - \log \sum_k e^{z_{kj}})`.
+:math:`\xi_{ij} / \sum_j \xi_{ij}`, and the result is mixed with the softmax, head by head. In logarithms, the first
+normalisation is a bias of each key: the weights are :math:`\mathrm{softmax}_j(z_{ij} - \log \sum_k e^{z_{kj}})`.
 """
 
 import torch

@@ -1,7 +1,7 @@
 r"""T2R, from transformers to recurrent networks: linear attention whose features are learned (arXiv 2103.13076).
 
-The weights are
-:math:`\phi(q)\cdot\phi(k) / \sum_j \phi(q)\cdot\phi(k_j)` with :math:`\phi(x) = [W x + b]_+`, head by head.
+The weights are :math:`\phi(q)\cdot\phi(k) / \sum_j \phi(q)\cdot\phi(k_j)` with :math:`\phi(x) = [W x + b]_+`, head by
+head.
 """
 
 import torch

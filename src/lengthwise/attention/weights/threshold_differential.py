@@ -1,10 +1,9 @@
 r"""Threshold differential attention: no softmax, so no sink, and very sparse weights (arXiv 2601.12145).
 
-The weights are :math:`[s^{(1)}_{ij} -
-\tau_i]_+^2 - \lambda\,[s^{(2)}_{ij} - \tau_i]_+^2` with the cosines :math:`s` of the halves of
-queries and keys and :math:`\tau_i = \beta \sqrt{2 \ln(n) / d}` over n visible keys. This is the highest of n cosines of
-random vectors of d components, so that the number of keys that pass by chance does not grow with n. From :math:`n =
-e^{d/2}` on, no key can pass.
+The weights are :math:`[s^{(1)}_{ij} - \tau_i]_+^2 - \lambda\,[s^{(2)}_{ij} - \tau_i]_+^2` with the cosines :math:`s` of
+the halves of queries and keys and :math:`\tau_i = \beta \sqrt{2 \ln(n) / d}` over n visible keys. This is the highest
+of n cosines of random vectors of d components, so that the number of keys that pass by chance does not grow with n.
+From :math:`n = e^{d/2}` on, no key can pass.
 """
 
 import torch
@@ -24,10 +23,9 @@ from lengthwise.options import Value, option
 class ThresholdDifferential(Weights):
     """Squared excess of cosines over a threshold, the first half's minus the second half's (arXiv 2601.12145).
 
-    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1.
-    The formula is from the authors' kernel, which does not say how the halves are projected, what the initial lambda
-    is, and whether a norm follows. Here the halves are the halves of a head, and a norm is an output part, as in
-    ``threshold-differential+rms-norm@heads``.
+    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1. The formula is from the authors' kernel, which
+    does not say how the halves are projected, what the initial lambda is, and whether a norm follows. Here the halves
+    are the halves of a head, and a norm is an output part, as in ``threshold-differential+rms-norm@heads``.
     """
 
     traits = WeightsTraits(

@@ -1,8 +1,7 @@
 r"""Threshold relative attention as a part of a layer (arXiv 2503.23174).
 
 Queries and keys are RMS-normalised without a learned scale; every head has a forget gate, computed from the *query's*
-token,
-:math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
+token, :math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
 """
 
 import torch.nn.functional as F
@@ -80,9 +79,9 @@ class OnOperator(Weights):
 class ThresholdRelative(OnOperator):
     """Softmax over the keys above a threshold, with distance counted over these keys (arXiv 2503.23174).
 
-    Adds ``dim * heads + heads`` parameters for the forget gates.
-    ``dropout`` acts on the logits, as in the authors' code: a dropped logit is 0, not absent. Dropout needs all logits
-    at once, so training with dropout costs the memory of the reference.
+    Adds ``dim * heads + heads`` parameters for the forget gates. ``dropout`` acts on the logits, as in the authors'
+    code: a dropped logit is 0, not absent. Dropout needs all logits at once, so training with dropout costs the memory
+    of the reference.
     """
 
     class Options(OnOperator.Options):
