@@ -90,7 +90,7 @@ def test_a_metric_of_ones_own_is_what_the_page_says(judged: tuple[Path, str]) ->
         f"64 tokens, 4 times its training length, in the mean of 2 seeds, and is {where}."
     ) in page
     assert '<h2 id="distance">Distance</h2>' in page
-    assert "How far the answers are from the right ones, mean over all scored tokens." in page
+    assert "The mean distance of answers from the right answers, over all scored tokens." in page
     assert "<strong>softmax+rope</strong> has a lower distance than another mechanism." in page
     assert "95 % interval over sequences, by bootstrap" in page
     assert '<h2 id="exact-match">Exact match</h2>' in page

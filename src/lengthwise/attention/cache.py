@@ -7,30 +7,30 @@ from torch import Tensor
 from lengthwise.errors import InputError
 
 EMBEDDINGS = -1
-"""The layer before the first, for what a model keeps beside its attention layers."""
+"""Index of a layer before the first one, where a model caches what it needs outside its attention layers."""
 
 
 class LayerCache:
-    """The cache of one attention layer. Buffers double when full: a decoding step copies nothing but its own token."""
+    """The cache of one attention layer. A full buffer doubles, so a decoding step copies only its own token."""
 
     def __init__(self) -> None:
         self.tokens = 0
-        """Number of tokens held; whoever extends the cache says so once all of them are in it."""
+        """Number of tokens held. The caller updates it after all tensors of the new tokens have been added."""
         self.state: dict[str, Tensor] = {}
-        """What a weights part carries from one call to the next, by a name of its own, sequences along axis 0. Where
-        it is missing, the part works it out anew of what else the cache holds."""
+        """Tensors that a weights part carries from one call to the next, by name, with sequences along axis 0. Where a
+        tensor is missing, the part recomputes it from the rest of the cache."""
         self._buffers: dict[str, Tensor] = {}
 
     def extend_if_given(self, name: str, new: Int[Tensor, "#batch new"] | None) -> Int[Tensor, "#batch tokens"] | None:
-        """:meth:`extend` for ids that a caller gives with every call or with none."""
+        """Call :meth:`extend` for ids that a caller gives with every call or with none."""
         if self.tokens and (new is None) == (name in self._buffers):
             raise InputError(f"With a cache, give {name} with every call or with none.")
-        if new is not None and len(new) == 1 and name in self._buffers:  # said of all sequences at once
+        if new is not None and len(new) == 1 and name in self._buffers:  # one row serves all sequences
             new = new.expand(len(self._buffers[name]), -1)
         return None if new is None else self.extend(name, new, axis=1)
 
     def extend(self, name: str, new: Tensor, axis: int) -> Tensor:
-        """Add something of the newest tokens along ``axis``, and return it of all tokens, held and new."""
+        """Append a tensor of the newest tokens along ``axis``, and return the tensor of all tokens, held and new."""
         tokens = self.tokens + new.shape[axis]
         buffer = self._buffers.get(name)
         if buffer is not None and buffer.shape[0] != new.shape[0]:
@@ -46,7 +46,7 @@ class LayerCache:
         return buffer.narrow(axis, 0, tokens)
 
     def reorder(self, indices: Int[Tensor, " beams"]) -> None:
-        """:meth:`KeyValueCache.reorder`, of this layer."""
+        """Reorder this layer as :meth:`KeyValueCache.reorder` does."""
         sequences = max((len(buffer) for buffer in self._buffers.values()), default=0)
         if indices.ndim != 1 or indices.is_floating_point() or indices.dtype == torch.bool:
             raise InputError(
@@ -56,26 +56,26 @@ class LayerCache:
             return
         if indices.numel() and not 0 <= indices.min() <= indices.max() < sequences:
             raise InputError(
-                f"The cache holds sequences 0 to {sequences - 1}; got {indices.min()} to {indices.max()} to go on with."
+                f"The cache holds sequences 0 to {sequences - 1}; got indices {indices.min()} to {indices.max()}."
             )
         for held in (self._buffers, self.state):
             for name, of in held.items():
-                if len(of) == sequences:  # else it is said of all sequences at once
+                if len(of) == sequences:  # otherwise one row serves all sequences
                     held[name] = of.index_select(0, indices.to(of.device))
 
     def crop(self, tokens: int) -> None:
-        """:meth:`KeyValueCache.crop`, of this layer."""
+        """Crop this layer as :meth:`KeyValueCache.crop` does."""
         if not 0 <= tokens <= self.tokens:
             raise InputError(f"The cache holds {self.tokens} tokens and cannot be cropped to {tokens}.")
         if tokens < self.tokens:
             self.tokens = tokens
-            self.state.clear()  # it is of all tokens, the dropped ones too
+            self.state.clear()  # the state covers the dropped tokens, too
         if not tokens:
             self._buffers.clear()
 
 
 class KeyValueCache:
-    """One :class:`LayerCache` per layer of a model, made as the layers ask for them; for inference only."""
+    """One :class:`LayerCache` per layer of a model, made when the layer first asks for it. For inference only."""
 
     def __init__(self) -> None:
         self._layers: dict[int, LayerCache] = {}
@@ -89,22 +89,22 @@ class KeyValueCache:
         return max((layer.tokens for layer in self._layers.values()), default=0)
 
     def reorder(self, indices: Int[Tensor, " beams"]) -> None:
-        """Go on with these of the sequences, in this order, as beam search does; one may be taken more than once.
+        """Select sequences by index, in the given order, as beam search does. A sequence may be selected several times.
 
         Args:
-            indices: of the sequences held, counted from 0; integers.
+            indices: integers; indices of the sequences held, counted from 0.
 
         Raises:
-            InputError: for what is no list of integers, and for sequences that the cache does not hold.
+            InputError: if ``indices`` is not a list of integers, or names a sequence that the cache does not hold.
         """
         for layer in self._layers.values():
             layer.reorder(indices)
 
     def crop(self, tokens: int) -> None:
-        """Go on as if only the first ``tokens`` tokens had been read, as when a guess is taken back.
+        """Drop all but the first ``tokens`` tokens, as when speculative decoding rejects a guess.
 
         Raises:
-            InputError: for less than 0 tokens, or more than are held.
+            InputError: if ``tokens`` is less than 0, or more than the tokens held.
         """
         if not 0 <= tokens <= self.tokens:
             raise InputError(f"The cache holds {self.tokens} tokens and cannot be cropped to {tokens}.")

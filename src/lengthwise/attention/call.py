@@ -1,4 +1,4 @@
-"""One call of an attention layer, as its parts see it."""
+"""One call of an attention layer: the input that its parts receive."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -14,43 +14,43 @@ from lengthwise.attention.precision import in_float32
 
 @runtime_checkable
 class ScoreBias(Protocol):
-    """What a position part adds to the scores of a call."""
+    """A bias that a position part adds to the scores of a call."""
 
     @property
     def depends_on_scores(self) -> bool:
-        """True if the bias is not known before the scores."""
+        """True if the bias cannot be computed before the scores."""
 
     @property
     def learned(self) -> bool:
         """True if the bias has parameters that are trained."""
 
     def applies(self, call: "Call") -> bool:
-        """True if there is something to add to the scores of this call."""
+        """True if the bias changes the scores of this call."""
 
     def of(self, call: "Call") -> Float[Tensor, "#batch heads queries keys"]:
-        """Compute what is added to the scaled scores; that of hidden keys does not matter."""
+        """Compute the bias that is added to the scaled scores; its values at hidden keys do not matter."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Queries, and the keys and values that they may look at. Some rows of a call are a call."""
+    """Queries, with the keys and values that they may attend to. A block of rows of a call is a call, too."""
 
     hidden: Float[Tensor, "batch queries dim"]
-    """The layer's input, of the queries."""
+    """The layer's input at the queries."""
     query: Float[Tensor, "batch heads queries head_dim"]
     key: Float[Tensor, "batch kv_heads keys head_dim"]
     value: Float[Tensor, "batch value_heads keys width"]
-    """With heads of their own number and width where the weights split those of queries and keys."""
+    """Number and width of the heads differ from those of queries and keys where the weights part splits these."""
     layout: Layout
     bias: ScoreBias | None = None
-    """What is added to the scores; None where nothing ever is."""
+    """The bias that is added to the scores; None where the mechanism has no bias."""
     tracked: Float[Tensor, "batch heads keys"] | None = None
-    """What the bias tracks of every token."""
+    """The numbers that the bias tracks, one per token and head."""
     cache: LayerCache | None = None
-    """Where a part keeps what it carries from one call to the next."""
+    """The cache, in which a part stores its state between calls."""
 
     def rows(self, start: int, stop: int) -> "Call":
-        """Queries ``start`` to ``stop`` alone, with the keys they can see."""
+        """Return the call of queries ``start`` to ``stop`` alone, with the keys that they can see."""
         layout = self.layout.rows(start, stop)
         return replace(
             self,
@@ -69,22 +69,23 @@ class Call:
 
     @property
     def products(self) -> Float[Tensor, "batch heads queries keys"]:
-        """``q k / sqrt(head_dim)`` in float32 or better, of hidden keys too."""
+        """``q k / sqrt(head_dim)`` in float32 or better, for hidden keys, too."""
         if "_products" not in self.__dict__:  # no cached_property, whose lock torch cannot compile
             query, key = in_float32(self.query), in_float32(heads_of(self.key, self.query.shape[1]))
             self.__dict__["_products"] = (query / query.shape[-1] ** 0.5) @ key.mT
         return self.__dict__["_products"]
 
     def scores(self) -> Float[Tensor, "batch heads queries keys"]:
-        """The products with the bias, and minus infinity where a key is hidden."""
+        """Compute the products plus the bias, with minus infinity where a key is hidden."""
         scores = self.products + (0 if self.bias is None or not self.biased else self.bias.of(self))
         return scores.masked_fill_(~self.layout.visible(), -torch.inf)
 
     def rounding(self, scores: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries keys"]:
-        """How far rounding may have moved each score, so that keys which are equally high can be told as such.
+        """Bound the error that rounding may have caused in each score, so that ties between keys can be recognised.
 
-        The scores of equal keys are not equal to the last bit: where in a matrix a product stands decides how it is
-        added up. The bound is that of a product of rounded vectors, with room for what earlier layers did to them.
+        The scores of equal keys can differ in the last bits, because the place of a product in its matrix decides the
+        order of its summation. The bound is that of a product of rounded vectors, with room for the rounding of earlier
+        layers.
         """
         unit = 32 * torch.finfo(scores.dtype).eps + 2 * torch.finfo(self.key.dtype).eps
         query, key = (in_float32(vectors.detach()).norm(dim=-1) for vectors in (self.query, self.key))
@@ -92,19 +93,19 @@ class Call:
         return scores.detach().masked_fill(scores == -torch.inf, 0).abs().mul_(unit).add_(products)
 
     def attend(self, weights: Float[Tensor, "batch heads queries keys"]) -> Float[Tensor, "batch heads queries width"]:
-        """The values, added up with these weights."""
+        """Return the sum of the values with the given weights."""
         return weights.to(self.value.dtype) @ heads_of(self.value, weights.shape[1])
 
 
 def of_nothing(
     query: Tensor, key: Tensor, value: Tensor, *parts: nn.Module
 ) -> Float[Tensor, "batch heads queries head_dim"]:
-    """What queries attend to where there are none: empty, and of a gradient of 0 for all that attention is made of."""
+    """Return the empty result of attention without queries or sequences, with a gradient of 0 for all parameters."""
     parameters = (parameter for part in parts for parameter in part.parameters())
     return query + sum(of.sum().to(query.dtype) for of in (key, value, *parameters))
 
 
 def heads_of(vectors: Float[Tensor, "batch kv_heads keys *_"], heads: int) -> Float[Tensor, "batch heads keys *_"]:
-    """Keys or values, one for each head of the queries."""
+    """Repeat keys or values so that each query head has its own."""
     group = heads // vectors.shape[1]
     return vectors if group == 1 else vectors.repeat_interleave(group, dim=1)

@@ -1,4 +1,4 @@
-"""Every part, with what its own class says of it: what ``lengthwise list`` and the documentation show."""
+"""A catalogue of all parts, read from their classes, for ``lengthwise list`` and the documentation."""
 
 import inspect
 from collections.abc import Iterator
@@ -19,37 +19,39 @@ from lengthwise.naming import options_of
 from lengthwise.options import Option
 
 EXAMPLE = Sizes(dim=64, heads=4, kv_heads=4, head_dim=16, layer=0, context=128, reach=4096, marks=100)
-"""The layer whose added parameters are counted."""
+"""The example layer for which the catalogue counts added parameters."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One part."""
+    """The catalogue's entry for one part."""
 
     kind: Kind
     name: str
     summary: str
     """First line of its docstring, without the source."""
     source: str
-    """The paper, as in ``arXiv 2104.09864``, or whatever it is known by; empty of what needs none."""
+    """The paper, as in ``arXiv 2104.09864``, or another name of the source; empty if the part needs none."""
     details: str
-    """The rest of what its docstring says."""
+    """The rest of its docstring."""
     formula: str
-    """What its module says."""
+    """The docstring of its module."""
     parameters: int
-    """Learned numbers that it adds to the layer of :data:`EXAMPLE`; of a position in the embeddings, to the model."""
+    """Number of parameters that it adds to the layer :data:`EXAMPLE`; a position in the embeddings adds them to the
+    model."""
     route: str
-    """How it is computed (:data:`~lengthwise.attention.traits.WeightsRoute`), or what a position acts on: the token
-    embeddings (embedding), queries and keys (turn), scores by a bias that is known before them (bias) or depends on
-    them (scores), or nothing (none)."""
+    """How a weights part is computed (:data:`~lengthwise.attention.traits.WeightsRoute`), or what a position part acts
+    on: the token embeddings (embedding), queries and keys (turn), the scores by a bias that is known before the scores
+    (bias) or depends on the scores (scores), or nothing (none)."""
     reads: Literal["both", "causal", "encoders"]
-    """Whether it can be causal and look ahead, or one of the two; what is causal has a cache."""
+    """Direction: ``causal`` = decoders only, ``encoders`` = bidirectional only, ``both`` = either. All but ``encoders``
+    can use a cache."""
     evidence: Evidence
     options: tuple[Option, ...]
 
 
 def catalogue() -> Iterator[Entry]:
-    """All parts, kind by kind, in the order of their tables."""
+    """Yield the entries of all parts, kind by kind, in the order of their tables."""
     for name in WEIGHTS:
         weights = WEIGHTS.load(name)
         reads: Literal["both", "causal", "encoders"]

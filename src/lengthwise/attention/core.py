@@ -1,4 +1,4 @@
-"""What self-attention and cross-attention have in common: projections, and the three exchangeable parts."""
+"""The core of self-attention and cross-attention: projections and the three exchangeable parts."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,11 +12,11 @@ class AttentionCore(nn.Module):
     """Queries, keys and values, a mechanism's parts, and the output projection.
 
     Args:
-        sizes: of the layer.
-        mechanism: whose parts attend.
+        sizes: the widths of the layer.
+        mechanism: the mechanism whose parts attend.
         backend: as in :class:`~lengthwise.Attention`.
-        dropout: as there.
-        projection: whether attention ends in an output projection.
+        dropout: as in :class:`~lengthwise.Attention`.
+        projection: True if the layer ends in an output projection.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class AttentionCore(nn.Module):
         Float[Tensor, "batch kv_heads keys head_dim"],
         Float[Tensor, "batch kv_heads keys head_dim"],
     ]:
-        """Compute the queries of some vectors, and the keys and values of others, head by head."""
+        """Compute the queries from ``asking``, and the keys and values from ``read``, split into heads."""
         query, key, value = (
             projection(of).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
             for projection, of in ((self.query, asking), (self.key, read), (self.value, read))
@@ -47,5 +47,5 @@ class AttentionCore(nn.Module):
         return query, key, value
 
     def extra_repr(self) -> str:
-        """The mechanism and the widths, for ``print``."""
+        """Describe the mechanism and the widths, for ``print``."""
         return f"{self.mechanism}, {self.sizes}"

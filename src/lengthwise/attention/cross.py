@@ -1,4 +1,4 @@
-"""Cross-attention: queries of their own read keys and values that have no order."""
+"""Cross-attention: a query reads keys and values that have no order."""
 
 import torch
 from jaxtyping import Float
@@ -10,22 +10,22 @@ from lengthwise.attention.layout import Layout
 
 
 class CrossAttention(AttentionCore):
-    """One query reads a set by any mechanism without positions.
+    """Cross-attention of one query to a set, by any mechanism without positions.
 
-    Built as :class:`~lengthwise.attention.core.AttentionCore` is.
+    Its arguments are those of :class:`~lengthwise.attention.core.AttentionCore`.
     """
 
     def forward(
         self, asking: Float[Tensor, "batch 1 dim"], read: Float[Tensor, "batch items dim"]
     ) -> Float[Tensor, "batch 1 dim"]:
-        """Attend from the query ``asking`` to all of what is ``read``."""
+        """Attend from the query ``asking`` to all items of ``read``."""
         attend = self.attend_folded if self.weights.traits.keys_enter_by_products else self.attend
         return self.project(attend(asking, read), asking)
 
     def attend(
         self, asking: Float[Tensor, "batch 1 dim"], read: Float[Tensor, "batch items dim"]
     ) -> Float[Tensor, "batch heads 1 head_dim"]:
-        """Attend by the definition: with a key and a value of every item."""
+        """Attend by the definition: compute a key and a value for every item."""
         query, key, value = self.projected(asking, read)
         if query.numel() == 0:
             return of_nothing(query, key, value, self.weights)
@@ -35,9 +35,9 @@ class CrossAttention(AttentionCore):
     def attend_folded(
         self, asking: Float[Tensor, "batch 1 dim"], read: Float[Tensor, "batch items dim"]
     ) -> Float[Tensor, "batch heads 1 head_dim"]:
-        """Attend with the projections of keys and values folded into the query and into what attention returns.
+        """Attend with the key projection folded into the query, and the value projection into the attended values.
 
-        These are two matrix products fewer for each item, which is most of them: with one query a set,
+        This saves two matrix products for each item, which are most of the work with one query per set:
         ``q (W_k x) = (W_k^T q) x`` and ``sum of p (W_v x) = W_v (sum of p x)``.
         """
         split = (-1, self.sizes.head_dim)
@@ -46,7 +46,7 @@ class CrossAttention(AttentionCore):
             for of, axis in ((self.query(asking), -1), (self.key.weight, 0), (self.value.weight, 0))
         )
         query = torch.einsum("bqhe,hed->bhqd", query, key_of)
-        # Attention divides by the root of this width, where it is to divide by that of a head.
+        # A call divides by the root of this width, but the scores need the root of a head's width.
         query = query * (self.sizes.dim / self.sizes.head_dim) ** 0.5
         layout, read = _layout(read), read[:, None]
         if query.numel() == 0:

@@ -1,4 +1,4 @@
-"""Where the queries and the keys of a call stand: positions, documents, and who may look at whom."""
+"""The positions and documents of a call's queries and keys, and the mask."""
 
 from dataclasses import dataclass, replace
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """The queries are the last of the keys, or, in bidirectional attention, stand ``later`` keys before the last.
+    """Layout of queries among keys: queries are the last keys or, in bidirectional attention, ``later`` keys earlier.
 
-    Positions are worked out when they are asked for: a decoding step seldom needs those of all keys.
+    Positions are computed on demand, because a decoding step seldom needs the positions of all keys.
     """
 
     queries: int
     keys: int
     device: torch.device
     documents: Int[Tensor, "batch keys"] | None = None
-    """Contiguous runs of equal ids; None where all tokens of a sequence belong together."""
+    """Document ids, in contiguous runs of equal ids; None where each sequence is one document."""
     positions: Int[Tensor, "#batch keys"] | None = None
-    """Said by the caller; None where tokens are counted from the start of their document."""
+    """Positions that the caller gives; None where tokens are counted from the start of their document."""
     causal: bool = True
     later: int = 0
-    """Keys after the last query."""
+    """Number of keys after the last query."""
     cross: bool = False
     """True in cross-attention, where the queries are not a suffix of the keys. The last query then counts as standing
     at the last key."""
@@ -35,12 +35,12 @@ class Layout:
 
     @property
     def counted(self) -> bool:
-        """Whether a token's position is its index: nobody said otherwise, and nothing is packed."""
+        """True if each token's position is its index: the caller gives no positions, and no documents are packed."""
         return self.positions is None and self.documents is None
 
     @property
     def index(self) -> Int[Tensor, "#batch keys"]:
-        """Of every key, cached ones included, counted from the start of its document."""
+        """Index of every key, cached keys included, counted from the start of its document."""
         index = torch.arange(self.keys, dtype=torch.long, device=self.device)[None]
         if self.documents is None:
             return index
@@ -63,12 +63,12 @@ class Layout:
 
     @property
     def distance(self) -> Int[Tensor, "#batch queries keys"]:
-        """Positions that each query stands after each key; less than 0 where it stands before."""
+        """Position of each query minus position of each key; negative where the query stands before the key."""
         return self.query_positions[:, :, None] - self.key_positions[:, None, :]
 
     @property
     def ahead(self) -> Int[Tensor, "queries keys"]:
-        """Keys that each key stands after each query; 0 is the query's own, whatever numbers positions have."""
+        """Index of each key minus index of each query, whatever the positions are; 0 is the query's own token."""
         index = torch.arange(self.keys, dtype=torch.long, device=self.device)
         return index - index[self.start : self.start + self.queries, None]
 
@@ -83,7 +83,7 @@ class Layout:
         return self.index[:, self.start : self.start + self.queries] + 1
 
     def rows(self, start: int, stop: int) -> "Layout":
-        """The layout of queries ``start`` to ``stop`` alone, with the keys they can see."""
+        """Return the layout of queries ``start`` to ``stop`` alone, with the keys that they can see."""
         if not self.causal:
             return replace(self, queries=stop - start, later=self.later + self.queries - stop)
         keys = self.start + stop
@@ -91,7 +91,7 @@ class Layout:
         return replace(self, queries=stop - start, keys=keys, documents=documents, positions=positions)
 
     def visible(self) -> Bool[Tensor, "#batch 1 queries keys"]:
-        """Which keys a query may look at: those of its own document, and, where causal, none later than itself."""
+        """Return the mask: True for keys of the query's own document that, where causal, do not follow the query."""
         allowed = self.ahead <= 0
         if not self.causal:
             allowed = torch.ones_like(allowed)

@@ -1,4 +1,4 @@
-"""A mechanism's name, taken apart: ``softmax+rope+layer-norm`` is weights, position and output."""
+"""A mechanism and its name: ``softmax+rope+layer-norm`` names a weights, a position and an output part."""
 
 import re
 from dataclasses import dataclass, replace
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from lengthwise.attention.traits import WeightsTraits
 
 NOPE, NONE, COUNTED = Named("nope"), Named("none"), Named("counted")
-"""The position, the output and the numbering that need not be named."""
+"""The default position, output and numbering, which a name leaves out."""
 
 
 @dataclass(frozen=True)
 class Mechanism:
     """The parts of an attention mechanism, by name, with their options.
 
-    ``Mechanism.parse("softmax+rope")`` reads the parts joined by ``+`` in any order, each with its options in brackets
-    where they are not the default ones, as in ``top-k[kept=9]+rope[base=5e5]``; what is not named is ``nope`` (no
-    position), ``counted`` (positions from 0 on) and ``none`` (the output as it is). An output part stands before the
-    output projection, over all heads side by side; ``layer-norm@heads`` treats head by head, ``layer-norm@projected``
-    stands after the projection. ``str`` gives the one name back that all names of the same mechanism have in common:
-    parts in the order of the fields, options as :mod:`lengthwise.naming` writes them, nothing that would be so anyway.
-    A part of your own is named by its module and class: ``my_parts:SoftCap``.
+    ``Mechanism.parse("softmax+rope")`` reads parts joined by ``+`` in any order. Options stand in brackets unless they
+    are the defaults, as in ``top-k[kept=9]+rope[base=5e5]``. Parts that are not named are ``nope`` (no position),
+    ``counted`` (positions from 0 on) and ``none`` (unchanged output). An output part stands before the output
+    projection, over all heads side by side; ``layer-norm@heads`` treats head by head, ``layer-norm@projected`` stands
+    after the projection. ``str`` returns the canonical name, the same for all names of a mechanism: parts in the order
+    of the fields, options as :mod:`lengthwise.naming` writes them, and no defaults. A part of your own is named by its
+    module and class: ``my_parts:SoftCap``.
     """
 
     weights: Named
     position: Named = NOPE
     output: Named = NONE
     placement: Placement | None = None
-    """Of the output part; None where it stands where such a part does."""
+    """Placement of the output part; None for the part's usual placement."""
     numbering: Named = COUNTED
 
     @classmethod
     def parse(cls, name: str) -> "Mechanism":
-        """Read a name; raises :class:`InputError` with the nearest right names where a part does not exist."""
+        """Read a name; raises :class:`InputError` with the nearest valid names if a part does not exist."""
         parts = read_name(name)
         if "placement" in parts and parts["placement"] == _usual_placement(parts["output"]):
             del parts["placement"]
@@ -54,7 +54,7 @@ class Mechanism:
     def __post_init__(self) -> None:
         for kind, table in TABLES.items():
             part: Named = getattr(self, kind)
-            table.load(part.name).Options(**dict(part.options))  # which refuses options that contradict each other
+            table.load(part.name).Options(**dict(part.options))  # refuses options that contradict each other
         if self._biased and not self.traits.takes_bias:
             raise InputError(
                 f"'{self.weights}' cannot take the bias that '{self.position}' adds to the scores; "
@@ -104,14 +104,15 @@ class Mechanism:
         return replace(self, **parts) if parts else None
 
     def check_layer(self, *, causal: bool) -> None:
-        """Refuse what an attention layer by itself cannot do.
+        """Refuse a mechanism that an attention layer by itself cannot run.
 
         Raises:
-            InputError: for weights that have to look ahead, or cannot, and for a position in the embeddings.
+            InputError: for weights that do not support the direction ``causal``, and for a part that acts before a
+                model's first layer.
         """
         if causal and not self.traits.causal:
             raise InputError(
-                f"'{self.weights}' cannot be kept from looking ahead: it is for encoders, with causal=False."
+                f"'{self.weights}' cannot be kept from looking ahead: use it in encoders, with causal=False."
             )
         if not causal and not self.traits.bidirectional:
             raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
@@ -124,11 +125,11 @@ class Mechanism:
 
     @property
     def in_layers(self) -> "Mechanism":
-        """The mechanism without what a model does before its layers."""
+        """The mechanism without the parts that act before a model's first layer."""
         return replace(self, position=NOPE if self._embedded else self.position, numbering=COUNTED)
 
     def build_before_layers(self, sizes: "Sizes") -> "tuple[Numbering | None, Embedding | None]":
-        """The numbering part, where tokens are not just counted, and the position part, where it acts on embeddings."""
+        """Build the numbering part, unless tokens are counted, and the position part, if it acts on embeddings."""
         numbering = build(NUMBERINGS, self.numbering, sizes)
         position: Any = None
         if self._embedded:
@@ -148,7 +149,7 @@ class Mechanism:
         return issubclass(self._position, Bias)
 
     def build(self, sizes: "Sizes", **of_weights: Any) -> "tuple[Position, Weights, Output]":
-        """The three modules; ``of_weights`` are further arguments of the weights part."""
+        """Build the three modules; ``of_weights`` are further arguments of the weights part."""
         return (
             build(POSITIONS, self.position, sizes),
             build(WEIGHTS, self.weights, sizes, **of_weights),
@@ -156,23 +157,24 @@ class Mechanism:
         )
 
     def shape(self, sizes: "Sizes") -> tuple[int, ...]:
-        """Of what an output part learns where it stands."""
+        """Return the shape of an output part's parameters, which depends on its placement."""
         width = sizes.heads * sizes.head_dim
         return {"width": (width,), "heads": (sizes.heads, sizes.head_dim), "projected": (sizes.dim,)}[self.stands]
 
     @property
     def stands(self) -> Placement:
-        """Where the output part stands."""
+        """Placement of the output part."""
         return self.placement or _usual_placement(self.output)
 
 
 def read_name(name: str) -> dict[str, Any]:
-    """The parts that a mechanism's name names, and the placement, as :class:`Mechanism` has them.
+    """Read a mechanism's name into the fields of :class:`Mechanism`.
 
-    Parts of this library are not imported, so a mistyped name is answered at once.
+    Parts of this library are not imported, so a mistyped name is refused at once.
 
     Raises:
-        InputError: where a part does not exist, none or several of a kind are named, or a placement cannot be.
+        InputError: if a part does not exist, several parts of a kind or no weights are named, or a placement is not
+            possible.
     """
     parts = _named_parts(name)
     if "weights" not in parts:
@@ -184,17 +186,17 @@ def read_name(name: str) -> dict[str, Any]:
 
 
 def completed(name: str) -> str:
-    """A mechanism's name, or that of some of its parts with softmax for weights, where it names none.
+    """Return the name, completed with softmax if it names no weights part.
 
     Raises:
-        InputError: as :func:`read_name`.
+        InputError: as in :func:`read_name`.
     """
     return name if "weights" in _named_parts(name) else f"softmax+{name}"
 
 
 def _named_parts(name: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    for given in re.split(r"\+(?![^\[]*\])", name):  # no option's value, as in 5e+5, is taken apart
+    for given in re.split(r"\+(?![^\[]*\])", name):  # does not split an option's value, such as 5e+5
         text, placement = read_placement(given)
         part, _ = split(text)
         kind = _kind_of_own(part) if ":" in part else _kind(part)
@@ -209,7 +211,7 @@ def _named_parts(name: str) -> dict[str, Any]:
 
 
 def _kind(part: str) -> Kind:
-    """Which kind of part this one is."""
+    """Return the kind of a part of this library."""
     for kind, table in TABLES.items():
         if part in table:
             return kind
@@ -218,7 +220,7 @@ def _kind(part: str) -> Kind:
 
 
 def _kind_of_own(part: str) -> Kind:
-    """The same of a user's own part."""
+    """Return the kind of a user's own part."""
     from lengthwise.attention.parts import Numbering, Output, Position, Weights
 
     found = imported(part)

@@ -1,4 +1,4 @@
-"""Multi-head self-attention, with its cache."""
+"""Multi-head self-attention with a key-value cache."""
 
 import torch
 from jaxtyping import Float, Int
@@ -16,26 +16,27 @@ from lengthwise.errors import InputError
 class Attention(AttentionCore):
     """Multi-head self-attention by any mechanism.
 
-    A mechanism is named by its parts, joined with ``+``: weights, then position and output where they are not plain,
-    as in ``"threshold-relative"``, ``"softmax+rope"``, ``"softmax+alibi+layer-norm"``. Options stand in brackets behind
-    a part: ``"top-k[kept=9]+rope[base=5e5]"``. ``lengthwise list`` shows them all.
+    The name of a mechanism joins the names of its parts with ``+``: weights first, then position and output unless they
+    are the defaults, as in ``"threshold-relative"``, ``"softmax+rope"``, ``"softmax+alibi+layer-norm"``. Options stand
+    in brackets behind a part: ``"top-k[kept=9]+rope[base=5e5]"``. ``lengthwise list`` shows all parts and options.
 
     Args:
-        dim: width of the tokens in and out.
-        heads: number of query heads; it divides ``dim``, and ``head_dim = dim / heads``.
-        kv_heads: number of key and value heads; it divides ``heads``, which it is by default.
+        dim: width of the input and the output.
+        heads: number of query heads. It must divide ``dim``; ``head_dim = dim / heads``.
+        kv_heads: number of key and value heads. It must divide ``heads``; by default it equals ``heads``.
         mechanism: the name, or a :class:`~lengthwise.attention.Mechanism`.
-        backend: ``"auto"`` takes the fastest routine that fits; ``"reference"`` the one that defines the result. The
-            operators' own backends can be named too.
-        dropout: probability of dropping a weight (of threshold relative attention: a logit) in training.
-        causal: whether a token sees itself and the tokens before it, or all of them.
-        layer: index of the layer in its model, from 0; some mechanisms begin differently in deeper layers.
-        context: tokens of a training sequence, for the position parts that have to know.
-        reach: tokens of the longest sequence that the model has to hold, for the position parts that have to know.
+        backend: ``"auto"`` takes the fastest routine that fits; ``"reference"`` takes the definition of the result.
+            The operators' own backends can be named, too.
+        dropout: probability of dropping a weight (in threshold relative attention: a logit) in training.
+        causal: True if a token sees only itself and the tokens before it; False if it sees all tokens.
+        layer: index of the layer in its model, from 0. Some mechanisms initialise deeper layers differently.
+        context: length of a training sequence, for the position parts that need it [tokens].
+        reach: length of the longest sequence that the model has to process, for the position parts that need it
+            [tokens].
 
     Raises:
-        InputError: for widths that do not divide, for names that do not exist, and for a mechanism that cannot be
-            causal, that cannot but be causal, or that acts on embeddings, which a layer does not have.
+        InputError: for widths that do not divide, for names that do not exist, for a mechanism that does not support
+            the direction ``causal``, and for a mechanism that acts on embeddings, which a layer does not have.
     """
 
     def __init__(
@@ -73,15 +74,15 @@ class Attention(AttentionCore):
         document_ids: Int[Tensor, "batch tokens"] | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Attend from every token to itself and the tokens before it; to all tokens, where not causal.
+        """Attend from every token to itself and the tokens before it, or to all tokens if not causal.
 
         Args:
-            hidden: the tokens; with a cache, the ones that follow those in it.
-            positions: where the tokens stand, for the position part; by default they are counted from the start of
-                their document. With a cache, give them with every call or with none.
+            hidden: the tokens; with a cache, the tokens that follow the cached ones.
+            positions: positions of the tokens, for the position part. By default, tokens are counted from the start of
+                their document. With a cache, give positions with every call or with none.
             document_ids: contiguous runs of equal ids keep packed documents apart; padding is a document of its own.
-                With a cache, give it with every call or with none.
-            cache: keys and values of earlier tokens, to which these are added. Inference only, and only where causal.
+                With a cache, give ids with every call or with none.
+            cache: keys and values of earlier tokens; the call adds those of its own tokens. For causal inference only.
         """
         self._check(hidden, positions, document_ids, cache)
         query, key, value = self.projected(hidden, hidden)

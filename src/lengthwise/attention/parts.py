@@ -1,14 +1,13 @@
-"""What the parts of a mechanism promise, and what they are built from.
+"""The base classes of a mechanism's parts, and the sizes that parts are built from.
 
-*Position* says where tokens stand: it changes the embeddings, turns queries and keys, or adds a bias to the scores.
-*Weights* turns scores into weights and attends. *Output* treats the attended values. And *numbering*, before all of
-them, says which number a token has. Each part is a module of its own file, and the file and the class carry the name by
-which a mechanism names the part.
+*Position* encodes where tokens stand: it changes the embeddings, turns queries and keys, or adds a bias to the scores.
+*Weights* turns scores into weights and attends. *Output* treats the attended values. *Numbering* gives each token its
+number before the other parts act. Each part is a module in its own file; the file and the class carry the part's name.
 
-What can be chosen about a part, such as the base of its rotations, it declares in a class ``Options``
-(:mod:`lengthwise.options`). It takes options by keyword, and keeps them as ``options``. What it can serve, and what is
-true of it, it declares as ``traits`` (:mod:`lengthwise.attention.traits`). What has to be trained before it, it says as
-:class:`~lengthwise.attention.part.Part` explains.
+A part declares its options, such as the base of its rotations, in a class ``Options`` (:mod:`lengthwise.options`). It
+takes options by keyword, and keeps them as ``options``. It declares the uses that it supports, and the properties of
+its result, as ``traits`` (:mod:`lengthwise.attention.traits`). :class:`~lengthwise.attention.part.Part`
+explains how a part names the model that has to be trained before it.
 """
 
 from dataclasses import dataclass
@@ -29,26 +28,26 @@ from lengthwise.registry import unknown
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a part is built from: the widths of an attention layer, and how far the model is to reach."""
+    """The sizes that a part is built from: the widths of an attention layer, and the lengths of sequences."""
 
     dim: int
     heads: int
     kv_heads: int
     head_dim: int
     layer: int = 0
-    """Index of the layer, the first is 0."""
+    """Index of the layer, from 0."""
     context: int | None = None
-    """Tokens of a training sequence, where known."""
+    """Length of a training sequence, if known [tokens]."""
     reach: int | None = None
-    """Tokens of the longest sequence that the model has to hold, where known."""
+    """Length of the longest sequence that the model has to process, if known [tokens]."""
     marks: int | None = None
-    """The largest mark of a token in the longest sequence, where known."""
+    """Largest mark of a token in the longest sequence, if known."""
 
     def need(self, name: Literal["context", "reach", "marks"], part: str) -> int:
-        """What ``part`` cannot be built without.
+        """Return a size that ``part`` needs.
 
         Raises:
-            InputError: where it is not known.
+            InputError: if the size is not known.
         """
         known = getattr(self, name)
         if known is None:
@@ -82,7 +81,7 @@ class Embedding(Position):
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Work the positions into the token embeddings, once, before the first layer."""
+        """Add the positions to the token embeddings, once, before the first layer."""
         raise NotImplementedError
 
 
@@ -95,16 +94,16 @@ class Rotation(Position):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Work the positions into queries and keys; the cache holds keys after this."""
+        """Turn queries and keys by their positions; the cache holds turned keys."""
         raise NotImplementedError
 
 
 class Bias(Position):
-    """Base of the position parts that add to the scores: a :class:`~lengthwise.attention.call.ScoreBias`."""
+    """Base of the position parts that add a bias to the scores: a :class:`~lengthwise.attention.call.ScoreBias`."""
 
     @property
     def depends_on_scores(self) -> bool:
-        """True if the bias is not known before the scores."""
+        """True if the bias cannot be computed before the scores."""
         return self.traits.depends_on_scores
 
     @property
@@ -113,20 +112,20 @@ class Bias(Position):
         return any(parameter.requires_grad for parameter in self.parameters())
 
     def applies(self, call: Call) -> bool:
-        """True if there is something to add to the scores of this call."""
+        """True if the bias changes the scores of this call."""
         return True
 
     def track(self, hidden: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch heads tokens"] | None:
-        """Compute a number of every token, head by head, that the bias depends on; the cache holds it."""
+        """Compute the number per token and head that the bias depends on, if any; the cache holds it."""
         return None
 
     def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
-        """Compute what is added to the scaled scores; that of hidden keys does not matter."""
+        """Compute the bias that is added to the scaled scores; its values at hidden keys do not matter."""
         raise NotImplementedError
 
 
 class Numbering(Part):
-    """Base of the numbering parts, each built from :class:`Sizes`: which number a token has, for the position part."""
+    """Base of the numbering parts, built from :class:`Sizes`: each gives tokens their numbers for the position part."""
 
     traits: ClassVar[NumberingTraits] = NumberingTraits()
 
@@ -140,20 +139,20 @@ class Numbering(Part):
         self.options = self.Options.choose(self, options)
 
     def numbers(self, sizes: Sizes) -> int | None:
-        """How many different numbers there are while the model is trained; None where that is not known."""
+        """Return how many different numbers occur in training; None if this is not known."""
         return sizes.context
 
     def check(self, tokens: int, mark: int | None) -> None:
-        """Refuse a sequence of so many tokens, whose largest mark is ``mark``, where there are no numbers for it.
+        """Refuse a sequence of ``tokens`` tokens, whose largest mark is ``mark``, if there are no numbers for it.
 
         Raises:
-            InputError: if that is so.
+            InputError: if there are no numbers for the sequence.
         """
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
-        """The number of every token; ``counted`` is its index in its document."""
+        """Return the number of every token; ``counted`` is the token's index in its document."""
         raise NotImplementedError
 
     def next_marks(
@@ -162,15 +161,15 @@ class Numbering(Part):
         numbers: Int[Tensor, "*tokens"],
         marks: Int[Tensor, "*tokens"] | None,
     ) -> Float[Tensor, "*tokens marks"] | None:
-        """Logits of the mark of the token that follows each, where this part predicts it; a head reads ``stream``."""
+        """Compute the logits of each next token's mark from ``stream``; None if this part predicts no marks."""
         return None
 
 
 class Weights(Part):
-    """Base of the weights parts. Built from :class:`Sizes`, a backend's name and a dropout probability.
+    """Base of the weights parts, built from :class:`Sizes`, a backend's name and a dropout probability.
 
-    A part defines :meth:`of_scores`, or :meth:`probabilities` where scores are not the beginning of it; one that knows
-    a faster way to attend than by them overrides :meth:`forward`.
+    A part defines :meth:`of_scores`, or :meth:`probabilities` if its weights do not come from scores alone. A part with
+    a faster way to attend overrides :meth:`forward`.
     """
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
@@ -193,25 +192,25 @@ class Weights(Part):
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
-        """Queries and keys as this mechanism wants them, before the position part sees them."""
+        """Transform queries and keys before the position part receives them; by default, return them unchanged."""
         return query, key
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """Weights of scores, which are minus infinity where a key is hidden."""
+        """Compute the weights from scores, which are minus infinity where a key is hidden."""
         raise NotImplementedError
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The weights of all the call's queries, at once; of hidden keys 0."""
+        """Compute the weights of all queries of the call at once, 0 at hidden keys."""
         return self.of_scores(call.scores(), call)
 
     def newest(self, call: Call) -> Float[Tensor, "batch heads 1 keys"]:
-        """The weights of the last query alone."""
+        """Compute the weights of the last query alone."""
         return self.probabilities(call.rows(call.layout.queries - 1, call.layout.queries))
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values; dropout acts on the weights, in training only."""
+        """Compute the attended values; dropout acts on the weights, in training only."""
 
         def block(start: int, stop: int) -> Tensor:
             rows = call.rows(start, stop)
@@ -222,21 +221,21 @@ class Weights(Part):
         return in_blocks_of_rows(block, call.layout, self.row_entries(call))
 
     def row_entries(self, call: Call) -> int:
-        """How much one row of a block holds at a time."""
+        """Return how many entries one row of a block holds at a time."""
         batch, heads = call.query.shape[:2]
         return batch * heads * call.layout.keys
 
     def dropped(self, weights: Tensor) -> Tensor:
-        """Weights, in training some of them dropped."""
+        """Apply dropout to the weights, in training only."""
         return F.dropout(weights, self.dropout, self.training) if self.dropout else weights
 
 
 class Output(Part):
     """Base of the output parts.
 
-    Each is built from the shape of what it learns, whose last number is that of the
-    components it treats together: ``(width,)`` over all heads side by side, ``(heads, head_dim)`` head by head; and
-    from the width of the layer's input.
+    Each is built from the shape of its parameters and from the width of the layer's input. The last number of the shape
+    counts the components that the part treats together: ``(width,)`` over all heads side by side, ``(heads, head_dim)``
+    head by head.
     """
 
     traits: ClassVar[OutputTraits] = OutputTraits()
@@ -253,5 +252,5 @@ class Output(Part):
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """Attended values, treated; the last axes are those of the part's shape. ``hidden`` is the layer's input."""
+        """Treat attended values, whose last axes are those of the part's shape; ``hidden`` is the layer's input."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Where an output part stands in a layer."""
+"""The place of an output part in a layer."""
 
 from typing import Literal, cast, get_args
 
@@ -6,14 +6,15 @@ from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 
 Placement = Literal["width", "heads", "projected"]
-"""Of an output part: before the output projection, over all heads side by side or head by head, or after it."""
+"""Place of an output part: before the output projection, over all heads side by side (``width``) or head by head
+(``heads``), or after the projection (``projected``)."""
 
 
 def read_placement(name: str) -> tuple[str, Placement | None]:
-    """A part's name and its place, as in ``layer-norm@heads``; None where no place is named.
+    """Split a name such as ``layer-norm@heads`` into part and placement; the placement is None if none is named.
 
     Raises:
-        InputError: for a place that does not exist.
+        InputError: for a placement that does not exist.
     """
     part, at, placement = name.partition("@")
     if at and placement not in get_args(Placement):

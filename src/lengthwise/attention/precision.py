@@ -5,10 +5,10 @@ from torch import Tensor
 
 
 def at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    """Float32, or float64 where that is given."""
+    """Return float32, or float64 if ``dtype`` is float64."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def in_float32(values: Tensor) -> Tensor:
-    """Numbers in float32, or in float64 where they are."""
+    """Convert values to float32; float64 values stay as they are."""
     return values.to(at_least_float32(values.dtype))

@@ -1,4 +1,4 @@
-"""From the attended values of all heads to a layer's output, with the output part in its place."""
+"""The last step of a layer: from the attended values of all heads through output part and projection."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from lengthwise.attention.placement import Placement
 
 
 class Projection(nn.Module):
-    """The output projection ``matrix`` and the output part ``output`` before or after it."""
+    """The output projection ``matrix``, with the output part ``output`` before or after it."""
 
     def __init__(self, matrix: nn.Module, output: Output, placement: Placement) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Projection(nn.Module):
     def forward(
         self, attended: Float[Tensor, "batch heads queries head_dim"], hidden: Float[Tensor, "batch queries dim"]
     ) -> Float[Tensor, "batch queries dim"]:
-        """The layer's output; ``hidden`` is its input."""
+        """Compute the layer's output; ``hidden`` is the layer's input."""
         attended = attended.transpose(1, 2)
         if self.placement == "heads":
             attended = self.output(attended, hidden)

@@ -1,4 +1,4 @@
-"""Attention in blocks of rows: what it holds at a time does not grow with the square of the length."""
+"""Attention in blocks of rows, so that memory does not grow with the square of the length."""
 
 from collections.abc import Callable
 
@@ -9,24 +9,25 @@ from torch.utils.checkpoint import checkpoint
 from lengthwise.attention.layout import Layout
 
 SCORES_AT_ONCE = 2**24
-"""Entries of weights, masks or biases held at a time: 64 MiB in float32."""
+"""Largest number of entries of weights, masks or biases held at a time: 64 MiB in float32."""
 IN_CACHE = 2**19
-"""Entries of a block on a processor, whose cache holds them from one operation to the next: 2 MiB in float32."""
+"""Entries of a block on a CPU, so that its cache holds the block from one operation to the next: 2 MiB in float32."""
 
 
 def in_blocks_of_rows(
     block: Callable[[int, int], Tensor], layout: Layout, entries: int, *, cached: bool = True
 ) -> Tensor:
-    """``block(start, stop)`` for all queries, joined along axis 2, with what is kept for the backward pass bounded.
+    """Call ``block(start, stop)`` for all queries and join the results along axis 2, with bounded memory for autograd.
 
-    Causal blocks end at the diagonal: the more there are, the less is computed of what nobody sees. Compiled or
-    exported, all rows are one block, so that one graph serves all lengths, and memory grows with their square.
+    Causal blocks stop at the diagonal, so smaller blocks waste less work on masked pairs. Under ``torch.compile`` or
+    export, all rows are one block, so that one graph serves all lengths, and memory grows with their square.
 
     Args:
-        block: attends from some of the queries.
-        layout: of all of them.
-        entries: what one row holds; blocks of at least 16 rows hold no more than ``SCORES_AT_ONCE``.
-        cached: whether a block is many operations, which are faster on what a processor's cache holds, and not one.
+        block: attends from queries ``start`` to ``stop``.
+        layout: the layout of all queries.
+        entries: number of entries that one row holds. A block has at least 16 rows, and otherwise no more than
+            ``SCORES_AT_ONCE`` entries.
+        cached: True if a block is many operations, not one; these are faster on data in a CPU's cache.
     """
 
     def carrying(start: int, stop: int, nothing: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,20 +46,20 @@ def carried_through_rows(
     *,
     cached: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`in_blocks_of_rows` where rows depend on those before them.
+    """Do the same as :func:`in_blocks_of_rows` for rows that depend on the rows before them.
 
     Args:
-        block: attends from queries ``start`` to ``stop``, given what the rows before them carry; returns the attended
-            values and what the rows after them are to have.
-        layout: of all queries.
-        entries: what one row holds.
-        carry: for the first row.
-        cached: as there.
+        block: attends from queries ``start`` to ``stop``, given the carry of the rows before; returns the
+            attended values and the carry for the rows after.
+        layout: the layout of all queries.
+        entries: number of entries that one row holds.
+        carry: the carry for the first row.
+        cached: as in :func:`in_blocks_of_rows`.
 
     Returns:
-        What the blocks attended, joined along axis 2, and what the last one carries.
+        The attended values, joined along axis 2, and the carry of the last block.
     """
-    if torch.compiler.is_compiling():  # how many blocks there are would make the graph that of one length
+    if torch.compiler.is_compiling():  # a number of blocks would tie the graph to one length
         return block(0, layout.queries, carry)
     rows = max(16, SCORES_AT_ONCE // entries)
     # Without checkpointing, autograd would keep what every block holds until the backward pass.

@@ -1,4 +1,4 @@
-"""The tables of all parts, and how the first line of a part's docstring is read."""
+"""The tables of all parts, and a reader for the first line of a part's docstring."""
 
 import re
 from typing import Any, Literal
@@ -22,13 +22,13 @@ TITLES: dict[Kind, str] = {
     "numbering": "Numberings",
     "output": "Outputs",
 }
-"""What a page calls the parts of a kind."""
+"""Heading of each kind of part on a page."""
 
 
 def summary_and_source(line: str) -> tuple[str, str]:
-    """The first line of a docstring, without its full stop, and the source at its end; empty where there is none.
+    """Split the first line of a docstring into summary, without its full stop, and source; "" if there is no source.
 
-    A source is a paper, as in ``arXiv 2104.09864``, or whatever the part is known by.
+    A source is a paper, as in ``arXiv 2104.09864``, or another name of the source.
     """
     found = re.fullmatch(r"(.*?) \(((?:arXiv|[A-Z])[^()]*)\)\.", line)
     return (found[1], found[2]) if found else (line.rstrip("."), "")

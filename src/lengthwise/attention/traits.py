@@ -1,19 +1,19 @@
-"""Traits: what a part can serve, what is true of its result, and how it is computed.
+"""Traits of a part: which uses it supports, which properties its result has, and how it is computed.
 
-Each part declares its traits in one frozen dataclass, ``traits``, and states what differs from the defaults. A layer
-refuses a combination that the traits rule out, and the tests of what every mechanism promises hold the part to them.
+Each part declares its traits in one frozen dataclass, ``traits``, and states only what differs from the defaults. A
+layer refuses a combination that the traits rule out, and the tests of all mechanisms hold each part to its traits.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
-"""How a formula is known: from its authors' code, from the paper's text, from someone else's code, from memory alone
-(check it before you build on it), or because it is this project's own."""
+"""Source of a formula: its authors' code, the paper's text, someone else's code, memory alone (check the formula before
+you build on it), or this project."""
 
 WeightsRoute = Literal["fused", "kernel", "scores", "linear"]
-"""How a weights part attends: by torch's fused routine, by an operator of this library, by the scores, in blocks of
-rows, or in time linear in the number of tokens."""
+"""How a weights part attends: by torch's fused routine (``fused``), by an operator of this library (``kernel``), by the
+scores in blocks of rows (``scores``), or in time linear in the number of tokens (``linear``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,25 +23,25 @@ class WeightsTraits:
     evidence: Evidence = "paper"
     """How the formula is known."""
 
-    # What the part can serve.
+    # Which uses the part supports.
 
     causal: bool = True
-    """True if a query can be kept from looking ahead. A part that cannot do so serves encoders only."""
+    """True if a query can be kept from looking ahead. Otherwise the part serves encoders only."""
     bidirectional: bool = True
     """True if a query can look ahead."""
     takes_bias: bool = True
     """True if a position part may add a bias to the scores."""
 
-    # What is true of the weights.
+    # Properties of the weights.
 
     normalised: bool = True
     """True if the weights of each query sum to 1."""
     sparse: bool = False
     """True if a visible key can have a weight of exactly 0, or a gradient of 0."""
     permutation_invariant: bool = True
-    """True if the order of the keys makes no difference where no position part says otherwise."""
+    """True if the order of the keys makes no difference without a position part."""
     sensitive_to_rounding: bool = False
-    """True if a small change of the scores can change the weights by much, as where a key is taken or dropped."""
+    """True if a small change of the scores can change the weights much, for example where keys are kept or dropped."""
     keys_enter_by_products: bool = True
     """True if keys enter only through ``query @ key``, so that projections may be folded into the query."""
 
@@ -50,7 +50,7 @@ class WeightsTraits:
     route: WeightsRoute = "scores"
     """How the part attends."""
     backends: tuple[str, ...] = ("auto", "reference")
-    """Names of the ways to compute it. The reference attends by ``probabilities`` and defines the result."""
+    """Names of the backends. The reference attends by ``probabilities`` and defines the result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,9 @@ class PositionTraits:
     evidence: Evidence = "paper"
     """How the formula is known."""
     sparse: bool = False
-    """True if it hides keys that the causal mask lets through, or lowers scores so much that their weight is 0."""
+    """True if it hides keys that the mask lets through, or lowers scores so much that their weight is 0."""
     depends_on_scores: bool = False
-    """True if the part's bias depends on the scores that it is added to, and is not known before them."""
+    """True if the part's bias depends on the scores, and cannot be computed before them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class NumberingTraits:
     evidence: Evidence = "paper"
     """How the formula is known."""
     reads_marks: bool = False
-    """True if it needs marks: numbers that say which tokens of a sequence belong together, which a task knows."""
+    """True if it needs marks: numbers from a task that say which tokens of a sequence belong together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,6 @@ class OutputTraits:
     evidence: Evidence = "paper"
     """How the formula is known."""
     reads_input: bool = False
-    """True if the result depends on the layer's input, too."""
+    """True if the result also depends on the layer's input."""
     by_head: bool = False
-    """True if it treats each head by itself wherever no placement is named, and can do nothing else."""
+    """True if it can only treat each head by itself; ``heads`` is then its placement."""

@@ -1,4 +1,4 @@
-"""Models around attention: a decoder of tokens, a reader of sets."""
+"""Models around attention: a decoder for sequences of tokens and a reader of sets."""
 
 from typing import TYPE_CHECKING
 

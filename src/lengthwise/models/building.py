@@ -1,4 +1,4 @@
-"""From a configuration to its model."""
+"""Builds a model from its configuration."""
 
 import torch
 
@@ -8,7 +8,7 @@ from lengthwise.models.set_reader import SetReader
 
 
 def build(config: ModelConfig) -> Decoder | SetReader:
-    """The model of a configuration, untrained; in float32 whatever torch's default is, so a seed gives one model."""
+    """Build an untrained model, in float32 whatever torch's default dtype, so that a seed determines the model."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:

@@ -1,4 +1,4 @@
-"""Sizes of the models."""
+"""Configurations of the models."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +9,10 @@ from lengthwise.errors import InputError
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of a :class:`Decoder`; ``Decoder(config)`` builds it.
+    """Settings of a :class:`Decoder`; ``Decoder(config)`` builds it.
 
     Raises:
-        InputError: for sizes that are not positive or do not divide, and for names that do not exist.
+        InputError: for sizes that are not positive or not divisible, and for names that do not exist.
     """
 
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
@@ -20,33 +20,34 @@ class DecoderConfig:
     vocab_size: int
     """Number of different tokens."""
     kind: Literal["decoder"] = "decoder"
-    """Which model this is; the task decides."""
+    """Kind of the model; the task sets it."""
     layers: int = 2
     """Number of blocks."""
     dim: int = 64
     """Width of the residual stream."""
     heads: int = 2
-    """Query heads per layer; divides dim."""
+    """Query heads per layer; must divide dim."""
     kv_heads: int | None = None
-    """Key and value heads per layer; divides heads, which it is by default."""
+    """Key and value heads per layer; must divide heads, and equals heads by default."""
     mechanism: str = "threshold-relative"
-    """Attention mechanism: weights, position and output joined with '+', each with its options in brackets."""
+    """Attention mechanism: weights, position and output joined by '+', each with its options in brackets."""
     feed_forward_dim: int | None = None
     """Inner width of the SwiGLU; 8/3 of dim, rounded up to a multiple of 32, by default (paper-faithful: twice dim)."""
     tied_head: bool = False
-    """Whether the head shares its matrix with the embedding."""
+    """True if the head shares its matrix with the embedding."""
     dropout: float | None = None
     """Dropout on attention weights (threshold-relative: logits); 0 by default (paper-faithful: 0.01)."""
     paper_faithful: bool = False
-    """Build the model of the code of arXiv 2503.23174: residuals add to the normalised stream, its initialisation."""
+    """Build the model of the code of arXiv 2503.23174: its initialisation, and residuals added to the normalised
+    stream."""
     backend: str = "auto"
-    """Which implementation of the attention runs: 'auto', or a backend by name."""
+    """Backend of the attention: 'auto', or a name."""
     context: int | None = None
-    """Tokens of a training sequence, for position parts that have to know; an experiment says so by itself."""
+    """Length of a training sequence, for position parts that need it; an experiment sets it [tokens]."""
     reach: int | None = None
-    """Tokens of the longest sequence the model has to hold, for position parts that have to know; as context."""
+    """Length of the longest sequence, for position parts that need it; an experiment sets it [tokens]."""
     marks: int | None = None
-    """The largest mark of a token in the longest sequence, for numberings that read marks; as context."""
+    """Largest mark in the longest sequence, for numberings that read marks; an experiment sets it."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -71,41 +72,41 @@ class DecoderConfig:
             )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"dropout is a probability below 1; got {self.dropout}.")
-        object.__setattr__(self, "mechanism", str(Mechanism.parse(self.mechanism)))  # the one name that it has
+        object.__setattr__(self, "mechanism", str(Mechanism.parse(self.mechanism)))  # the canonical name
 
 
 @dataclass(frozen=True)
 class SetReaderConfig:
-    """Sizes of a :class:`SetReader`; ``SetReader(config)`` builds it. The defaults are those of arXiv 2410.01104.
+    """Settings of a :class:`SetReader`; ``SetReader(config)`` builds it. The defaults are those of arXiv 2410.01104.
 
     Raises:
-        InputError: for sizes that are not positive or do not divide, names that do not exist, and positions in a set.
+        InputError: for sizes that are not positive or not divisible, names that do not exist, and position parts.
     """
 
     __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
 
     item_features: int
-    """Numbers that an item consists of."""
+    """Number of features of an item."""
     query_features: int
-    """Numbers that a query consists of."""
+    """Number of features of a query."""
     classes: int
     """Number of different answers."""
     kind: Literal["set-reader"] = "set-reader"
-    """Which model this is; the task decides."""
+    """Kind of the model; the task sets it."""
     dim: int = 128
-    """Width of everything inside."""
+    """Width of all hidden layers."""
     heads: int = 1
-    """Attention heads; divides dim."""
+    """Attention heads; must divide dim."""
     mechanism: str = "softmax"
-    """Attention mechanism: weights, and output where wanted, joined with '+', each with its options in brackets."""
+    """Attention mechanism: weights and, if wanted, output, joined by '+', each with its options in brackets."""
     residual: bool = False
-    """Whether the encoded query is added to what attention returns."""
+    """True if the encoded query is added to the attended values."""
     projection: bool = False
-    """Whether attention ends in an output projection."""
+    """True if attention ends in an output projection."""
     input_precision: Literal["float32", "bfloat16"] = "float32"
-    """What items and queries are rounded to before they are read; bfloat16, with eight bits, as in a TPU's products."""
+    """Number format that items and queries are rounded to first; bfloat16, with eight bits, as in a TPU's products."""
     backend: str = "auto"
-    """Which implementation of the attention runs: 'auto', or a backend by name."""
+    """Backend of the attention: 'auto', or a name."""
 
     def __post_init__(self) -> None:
         for name in ("item_features", "query_features", "classes", "dim", "heads"):

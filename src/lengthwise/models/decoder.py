@@ -1,4 +1,4 @@
-"""A small decoder-only transformer: embeddings, pre-norm blocks of any attention mechanism and SwiGLU, a head."""
+"""A small decoder-only transformer: embeddings, pre-norm blocks of attention and SwiGLU, and a head."""
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from lengthwise.models.output import ModelOutput
 
 
 class Decoder(nn.Module):
-    """Tokens in, logits of the next token out, and of its mark where the numbering part predicts it."""
+    """A decoder from tokens to logits of the next token, and of its mark if the numbering part predicts marks."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -45,25 +45,24 @@ class Decoder(nn.Module):
         cache: KeyValueCache | None = None,
         select: Bool[Tensor, "batch tokens"] | None = None,
     ) -> ModelOutput:
-        """Give the logits of the token that follows each token; with a numbering part that predicts it, of its mark.
+        """Compute the logits of each next token and, if the numbering part predicts marks, of its mark.
 
         Args:
-            tokens: ids from 0 to ``vocab_size - 1``; with a cache, those that follow the ones in it.
-            marks: which tokens belong together, for numberings that need to know; a task says so.
+            tokens: ids from 0 to ``vocab_size - 1``; with a cache, the tokens that follow the cached ones.
+            marks: numbers that say which tokens belong together, for numberings that read marks; a task gives them.
             document_ids: contiguous runs of equal ids keep packed documents apart; padding is a document of its own.
-            cache: makes decoding and chunked reading possible; inference only.
-            select: the tokens whose logits are wanted; they come back one after the other, and no memory goes to the
-                others' logits.
+            cache: keys and values of earlier tokens, for decoding and for reading in chunks; inference only.
+            select: True for the tokens whose logits are wanted. The other logits are not computed.
 
         Returns:
-            Logits (batch, tokens, vocab), or (selected, vocab), and what they are computed from.
+            Logits (batch, tokens, vocab), or (selected, vocab) with ``select``, and the hidden states before the head.
         """
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise InputError(
                 f"tokens must be (batch, tokens) integers; got {tokens.dtype} of shape {tuple(tokens.shape)}."
             )
         if (
-            not torch.compiler.is_compiling()  # a graph has no numbers to ask for
+            not torch.compiler.is_compiling()  # a traced graph has no values to check
             and tokens.device.type == "cpu"
             and tokens.numel()
             and not 0 <= tokens.min() <= tokens.max() < self.config.vocab_size
@@ -100,7 +99,7 @@ class Decoder(nn.Module):
     def _counted(
         self, tokens: Tensor, document_ids: Tensor | None, cache: KeyValueCache | None
     ) -> Int[Tensor, "#batch tokens"]:
-        """Index of every token in its document."""
+        """Return the index of every token in its document."""
         new = keys = tokens.shape[1]
         if cache is not None:
             held = cache[EMBEDDINGS]
@@ -111,7 +110,7 @@ class Decoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention and SwiGLU, each on the normalised stream and added to it."""
+    """Attention and SwiGLU, each applied to the normalised stream and added to the stream."""
 
     def __init__(self, config: DecoderConfig, mechanism: Mechanism, layer: int) -> None:
         super().__init__()
@@ -144,7 +143,7 @@ class _Block(nn.Module):
 
 
 class _SwiGLU(nn.Module):
-    """``down(silu(gate) * up)``, gate and up from one product (arXiv 2002.05202)."""
+    """``down(silu(gate) * up)``, with gate and up from one matrix product (arXiv 2002.05202)."""
 
     def __init__(self, dim: int, width: int) -> None:
         super().__init__()

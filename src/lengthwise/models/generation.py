@@ -1,4 +1,4 @@
-"""Greedy decoding: what a model finds likeliest is what it reads next."""
+"""Greedy decoding: the most likely token is the next input."""
 
 import torch
 from jaxtyping import Int
@@ -13,17 +13,17 @@ from lengthwise.models.decoder import Decoder
 def greedy(
     model: Decoder, tokens: Int[Tensor, "batch tokens"], new: int, *, marks: Int[Tensor, "batch marked"] | None = None
 ) -> tuple[Int[Tensor, "batch tokens+{new}"], Int[Tensor, "batch all_marked"] | None]:
-    """Continue ``tokens`` by ``new`` ones, one after the other, through a cache; ``model`` is in evaluation mode.
+    """Continue ``tokens`` by ``new`` tokens, one by one, with a cache; ``model`` must be in evaluation mode.
 
     Args:
-        model: the decoder.
-        tokens: what it reads first, a token at least.
-        new: how many tokens are generated.
-        marks: of ``tokens``, where the numbering part predicts those of the new ones; where it only reads marks, of
-            these, too, except the last.
+        model: the decoder, in evaluation mode.
+        tokens: the prompt, at least one token.
+        new: number of tokens to generate.
+        marks: marks of ``tokens`` if the numbering part predicts the marks of new tokens. If it only reads marks: marks
+            of ``tokens`` and of all new tokens but the last.
 
     Returns:
-        The tokens, old and new, and their marks: with those that were predicted, else as they were given.
+        All tokens, old and new, and their marks: with the predicted marks, or as given if none are predicted.
     """
     cache = KeyValueCache()
     for _ in range(new):

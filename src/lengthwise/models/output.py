@@ -1,4 +1,4 @@
-"""What a model returns."""
+"""The output of a model."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 class ModelOutput(NamedTuple):
-    """What every model of this package returns."""
+    """The output of every model of this package."""
 
     logits: Float[Tensor, "*rows classes"]
     """Logits of the next token after each token, or of the answer to each set."""
     hidden: Float[Tensor, "*rows dim"]
-    """What the logits are computed from."""
+    """Hidden states that the logits are computed from."""
     next_marks: Float[Tensor, "*rows marks"] | None = None
     """Logits of the mark of the next token; None unless the numbering part predicts marks."""

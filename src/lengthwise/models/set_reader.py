@@ -1,7 +1,7 @@
 """A reader of sets: one query attends to items that have no order (arXiv 2410.01104, arXiv 2504.02827).
 
-Items go through ``psi_x``, the query through ``psi_q``, attention reads the items with it, and ``phi`` says the answer.
-Nothing but attention sees more than one item at a time.
+``psi_x`` encodes the items and ``psi_q`` the query, the query attends to the items, and ``phi`` maps the attended
+values to the answer. Only attention sees more than one item at a time.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from lengthwise.models.output import ModelOutput
 
 
 class SetReader(nn.Module):
-    """A set and a query in, logits of the answer out."""
+    """A model from a set and a query to logits of the answer."""
 
     def __init__(self, config: SetReaderConfig) -> None:
         super().__init__()
@@ -28,16 +28,17 @@ class SetReader(nn.Module):
         self.phi = _perceptron(dim, dim, config.classes)
         sizes = Sizes(dim, config.heads, config.heads, dim // config.heads)
         self.attention = CrossAttention(sizes, mechanism, backend=config.backend, projection=config.projection)
-        # Checkpoints name what belongs to attention as if it were the reader's own.
+        # Checkpoints name the parameters of attention as if they were the reader's own.
         self.register_state_dict_post_hook(_without_layer)
         self.register_load_state_dict_pre_hook(_with_layer)
 
     def forward(
         self, items: Float[Tensor, "batch items item_features"], query: Float[Tensor, "batch query_features"]
     ) -> ModelOutput:
-        """Give the logits of the answer, (batch, classes), and what they are computed from.
+        """Compute the logits of the answer, (batch, classes), and the hidden states before them.
 
-        Items may come in any order. It makes a difference to weights alone whose traits say so.
+        Items may stand in any order. The order makes a difference only to weights without the trait
+        ``permutation_invariant``.
         """
         config = self.config
         if items.ndim != 3 or items.shape[-1] != config.item_features or items.shape[1] < 1:
@@ -57,7 +58,7 @@ class SetReader(nn.Module):
 
 
 LAYER = "attention."
-"""What the names of a checkpoint leave out."""
+"""Prefix that the names in a checkpoint leave out."""
 
 
 def _without_layer(reader: SetReader, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Tasks: endless supplies of examples of any length. One file each; a new one is one more line here."""
+"""Tasks draw any number of examples of any length. Each task has its own file; a new task adds one line here."""
 
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,11 @@ TASKS: "Registry[type[Task]]" = Registry(
 def find(name: str) -> "Task":
     """Make the task called ``name``, as in ``flip-flop[ignore=0.9]``.
 
-    One of your own is named by its module and class, as in ``my_tasks:Mine``.
+    A task of your own is named by its module and class, as in ``my_tasks:Mine``.
 
     Raises:
-        InputError: if there is none, if it does not have such options, or if what is called so lacks something that
-            every task has.
+        InputError: if there is no such task, if it does not have these options, or if it lacks an attribute that every
+            task has.
     """
     named = read(TASKS, name)
     task, name = TASKS.load(named.name), named.name

@@ -1,8 +1,8 @@
 """Addition of two numbers, by default all digits least significant first (arXiv 2402.09371, arXiv 2405.20671).
 
-A sequence is ``a + b = c`` of two numbers of n digits, filled up with zeros, and their sum of n + 1 digits. Only the
-digits of the sum are scored. Each digit's mark is its significance, counted from 1; ``+`` and ``=`` have mark 0. Tokens
-are the digits, and after them ``+`` and ``=``.
+A sequence is ``a + b = c``: two numbers of n digits, padded with zeros, and their sum of n + 1 digits. Only the digits
+of the sum are scored. Each digit's mark is its significance, counted from 1; ``+`` and ``=`` have mark 0. The tokens
+are the digits, then ``+`` and ``=``.
 """
 
 from typing import Any, ClassVar
@@ -29,40 +29,41 @@ class Addition(Task):
 
     class Options(Task.Options):
         base: int = option(10, at_least=2)
-        """Of the numbers: how many digits there are."""
+        """Base of the numbers, that is, the number of different digits."""
         reverse: bool = True
-        """Whether the least significant digit comes first, from which on a sum is computed."""
+        """True if the least significant digit comes first, as in the order of computing a sum."""
 
     options: Options
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The digits and two signs."""
+        """The vocabulary: the digits and two signs."""
         return {"vocab_size": self.options.base + 2}
 
     def check_length(self, length: int) -> None:
-        """3 tokens for each digit and 3 more."""
+        """Refuse lengths other than 3 tokens for each digit and 3 more."""
         if length < 6 or length % 3:
             raise InputError(
                 f"An addition of n digits has 3 n + 3 tokens: 6, 9, 12 and so on; got a length of {length}."
             )
 
     def largest_mark(self, length: int) -> int | None:
-        """That of the sum's most significant digit that is read.
+        """Return the mark of the most significant digit of the sum that is an input.
 
-        It is n + 1 for n digits; but n where that digit comes last, as the last token is no input.
+        The mark is n + 1 for n digits; but n if the most significant digit comes last, because the last token is not an
+        input.
         """
         return length // 3 - self.options.reverse
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
-        """Sequences of ``length`` tokens, 3 for each digit and 3 more; the inputs are all tokens but the last.
+        """Draw sequences of ``length`` tokens, 3 for each digit and 3 more; the inputs are all tokens but the last.
 
-        In training the numbers have each 1 to n digits before they are filled up, each as likely. For validation both
-        have n. On the split ``carries`` one carry goes through all n digits: below the last, where it begins, the
-        digits of each place add up to 9, or to what is the largest digit.
+        In training, each number has 1 to n digits before padding, uniformly. In validation, both numbers have n digits.
+        On the split ``carries``, one carry goes through all n digits: it begins at the least significant place, and at
+        every other place the two digits add up to the largest digit, 9 by default.
 
         Returns:
-            A batch of (batch_size, length - 1) tokens, of which those before a digit of the sum are scored.
+            A batch of (batch_size, length - 1) tokens. The tokens before a digit of the sum are scored.
         """
         self.check_length(length)
         if split not in self.splits:
@@ -88,7 +89,7 @@ class Addition(Task):
         )
 
     def _ordered(self, digits: Int[Tensor, "*batch digits"]) -> Int[Tensor, "*batch digits"]:
-        """Digits that stand least significant first, as they are written."""
+        """Return digits, given least significant first, in the order of the sequence."""
         return digits if self.options.reverse else digits.flip(-1)
 
     def _number(
@@ -108,14 +109,15 @@ class Addition(Task):
 def _sum(
     first: Int[Tensor, "batch digits"], second: Int[Tensor, "batch digits"], base: int
 ) -> Int[Tensor, "batch digits+1"]:
-    """The digits of the sum, by the carry that is known in closed form.
+    """Compute the digits of the sum, with the carries in closed form.
 
-    In base 10, a place with more than 9 sends a carry on, one with 9 passes on what it gets, one with less stops it:
-    what comes into a place is decided by the nearest place below it that does not add up to 9.
+    In base 10, a place whose digits add up to more than 9 sends a carry, a place with exactly 9 passes a carry on, and
+    a place with less stops it. So the carry into a place is decided by the nearest lower place that does not add up to
+    9.
     """
     total = first + second
     place = torch.arange(total.shape[1], dtype=torch.long, device="cpu")
-    decides = torch.where(total != base - 1, place + 1, 0).cummax(1).values  # of all places up to this one; 0: none
+    decides = torch.where(total != base - 1, place + 1, 0).cummax(1).values  # over all places so far; 0: none
     sends = torch.cat([torch.zeros_like(total[:, :1]), (total > base - 1).long()], dim=1)
     carry = sends.gather(1, torch.cat([torch.zeros_like(decides[:, :1]), decides], dim=1))
     return (torch.cat([total, torch.zeros_like(total[:, :1])], dim=1) + carry) % base

@@ -1,7 +1,7 @@
 """Argmax retrieval: the class of the item with the highest priority (arXiv 2410.01104 and 2504.02827).
 
-An item is a priority ~ U(0, 1) and one of a few classes, by default ten, one-hot; the answer is the class of the item
-with the highest priority. The query is one number ~ U(0, 1) that says nothing.
+An item consists of a priority ~ U(0, 1) and a one-hot class, by default one of ten; the answer is the class of the item
+with the highest priority. The query is a number ~ U(0, 1) without information.
 """
 
 from typing import Any, ClassVar
@@ -30,17 +30,17 @@ class ArgmaxRetrieval(Task):
 
     class Options(Task.Options):
         classes: int = option(10, at_least=2)
-        """How many classes an item may have."""
+        """Number of classes."""
 
     options: Options
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """A priority and a class in; a class out."""
+        """The sizes: an item is a priority and a class, and the answer is a class."""
         return {"item_features": 1 + self.options.classes, "query_features": 1, "classes": self.options.classes}
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
-        """Sets of ``length`` items; both splits are the same distribution.
+        """Draw sets of ``length`` items; both splits are the same distribution.
 
         Returns:
             Items (batch_size, length, 1 + classes) float32, queries (batch_size, 1), answers below ``classes``.

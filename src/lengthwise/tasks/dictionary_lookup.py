@@ -1,8 +1,8 @@
-"""Dictionary lookup: the value that a set of (key, value) pairs holds for a queried key (cf. arXiv 2504.02827).
+"""Dictionary lookup: the value of a queried key in a set of (key, value) pairs (cf. arXiv 2504.02827).
 
-The paper names the task; this design is ours. A key is one of 65,536, coded as its 16 bits, each -1 or 1, so that a
-model trained on few pairs knows how to read any key. A value is one of ten classes, one-hot. Options change both. The
-keys of a set are distinct, every choice as likely; the query is one of them.
+The paper names the task; this design is ours. A key is one of 65,536 numbers, coded as 16 bits of -1 or 1, so that a
+model trained on few pairs can read any key. A value is one of ten classes, one-hot. Options change both numbers. The
+keys of a set are distinct and drawn uniformly; the query is one of these keys.
 """
 
 from typing import Any, ClassVar
@@ -33,29 +33,30 @@ class DictionaryLookup(Task):
 
     class Options(Task.Options):
         bits: int = option(16, at_least=1, at_most=20)
-        """Of a key; a set has at most as many pairs as there are keys."""
+        """Bits of a key; a set has at most one pair for each key."""
         values: int = option(10, at_least=2)
-        """How many different values there are."""
+        """Number of different values."""
 
     options: Options
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """A key and a value in, and a key; a value out."""
+        """The sizes: an item is a key and a value, the query is a key, and the answer is a value."""
         bits, values = self.options.bits, self.options.values
         return {"item_features": bits + values, "query_features": bits, "classes": values}
 
     def check_length(self, length: int) -> None:
-        """From 1 to the number of keys."""
+        """Refuse lengths below 1 or above the number of keys."""
         keys = 2**self.options.bits
         if not 1 <= length <= keys:
             raise InputError(f"A dictionary-lookup set has 1 to {keys:,} pairs of distinct keys; got {length:,}.")
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
-        """Sets of ``length`` pairs, at most one for each key; both splits are the same distribution.
+        """Draw sets of ``length`` pairs, at most one for each key; both splits are the same distribution.
 
         Returns:
-            Pairs (batch_size, length, bits + values) float32, keys asked for (batch_size, bits), answers below values.
+            Pairs (batch_size, length, bits + values) float32, queried keys (batch_size, bits), answers below
+            ``values``.
         """
         self.check_length(length)
         if split not in self.splits:
@@ -70,9 +71,9 @@ class DictionaryLookup(Task):
 
 
 def _distinct(generator: torch.Generator, batch: int, count: int, bits: int) -> Int[Tensor, "batch count"]:
-    """Rows of distinct keys: many come from shuffling all keys, few are drawn again where they repeat."""
+    """Draw rows of distinct keys: long rows by shuffling all keys, short rows by redrawing rows with repeats."""
     every = 2**bits
-    if count > 2 ** (bits // 2):  # from about here on most rows would have to be drawn again
+    if count > 2 ** (bits // 2):  # beyond this, most rows would have to be redrawn
         return torch.rand(batch, every, generator=generator, dtype=torch.float32, device="cpu").argsort(1)[:, :count]
     keys = torch.randint(every, (batch, count), generator=generator, dtype=torch.long, device="cpu")
     while (repeats := (keys.sort(1).values.diff(dim=1) == 0).any(1)).any():
@@ -82,5 +83,5 @@ def _distinct(generator: torch.Generator, batch: int, count: int, bits: int) -> 
 
 
 def _coded(key: Int[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape {bits}"]:
-    """The bits of keys as -1 and 1, lowest first."""
+    """Return the bits of keys as -1 and 1, lowest bit first."""
     return (key[..., None] >> torch.arange(bits, dtype=torch.long, device="cpu") & 1).to(torch.float32) * 2 - 1

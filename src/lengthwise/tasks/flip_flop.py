@@ -1,8 +1,9 @@
 """The flip-flop language: one bit of memory, written, ignored and read (arXiv 2306.00946).
 
-A sequence is pairs of an instruction and a bit. The first instruction writes, the last reads, and each one between is
-*ignore* with a probability that depends on the split, else *write* or *read* in equal parts. The bit after *write* and
-*ignore* is uniform; the bit after *read* repeats the bit of the last *write*. Only the bits after *read* are scored.
+A sequence consists of pairs of an instruction and a bit. The first instruction writes, the last reads, and each
+instruction between is *ignore* with a probability that depends on the split, otherwise *write* or *read* with equal
+probability. The bit after *write* and *ignore* is uniform; the bit after *read* repeats the bit of the last *write*.
+Only the bits after *read* are scored.
 """
 
 from typing import Any, ClassVar
@@ -29,13 +30,13 @@ class FlipFlop(Task):
 
     class Options(Task.Options):
         ignore: float = option(0.8, at_least=0, at_most=1)
-        """Probability of *ignore* in training and for validation; on the split dense it is 0.1, on sparse 0.98."""
+        """Probability of *ignore* in training and validation; it is 0.1 on the split dense and 0.98 on sparse."""
 
     options: Options
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """Five tokens."""
+        """The vocabulary of five tokens."""
         return {"vocab_size": 5}
 
     @property
@@ -44,17 +45,17 @@ class FlipFlop(Task):
         return {"train": self.options.ignore, "validation": self.options.ignore, "dense": 0.1, "sparse": 0.98}
 
     def check_length(self, length: int) -> None:
-        """An even number from 4."""
+        """Refuse lengths other than even numbers from 4."""
         if length < 4 or length % 2:
             raise InputError(
                 f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
             )
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
-        """Sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.
+        """Draw sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.
 
         Returns:
-            A batch of (batch_size, length - 1) tokens, of which those that follow a *read* are scored.
+            A batch of (batch_size, length - 1) tokens. The predictions of the bit after each *read* are scored.
         """
         self.check_length(length)
         if split not in self.ignored:

@@ -1,4 +1,4 @@
-"""What a task is: a function from a random generator, a batch size and a length to a batch."""
+"""The base of tasks: a task maps a random generator, a batch size and a length to a batch."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -16,26 +16,26 @@ from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 
 
 class Task(ABC):
-    """Base of every task for a model. It has no state: the same generator state gives the same batch.
+    """Base of every task for a model. A task has no state: the same generator state gives the same batch.
 
-    What can be chosen about a task it declares in a class ``Options`` (:mod:`lengthwise.options`), takes by keyword,
-    and keeps as ``options``.
+    A task declares its options in a class ``Options`` (:mod:`lengthwise.options`), takes them by keyword, and keeps
+    them as ``options``.
     """
 
     unit: ClassVar[str]
-    """What lengths count, in the plural: tokens or items."""
+    """Unit of lengths, in the plural: tokens or items."""
     example: ClassVar[str]
-    """What is of that length: a sequence or a set."""
+    """The kind of example that has the length: sequence or set."""
     model: ClassVar[str]
-    """Kind of the model that can learn it: decoder or set-reader."""
+    """Kind of the model that can learn the task: decoder or set-reader."""
     stride: ClassVar[int]
-    """How far apart the lengths are that examples can have."""
+    """Difference between successive lengths that examples can have."""
     splits: ClassVar[tuple[str, ...]]
-    """Names of the distributions examples can come from; the first is for training, the second for validation."""
+    """Names of the distributions that examples are drawn from; the first is for training, the second for validation."""
     loss: ClassVar[Loss] = CrossEntropy()
-    """What training minimises. It is measured wherever the metrics are."""
+    """The loss that training minimises. It is measured together with the metrics."""
     metrics: ClassVar[tuple[Metric, ...]] = (ExactMatch(), TokenAccuracy())
-    """What is measured of a model's answers. The first is the main one, by which models are chosen and compared."""
+    """Metrics of a model's answers. The first is the main metric, by which models are chosen and compared."""
 
     @property
     def main(self) -> Metric:
@@ -44,13 +44,13 @@ class Task(ABC):
 
     @property
     def measures(self) -> dict[str, Metric]:
-        """All metrics by name, the main one first, and the loss."""
+        """All metrics by name, the main metric first, and the loss."""
         return {metric.name: metric for metric in (*self.metrics, self.loss)}
 
     def with_metrics(self, *metrics: Metric) -> Self:
-        """The same task, of whose answers these are measured, too."""
+        """Return a copy of the task with additional metrics."""
         task = copy.copy(self)
-        vars(task)["metrics"] = (*self.metrics, *metrics)  # of this one alone, and not of its class
+        vars(task)["metrics"] = (*self.metrics, *metrics)  # on the copy alone, not on its class
         return task
 
     class Options(BaseOptions):
@@ -64,12 +64,12 @@ class Task(ABC):
     @property
     @abstractmethod
     def sizes(self) -> dict[str, Any]:
-        """The settings of that model that the task sets."""
+        """The settings of the model that the task determines."""
 
     def check_length(self, length: int) -> None:
-        """Raise InputError for a length that no example can have; by default, for all but the multiples of the stride.
+        """Raise InputError for a length that no example can have; by default, for all but multiples of the stride.
 
-        It draws nothing, so any length is answered at once.
+        The check draws no example, so it is fast at any length.
         """
         if length < 1 or length % self.stride:
             few = ", ".join(str(self.stride * number) for number in (1, 2, 3))
@@ -79,9 +79,9 @@ class Task(ABC):
             )
 
     def largest_mark(self, length: int) -> int | None:
-        """The largest mark in an example of ``length``; None, as by default, where there are none. Draws nothing."""
+        """Return the largest mark in an example of ``length``, without drawing it; None (the default) without marks."""
         return None
 
     @abstractmethod
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Batch:
-        """Draw ``batch_size`` examples of ``length``; raises InputError for a length that cannot be."""
+        """Draw ``batch_size`` examples of ``length``; raise InputError for a length that no example can have."""

@@ -1,7 +1,7 @@
-"""Checks of a mechanism or a task of your own: what the package's own tests demand of each one.
+"""Checks for a mechanism or a task of your own, the same as in the package's own tests.
 
-``check_mechanism("my_parts:SoftCap")`` runs them all, and raises an AssertionError at the first promise that is broken.
-With pytest, each promise is a test of its own::
+``check_mechanism("my_parts:SoftCap")`` runs all checks, and raises an AssertionError at the first broken promise.
+With pytest, each promise becomes a separate test::
 
     from lengthwise.testing import parametrize_mechanisms
 

@@ -1,4 +1,4 @@
-"""Promises of a task about the batches it draws: shapes, seeds, lengths, sizes, marks, answers."""
+"""Promises of a task about its batches: shapes, seeds, lengths, sizes, marks and answers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,14 +18,14 @@ def draw(task: Task, length: int, split: str, seed: int = 0) -> Batch:
 
 
 def drawn(task: Task, lengths: Sequence[int]) -> Iterator[tuple[str, Batch, int]]:
-    """Yield batches of all splits and lengths: what to call each, the batch, and its length."""
+    """Yield a description, a batch and its length for all splits and lengths."""
     for split in task.splits:
         for length in lengths:
             yield f"on the split {split!r} at length {length}", draw(task, length, split), length
 
 
 def lengths_are_known(task: Task, lengths: Sequence[int]) -> None:
-    """Ask for lengths that can be, and for 0."""
+    """Check valid lengths, and the length 0."""
     expect(bool(lengths), f"check_length refuses every multiple of the stride, {task.stride}, that was tried")
     for length in lengths:
         task.check_length(length)
@@ -33,17 +33,17 @@ def lengths_are_known(task: Task, lengths: Sequence[int]) -> None:
         task.check_length(0)
     except InputError:
         return
-    expect(False, "check_length takes a length of 0, which no example can have, where an InputError is expected")
+    expect(False, "check_length accepts a length of 0, which no example can have, where an InputError is expected")
 
 
 def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
-    """Draw batches, and compare the shapes and the kinds of their tensors."""
+    """Draw batches, and check the shapes and dtypes of their tensors."""
     wanted = "Tokens" if task.model == "decoder" else "Sets"
     for at, batch, length in drawn(task, lengths):
         kind = type(batch).__name__
         expect(kind == wanted, f"{at} sample gives {kind}, where a model of the kind {task.model!r} reads {wanted}")
         first = batch[0].shape
-        # A sequence of tokens is as long as its inputs, or has one token more, the last target.
+        # A sequence is as long as its inputs, or has one more token, the last target.
         widths = (length, length - 1) if isinstance(batch, Tokens) else (length,)
         expect(
             first[0] == EXAMPLES and first[1] in widths,
@@ -57,7 +57,7 @@ def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
 
 
 def same_seed_gives_same_batch(task: Task, lengths: Sequence[int]) -> None:
-    """Draw twice with one generator state, with other draws and another global seed in between; and with another."""
+    """Draw twice with one seed, with other draws and another global seed in between; and once with another seed."""
     for split in task.splits:
         before = torch.random.get_rng_state()
         first = draw(task, lengths[-1], split)
@@ -76,14 +76,14 @@ def _same(first: Batch, second: Batch) -> bool:
 
 
 def something_is_scored(task: Task, lengths: Sequence[int]) -> None:
-    """Count the scored predictions of each example."""
+    """Check that each example has a scored prediction."""
     for at, batch, _ in drawn(task, lengths):
         least = int(batch.scored.sum(1).min())
         expect(least > 0, f"{at} an example has no scored prediction; a longer one may have some (lengths=)")
 
 
 def sizes_agree_with_batches(task: Task, lengths: Sequence[int]) -> None:
-    """Compare tokens, targets, features and classes with the sizes of the model."""
+    """Compare tokens, targets, features and classes with the model's sizes."""
     for at, batch, _ in drawn(task, lengths):
         if isinstance(batch, Tokens):
             for name, tokens in (("inputs", batch.inputs), ("scored targets", batch.answers)):
@@ -104,7 +104,7 @@ def _expect_in_range(numbers: Tensor, below: int, what: str, limit: str) -> None
 
 
 def marks_are_known(task: Task, lengths: Sequence[int]) -> None:
-    """Compare the marks with the largest one that the task says."""
+    """Compare the marks with the task's largest mark."""
     for at, batch, length in drawn(task, lengths):
         largest = task.largest_mark(length)
         if not isinstance(batch, Tokens) or not batch.marks.shape[1]:
@@ -116,7 +116,7 @@ def marks_are_known(task: Task, lengths: Sequence[int]) -> None:
 
 
 def no_one_answer_is_always_right(task: Task, lengths: Sequence[int]) -> None:
-    """Look for an answer that needs no input."""
+    """Check that no constant answer is always right."""
     for at, batch, _ in drawn(task, lengths):
         answers = batch.answers
         expect(len(answers.unique()) > 1, f"{at} {int(answers[0])} is right everywhere: chance level is 100 %")

@@ -1,4 +1,4 @@
-"""What a check is, and how the sentence is made that says what a mechanism or a task has broken."""
+"""A check, and the sentence that reports a broken promise."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,22 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of one mechanism or task. Calling the check tries the promise.
+    """One promise of one mechanism or task. A call of the check tests the promise.
 
     Raises:
-        AssertionError: if the promise is broken; one sentence says by what, where, and what was expected.
+        AssertionError: if the promise is broken; one sentence names the mechanism or task, the place, and the expected
+            value.
     """
 
     of: str
     """Name of the mechanism or the task."""
     promise: str
-    """What is promised, as in *a later token changes no earlier output*."""
+    """The promise as a clause, as in *a later token changes no earlier output*."""
     run: Callable[[], None]
     compiles: bool = False
     """True if the check calls torch's compiler, which takes seconds."""
 
     def __call__(self) -> None:
-        """Try the promise. Torch's random numbers go on afterwards as if nothing had been drawn."""
+        """Test the promise. The state of torch's random numbers is restored afterwards."""
         try:
             with torch.random.fork_rng(devices=[]), torch.enable_grad():
                 torch.manual_seed(0)
@@ -44,20 +45,20 @@ class Check:
 
 
 def run_all(checks: Iterable[Check]) -> None:
-    """Try every promise, in order."""
+    """Test every promise, in order."""
     for check in checks:
         check()
 
 
 def parametrized(checks: Iterable[Check]) -> "pytest.MarkDecorator":
-    """Make every check a case of the pytest function below, which takes ``check``. Needs pytest."""
+    """Make every check a case of the decorated pytest function, which takes ``check``. Needs pytest."""
     import pytest
 
     return pytest.mark.parametrize("check", [pytest.param(check, id=str(check)) for check in checks])
 
 
 def expect(holds: bool | Tensor, otherwise: str) -> None:
-    """Raise AssertionError, which says what is the case ``otherwise``, unless ``holds``."""
+    """Raise an AssertionError with the sentence ``otherwise``, unless ``holds``."""
     if not holds:
         raise AssertionError(f"{otherwise}.")
 
@@ -65,14 +66,14 @@ def expect(holds: bool | Tensor, otherwise: str) -> None:
 def expect_close(actual: Tensor, expected: Tensor, when: str) -> None:
     """Expect the same outputs (batch, tokens, width), up to rounding in float64.
 
-    ``when`` says what the ``actual`` outputs are, as in *with a cache*.
+    ``when`` describes the ``actual`` outputs, as in *with a cache*.
     """
-    largest = max([1.0, *expected.detach().abs().flatten().tolist()])  # of weights that are not shares
+    largest = max([1.0, *expected.detach().abs().flatten().tolist()])  # weights may be larger than 1
     expect_near(actual, expected, when, rtol=1e-9, atol=1e-10 * largest)
 
 
 def expect_near(actual: Tensor, expected: Tensor, when: str, *, rtol: float, atol: float) -> None:
-    """Expect the same outputs (batch, tokens, width) up to the tolerances; of both 0, the same bits."""
+    """Expect the same outputs (batch, tokens, width) up to the tolerances; if both are 0, the same bits."""
     expect(
         actual.shape == expected.shape,
         f"{when} the output has the shape {tuple(actual.shape)}, where {tuple(expected.shape)} is expected",

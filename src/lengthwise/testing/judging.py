@@ -1,4 +1,4 @@
-"""Promises of a task about its metrics and its loss, which judge the answers of a model."""
+"""Promises of a task about its metrics and its loss."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from lengthwise.testing.check import expect
 
 
 def metrics_judge_every_example(task: Task, lengths: Sequence[int]) -> None:
-    """Let an untrained model answer: metrics give two numbers for each example, and the loss has a gradient."""
+    """Let an untrained model answer: metrics must give two numbers for each example, and the loss a gradient."""
     sizes = dict(task.sizes)
     model = build(DecoderConfig(**sizes) if task.model == "decoder" else SetReaderConfig(**sizes))
     batch = draw(task, lengths[0], task.splits[0])
@@ -26,7 +26,7 @@ def metrics_judge_every_example(task: Task, lengths: Sequence[int]) -> None:
     losses.mean().backward()
     expect(
         any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in model.parameters()),
-        "the loss has no gradient for anything that the model has learnt",
+        "the loss has no gradient for any parameter of the model",
     )
     answered = Answered(batch, Reply(tuple(logits.detach() for logits in reply.logits), reply.answers), _holders(batch))
     for metric in task.measures.values():
@@ -48,7 +48,7 @@ def _judges(metric: Metric, answered: Answered) -> None:
 
 
 def right_answers_are_better(task: Task, lengths: Sequence[int]) -> None:
-    """Judge right answers, and wrong ones, by the main metric and by the loss."""
+    """Compare right and wrong answers by the main metric and by the loss."""
     batch, sizes = draw(task, lengths[0], task.splits[0]), task.sizes
     kinds = sizes["vocab_size" if isinstance(batch, Tokens) else "classes"]
 
@@ -66,5 +66,5 @@ def right_answers_are_better(task: Task, lengths: Sequence[int]) -> None:
 
 
 def _holders(batch: Batch) -> Tensor:
-    """The heaviest key of each example, as if attention were right."""
+    """Return the heaviest key of each example, as if attention were always right."""
     return torch.zeros(EXAMPLES, dtype=torch.long, device="cpu") if isinstance(batch, Tokens) else batch.holder

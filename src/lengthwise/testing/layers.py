@@ -1,4 +1,4 @@
-"""Promises of an attention layer: gradients, both directions, given positions, bfloat16, no tokens, compilers."""
+"""Promises of an attention layer: gradients, both directions, positions, bfloat16, empty inputs and compilers."""
 
 import warnings
 from typing import Any
@@ -11,12 +11,12 @@ from lengthwise.testing.subjects import DIM, TOKENS, Layer
 
 
 def sparse(layer: Layer) -> bool:
-    """True if a key may be one that no query looks at."""
+    """Return True if some keys may have weight 0 for every query."""
     return layer.module.weights.traits.sparse or layer.module.position.traits.sparse
 
 
 def no_gradient_reaches_later_tokens(layer: Layer) -> None:
-    """Differentiate the earlier outputs: later tokens get no gradient, and earlier ones get one."""
+    """Differentiate the earlier outputs: later tokens must get no gradient, and earlier tokens must get one."""
     hidden = layer.inputs().requires_grad_()
     (gradient,) = torch.autograd.grad(layer(hidden)[:, :LATER].square().sum(), hidden)
     reached = (gradient.abs().amax((0, 2)) != 0).tolist()
@@ -26,7 +26,7 @@ def no_gradient_reaches_later_tokens(layer: Layer) -> None:
 
 
 def reads_both_ways(layer: Layer) -> None:
-    """Without a causal mask, the first output depends on the last token; packed documents stay apart."""
+    """Check that without a causal mask the first output depends on later tokens, and packed documents stay apart."""
     both = layer.twin(causal=False)
     hidden = both.inputs().requires_grad_()
     (gradient,) = torch.autograd.grad(both(hidden)[:, 0].square().sum(), hidden)
@@ -48,7 +48,7 @@ def _all_are_reached(reached: list[bool], sparse: bool) -> None:
 
 
 def positions_can_be_said(layer: Layer) -> None:
-    """Say the positions that tokens have anyway; in a causal layer, also through the cache."""
+    """Give the default positions explicitly; in a causal layer, also with a cache."""
     hidden = layer.inputs()
     positions = torch.arange(TOKENS, dtype=torch.long, device="cpu")[None]
     with torch.no_grad():
@@ -63,7 +63,7 @@ def positions_can_be_said(layer: Layer) -> None:
 
 @torch.no_grad()
 def mode_makes_no_difference(layer: Layer) -> None:
-    """Compute in training mode and in evaluation mode, and expect the same bits: nothing is drawn without dropout."""
+    """Compute in training mode and in evaluation mode, and expect the same bits, because dropout is off."""
     hidden = layer.inputs()
     used = layer(hidden)
     layer.module.train()
@@ -71,7 +71,7 @@ def mode_makes_no_difference(layer: Layer) -> None:
 
 
 def bfloat16_stays_near(layer: Layer) -> None:
-    """Compute in bfloat16. Of weights that are sensitive to rounding, only the kind of the result is checked."""
+    """Compute in bfloat16. For weights that are sensitive to rounding, check only dtype and finiteness."""
     hidden = layer.inputs()
     expected = layer(hidden).detach()
     layer.module.bfloat16()
@@ -79,13 +79,14 @@ def bfloat16_stays_near(layer: Layer) -> None:
     expect(output.dtype == torch.bfloat16, f"in bfloat16 the output is {output.dtype}")
     expect(output.isfinite().all(), "in bfloat16 the output is not finite")
     if not layer.module.weights.traits.sensitive_to_rounding:
-        # Elsewhere rounding moves scores across a threshold, or another to the top, which changes rows by more.
+        # In sensitive weights, rounding moves scores across a threshold, or another score to the top, and rows change
+        # more.
         tolerance = 0.05 * max(1, expected.std().item())
         expect_near(output.double(), expected, "in bfloat16", rtol=0.05, atol=tolerance)
 
 
 def nothing_in_nothing_out(layer: Layer) -> None:
-    """Read no tokens, or no sequences: none come back, with a gradient of 0 for all that has a gradient elsewhere."""
+    """Read no tokens or no sequences: the output must be empty, with a gradient of 0 wherever there usually is one."""
     for shape in ((0, 7), (2, 0), (0, 0)):
         some, none = (
             torch.randn(*size, DIM, dtype=torch.float64, device="cpu", requires_grad=True) for size in ((2, 5), shape)
@@ -107,11 +108,11 @@ def nothing_in_nothing_out(layer: Layer) -> None:
 
 
 def compiled_is_eager(layer: Layer) -> None:
-    """Compile the layer."""
-    torch._dynamo.reset()  # it gives up on a function that it has compiled eight times, and says so in no warning
+    """Compare the compiled layer with the eager layer."""
+    torch._dynamo.reset()  # otherwise torch silently stops compiling a function after eight compilations
     hidden = layer.inputs()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The .grad attribute of a Tensor")  # torch's own, where it breaks the graph
+        warnings.filterwarnings("ignore", "The .grad attribute of a Tensor")  # torch causes it at a graph break
         compiled = torch.compile(layer.module, backend="aot_eager")(hidden)
     expect_close(compiled, layer(hidden), "compiled")
 

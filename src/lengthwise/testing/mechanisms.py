@@ -1,4 +1,4 @@
-"""Checks of a mechanism: which promises it makes, each tried on a layer of its own."""
+"""Checks of a mechanism: the list of its promises, each tested on a new layer."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OF_CAUSAL: dict[str, Callable[[Any], None]] = {
     "a later token changes no earlier output": reading.later_tokens_change_nothing_earlier,
     "a cache changes no output": reading.cache_is_no_cache,
-    "no tokens leave a cache as it is": reading.no_tokens_leave_a_cache_as_it_is,
+    "reading no tokens leaves a cache unchanged": reading.no_tokens_leave_a_cache_as_it_is,
     "packed documents stay apart in a cache": reading.packed_documents_through_the_cache,
 }
 OF_ALL: dict[str, Callable[[Any], None]] = {
@@ -26,11 +26,11 @@ OF_ALL: dict[str, Callable[[Any], None]] = {
     "the output does not depend on torch's default dtype": reading.default_dtype_is_that_of_others,
 }
 OF_LAYERS: dict[str, Callable[[Any], None]] = {
-    "positions can be said": layers.positions_can_be_said,
-    "the output in bfloat16 stays near": layers.bfloat16_stays_near,
+    "positions can be given": layers.positions_can_be_said,
+    "the output in bfloat16 stays close": layers.bfloat16_stays_near,
     "training mode and evaluation mode give the same": layers.mode_makes_no_difference,
     "no tokens in give no tokens out": layers.nothing_in_nothing_out,
-    "hidden keys weigh nothing": weights.hidden_keys_weigh_nothing,
+    "hidden keys have a weight of 0": weights.hidden_keys_weigh_nothing,
 }
 COMPILED: dict[str, Callable[[Any], None]] = {
     "the compiled layer gives what the eager one gives": layers.compiled_is_eager,
@@ -40,15 +40,16 @@ COMPILED: dict[str, Callable[[Any], None]] = {
 
 
 def check_mechanism(mechanism: str | Mechanism, *, compiled: bool = False) -> None:
-    """Check everything that a mechanism promises.
+    """Test all promises of a mechanism.
 
     Args:
-        mechanism: its name, as in ``softmax+my_parts:Logarithmic``, or that of one part, which is joined to softmax:
-            ``my_parts:SoftCap``. Parts that act before the first layer of a model are checked in a small decoder.
-        compiled: whether to compile and export the layer, too, which takes seconds.
+        mechanism: its name, as in ``softmax+my_parts:Logarithmic``, or the name of one part, such as
+            ``my_parts:SoftCap``; without a weights part, softmax is added. Parts that act before the first layer of a
+            model are checked in a small decoder.
+        compiled: True to compile and export the layer, too, which takes seconds.
 
     Raises:
-        AssertionError: if a promise is broken; one sentence says by what, where, and what was expected.
+        AssertionError: if a promise is broken; one sentence names the mechanism, the place, and the expected value.
         InputError: if there is no such part, or if the parts do not go together.
     """
     run_all(mechanism_checks(mechanism, compiled=compiled))
@@ -60,7 +61,7 @@ def parametrize_mechanisms(*mechanisms: str | Mechanism, compiled: bool = False)
 
 
 def mechanism_checks(mechanism: str | Mechanism, *, compiled: bool = False) -> Iterator[Check]:
-    """Give the checks of :func:`check_mechanism` one by one."""
+    """Yield the checks of :func:`check_mechanism` one by one."""
     parsed = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(completed(mechanism))
     kind = Layer if parsed == parsed.in_layers else Model
     promises = OF_CAUSAL | OF_ALL if parsed.traits.causal else dict(OF_ALL)
@@ -70,7 +71,8 @@ def mechanism_checks(mechanism: str | Mechanism, *, compiled: bool = False) -> I
         yield Check(str(parsed), promise, _on(kind, parsed, check))
     if compiled and kind is Layer:
         for promise, check in COMPILED.items():
-            # Chunks of 64 tokens: torch cannot show that a padded length is a multiple of them.
+            # Linear attention reads chunks of 64 tokens, and torch cannot prove that a padded length is a multiple of
+            # 64.
             if check is not layers.exported_for_all_lengths or parsed.traits.route != "linear":
                 yield Check(str(parsed), promise, _on(kind, parsed, check), compiles=True)
 
@@ -83,7 +85,7 @@ def _of_layer(mechanism: Mechanism) -> dict[str, Callable[[Any], None]]:
         promises["without a causal mask it reads both ways"] = layers.reads_both_ways
     if traits.normalised:
         promises["the weights of a query sum to 1"] = weights.rows_sum_to_one
-    alone = mechanism.position == NOPE  # no position part has a say in what queries and keys do
+    alone = mechanism.position == NOPE  # no position part affects queries, keys or scores
     if alone and traits.permutation_invariant:
         promises["the order of the keys makes no difference"] = weights.order_makes_no_difference
     if alone and traits.keys_enter_by_products:

@@ -1,4 +1,4 @@
-"""Promises about reading sequences: what a token sees, caches, packed documents, padding, batches, number formats."""
+"""Promises about reading sequences: the mask, caches, packed documents, padding, batches and number formats."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from lengthwise.testing.check import expect, expect_close, expect_near
 from lengthwise.testing.subjects import BATCH, TOKENS, Subject
 
 LATER = 100
-"""From this token on, inputs change."""
+"""Index of the first token that changes."""
 
 
 def later_tokens_change_nothing_earlier(subject: Subject) -> None:
@@ -19,7 +19,7 @@ def later_tokens_change_nothing_earlier(subject: Subject) -> None:
 
 
 def cache_is_no_cache(subject: Subject) -> None:
-    """Read token by token, and in chunks of several sizes."""
+    """Compare reading at once with reading token by token, and in chunks of several sizes."""
     inputs = subject.inputs()
     with torch.no_grad():
         whole = subject(inputs)
@@ -31,7 +31,7 @@ def cache_is_no_cache(subject: Subject) -> None:
 
 
 def no_tokens_leave_a_cache_as_it_is(subject: Subject) -> None:
-    """Read chunks of no tokens in between."""
+    """Read empty chunks between other chunks."""
     inputs, cache = subject.inputs(), subject.cache()
     with torch.no_grad():
         parts = [subject(part, cache=cache) for part in inputs.split([0, 60, 0, 90, 0], 1)]
@@ -39,7 +39,7 @@ def no_tokens_leave_a_cache_as_it_is(subject: Subject) -> None:
 
 
 def packed_documents_are_separate(subject: Subject) -> None:
-    """Read documents side by side in one sequence, and each by itself."""
+    """Compare documents packed into one sequence with each document by itself."""
     inputs, lengths = subject.inputs(), [40, 1, 70, 39]
     ids = torch.tensor([5, 3, 9, 2], dtype=torch.long, device="cpu")
     ids = ids.repeat_interleave(torch.tensor(lengths, dtype=torch.long, device="cpu")).expand(BATCH, -1)
@@ -48,7 +48,7 @@ def packed_documents_are_separate(subject: Subject) -> None:
 
 
 def packed_documents_through_the_cache(subject: Subject) -> None:
-    """Read packed documents in chunks that do not end where the documents do."""
+    """Read packed documents in chunks that do not end at the documents' ends."""
     inputs, ids, cache = subject.inputs(), _thirds(), subject.cache()
     with torch.no_grad():
         parts = [
@@ -60,7 +60,7 @@ def packed_documents_through_the_cache(subject: Subject) -> None:
 
 
 def padding_changes_nothing(subject: Subject) -> None:
-    """Pad on the left, and on the right."""
+    """Pad on the left and on the right."""
     inputs, padding = subject.inputs(), subject.inputs(21)
     whole = subject(inputs)
     real, pad = (
@@ -73,13 +73,13 @@ def padding_changes_nothing(subject: Subject) -> None:
 
 
 def batch_is_one_by_one(subject: Subject) -> None:
-    """Read the sequences of a batch one after the other."""
+    """Compare a batch with its sequences one by one."""
     inputs = subject.inputs()
     expect_close(subject(inputs), torch.cat([subject(one[None]) for one in inputs]), "read in a batch")
 
 
 def fast_is_reference(subject: Subject) -> None:
-    """Compute by the definition, too."""
+    """Compare the fast backend with the reference."""
     reference, inputs, ids = subject.twin(backend="reference"), subject.inputs(), _thirds()
     expect_close(subject(inputs), reference(inputs), "computed the fast way")
     expect_close(
@@ -88,7 +88,7 @@ def fast_is_reference(subject: Subject) -> None:
 
 
 def saved_is_loaded(subject: Subject) -> None:
-    """Load the weights into a module that began with others, and expect the same bits."""
+    """Load the parameters into a module with other parameters, and expect the same bits."""
     inputs, twin = subject.inputs(), subject.twin()
     with torch.no_grad():
         for parameter in twin.module.parameters():
@@ -98,7 +98,7 @@ def saved_is_loaded(subject: Subject) -> None:
 
 
 def default_dtype_is_that_of_others(subject: Subject) -> None:
-    """Compute while torch's default dtype is another, and expect the same bits in the same dtype."""
+    """Compute with another default dtype of torch, and expect the same bits in the same dtype."""
     subject.module.float()
     inputs, before = subject.inputs(), torch.get_default_dtype()
     inputs = inputs.float() if inputs.is_floating_point() else inputs

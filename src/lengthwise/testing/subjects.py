@@ -1,4 +1,4 @@
-"""What is checked: a layer of attention, or, for parts that act before the first layer, a small decoder."""
+"""The modules that are checked: an attention layer or, for parts that act before the first layer, a small decoder."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Self
@@ -15,15 +15,15 @@ from lengthwise.models.decoder import Decoder
 
 BATCH, TOKENS, DIM, HEADS, KV_HEADS = 3, 150, 32, 4, 2
 CONTEXT = 60
-"""Tokens of a training sequence: the checks read longer ones."""
+"""Length of a training sequence; the checks read longer sequences [tokens]."""
 WORDS = 7
 
 
 class Subject(ABC):
-    """Something that reads sequences by a mechanism, whose learned parts are not what they begin as.
+    """A module that reads sequences by a mechanism, with parameters moved away from their initial values.
 
-    Many parts do nothing at first. All is in float64, where the order in which a processor sums changes far less than
-    any mistake would.
+    Many parts do nothing with their initial values. All tensors are in float64, where the order of summation changes
+    the result far less than any mistake.
     """
 
     causal: bool
@@ -40,11 +40,11 @@ class Subject(ABC):
 
     @abstractmethod
     def build(self, settings: dict[str, Any]) -> tuple[nn.Module, list[nn.Module]]:
-        """Make the module, and name the mechanism's parts in it."""
+        """Make the module, and return it with the mechanism's parts in it."""
 
     @abstractmethod
     def inputs(self, tokens: int = TOKENS) -> Tensor:
-        """Draw something to read, (batch, tokens, ...)."""
+        """Draw inputs, (batch, tokens, ...)."""
 
     @abstractmethod
     def cache(self) -> Any:
@@ -57,17 +57,17 @@ class Subject(ABC):
         """Read the inputs."""
 
     def twin(self, **settings: Any) -> Self:
-        """Make the same again, with other ``settings``."""
+        """Make the same module again, with other ``settings``."""
         return type(self)(self.mechanism, **settings)
 
 
 class Layer(Subject):
-    """One layer of attention: hidden states in and out."""
+    """One attention layer, from hidden states to hidden states."""
 
     module: Attention
 
     def build(self, settings: dict[str, Any]) -> tuple[Attention, list[nn.Module]]:
-        """Make the layer; it is causal where that is possible and nothing else is said."""
+        """Make the layer; by default, it is causal if the mechanism supports causal attention."""
         self.causal = settings.setdefault("causal", self.mechanism.traits.causal)
         layer = Attention(DIM, HEADS, KV_HEADS, self.mechanism, context=CONTEXT, reach=TOKENS, **settings)
         return layer, [layer.position, layer.weights, layer.project.output]
@@ -86,7 +86,7 @@ class Layer(Subject):
 
 
 class Model(Subject):
-    """A decoder of two layers: tokens in, logits out. Marks are the tokens modulo 3."""
+    """A decoder of two layers, from tokens to logits. Marks are the tokens modulo 3."""
 
     module: Decoder
     causal = True
@@ -115,5 +115,5 @@ class Model(Subject):
         return KeyValueCache()
 
     def __call__(self, inputs: Tensor, **said: Any) -> Tensor:
-        """Give the logits of the next tokens."""
+        """Compute the logits of the next tokens."""
         return self.module(inputs, marks=inputs % 3, **said).logits

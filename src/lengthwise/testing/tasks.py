@@ -1,4 +1,4 @@
-"""Checks of a task: its batches, its lengths and splits, its model's sizes, its metrics and its loss."""
+"""Checks of a task: its batches, lengths and splits, the sizes of its model, its metrics and its loss."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -26,15 +26,15 @@ PROMISES: dict[str, Callable[[Task, Sequence[int]], None]] = {
 
 
 def check_task(task: str, *, lengths: Sequence[int] | None = None) -> None:
-    """Check everything that every task promises.
+    """Test all promises of a task.
 
     Args:
         task: its name, as in ``my_tasks:Mine`` or ``flip-flop[ignore=0.9]``.
-        lengths: of the examples to draw; by default, three lengths that the task takes.
+        lengths: lengths of the examples to draw; by default, three lengths that the task accepts.
 
     Raises:
-        AssertionError: if a promise is broken; one sentence says by what, where, and what was expected.
-        InputError: if there is no such task, or if it lacks something that every task has.
+        AssertionError: if a promise is broken; one sentence names the task, the place, and the expected value.
+        InputError: if there is no such task, or if it lacks an attribute that every task has.
     """
     run_all(task_checks(task, lengths=lengths))
 
@@ -45,7 +45,7 @@ def parametrize_tasks(*tasks: str, lengths: Sequence[int] | None = None) -> "pyt
 
 
 def task_checks(task: str, *, lengths: Sequence[int] | None = None) -> Iterator[Check]:
-    """Give the checks of :func:`check_task` one by one."""
+    """Yield the checks of :func:`check_task` one by one."""
     found = find(task)
     drawn = tuple(lengths) if lengths else _lengths(found)
     for promise, check in PROMISES.items():
@@ -53,7 +53,7 @@ def task_checks(task: str, *, lengths: Sequence[int] | None = None) -> Iterator[
 
 
 def _lengths(task: Task) -> tuple[int, ...]:
-    """The first lengths that the task takes from 8, 16 and 32 strides on."""
+    """Return the first lengths that the task accepts from 8, 16 and 32 strides on."""
 
     def takes(length: int) -> bool:
         try:

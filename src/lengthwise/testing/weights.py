@@ -1,4 +1,4 @@
-"""Promises of a layer's weights, which its traits state: their sums, hidden keys, the order of keys, products alone."""
+"""Promises about a layer's weights, as its traits state: sums, hidden keys, the order of keys, and products."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from lengthwise.testing.subjects import TOKENS, Layer
 
 
 def call_of(layer: Layer) -> Call:
-    """The call that the weights part gets for some hidden states."""
+    """Return the call that the weights part gets for random hidden states."""
     calls: list[Call] = []
     handle = layer.module.weights.register_forward_pre_hook(lambda _, arguments: calls.append(arguments[0]))
     with torch.no_grad():
@@ -21,7 +21,7 @@ def call_of(layer: Layer) -> Call:
 
 @torch.no_grad()
 def hidden_keys_weigh_nothing(layer: Layer) -> None:
-    """Ask for all weights: those of hidden keys are 0, and the newest query's are the last row."""
+    """Compute all weights: they must be 0 at hidden keys, and ``newest`` must be the last row."""
     call, weights = call_of(layer), layer.module.weights
     found = weights.probabilities(call)
     hidden = found.masked_fill(call.layout.visible(), 0).abs()
@@ -36,7 +36,7 @@ def hidden_keys_weigh_nothing(layer: Layer) -> None:
 
 @torch.no_grad()
 def rows_sum_to_one(layer: Layer) -> None:
-    """Sum the weights of each query."""
+    """Check that the weights of each query sum to 1."""
     sums = layer.module.weights.probabilities(call_of(layer)).sum(-1)
     off = (sums - 1).abs().max().item()
     expect(
@@ -47,7 +47,7 @@ def rows_sum_to_one(layer: Layer) -> None:
 
 @torch.no_grad()
 def order_makes_no_difference(layer: Layer) -> None:
-    """Shuffle all tokens but the last, and ask for the last one's output."""
+    """Shuffle all tokens but the last, and compare the output of the last token."""
     hidden, order = layer.inputs(), torch.randperm(TOKENS - 1, dtype=torch.long, device="cpu")
     shuffled = torch.cat([hidden[:, order], hidden[:, -1:]], 1)
     when = (
@@ -59,7 +59,7 @@ def order_makes_no_difference(layer: Layer) -> None:
 
 @torch.no_grad()
 def keys_enter_by_products(layer: Layer) -> None:
-    """Turn queries and keys by maps that leave their products as they are."""
+    """Transform queries and keys by maps that preserve their products."""
     call, weights = call_of(layer), layer.module.weights
     width = call.query.shape[-1]
     turn = torch.eye(width, dtype=torch.float64, device="cpu") + torch.ones_like(call.query[0, 0, :width]) / (2 * width)

@@ -1,4 +1,4 @@
-"""Numbering parts: which number a token has, for the position part. One file each; a new one is one more line here."""
+"""Numbering parts give tokens their numbers, for the position part. Each has its own file; a new one adds one line."""
 
 from typing import TYPE_CHECKING
 

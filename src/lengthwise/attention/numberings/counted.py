@@ -1,4 +1,4 @@
-"""The plain numbering: tokens are counted."""
+"""The default numbering: tokens are counted."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -15,5 +15,5 @@ class Counted(Numbering):
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
-        """The index of each token in its document."""
+        """Return the index of each token in its document."""
         return counted

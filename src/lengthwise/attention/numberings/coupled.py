@@ -1,7 +1,7 @@
 """Position coupling: tokens that play the same role share a number (arXiv 2405.20671).
 
-In an addition, digits of the same significance share one in both operands and the sum. In training the numbers begin
-anywhere below the last, so that every number is learnt.
+In an addition, digits of the same significance share a number in both operands and the sum. In training the numbers
+start at random, so that every number is learnt.
 """
 
 import torch
@@ -16,9 +16,9 @@ from lengthwise.options import Value
 
 
 class Coupled(Numbering):
-    """The task's marks, in training from a start on that is drawn for each sequence (arXiv 2405.20671).
+    """The task's marks, shifted in training by a start drawn for each sequence (arXiv 2405.20671).
 
-    The authors use learned positions: ``learned``.
+    The authors use learned position embeddings: ``learned``.
     """
 
     traits = NumberingTraits(evidence="code", reads_marks=True)
@@ -28,11 +28,11 @@ class Coupled(Numbering):
         self.last = self.numbers(sizes) - 1
 
     def numbers(self, sizes: Sizes) -> int:
-        """As many as there are marks in the longest sequence."""
+        """Return the number of marks in the longest sequence, 0 included."""
         return sizes.need("marks", type(self).__name__.lower()) + 1
 
     def check(self, tokens: int, mark: int | None) -> None:
-        """Refuse marks that are larger than the model has been told: no sequence that it learns has their numbers."""
+        """Refuse marks larger than the model's ``marks``: no training sequence contains their numbers."""
         if mark is not None and mark > self.last:
             name = type(self).__name__.lower()
             raise InputError(
@@ -43,16 +43,16 @@ class Coupled(Numbering):
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
-        """Marks plus the start, which is 0 at inference."""
+        """Return the marks plus the start, which is 0 at inference."""
         assert marks is not None
         return marks + self.start(marks)
 
     def start(self, marks: Int[Tensor, "batch tokens"]) -> Int[Tensor, "#batch 1"]:
-        """Drawn in training so that no number is larger than the last."""
+        """Draw the start in training, so that no number is larger than the last one; return 0 at inference."""
         drawn = (
             torch.rand(len(marks), 1, dtype=torch.float32, device=marks.device)
             if self.training
             else marks.new_zeros(1, 1)
         )
-        largest = F.pad(marks, (1, 0)).amax(1, keepdim=True)  # the 0 is for a sequence of no tokens
+        largest = F.pad(marks, (1, 0)).amax(1, keepdim=True)  # the 0 serves an empty sequence
         return (drawn * (self.last - largest + 1).clamp(min=0)).long()

@@ -1,7 +1,7 @@
-"""Randomised positions: a model that has seen any increasing numbers has seen those of long sequences (2305.16843).
+"""Randomised positions: training with random numbers covers those of long sequences (arXiv 2305.16843).
 
 In training, :math:`n` tokens get :math:`n` different numbers below :math:`M`, drawn at random and sorted, where
-:math:`M` is larger than any sequence will be long. Any position part works on top.
+:math:`M` is larger than the length of any sequence. It works with any position part.
 """
 
 import torch
@@ -15,18 +15,18 @@ from lengthwise.options import Value, option
 
 
 class Randomised(Numbering):
-    """Increasing numbers drawn at random, from more than the longest sequence has (arXiv 2305.16843).
+    """Increasing random numbers, drawn from a range larger than the longest sequence (arXiv 2305.16843).
 
-    One draw serves a whole batch, as in the authors' code. They draw anew at inference, too; here inference has one
-    draw for the longest sequence, of which shorter ones and caches read the beginning: what a token sees does not then
-    depend on how many follow it.
+    One draw serves a whole batch, as in the authors' code. The authors draw anew at inference, too; here inference has
+    one draw for the longest sequence, and shorter sequences and caches read its beginning, so that a token's number
+    does not depend on how many tokens follow it.
     """
 
     traits = NumberingTraits(evidence="code")
 
     class Options(Numbering.Options):
         room: int = option(4, at_least=1)
-        """How many times as many numbers there are as the longest sequence has tokens."""
+        """Size of the range of numbers, as a multiple of the longest sequence's length."""
 
     options: Options
     at_inference: Int[Tensor, " reach"]
@@ -40,11 +40,11 @@ class Randomised(Numbering):
         self.register_buffer("at_inference", draw[: self.reach].sort().values, persistent=False)
 
     def numbers(self, sizes: Sizes) -> int:
-        """As many as are drawn from."""
+        """Return the size of the range that numbers are drawn from."""
         return self.options.room * sizes.need("reach", "randomised")
 
     def check(self, tokens: int, mark: int | None) -> None:
-        """Refuse what is longer than the model has been told."""
+        """Refuse sequences longer than the model's ``reach``."""
         if tokens > self.reach:
             raise InputError(
                 f"'randomised' has numbers for {self.reach} tokens, and a sequence has {tokens}; "
@@ -54,10 +54,10 @@ class Randomised(Numbering):
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
-        """The draw's number at each token's index.
+        """Return the number at each token's index in the draw.
 
         Raises:
-            InputError: for a sequence that is longer than the model has been told.
+            InputError: for a sequence longer than the model's ``reach``.
         """
         tokens = counted.shape[-1]
         if self.training and tokens <= self.reach:

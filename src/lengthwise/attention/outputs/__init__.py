@@ -1,4 +1,4 @@
-"""Output parts: what is done to the attended values. One file each; a new one is one more line here."""
+"""Output parts transform the attended values. Each part has its own file; a new part adds one line here."""
 
 from typing import TYPE_CHECKING
 

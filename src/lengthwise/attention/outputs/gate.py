@@ -1,4 +1,4 @@
-"""Gated attention: what attention returns, times a sigmoid gate of the layer's input (arXiv 2505.06708)."""
+"""Gated attention: attended values times a sigmoid gate computed from the layer's input (arXiv 2505.06708)."""
 
 import math
 
@@ -25,13 +25,13 @@ class Gate(Output):
 
     @staticmethod
     def gates(shape: tuple[int, ...]) -> int:
-        """How many gates there are."""
+        """Return the number of gates."""
         return math.prod(shape)
 
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``attended * sigmoid(W hidden)``."""
+        """Compute ``attended * sigmoid(W hidden)``."""
         assert hidden is not None
         return attended * self.gate(hidden).sigmoid().unflatten(-1, (*self.shape[:-1], -1))
 
@@ -46,5 +46,5 @@ class HeadGate(Gate):
 
     @staticmethod
     def gates(shape: tuple[int, ...]) -> int:
-        """One a head."""
+        """Return the number of heads."""
         return shape[0]

@@ -1,4 +1,4 @@
-"""Layer normalisation of the attended values, against their variance vanishing with length (arXiv 2504.02827)."""
+"""Layer normalisation of the attended values, whose variance vanishes with length (arXiv 2504.02827)."""
 
 import torch
 import torch.nn.functional as F
@@ -26,5 +26,5 @@ class LayerNorm(Output):
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``scale * (x - mean) / sqrt(variance + eps) + shift``."""
+        """Compute ``scale * (x - mean) / sqrt(variance + eps) + shift``."""
         return torch.addcmul(self.shift, self.scale, F.layer_norm(attended, attended.shape[-1:], eps=self.options.eps))

@@ -1,4 +1,4 @@
-"""The plain output: attended values as they are."""
+"""The default output: attended values stay unchanged."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,10 +7,10 @@ from lengthwise.attention.parts import Output
 
 
 class Unchanged(Output):
-    """The attended values as they are."""
+    """The attended values stay unchanged."""
 
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """The same values."""
+        """Return the same values."""
         return attended

@@ -1,4 +1,4 @@
-"""RMS normalisation of the attended values (arXiv 1910.07467): their mean stays in."""
+"""RMS normalisation of the attended values, which does not subtract the mean (arXiv 1910.07467)."""
 
 import torch
 import torch.nn.functional as F
@@ -25,5 +25,5 @@ class RMSNorm(Output):
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``scale * x / sqrt(mean(x^2) + eps)``."""
+        """Compute ``scale * x / sqrt(mean(x^2) + eps)``."""
         return self.scale * F.rms_norm(attended, attended.shape[-1:], eps=self.options.eps)

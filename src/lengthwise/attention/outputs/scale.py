@@ -1,4 +1,4 @@
-"""What LayerNorm learns without what it normalises: the other half of the ablation of arXiv 2504.02827."""
+"""The learned part of LayerNorm without its normalisation: one half of the ablation of arXiv 2504.02827."""
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from lengthwise.options import Value
 
 
 class Scale(Output):
-    """A learned scale per component and no normalisation: the control of the norms (arXiv 2504.02827)."""
+    """A learned scale per component without normalisation: the control for the norms (arXiv 2504.02827)."""
 
     def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
         super().__init__(shape, dim, **options)
@@ -18,5 +18,5 @@ class Scale(Output):
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``scale * x``."""
+        """Compute ``scale * x``."""
         return self.scale * attended

@@ -1,4 +1,4 @@
-"""Standardised attended values: LayerNorm without what it learns, the ablation of arXiv 2504.02827."""
+"""Standardised attended values: LayerNorm without its learned part, the other half of that ablation."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from lengthwise.options import option
 
 
 class Standardise(Output):
-    """Mean 0 and variance 1 over the components, nothing learned (arXiv 2504.02827)."""
+    """Attended values with mean 0 and variance 1 over the components, nothing learned (arXiv 2504.02827)."""
 
     class Options(Output.Options):
         eps: float = option(1e-5, above=0)
@@ -20,5 +20,5 @@ class Standardise(Output):
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
-        """``(x - mean) / sqrt(variance + eps)``."""
+        """Compute ``(x - mean) / sqrt(variance + eps)``."""
         return F.layer_norm(attended, attended.shape[-1:], eps=self.options.eps)

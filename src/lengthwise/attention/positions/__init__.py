@@ -1,4 +1,4 @@
-"""Position parts: how a mechanism knows where tokens stand. One file each; a new one is one more line here."""
+"""Position parts tell a mechanism where tokens stand. Each part has its own file; a new part adds one line here."""
 
 from typing import TYPE_CHECKING
 

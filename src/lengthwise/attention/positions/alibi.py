@@ -1,8 +1,8 @@
 r"""Attention with linear biases (arXiv 2108.12409).
 
-Head :math:`h` of :math:`H` adds :math:`-m_h\,(i - j)` to its scores, by default :math:`m_h = 2^{-8h/H}`. Where
-:math:`H` is no power of two, the slopes are those of the next lower power of two, then every second one of the next
-higher.
+Head :math:`h` of :math:`H` adds :math:`-m_h\,(i - j)` to its scores, by default :math:`m_h = 2^{-8h/H}`. If :math:`H`
+is not a power of two, the slopes are those of the next lower power of two, followed by every second slope of the next
+higher power.
 """
 
 import math
@@ -18,17 +18,17 @@ from lengthwise.options import Value, option
 
 
 class Sloped(OfDistance):
-    """A penalty on scores, linear in distance, with the slopes that a subclass gives the heads."""
+    """A penalty on scores, linear in distance; a subclass sets the slopes of the heads."""
 
     slopes: list[float]
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """Minus the slope times the distance."""
+        """Compute minus the slope times the distance."""
         return -torch.tensor(self.slopes, dtype=distance.dtype, device=distance.device)[:, None] * distance
 
 
 class Alibi(Sloped):
-    """A penalty on scores, linear in distance, one fixed slope per head (arXiv 2108.12409).
+    """A penalty on scores, linear in distance, with a fixed slope per head (arXiv 2108.12409).
 
     No parameters.
     """
@@ -37,7 +37,7 @@ class Alibi(Sloped):
 
     class Options(Sloped.Options):
         bias_max: float = option(8, above=0)
-        """The last head's slope is 2 to the power of minus this."""
+        """The last head's slope is ``2 ** -bias_max``."""
 
     options: Options
 
@@ -47,7 +47,7 @@ class Alibi(Sloped):
 
 
 def slopes(heads: int, bias_max: float = 8.0) -> list[float]:
-    """The slope of each head."""
+    """Return the slope of each head."""
 
     def geometric(count: int) -> list[float]:
         return [2.0 ** (-bias_max * head / count) for head in range(1, count + 1)]

@@ -1,8 +1,8 @@
 r"""Bayesian attention mechanism: position as a prior, a generalised Gaussian of distance (arXiv 2505.22842).
 
 Head :math:`h` adds the logarithm of the prior, :math:`-e^{\alpha_h}\,(|i - j| + \varepsilon)^{\beta_h}`, to its scores.
-With :math:`\beta_h = 1` that is ALiBi, with :math:`\beta_h = 0` no position; below 0 a head looks away from what is
-near.
+With :math:`\beta_h = 1` the bias is that of ALiBi, and with :math:`\beta_h = 0` there is no position; with a negative
+:math:`\beta_h`, a head ignores near keys.
 """
 
 import torch
@@ -17,11 +17,11 @@ from lengthwise.options import Value
 
 
 class Bam(OfDistance):
-    """A power of distance, exponent and scale learned per head, as the logarithm of a prior (arXiv 2505.22842).
+    """A power of distance as the log of a prior, exponent and scale learned per head (arXiv 2505.22842).
 
-    Adds two parameters per head, 0 at first, which is no position. The prior's centre stays at 0, as it does in the
-    authors' code unless they say otherwise. They use it with ``scalable-softmax``, whose ``s log n`` multiplies their
-    prior too; here it multiplies the products of queries and keys alone.
+    Adds two parameters per head, 0 at first, which means no position. The prior's centre stays at 0, as in the authors'
+    code by default. The authors use the prior with ``scalable-softmax``, whose ``s log n`` also multiplies their prior;
+    here ``s log n`` multiplies only the products of queries and keys.
     """
 
     traits = PositionTraits(evidence="code")
@@ -33,6 +33,6 @@ class Bam(OfDistance):
         self.exponent = nn.Parameter(torch.zeros(sizes.heads))
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """The logarithm of the prior."""
+        """Compute the logarithm of the prior."""
         scale, exponent = (in_float32(value)[:, None] for value in (self.scale, self.exponent))
         return -scale.exp() * (distance + self.EPS) ** exponent

@@ -1,7 +1,8 @@
-r"""CABLE: context-aware biases, summed up over the tokens between query and key (arXiv 2503.08067).
+r"""CABLE: context-aware biases, summed over the tokens between query and key (arXiv 2503.08067).
 
-The score of :math:`i` and :math:`j` gets :math:`-\sum_{k=j+1}^{i} \operatorname{softplus}(w \cdot x_k + b)`. As
-:math:`-\operatorname{softplus}(a) = \log \sigma(-a)`, it is ``forgetting`` with the gates' sign turned.
+The bias of query :math:`i` and key :math:`j` is :math:`-\sum_{k=j+1}^{i} \operatorname{softplus}(w \cdot x_k + b)`.
+Because :math:`-\operatorname{softplus}(a) = \log \sigma(-a)`, CABLE equals ``forgetting`` with the sign of the gates
+reversed.
 """
 
 import torch.nn.functional as F
@@ -12,13 +13,12 @@ from lengthwise.attention.positions.forgetting import Forgetting
 
 
 class Cable(Forgetting):
-    """Scores less a learned cost per head of every token in between (arXiv 2503.08067).
+    """Scores minus a learned cost, per head, of every token in between (arXiv 2503.08067).
 
-    Adds ``dim * heads + heads`` parameters. Scores are scaled as always here; the authors' code leaves them as they
-    are.
+    Adds ``dim * heads + heads`` parameters. Scores are scaled as usual; the authors' code does not scale them.
     """
 
     @staticmethod
     def log_kept(gates: Float[Tensor, "batch tokens heads"]) -> Float[Tensor, "batch tokens heads"]:
-        """Minus a token's cost."""
+        """Compute minus the cost of each token."""
         return -F.softplus(gates)

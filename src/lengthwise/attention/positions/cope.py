@@ -1,8 +1,8 @@
 r"""Contextual position encoding: distance counts the tokens that matter to the query (arXiv 2405.18719).
 
-With :math:`z_{ik} = q_i \cdot k_k / \sqrt{d}`, the position of :math:`j` as :math:`i` sees it is
-:math:`p_{ij} = \sum_{k=j}^{i} \sigma(z_{ik})`, at most :math:`p_{\max}`, and its score gets
-:math:`q_i \cdot e[p_{ij}] / \sqrt{d}`, interpolated between the embeddings :math:`e` of the whole numbers around it.
+With :math:`z_{ik} = q_i \cdot k_k / \sqrt{d}`, the position of key :math:`j` for query :math:`i` is
+:math:`p_{ij} = \sum_{k=j}^{i} \sigma(z_{ik})`, at most :math:`p_{\max}`, and the bias is :math:`q_i \cdot e[p_{ij}] /
+\sqrt{d}`, interpolated between the embeddings :math:`e` of the two nearest whole numbers.
 """
 
 import torch
@@ -18,20 +18,20 @@ from lengthwise.options import Value, option
 
 
 class Cope(Bias):
-    """Learned embeddings of a count of the tokens between, each counted as its score says (arXiv 2405.18719).
+    """Learned embeddings of the number of tokens in between, each weighted by its score (arXiv 2405.18719).
 
-    Adds ``npos_max * head_dim`` parameters, 0 at first, which all heads of a layer share. By default tokens 63 or more
-    counts away share the last embedding. Positions that a caller says make no difference. Looking ahead counts from the
-    query, too. With weights that sharpen queries by length, such as ``scalable-softmax``, gates and embeddings see the
-    sharpened ones. It costs several times what a softmax does, as every pair looks up two numbers, whose gradients go
-    back one by one.
+    Adds ``npos_max * head_dim`` parameters, 0 at first, which all heads of a layer share. By default, tokens 63 or more
+    counts away share the last embedding. Positions that a caller gives make no difference. Tokens ahead are counted
+    from the query, too. With weights that sharpen queries by length, such as ``scalable-softmax``, gates and embeddings
+    read the sharpened queries. It costs several times as much as softmax, because every pair looks up two numbers,
+    whose gradients are added one by one.
     """
 
     traits = PositionTraits(evidence="code", depends_on_scores=True)
 
     class Options(Bias.Options):
         npos_max: int = option(64, at_least=2)
-        """How many embeddings there are: one for each count from 0 on."""
+        """Number of embeddings: one for each count from 0 on."""
 
     options: Options
 
@@ -40,7 +40,7 @@ class Cope(Bias):
         self.embeddings = nn.Parameter(torch.zeros(self.options.npos_max, sizes.head_dim))
 
     def of(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """What the embeddings of all positions add, interpolated."""
+        """Compute the bias from the interpolated embeddings of all positions."""
         positions = F.hardtanh(self.positions(call), 0, self.options.npos_max - 1)
         whole = positions.detach().long()
         query = call.query.to(positions.dtype) / call.query.shape[-1] ** 0.5
@@ -49,11 +49,11 @@ class Cope(Bias):
         return of_whole.gather(-1, whole).addcmul(to_next.gather(-1, whole), positions.frac())
 
     def positions(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The sum of the gates from each key to the query, both included."""
+        """Sum the gates from each key to the query, both included."""
         layout = call.layout
         gates = call.products.sigmoid()
         gates = gates * layout.visible().to(gates.dtype)
-        # Summed up from the query outwards, so that what is near, and not yet at the last embedding, stays exact.
+        # Summed from the query outwards, so that near positions, below the last embedding, stay exact.
         if layout.causal:
             return gates.flip(-1).cumsum(-1).flip(-1)
         behind = gates.masked_fill(layout.ahead > 0, 0).flip(-1).cumsum(-1).flip(-1)

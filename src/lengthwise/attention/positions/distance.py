@@ -1,4 +1,4 @@
-"""What positions have in common whose bias is a function of distance alone."""
+"""The base of position parts whose bias is a function of distance alone."""
 
 from abc import abstractmethod
 
@@ -12,20 +12,20 @@ from lengthwise.attention.precision import at_least_float32
 
 
 class OfDistance(Bias):
-    """A bias by head and distance: computed once for every distance, then laid along the diagonals.
+    """A bias per head and distance, computed once for every distance, then copied along the diagonals.
 
-    Ahead of a query, where bidirectional attention looks, the bias is that of the same distance behind it.
+    In bidirectional attention, a key ahead of the query has the bias of a key at the same distance behind it.
     """
 
     @abstractmethod
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """The bias at distances from 0 on, in positions, of whole numbers in the dtype that the bias is computed in."""
+        """Compute the bias at distances, which are whole numbers from 0 on in the dtype of the bias [positions]."""
 
     def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
-        """The bias of every pair."""
+        """Compute the bias of every pair of query and key."""
         layout, dtype = call.layout, at_least_float32(call.query.dtype)
         if layout.counted:
-            # From the last key to the first, as the first query sees them, and on, as the last does.
+            # From the last key as seen by the first query to the first key as seen by the last query.
             nearest = layout.start - layout.keys + 1
             distance = torch.arange(nearest, layout.start + layout.queries, dtype=dtype, device=layout.device)
             return _along_diagonals(self.of_distance(distance.abs()).flip(-1), layout.queries)[None]
@@ -35,9 +35,9 @@ class OfDistance(Bias):
 
 
 def _along_diagonals(values: Float[Tensor, "heads distances"], queries: int) -> Float[Tensor, "heads queries keys"]:
-    """Row r of the result is ``values[:, queries - 1 - r :]``, as long as keys are; views, and one repetition."""
+    """Return rows of which row r is the first ``keys`` entries of ``values[:, queries - 1 - r :]``, with one copy."""
     distances = values.shape[1]
     keys = distances - queries + 1
-    # Rows of distances + 1 entries, read as rows of distances: each begins one entry earlier than the one before.
+    # Rows of distances + 1 entries, read as rows of distances entries: each row begins one entry earlier than the last.
     repeated = torch.cat([values, values[:, :1]], -1)[:, None].expand(-1, queries, -1).flatten(1)
     return repeated[:, queries - 1 :][:, : queries * distances].unflatten(1, (queries, distances))[..., :keys]

@@ -1,8 +1,8 @@
-r"""The forgetting transformer: a bias that grows with what the tokens between forget (arXiv 2503.02130).
+r"""The forgetting transformer: a bias that sums the forget gates of the tokens in between (arXiv 2503.02130).
 
-A forget gate per head and token, :math:`f_k = \sigma(w \cdot x_k + b)`, weakens all that came before it: the score of
-:math:`i` and :math:`j` gets :math:`\sum_{k=j+1}^{i} \log f_k = C_i - C_j`, where :math:`C` is the cumulative sum of the
-logarithms.
+A forget gate per head and token, :math:`f_k = \sigma(w \cdot x_k + b)`, weakens all earlier tokens: the bias of query
+:math:`i` and key :math:`j` is :math:`\sum_{k=j+1}^{i} \log f_k = C_i - C_j`, where :math:`C` is the cumulative sum of
+the logarithms.
 """
 
 import torch
@@ -18,15 +18,15 @@ from lengthwise.options import Value
 
 
 class Forgetting(Bias):
-    """Scores less what the tokens in between forget, by a gate per head and token (arXiv 2503.02130).
+    """Scores plus the log forget gates, per head, of the tokens in between (arXiv 2503.02130).
 
-    Adds ``dim * heads + heads`` parameters. It needs no other position, and positions that a caller says make no
-    difference. Looking ahead, the tokens in between forget as they do behind: ``-|C_i - C_j|``.
+    Adds ``dim * heads + heads`` parameters. It needs no other position, and positions that a caller gives make no
+    difference. For keys ahead, the tokens in between forget in the same way: ``-|C_i - C_j|``.
     """
 
     traits = PositionTraits(
         evidence="code",
-        sparse=True,  # what is forgotten adds up: a hundred tokens on, the weight is 0 in float32
+        sparse=True,  # log gates add up: after about a hundred tokens, the weight is 0 in float32
     )
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
@@ -36,21 +36,21 @@ class Forgetting(Bias):
         nn.init.zeros_(self.forget.bias)
 
     def track(self, hidden: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch heads tokens"]:
-        """The logarithm of every token's gates, in float32 or better."""
+        """Compute the logarithm of every token's gates, in float32 or better."""
         gates = self.forget(hidden)
         return self.log_kept(in_float32(gates)).movedim(-1, 1)
 
     @staticmethod
     def log_kept(gates: Float[Tensor, "batch tokens heads"]) -> Float[Tensor, "batch tokens heads"]:
-        """Logarithm of how much a token keeps of those before it."""
+        """Compute the logarithm of the share that a token keeps of earlier tokens."""
         return F.logsigmoid(gates)
 
     def of(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Minus the absolute difference of the cumulative sums; other documents only shift both."""
+        """Compute minus the absolute difference of the cumulative sums; earlier documents shift both sums alike."""
         assert call.tracked is not None
         layout = call.layout
-        # Neighbours a million tokens into a sequence differ by what is between them: sums in double precision, and
-        # differences of their whole and of their other parts, either of which single precision holds.
+        # Neighbours a million tokens into a sequence differ by a small part of their sums: sums in float64, and
+        # separate differences of integer and fractional parts, both of which float32 holds.
         sums = call.tracked.cumsum(-1, dtype=torch.float64)
         whole = sums.detach().round()
         rest, whole = (part.to(call.tracked.dtype) for part in (sums - whole, whole))

@@ -1,7 +1,8 @@
-r"""Hard ALiBi: a few heads see the last few tokens alone, each one token more than the last (arXiv 2402.01032).
+r"""Hard ALiBi: a few heads see only the last few tokens, each head one token more than the last (arXiv 2402.01032).
 
-Head :math:`h` of the first :math:`M` sees keys less than :math:`h` positions away, itself included; the other heads see
-all. Few together read n-grams, by which a sequence of any length can be copied.
+Head :math:`h` of the first :math:`M` heads sees keys less than :math:`h` positions away, the query's own token
+included; the other heads see all keys. Together, a few such heads read n-grams, which suffice to copy a sequence of any
+length.
 """
 
 import torch
@@ -15,9 +16,9 @@ from lengthwise.options import Value, option
 
 
 class HardAlibi(OfDistance):
-    """The first heads see the last 1, 2, 3, ... tokens alone, the other heads all (arXiv 2402.01032).
+    """The first heads see only the last 1, 2, 3, ... tokens, the other heads all tokens (arXiv 2402.01032).
 
-    No parameters. As in the authors' code, these are half of the heads by default. Looking ahead, a head sees as far as
+    No parameters. As in the authors' code, half of the heads are limited by default. A head sees as far ahead as
     behind.
     """
 
@@ -25,7 +26,7 @@ class HardAlibi(OfDistance):
 
     class Options(OfDistance.Options):
         local: float = option(0.5, at_least=0, at_most=1)
-        """Share of the heads that see the last few tokens alone."""
+        """Share of the heads that see only the last few tokens."""
 
     options: Options
 
@@ -34,7 +35,7 @@ class HardAlibi(OfDistance):
         self.heads = sizes.heads
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """0 where a head sees, minus infinity where not."""
+        """Return 0 where a head sees the key, and minus infinity elsewhere."""
         head = torch.arange(self.heads, dtype=distance.dtype, device=distance.device)[:, None]
         hidden = (distance > head) & (head < int(self.options.local * self.heads))
         return torch.zeros(hidden.shape, dtype=distance.dtype, device=distance.device).masked_fill(hidden, -torch.inf)

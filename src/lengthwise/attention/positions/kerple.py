@@ -15,9 +15,9 @@ from lengthwise.options import Value
 
 
 class Kerple(OfDistance):
-    """A penalty on the logarithm of distance, strength and scale learned per head (arXiv 2205.09921).
+    """A penalty on the logarithm of distance, with strength and scale learned per head (arXiv 2205.09921).
 
-    Adds two parameters per head, at first uniform between 0 and 2, and between 0 and 1.
+    Adds two parameters per head: at first, the strength is uniform between 0 and 2, and the scale between 0 and 1.
     """
 
     traits = PositionTraits(evidence="code")
@@ -29,10 +29,10 @@ class Kerple(OfDistance):
         self.scale = nn.Parameter(torch.rand(sizes.heads))
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """``-p log(1 + a t)``."""
+        """Compute ``-p log(1 + a t)``."""
         strength, scale = (self.at_least(value)[:, None] for value in (self.strength, self.scale))
         return -strength * (scale * distance).log1p()
 
     def at_least(self, value: Float[Tensor, " heads"]) -> Float[Tensor, " heads"]:
-        """Mirrored where it is too small: what the authors clamp in place would have no gradient to come back by."""
+        """Mirror a value that is too small. The authors clamp in place; here, clamping would stop the gradient."""
         return self.LEAST + (in_float32(value) - self.LEAST).abs()

@@ -1,4 +1,4 @@
-"""Learned absolute position embeddings, as in GPT-2: what they cost beyond the training length is known."""
+"""Learned absolute position embeddings, as in GPT-2, which are known to fail beyond the training length."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -10,7 +10,8 @@ from lengthwise.options import Value
 class Learned(Embedding):
     """A learned vector per position, added to the token embeddings (arXiv 1705.03122).
 
-    Adds ``context * dim`` parameters. There is no vector for positions beyond the training length: they take the last.
+    Adds ``context * dim`` parameters. Positions beyond the training length have no vector of their own, and take the
+    last vector.
     """
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
@@ -21,5 +22,5 @@ class Learned(Embedding):
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """The embeddings and the vectors of their positions."""
+        """Add the vectors of the positions to the embeddings."""
         return stream + self.table(positions.clamp(max=self.table.num_embeddings - 1))

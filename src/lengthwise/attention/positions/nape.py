@@ -1,7 +1,7 @@
-r"""ALiBi on some of the heads and no position on the others, as ASEntmax is used with (arXiv 2506.16640).
+r"""NAPE: a linear bias on some of the heads and no position on the others, for ASEntmax (arXiv 2506.16640).
 
-Head :math:`h` of the first, by default :math:`\lfloor H / 2 \rfloor` of them, adds :math:`-(i - j) / h` to its scores:
-some heads look at what is near, the others at all there is.
+Head :math:`h` of the first heads, by default :math:`\lfloor H / 2 \rfloor`, adds :math:`-(i - j) / h` to its scores:
+some heads attend to near keys, the others to all keys.
 """
 
 from lengthwise.attention.parts import Sizes
@@ -13,7 +13,7 @@ from lengthwise.options import Value, option
 class Nape(Sloped):
     """A linear penalty on distance in the first heads, none in the others (arXiv 2506.16640).
 
-    No parameters. The slopes are 1, 1/2, 1/3 and so on, not those of ALiBi.
+    No parameters. The slopes are 1, 1/2, 1/3 and so on, not ALiBi's slopes.
     """
 
     traits = PositionTraits(evidence="code")

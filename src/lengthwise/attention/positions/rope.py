@@ -1,8 +1,8 @@
 r"""Rotary position embedding (arXiv 2104.09864).
 
 Component pair :math:`(x_m, x_{m + d/2})` of a query or key at position :math:`t` turns by the angle
-:math:`t\,\theta_m`, :math:`\theta_m = b^{-2m/d}`, so that a score depends on the distance of the two tokens alone. The
-base :math:`b` is 10,000 by default; recent language models have 500,000 (arXiv 2407.21783) or more.
+:math:`t\,\theta_m`, :math:`\theta_m = b^{-2m/d}`, so that a score depends on the positions only through the distance of
+the two tokens. The base :math:`b` is 10,000 by default; recent language models use 500,000 (arXiv 2407.21783) or more.
 """
 
 import torch
@@ -26,7 +26,7 @@ class Rope(Rotation):
 
     class Options(Rotation.Options):
         base: float = option(10_000, above=1)
-        """Of the frequencies: the larger, the slower the slow pairs of components turn."""
+        """Base of the frequencies: a larger base makes the slow pairs of components turn slower."""
 
     options: Options
 
@@ -38,8 +38,8 @@ class Rope(Rotation):
     def frequencies(
         self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, " pairs"]:
-        """Angle per position of each pair of components, in radians."""
-        # Made anew at each call: a buffer would lose its precision when the model is cast to bfloat16.
+        """Compute the angle per position of each pair of components [radians]."""
+        # Computed in every call: a buffer would lose precision when the model is cast to bfloat16.
         return self.options.base ** -(torch.arange(0, width, 2, dtype=dtype, device=device) / width)
 
     def turn(
@@ -48,7 +48,7 @@ class Rope(Rotation):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Both turned by their angles, computed in float32 or better."""
+        """Turn queries and keys by their angles, computed in float32 or better."""
         frequencies = self.frequencies(query.shape[-1], query.device, at_least_float32(query.dtype))
         angles = (positions[..., None] * frequencies)[:, None]
         cosine, sine = angles.cos(), angles.sin()
@@ -60,8 +60,8 @@ def rotate(
     cosine: Float[Tensor, "#batch 1 tokens pairs"],
     sine: Float[Tensor, "#batch 1 tokens pairs"],
 ) -> Float[Tensor, "batch heads tokens head_dim"]:
-    """The pairs of components turned, in float32 or better; a pair's halves stand half the width apart."""
-    if vectors.shape[-1] % 2:  # of weights that split heads, too
+    """Turn the pairs of components, in float32 or better; the two components of a pair are half the width apart."""
+    if vectors.shape[-1] % 2:  # also checks weights that split heads
         raise InputError(f"Components turn in pairs: queries and keys must be evenly wide, got {vectors.shape[-1]}.")
     first, second = in_float32(vectors).chunk(2, dim=-1)
     turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

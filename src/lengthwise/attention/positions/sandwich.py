@@ -1,8 +1,8 @@
 r"""Sandwich: the inner product of sinusoidal embeddings, as a bias of the scores (arXiv 2212.10356).
 
 Head :math:`h` of :math:`H` adds :math:`\frac{H}{8h}\left(\sum_{k=1}^{w} \cos(t\,\omega_k) - w\right)` at distance
-:math:`t`, :math:`\omega_k = b^{-k/w}`, by default with :math:`b = 10000` and :math:`w = 64` waves: embeddings 128 wide,
-whatever the width of the model. It is 0 at distance 0 and falls like a logarithm.
+:math:`t`, :math:`\omega_k = b^{-k/w}`, by default with :math:`b = 10000` and :math:`w = 64` waves, that is, embeddings
+128 wide, whatever the width of the model. The bias is 0 at distance 0 and falls like a logarithm.
 """
 
 import torch
@@ -16,7 +16,7 @@ from lengthwise.options import Value, option
 
 
 class Sandwich(OfDistance):
-    """A fixed penalty that grows like the logarithm of distance, less with every head (arXiv 2212.10356).
+    """A fixed penalty that grows like the logarithm of distance, weaker in later heads (arXiv 2212.10356).
 
     No parameters.
     """
@@ -25,9 +25,9 @@ class Sandwich(OfDistance):
 
     class Options(OfDistance.Options):
         waves: int = option(64, at_least=1)
-        """Half the width of the embeddings whose inner product the penalty is."""
+        """Number of waves: half the width of the embeddings whose inner product gives the penalty."""
         base: float = option(10_000, above=1)
-        """Of the frequencies: the larger, the slower the slow waves."""
+        """Base of the frequencies: a larger base makes the slow waves slower."""
 
     options: Options
 
@@ -36,7 +36,7 @@ class Sandwich(OfDistance):
         self.heads = sizes.heads
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """The inner product of the waves less its value at 0, scaled by head."""
+        """Compute the inner product of the waves minus its value at distance 0, scaled by head."""
         dtype, device, waves = distance.dtype, distance.device, self.options.waves
         frequencies = self.options.base ** -(torch.arange(1, waves + 1, dtype=dtype, device=device) / waves)
         product = (distance[:, None] * frequencies).cos().sum(-1) - waves

@@ -1,7 +1,7 @@
 r"""Sinusoidal position embedding (arXiv 1706.03762, section 3.5).
 
-Position :math:`t` is :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :math:`\omega_m = b^{-2m/d}`, in the
-components :math:`2m` and :math:`2m + 1` of the embedding; the base :math:`b` is 10,000 by default.
+Position :math:`t` is encoded by :math:`\sin(t\,\omega_m)` and :math:`\cos(t\,\omega_m)`, :math:`\omega_m = b^{-2m/d}`,
+in the components :math:`2m` and :math:`2m + 1` of the embedding; the base :math:`b` is 10,000 by default.
 """
 
 import torch
@@ -17,13 +17,13 @@ from lengthwise.options import Value, option
 class Sinusoidal(Embedding):
     """Sines and cosines of the position, added to the token embeddings (arXiv 1706.03762).
 
-    No parameters; the width of the model must be even. As in the paper, embeddings are scaled by the root of the width
-    before, so that they are about as large.
+    No parameters; the width of the model must be even. As in the paper, token embeddings are first scaled by the root
+    of the width, so that they are about as large as the waves.
     """
 
     class Options(Embedding.Options):
         base: float = option(10_000, above=1)
-        """Of the frequencies: the larger, the slower the slow waves."""
+        """Base of the frequencies: a larger base makes the slow waves slower."""
 
     options: Options
 
@@ -35,7 +35,7 @@ class Sinusoidal(Embedding):
     def embed(
         self, stream: Float[Tensor, "batch tokens dim"], positions: Int[Tensor, "#batch tokens"]
     ) -> Float[Tensor, "batch tokens dim"]:
-        """The embeddings times the root of their width, and the position."""
+        """Scale the embeddings by the root of their width, and add the waves of the position."""
         width, dtype = stream.shape[-1], at_least_float32(stream.dtype)
         pairs = torch.arange(0, width, 2, dtype=dtype, device=stream.device)
         angles = positions[..., None] * self.options.base ** -(pairs / width)

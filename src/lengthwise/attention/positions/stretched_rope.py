@@ -1,15 +1,15 @@
-r"""Rotary position embedding stretched, so that longer sequences turn no farther than those of training.
+r"""Stretched rotary position embedding, so that longer sequences turn no farther than training sequences.
 
-With :math:`s` the stretch factor, by default the longest sequence over a training sequence, the frequencies
-:math:`\theta_m = b^{-2m/d}` become the following. :math:`s` belongs to the model and not to a call, so that the keys in
-a cache are turned as all others.
+With the stretch factor :math:`s`, by default the length of the longest sequence divided by that of a training sequence,
+the frequencies :math:`\theta_m = b^{-2m/d}` become the following. :math:`s` belongs to the model and not to a call, so
+that cached keys are turned like all others.
 
 - position interpolation (arXiv 2306.15595): :math:`\theta_m / s`;
-- NTK-aware: those of the base :math:`b\,s^{d/(d-2)}`, which leaves the fastest as it is and slows the slowest down
-  by :math:`s`;
-- YaRN (arXiv 2309.00071): :math:`\theta_m` where a pair turns 32 times or more in a training sequence,
-  :math:`\theta_m / s` where it turns once or less, and in between what lies between, linearly in :math:`m` with both
-  ends rounded outwards, as it is commonly implemented; and scores times :math:`(0.1\,c \ln s + 1)^2`, by default
+- NTK-aware: the frequencies of the base :math:`b\,s^{d/(d-2)}`, which keeps the fastest pair and slows the slowest
+  pair down by :math:`s`;
+- YaRN (arXiv 2309.00071): :math:`\theta_m` if a pair turns 32 times or more in a training sequence,
+  :math:`\theta_m / s` if it turns once or less, and a linear ramp in :math:`m` in between, with both ends rounded
+  outwards, as in common implementations. Scores are multiplied by :math:`(0.1\,c \ln s + 1)^2`, by default
   :math:`c = 1`.
 """
 
@@ -29,7 +29,7 @@ from lengthwise.options import Value, option
 
 
 class Stretched(Rope):
-    """Rotary embedding of other frequencies than it was trained with; their factor is the model's, not a call's."""
+    """Rotary embedding with other frequencies than in training; the factor belongs to the model, not to a call."""
 
     traits = PositionTraits(evidence="third-party")
     trained_as: ClassVar[str | None] = "rope"
@@ -37,7 +37,7 @@ class Stretched(Rope):
 
     class Options(Rope.Options):
         factor: float = option(0, at_least=0)
-        """s: how far it is stretched; 0 stands for the longest sequence over a training sequence."""
+        """Stretch factor s; 0 stands for the longest sequence divided by a training sequence."""
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -48,7 +48,7 @@ class Stretched(Rope):
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
-        # One factor for the model: were it that of a call's length, the keys in a cache would be turned wrongly.
+        # One factor for the model: with a factor per call, cached keys would be turned wrongly.
         self.factor = self.options.factor or self._reached(sizes)
 
     def _reached(self, sizes: Sizes) -> float:
@@ -58,16 +58,16 @@ class Stretched(Rope):
     def frequencies(
         self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, " pairs"]:
-        """Those of rope, :meth:`stretched`."""
+        """Return the frequencies of rope, :meth:`stretched`."""
         return self.stretched(super().frequencies(width, device, dtype))
 
     @abstractmethod
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """The frequencies, of those of rope."""
+        """Compute the frequencies from the frequencies of rope."""
 
 
 class RopeInterpolated(Stretched):
-    """RoPE with positions divided by a factor, such as reach over training length (arXiv 2306.15595).
+    """RoPE with positions divided by a factor, by default reach over training length (arXiv 2306.15595).
 
     No parameters. The factor is fixed: short sequences are interpolated, too. The model is trained with rope.
     """
@@ -75,27 +75,27 @@ class RopeInterpolated(Stretched):
     name: ClassVar[str] = "rope-interpolated"
 
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """All slower by the factor."""
+        """Slow all pairs down by the factor."""
         return plain / self.factor
 
 
 class RopeNtk(Stretched):
     """RoPE with a larger base, so that only slow pairs turn slower (NTK-aware scaling, bloc97, 2023).
 
-    No parameters. The model is trained with rope. The factor is fixed: it is not the dynamic variant, whose base
+    No parameters. The model is trained with rope. The factor is fixed, unlike in the dynamic variant, whose base
     follows the length of a call.
     """
 
     name: ClassVar[str] = "rope-ntk"
 
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """From the fastest, which stays, to the slowest, which is slower by the factor."""
+        """Keep the fastest pair, slow the slowest pair down by the factor, and interpolate between them."""
         pairs = len(plain)
         return plain * self.factor ** -(torch.arange(pairs, dtype=plain.dtype, device=plain.device) / max(pairs - 1, 1))
 
 
 class Yarn(Stretched):
-    """RoPE with fast pairs as they are, slow ones interpolated, and sharper scores (arXiv 2309.00071).
+    """RoPE with fast pairs unchanged, slow pairs interpolated, and sharper scores (arXiv 2309.00071).
 
     No parameters. The factor is fixed: short sequences are stretched and sharpened, too. The model is trained with
     rope.
@@ -105,13 +105,13 @@ class Yarn(Stretched):
 
     class Options(Stretched.Options):
         beta_fast: float = option(32, above=0)
-        """A pair that turns so often in a training sequence, or more often, keeps its frequency."""
+        """Turns in a training sequence from which on a pair keeps its frequency."""
         beta_slow: float = option(1, above=0)
-        """A pair that turns so often in a training sequence, or less often, is interpolated."""
+        """Turns in a training sequence up to which a pair is fully interpolated."""
         mscale: float = option(1, at_least=0)
-        """c: how fast scores grow with the logarithm of s; 0.707 in DeepSeek-V2 (arXiv 2405.04434)."""
+        """Factor c of the logarithm of s, by which scores grow; 0.707 in DeepSeek-V2 (arXiv 2405.04434)."""
         truncate: bool = True
-        """Whether the ends of what lies between are rounded outwards; gpt-oss does not (arXiv 2508.10925)."""
+        """True if the ends of the ramp are rounded outwards; False in gpt-oss (arXiv 2508.10925)."""
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -132,13 +132,13 @@ class Yarn(Stretched):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Both turned, and longer."""
+        """Turn queries and keys, and lengthen both."""
         query, key = super().turn(query, key, positions)
         length = 0.1 * self.options.mscale * math.log(self.factor) + 1
         return query * length, key * length
 
     def stretched(self, plain: Float[Tensor, " pairs"]) -> Float[Tensor, " pairs"]:
-        """Between plain and interpolated ones."""
+        """Mix plain and interpolated frequencies."""
         first, last = (
             self.pair_that_turns(turns, len(plain)) for turns in (self.options.beta_fast, self.options.beta_slow)
         )
@@ -149,5 +149,5 @@ class Yarn(Stretched):
         return plain.lerp(plain / self.factor, ramp.clamp(0, 1))
 
     def pair_that_turns(self, times: float, pairs: int) -> float:
-        """Index, with a fraction, of the pair that turns so many times in a training sequence."""
+        """Return the index, with a fraction, of the pair that turns ``times`` times in a training sequence."""
         return pairs * math.log(self.context / (times * 2 * math.pi)) / math.log(self.options.base)

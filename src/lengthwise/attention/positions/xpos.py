@@ -1,10 +1,10 @@
 r"""xPos: rotary position embedding whose fast rotations fade with distance (arXiv 2212.10554).
 
-Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, that of a
-key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: its part of a score fades as
-:math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. Attention is causal by blocks of
-half a training sequence: a query sees its own block and the one before, so no distance is longer than in training, and
-a training sequence sees everything.
+Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, and pair
+:math:`m` of a key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: the pair's part of a
+score fades as :math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. Attention runs in blocks
+of half a training sequence: a query sees its own block and the block before. So no distance is longer than in training,
+and nothing is hidden in a training sequence.
 """
 
 import math
@@ -23,23 +23,23 @@ from lengthwise.options import Value, option
 
 
 class XPos(Rope, Bias):
-    """RoPE whose fast pairs fade with distance; in a window of two blocks (arXiv 2212.10554).
+    """RoPE whose fast pairs fade with distance, in a window of two blocks (arXiv 2212.10554).
 
-    No parameters. It masks sequences that are longer than those of training, and leaves attention fused in others.
-    There is an end to it: a key is stored with a factor that grows with its position, and positions are refused whose
-    factor could be too large for the number format, by default 31,000 from the middle of a training sequence on (in
-    float16, 2,200; in float64, 283,000). Looking ahead, a query sees the next block, too, where scores grow as they
-    fade behind. The factors are those of the authors' code; the blocks are as the paper is commonly described, for
-    their code was read without them.
+    No parameters. It masks sequences that are longer than training sequences; attention on other sequences stays fused.
+    Its reach is limited: a key is stored with a factor that grows with the key's position, and positions whose factor
+    could overflow the number format are refused, by default 31,000 after the middle of a training sequence (in float16,
+    2,200; in float64, 283,000). In bidirectional attention, a query also sees the next block, where scores grow as they
+    fade behind. The factors are those of the authors' code; the blocks follow common descriptions of the paper, because
+    the code that was read has no blocks.
     """
 
     traits = PositionTraits(evidence="third-party", sparse=True)
 
     class Options(Rope.Options):
         gamma: float = option(0.4, above=0)
-        """How much of a factor all pairs share: the larger, the less the fast ones fade."""
+        """Share of the factor that is common to all pairs: a larger gamma makes fast pairs fade less."""
         scale_base: float = option(512, above=0)
-        """Distance over which a pair fades by its factor once."""
+        """Distance over which a pair fades by its factor once [positions]."""
 
     options: Options
 
@@ -49,7 +49,7 @@ class XPos(Rope, Bias):
         self.block = math.ceil(self.context / 2)
 
     def applies(self, call: Call) -> bool:
-        """True unless it is known without a look at the positions that all of them lie in the first two blocks."""
+        """True unless all positions lie in the first two blocks, as known without reading the positions."""
         return call.layout.positions is not None or call.layout.keys > min(2 * self.block, self._farthest(call) + 1)
 
     def turn(
@@ -58,7 +58,7 @@ class XPos(Rope, Bias):
         key: Float[Tensor, "batch kv_heads tokens head_dim"],
         positions: Int[Tensor, "#batch tokens"],
     ) -> tuple[Tensor, Tensor]:
-        """Both turned; queries fading, keys growing, from the middle of a training sequence on."""
+        """Turn queries and keys; after the middle of a training sequence, queries fade with position and keys grow."""
         width, device, dtype = query.shape[-1], query.device, at_least_float32(query.dtype)
         angles = (positions[..., None] * self.frequencies(width, device, dtype))[:, None]
         gamma, scale_base = self.options.gamma, self.options.scale_base
@@ -68,7 +68,7 @@ class XPos(Rope, Bias):
         return rotate(query, cosine * shrunk, sine * shrunk), rotate(key, cosine * grown, sine * grown)
 
     def of(self, call: Call) -> Float[Tensor, "#batch 1 queries keys"]:
-        """0 in the own block and the one before, minus infinity elsewhere."""
+        """Return 0 in the query's own and the neighbouring blocks, and minus infinity elsewhere."""
         layout = call.layout
         self.check(call)
         query, key = layout.query_positions[:, :, None] // self.block, layout.key_positions[:, None] // self.block
@@ -77,7 +77,7 @@ class XPos(Rope, Bias):
         return nothing.masked_fill(hidden, -torch.inf)[:, None]
 
     def check(self, call: Call) -> None:
-        """Refuse positions whose factors could leave the number format; those that are counted need no look."""
+        """Refuse positions whose factors could overflow the number format; counted positions need not be read."""
         layout, farthest = call.layout, self._farthest(call)
         last = layout.keys - 1
         if layout.positions is not None or (last > farthest and not layout.counted):
@@ -90,8 +90,8 @@ class XPos(Rope, Bias):
             )
 
     def _farthest(self, call: Call) -> int:
-        """The last position whose factors are sure to stay within the number format of the keys."""
+        """Return the last position whose factors are sure to fit into the number format of the keys."""
         gamma = self.options.gamma
-        # Of 15, 127 and 1,023 that the number formats have; the rest is the keys'.
+        # The number formats have 15, 127 and 1,023 octaves; the rest is left for the keys.
         octaves = {torch.float16: 8, torch.float64: 1000}.get(call.key.dtype, 110)
         return self.block + int(self.options.scale_base * octaves / math.log2((1 + gamma) / gamma))

@@ -1,4 +1,4 @@
-"""Weights parts: what turns scores into weights. One file each; a new one is one more line here."""
+"""Weights parts turn scores into weights. Each part has its own file; a new part adds one line here."""
 
 from typing import TYPE_CHECKING
 

@@ -13,10 +13,10 @@ from lengthwise.options import option
 
 
 class AdaptiveTemperature(Weights):
-    """A softmax that is the sharper the higher a row's entropy, after training with softmax (arXiv 2410.01104).
+    """Softmax that sharpens rows of high entropy, applied to models trained with softmax (arXiv 2410.01104).
 
-    A model takes over the weights of one that has been trained with softmax. Beta is a polynomial of the entropy, which
-    the authors have fitted to their models.
+    The model uses the parameters of a model trained with softmax. Beta is a polynomial of the entropy, which the
+    authors fitted to their models.
     """
 
     traits = WeightsTraits(evidence="code")
@@ -26,28 +26,28 @@ class AdaptiveTemperature(Weights):
         c4: float = -0.037
         """Coefficient of the fourth power of the entropy in nats."""
         c3: float = 0.481
-        """Of its third power."""
+        """Coefficient of its third power."""
         c2: float = -2.3
-        """Of its square."""
+        """Coefficient of its square."""
         c1: float = 4.917
-        """Of the entropy itself."""
+        """Coefficient of the entropy itself."""
         c0: float = -1.791
-        """The constant."""
+        """Constant term."""
         flat: float = option(0.5, at_least=0)
-        """Entropy in nats above which scores are sharpened."""
+        """Entropy above which scores are sharpened [nats]."""
 
     options: Options
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """``softmax(beta z)``; beta is at least 1, and 1 where the entropy is low."""
+        """Compute ``softmax(beta z)``; beta is at least 1, and 1 where the entropy is low."""
         weights = scores.softmax(-1)
         entropy = -(weights * (weights + 1e-9).log()).sum(-1, keepdim=True)
         beta = torch.zeros_like(entropy)
         of = self.options
         for coefficient in (of.c4, of.c3, of.c2, of.c1, of.c0):
             beta = beta * entropy + coefficient
-        hidden = scores == -torch.inf  # times the derivative of beta it would be NaN
+        hidden = scores == -torch.inf  # its product with the derivative of beta would be NaN
         sharper = scores.masked_fill(hidden, 0) * torch.where(entropy > of.flat, beta.clamp(min=1), 1)
         return sharper.masked_fill(hidden, -torch.inf).softmax(-1)

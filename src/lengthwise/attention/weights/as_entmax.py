@@ -1,4 +1,4 @@
-r"""Adaptive-scalable entmax: entmax that sharpens with length, as much as the token wants (arXiv 2506.16640).
+r"""Adaptive-scalable entmax: entmax that sharpens with length, by an amount learned per token (arXiv 2506.16640).
 
 The query of a token that sees :math:`n` keys is multiplied by :math:`1 + \beta\,(\log(n + 1))^\gamma`, where
 :math:`\beta = \operatorname{softplus}(w_\beta \cdot x)` and :math:`\gamma = 2 \tanh(w_\gamma \cdot x)` are computed
@@ -21,12 +21,12 @@ from lengthwise.options import Value
 class AsEntmax(Entmax):
     """Entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
 
-    Adds ``2 * dim * heads`` parameters. The authors give half of the heads a bias of distance (``as-entmax+nape``), and
-    scale the other heads alone; here all heads are scaled, as in their models with rotary positions.
+    Adds ``2 * dim * heads`` parameters. The authors give half of the heads a distance bias (``as-entmax+nape``), and
+    scale only the other heads; here all heads are scaled, as in the authors' models with rotary positions.
     """
 
     RANGE = 2.0
-    """The largest power of the logarithm, up or down."""
+    """Largest absolute value of gamma, the power of the logarithm."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -36,13 +36,13 @@ class AsEntmax(Entmax):
             nn.init.normal_(linear.weight, std=0.02)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The entmax of the scaled queries' scores."""
+        """Compute the entmax of the scaled queries' scores."""
         return super().probabilities(replace(call, query=call.query * self.scale(call)))
 
     def scale(self, call: Call) -> Float[Tensor, "batch heads queries 1"]:
-        """What the queries are multiplied by."""
+        """Compute the factors that the queries are multiplied by."""
         beta = F.softplus(self.beta(call.hidden)).movedim(-1, 1)
         gamma = self.RANGE * self.gamma(call.hidden).tanh().movedim(-1, 1)
         seen = call.layout.seen.to(at_least_float32(call.query.dtype))[:, None]
-        length = (seen + 1).log()  # from log 2 on: of log 1 = 0 no power below 0 exists
+        length = (seen + 1).log()  # at least log 2, because log 1 = 0 has no negative power
         return (1 + beta * length**gamma)[..., None]

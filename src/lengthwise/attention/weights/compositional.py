@@ -1,8 +1,8 @@
-r"""Compositional attention: heads search, and choose what to retrieve with what they found (arXiv 2110.09419).
+r"""Compositional attention: each search chooses among the values of all heads (arXiv 2110.09419).
 
-Search s has weights :math:`A_s`, with which each of R values can be retrieved, :math:`O_{sr} = A_s V_r`. Which one is
-attended to in turn, :math:`\sum_r \mathrm{softmax}_r(q_s \cdot W O_{sr} / \sqrt{w})\,O_{sr}`, with queries
-:math:`q_s` of the layer's input, by default :math:`w = 16` wide.
+Search s has weights :math:`A_s`, which can retrieve each of R values, :math:`O_{sr} = A_s V_r`. A second attention
+chooses among the retrieved values, :math:`\sum_r \mathrm{softmax}_r(q_s \cdot W O_{sr} / \sqrt{w})\,O_{sr}`, with
+queries :math:`q_s` computed from the layer's input, by default :math:`w = 16` wide.
 """
 
 from dataclasses import replace
@@ -21,19 +21,19 @@ from lengthwise.options import Value, option
 class Compositional(Softmax):
     """Each query head attends to the values of every key head, and chooses among them (arXiv 2110.09419).
 
-    Adds ``width * (heads * (dim + 1) + head_dim + 1)`` parameters. Searches are the query heads, retrievals the value
-    heads: ``kv_heads`` says how many, and searches share keys as grouped heads do.
+    Adds ``width * (heads * (dim + 1) + head_dim + 1)`` parameters. The query heads are the searches, and the
+    ``kv_heads`` value heads are the retrievals. Searches share keys as grouped heads do.
     """
 
     traits = WeightsTraits(
         evidence="code",
-        keys_enter_by_products=False,  # values are chosen by what they are
+        keys_enter_by_products=False,  # the choice depends on the values
         route="fused",
     )
 
     class Options(Softmax.Options):
         width: int = option(16, at_least=1)
-        """Components of the queries and keys by which a search chooses."""
+        """Width of the queries and keys by which a search chooses."""
 
     options: Options
 
@@ -44,14 +44,14 @@ class Compositional(Softmax):
 
     @property
     def fused(self) -> bool:
-        """Not where weights are dropped: all retrievals of a search have to miss the same ones."""
+        """True if torch's fused routine may attend: not with dropout, which all retrievals of a search must share."""
         return super().fused and not (self.dropout and self.training)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values of each search, of the retrieval it chooses."""
+        """Compute the attended values of each search, mixed over its retrievals."""
         retrievals = call.value.shape[1]
         if self.fused and not (call.bias and call.bias.depends_on_scores):
-            # One at a time: fused routines want values as wide as queries.
+            # One at a time: fused routines need values as wide as queries.
             values = (value.expand_as(call.value) for value in call.value.split(1, 1))
             found = torch.stack([super(Compositional, self).forward(replace(call, value=each)) for each in values], -2)
         else:

@@ -1,8 +1,8 @@
-r"""Differential attention: two softmaxes, one taken off the other, as an amplifier takes off noise (arXiv 2410.05258).
+r"""Differential attention: one softmax minus another, as a differential amplifier cancels noise (arXiv 2410.05258).
 
 :math:`(\mathrm{softmax}(q_1 k_1^\top) - \lambda\,\mathrm{softmax}(q_2 k_2^\top))\,V` with the halves of queries and
 keys, :math:`\lambda = e^{\lambda_{q1} \cdot \lambda_{k1}} - e^{\lambda_{q2} \cdot \lambda_{k2}} + \lambda_0` and by
-default :math:`\lambda_0 = 0.8 - 0.6\,e^{-0.3 l}` in layer l, the first of which is 0. What a head attends to is
+default :math:`\lambda_0 = 0.8 - 0.6\,e^{-0.3 l}` in layer l, counted from 0. The attended values of a head are
 RMS-normalised and multiplied by :math:`1 - \lambda_0`.
 """
 
@@ -24,7 +24,7 @@ from lengthwise.options import Value, option
 
 
 class Differential(Softmax):
-    """The difference of two softmaxes, each over half of queries and keys (arXiv 2410.05258).
+    """Difference of two softmaxes, each of one half of the queries' and keys' components (arXiv 2410.05258).
 
     Adds ``3 * head_dim`` parameters: the vectors of lambda, and the scale of the norm, which the heads share.
     A position part that turns queries and keys turns each half by itself, as in the authors' code: under ``rope``,
@@ -40,9 +40,9 @@ class Differential(Softmax):
 
     class Options(Softmax.Options):
         lambda_init: float = option(0.8, below=1)
-        """Where lambda begins in deep layers."""
+        """Initial lambda in deep layers."""
         lambda_drop: float = option(0.6, at_least=0)
-        """How much lower it begins in the first layer; with 0, all layers begin alike."""
+        """How much lower the initial lambda is in the first layer; with 0, it is the same in all layers."""
 
     options: Options
 
@@ -57,16 +57,16 @@ class Differential(Softmax):
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
-        """The halves as heads of their own, side by side, so that each has positions of its own."""
+        """Split each head into its halves, as two neighbouring heads, so that positions act on each half by itself."""
         return halved(query), halved(key)
 
     def mixture(self) -> Float[Tensor, ""]:
-        """Lambda: how much of the second map is taken off."""
+        """Compute lambda, the factor of the second map."""
         added, taken = (in_float32(self.of_query) * in_float32(self.of_key)).sum(-1).exp()
         return added - taken + self.at_first
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The difference of the two maps, which may be negative."""
+        """Compute the difference of the two maps, which may be negative."""
         bias: Tensor | float = 0.0 if call.bias is None or not call.biased else call.bias.of(whole(call))
         hidden = ~call.layout.visible()
         first, second = ((of.products + bias).masked_fill(hidden, -torch.inf).softmax(-1) for of in maps(call))
@@ -74,11 +74,11 @@ class Differential(Softmax):
 
     @property
     def fused(self) -> bool:
-        """Not where weights are dropped: both halves of a value would have to miss the same ones."""
+        """True if torch's fused routine may attend: not with dropout, which both halves of a value must share."""
         return super().fused and not (self.dropout and self.training)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values, normalised."""
+        """Compute the attended values, normalised."""
         if self.fused and not (call.bias and call.bias.depends_on_scores):
             first, second = (self._softmax(of) for of in maps(call))
             attended = first - self.mixture() * second
@@ -88,30 +88,30 @@ class Differential(Softmax):
         return ((1 - self.at_first) * normed).to(call.value.dtype)
 
     def _softmax(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """What one map attends to, by halves of the values: fused routines want them as wide as queries."""
+        """Attend by one map, with one half of the values at a time: fused routines need values as wide as queries."""
         halves = [super(Differential, self).forward(replace(call, value=value)) for value in call.value.chunk(2, -1)]
         return in_float32(torch.cat(halves, -1))
 
 
 def half_of(sizes: Sizes, part: str) -> int:
-    """Half the width of a head; refuses an odd one."""
+    """Return half the width of a head; refuse an odd width."""
     if sizes.head_dim % 2:
         raise InputError(f"{part!r} halves queries and keys: head_dim must be even, got {sizes.head_dim}.")
     return sizes.head_dim // 2
 
 
 def halved(vectors: Float[Tensor, "batch heads tokens head_dim"]) -> Float[Tensor, "batch twice tokens half"]:
-    """Both halves of a head as heads next to each other."""
+    """Return both halves of each head as neighbouring heads."""
     return vectors.unflatten(-1, (2, -1)).movedim(-2, 2).flatten(1, 2)
 
 
 def maps(call: Call) -> tuple[Call, Call]:
-    """The call of the first halves, and that of the second."""
+    """Return the call of the first halves and the call of the second halves."""
     first, second = (replace(call, query=call.query[:, half::2], key=call.key[:, half::2]) for half in (0, 1))
     return first, second
 
 
 def whole(call: Call) -> Call:
-    """The call with its halves put together again, as a position part knows queries and keys."""
+    """Return the call with its halves joined again, as a position part expects queries and keys."""
     query, key = (vectors.unflatten(1, (-1, 2)).movedim(2, -2).flatten(-2) for vectors in (call.query, call.key))
     return replace(call, query=query, key=key)

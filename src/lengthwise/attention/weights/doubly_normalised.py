@@ -1,8 +1,8 @@
-r"""Doubly normalised attention: no key can be explained away, that is, seen by nobody (arXiv 2009.14308).
+r"""Doubly normalised attention: no key can be explained away, that is, ignored by all queries (arXiv 2009.14308).
 
-:math:`\xi_{ij} = e^{z_{ij}} / \sum_k e^{z_{kj}}`, normalised over the queries, then over the keys,
-:math:`\xi_{ij} / \sum_j \xi_{ij}`; mixed with the softmax, head by head. In logarithms, the first normalisation is a
-bias of each key: the weights are :math:`\mathrm{softmax}_j(z_{ij} - \log \sum_k e^{z_{kj}})`.
+Scores are normalised over the queries, :math:`\xi_{ij} = e^{z_{ij}} / \sum_k e^{z_{kj}}`, then over the keys,
+:math:`\xi_{ij} / \sum_j \xi_{ij}`, and the result is mixed with the softmax, head by head. In logarithms, the first
+normalisation is a bias of each key: the weights are :math:`\mathrm{softmax}_j(z_{ij} - \log \sum_k e^{z_{kj}})`.
 """
 
 import torch
@@ -16,14 +16,14 @@ from lengthwise.attention.traits import WeightsTraits
 from lengthwise.options import Value
 
 NOBODY = -1e30
-"""Logarithm of a sum of nothing: minus infinity would make gradients NaN."""
+"""Logarithm of an empty sum: minus infinity would make gradients NaN."""
 
 
 class DoublyNormalised(Weights):
-    """Normalised over queries, then over keys, and mixed with softmax (arXiv 2009.14308).
+    """Scores normalised over queries, then over keys, and mixed with softmax (arXiv 2009.14308).
 
-    Adds one parameter per head, whose sigmoid is the share of the double normalisation: half at first, which is not
-    known of the paper. A query's weights depend on all other queries, so it is for encoders only.
+    Adds one parameter per head, whose sigmoid is the share of the double normalisation. The share starts at one half;
+    the paper's value is not known. A query's weights depend on all other queries, so the part serves encoders only.
     """
 
     traits = WeightsTraits(evidence="memory", causal=False)
@@ -33,16 +33,16 @@ class DoublyNormalised(Weights):
         self.share = nn.Parameter(torch.zeros(sizes.heads))
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The weights of all queries, which must be the whole call, not rows of it."""
+        """Compute the weights of all queries; ``call`` must be the whole call, not a block of its rows."""
         return self._mixed(call, _attention_received(call))
 
     def newest(self, call: Call) -> Float[Tensor, "batch heads 1 keys"]:
-        """The weights of the last query, with what all of them give each key."""
+        """Compute the weights of the last query, normalised over all queries."""
         last = call.rows(call.layout.queries - 1, call.layout.queries)
         return self._mixed(last, self._received_in_blocks(call))
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values, in two walks over the rows; dropout acts on the weights, in training only."""
+        """Compute the attended values in two passes over the rows; dropout acts on the weights, in training only."""
         if self.backend == "reference":
             return call.attend(self.dropped(self.probabilities(call)))
         received = self._received_in_blocks(call)
@@ -68,6 +68,6 @@ class DoublyNormalised(Weights):
 
 
 def _attention_received(rows: Call) -> Float[Tensor, "batch heads keys"]:
-    """Logarithm of the sum of ``e^z`` that these queries give each key."""
+    """Compute for each key the logarithm of the sum of ``e^z`` over the given queries."""
     scores = rows.scores()
     return scores.masked_fill(scores == -torch.inf, NOBODY).logsumexp(2)

@@ -1,7 +1,7 @@
-r"""Linear attention: what weights that are products add up to, without the weights.
+r"""Linear attention: if weights are products, their weighted sum needs no weights.
 
-:math:`\sum_j (q_i \cdot k_j)\,v_j = q_i \left(\sum_j k_j v_j^\top\right)`: causal, the sum over keys runs along
-with the queries. It runs from chunk to chunk; inside a chunk, products are cheaper.
+:math:`\sum_j (q_i \cdot k_j)\,v_j = q_i \left(\sum_j k_j v_j^\top\right)`: in causal attention, the sum over keys runs
+along with the queries. It runs from chunk to chunk; inside a chunk, products are cheaper.
 """
 
 from abc import abstractmethod
@@ -16,14 +16,14 @@ from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
 
 CHUNK = 64
-"""Tokens of a chunk."""
+"""Length of a chunk [tokens]."""
 
 
 class LinearTime(Weights):
-    """Base of weights whose attended values take time linear in the tokens.
+    """Base of the weights parts that attend in time linear in the number of tokens.
 
-    Packed documents, and dropout in training, go by the definition, in blocks of rows. The cache holds the sum over the
-    tokens seen so far.
+    With packed documents, and with dropout in training, they attend by the definition, in blocks of rows. The cache
+    holds the sum over the tokens seen so far.
     """
 
     traits = WeightsTraits(takes_bias=False, route="linear")
@@ -31,14 +31,14 @@ class LinearTime(Weights):
 
     @abstractmethod
     def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values, by :meth:`sums`."""
+        """Compute the attended values by :meth:`sums`."""
 
     @abstractmethod
     def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """What of keys and values is multiplied and summed."""
+        """Compute the features of keys and values that are multiplied and summed."""
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values; dropout acts on the weights, in training only."""
+        """Compute the attended values; dropout acts on the weights, in training only."""
         if self.backend == "reference" or call.layout.documents is not None or (self.dropout and self.training):
             return super().forward(call)
         return self.summed(call).to(call.value.dtype)
@@ -46,12 +46,12 @@ class LinearTime(Weights):
     def sums(
         self, query: Float[Tensor, "*batch queries features"], call: Call
     ) -> Float[Tensor, "*batch queries components"]:
-        """The sum over the keys that each query sees: its product with their features, times their values."""
+        """Sum over the keys that each query sees: the query's product with the key's features, times the value."""
         layout = call.layout
         if not layout.causal or (layout.queries == 1 and call.cache is None):  # every query sees all keys
             key, value = self.features(call.key, call.value)
             (queries, features), (keys, components) = query.shape[-2:], value.shape[-2:]
-            # Of few tokens the scores are the smaller of the two products that can come first.
+            # With few tokens, the scores are the smaller of the two products that can come first.
             if queries * keys * (features + components) < (queries + keys) * features * components:
                 return query @ key.mT @ value
             return query @ (key.mT @ value)
@@ -72,13 +72,13 @@ def causal_sums(
     value: Float[Tensor, "*#batch tokens components"],
     before: Float[Tensor, "*#batch features components"],
 ) -> tuple[Tensor, Tensor]:
-    """For each token, the sum over it and all before it; and the sum of outer products, for those that follow.
+    """Return for each token the sum over all tokens up to it, and the sum of outer products for later tokens.
 
     Args:
-        query: of the newest tokens.
-        key: of the same tokens.
-        value: of the same tokens.
-        before: the sum of ``key value^T`` over all tokens before them.
+        query: queries of the newest tokens.
+        key: keys of the same tokens.
+        value: values of the same tokens.
+        before: the sum of ``key value^T`` over all earlier tokens.
     """
     tokens = query.shape[-2]
     chunk = min(CHUNK, tokens)

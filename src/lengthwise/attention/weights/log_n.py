@@ -1,4 +1,4 @@
-"""Softmax of scores times s times the logarithm of how many keys there are: scalable softmax with nothing learned."""
+"""Softmax of scores times s times the logarithm of the number of keys: scalable softmax without learned parameters."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -17,15 +17,15 @@ class LogN(Softmax):
 
     class Options(Softmax.Options):
         s: float = option(1, above=0)
-        """How fast scores grow with the logarithm of the number of keys."""
+        """Factor of the logarithm of the number of keys."""
 
     options: Options
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Queries times ``s log n``, each with the number of keys it sees."""
+        """Multiply each query by ``s log n``, where n is the number of keys that it sees."""
         return call.query * (self.options.s * log_seen(call)).to(call.query.dtype)
 
 
 def log_seen(call: Call) -> Float[Tensor, "#batch 1 queries 1"]:
-    """Logarithm of the number of keys each query sees, its own included, in float32 or better."""
+    """Return the logarithm of the number of keys that each query sees, its own included, in float32 or better."""
     return call.layout.seen.to(at_least_float32(call.query.dtype)).log()[:, None, :, None]

@@ -1,4 +1,4 @@
-"""Scalable softmax: scores grow with the logarithm of the number of keys, lest it fade (arXiv 2501.19399)."""
+"""Scalable softmax: scores grow with log n, so that attention over n keys does not fade (arXiv 2501.19399)."""
 
 import torch
 from jaxtyping import Float
@@ -25,5 +25,5 @@ class ScalableSoftmax(Softmax):
         self.scale = nn.Parameter(torch.ones(sizes.heads))
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Queries times ``s log n``."""
+        """Multiply queries by ``s log n``."""
         return call.query * (self.scale[:, None, None] * log_seen(call)).to(call.query.dtype)

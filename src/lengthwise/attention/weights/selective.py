@@ -1,8 +1,8 @@
-r"""Selective attention: a token can have later ones look away from what is no longer needed (arXiv 2410.02703).
+r"""Selective attention: a token can make later tokens ignore keys that are no longer needed (arXiv 2410.02703).
 
-One head's scores choose: :math:`S_{ij} = [z^{(1)}_{ij}]_+`, but 0 for a token itself and for the first of a sequence.
-What has been chosen adds up, :math:`F_{ij} = \sum_{k < i} S_{kj}`, and is taken off the scores of all heads,
-:math:`\mathrm{softmax}(z - F)`.
+The first head's scores select keys: :math:`S_{ij} = [z^{(1)}_{ij}]_+`, but 0 for the token itself and for the first
+token of a sequence. The selections add up, :math:`F_{ij} = \sum_{k < i} S_{kj}`, and the sum is subtracted from the
+scores of all heads, :math:`\mathrm{softmax}(z - F)`.
 """
 
 from dataclasses import replace
@@ -20,33 +20,33 @@ from lengthwise.attention.traits import WeightsTraits
 
 
 class Selective(Weights):
-    """Softmax of scores less all that earlier tokens have taken off a key (arXiv 2410.02703).
+    """Softmax of scores minus a penalty on keys that earlier tokens have selected (arXiv 2410.02703).
 
-    No parameters: the scores of the first head are what is taken off. Each packed document has a first token of its
-    own. The cache holds, for each key, what has been taken off so far; and queries, by which that is worked out anew
-    where the cache has been cropped.
+    No parameters: the scores of the first head are the selection. Each packed document has its own first token. The
+    cache holds the penalty of each key so far, and the queries, from which the penalty is recomputed after the cache
+    has been cropped.
     """
 
     traits = WeightsTraits(
         evidence="third-party",
-        bidirectional=False,  # what earlier tokens choose
+        bidirectional=False,  # depends on the choices of earlier tokens
         permutation_invariant=False,
     )
     STATE = "taken_off"
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The weights of all the queries of a call, which must be one as the layer makes it, not rows of it."""
+        """Compute the weights of all queries; ``call`` must be the whole call, not a block of its rows."""
         return self._scores(call, self._taken_before(call))[0].softmax(-1)
 
     def newest(self, call: Call) -> Float[Tensor, "batch heads 1 keys"]:
-        """The weights of the last query alone; the others are walked for what they take off."""
+        """Compute the weights of the last query alone, after a pass over the other queries for their penalties."""
         last, taken = call.layout.queries - 1, self._taken_before(call)
         if last:
             taken = self._taken_after(call, last, taken)
         return self._scores(call.rows(last, last + 1), taken)[0].softmax(-1)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values; dropout acts on the weights, in training only."""
+        """Compute the attended values; dropout acts on the weights, in training only."""
 
         def block(start: int, stop: int, taken: Tensor) -> tuple[Tensor, Tensor]:
             rows = call.rows(start, stop)
@@ -63,14 +63,14 @@ class Selective(Weights):
         return attended
 
     def _scores(self, rows: Call, taken: Float[Tensor, "batch all_keys"]) -> tuple[Tensor, Tensor]:
-        """The scores of some rows less what has been taken off, and what has been after them."""
+        """Compute the scores of a block of rows minus the penalties, and the penalties after these rows."""
         scores, keys = rows.scores(), rows.layout.keys
         chosen = scores[:, 0].relu().masked_fill(_kept(rows.layout), 0)
         earlier = F.pad(chosen, (0, 0, 1, 0))[:, :-1].cumsum(1) + taken[:, None, :keys]
         return scores - earlier[:, None], taken + F.pad(chosen.sum(1), (0, taken.shape[1] - keys))
 
     def _taken_before(self, call: Call) -> Float[Tensor, "batch keys"]:
-        """What queries of earlier calls have taken off each key."""
+        """Return the penalty of each key from the queries of earlier calls."""
         compute = torch.promote_types(call.query.dtype, torch.float32)
         taken = call.query.new_zeros(call.query.shape[0], call.layout.keys, dtype=compute)
         if call.cache is None:
@@ -80,12 +80,12 @@ class Selective(Weights):
             taken[:, :before] = call.cache.state[self.STATE]
         elif before:
             layout = replace(call.layout, queries=call.layout.keys)
-            hidden = call.hidden.new_empty(len(query), layout.keys, 0)  # nobody keeps that of earlier queries
+            hidden = call.hidden.new_empty(len(query), layout.keys, 0)  # the cache does not hold it for earlier queries
             taken = self._taken_after(replace(call, hidden=hidden, query=query, layout=layout), before, taken)
         return taken
 
     def _taken_after(self, call: Call, rows: int, taken: Float[Tensor, "batch keys"]) -> Float[Tensor, "batch keys"]:
-        """What the first ``rows`` queries have taken off, too."""
+        """Return the penalties ``taken`` plus those of the first ``rows`` queries."""
 
         def block(start: int, stop: int, taken: Tensor) -> tuple[Tensor, Tensor]:
             return call.query[:, :, start:stop, :0], self._scores(call.rows(start, stop), taken)[1]
@@ -94,5 +94,5 @@ class Selective(Weights):
 
 
 def _kept(layout: Layout) -> Tensor:
-    """Keys that a query cannot choose: itself, and the first of a document."""
+    """Return the keys that a query cannot select: itself, and the first token of a document."""
     return (layout.ahead == 0) | (layout.index == 0)[:, None]

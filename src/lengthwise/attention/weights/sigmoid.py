@@ -1,7 +1,7 @@
-r"""Sigmoid attention: each key is weighed for itself (arXiv 2409.04431).
+r"""Sigmoid attention: each key's weight is independent of the other keys (arXiv 2409.04431).
 
-:math:`p_j = \sigma(z_j - \log n)`, over :math:`n` keys. With scores near 0 the weights sum to about 1, as those of a
-softmax do.
+:math:`p_j = \sigma(z_j - \log n)`, over :math:`n` keys. With scores near 0, the weights sum to about 1, like the
+weights of a softmax.
 """
 
 from jaxtyping import Float
@@ -14,9 +14,9 @@ from lengthwise.attention.weights.log_n import log_seen
 
 
 class Sigmoid(Weights):
-    """The sigmoid of each score less log n, over n visible keys; no key takes from another (arXiv 2409.04431).
+    """Sigmoid of each score minus log n, over n visible keys; keys do not compete (arXiv 2409.04431).
 
-    The authors' n is the length of training sequences, one number for all queries; here each query has its own, so that
+    The authors' n is the length of training sequences, the same for all queries; here each query has its own n, so that
     the sum keeps its size at every position and every length.
     """
 
@@ -25,5 +25,5 @@ class Sigmoid(Weights):
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition."""
+        """Compute the weights by the definition."""
         return (scores - log_seen(call)).sigmoid()

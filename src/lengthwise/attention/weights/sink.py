@@ -1,10 +1,10 @@
-r"""Softmax with a sink: one more logit, that of attending to nothing.
+r"""Softmax with a sink: one more logit, for attending to nothing.
 
 .. math:: p_j = \frac{e^{z_j}}{e^{b} + \sum_m e^{z_m}}
 
 With :math:`b = 0` this is softmax off by one (Evan Miller, *Attention Is Off By One*, 2023; the zero sink of
 arXiv 2309.17453); gpt-oss learns a :math:`b` for each head (arXiv 2508.10925). A sink is a key of zeros with a value of
-zeros, so torch's fused routine attends, under the same mask or none as without it.
+zeros, so torch's fused routine attends, with the same mask (or none) as without the sink.
 """
 
 import torch
@@ -22,7 +22,7 @@ from lengthwise.options import Value
 class OffByOne(Softmax):
     """Softmax with 1 added to its denominator, so that a query may attend to nothing (arXiv 2309.17453).
 
-    By torch's fused routine; the scheme is Evan Miller's, *Attention Is Off By One*.
+    It attends by torch's fused routine. The scheme is from Evan Miller, *Attention Is Off By One*.
     """
 
     traits = WeightsTraits(evidence="third-party", normalised=False, route="fused")
@@ -30,7 +30,7 @@ class OffByOne(Softmax):
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """The softmax with one more score, 0."""
+        """Compute the softmax with one more score, 0."""
         return super().of_scores(F.pad(scores, (0, 1)), call)[..., :-1]
 
     def fuse(
@@ -42,10 +42,10 @@ class OffByOne(Softmax):
         causal: bool = False,
         scale: float | None = None,
     ) -> Float[Tensor, "batch heads queries width"]:
-        """Torch's fused routine with the sink before the first key."""
+        """Call torch's fused routine with the sink before the first key."""
         in_front = (0, 0, 1, 0)
         key, value = F.pad(key, in_front), F.pad(value, in_front)
-        if causal:  # the first query sees the first key, and so on: the sink needs a query, too
+        if causal:  # the mask pairs the first query with the first key, and so on, so the sink needs a query, too
             return super().fuse(F.pad(query, in_front), key, value, None, causal, scale)[:, :, 1:]
         if mask is not None:
             mask = F.pad(mask, (1, 0), value=mask.dtype == torch.bool)
@@ -55,7 +55,7 @@ class OffByOne(Softmax):
 class LearnedSink(OffByOne):
     """Softmax with one more logit, learned per head, that attends to nothing (arXiv 2508.10925).
 
-    Adds one parameter per head, 0 at first, which is softmax off by one. By torch's fused routine.
+    Adds one parameter per head, 0 at first, which is softmax off by one. It attends by torch's fused routine.
     """
 
     traits = WeightsTraits(evidence="code", normalised=False, route="fused")
@@ -67,7 +67,7 @@ class LearnedSink(OffByOne):
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """Those of a sink at 0, of scores less the sink's."""
+        """Compute the weights as with a sink at 0, from scores minus the sink's score."""
         return super().of_scores(scores - self.sink[:, None, None], call)
 
     def fuse(
@@ -79,10 +79,10 @@ class LearnedSink(OffByOne):
         causal: bool = False,
         scale: float | None = None,
     ) -> Float[Tensor, "batch heads queries width"]:
-        """One more component, 1 in every key, takes the sink's score off all others."""
+        """Subtract the sink's score from all scores by one more component, which is 1 in every key; then attend."""
         width = query.shape[-1]
         scale = width**-0.5 if scale is None else scale
         sink = (-self.sink / scale).to(query.dtype)[:, None, None].expand(*query.shape[:3], 1)
-        # Values grow with them: torch's fused routine wants keys and values of one width.
+        # Values get one more component, too: torch's fused routine needs keys and values of one width.
         query, key, value = torch.cat([query, sink], -1), F.pad(key, (0, 1), value=1.0), F.pad(value, (0, 1))
         return super().fuse(query, key, value, mask, causal, scale)[..., :width]

@@ -1,4 +1,4 @@
-"""Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows under a mask."""
+"""Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows with a mask."""
 
 from dataclasses import replace
 
@@ -22,31 +22,31 @@ class Softmax(Weights):
     traits = WeightsTraits(evidence="code", route="fused")
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Queries times what sharpens or flattens the scores; here, as they are."""
+        """Scale queries to sharpen or flatten the scores; here, return them unchanged."""
         return call.query
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """The softmax of sharpened scores."""
+        """Compute the softmax of sharpened scores."""
         return scores.softmax(-1)
 
     @property
     def fused(self) -> bool:
-        """Whether torch's fused routine may attend, which knows softmax alone."""
+        """True if torch's fused routine, which supports only softmax, may attend."""
         return self.backend != "reference"
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition."""
+        """Compute the weights by the definition."""
         return super().probabilities(replace(call, query=self.sharpen(call)))
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values; dropout acts on the weights, in training only."""
+        """Compute the attended values; dropout acts on the weights, in training only."""
         if not self.fused or (call.bias and call.bias.depends_on_scores):
             return super().forward(call)
         call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.biased
         if layout.documents is None and not biased and (layout.queries in (1, layout.keys)):
-            causal = False if layout.queries == 1 else layout.causal  # of a length that varies, > 1 is no bool
+            causal = False if layout.queries == 1 else layout.causal  # with a dynamic length, > 1 would be no bool
             return self.fuse(call.query, call.key, call.value, causal=causal)
 
         def block(start: int, stop: int) -> Tensor:
@@ -57,7 +57,7 @@ class Softmax(Weights):
             return self.fuse(rows.query, rows.key, rows.value, mask)
 
         batch, heads = call.query.shape[:2]
-        alike = layout.documents is None and call.tracked is None  # in all sequences
+        alike = layout.documents is None and call.tracked is None  # the mask is the same in all sequences
         masks = (1 if alike else batch) * (heads if biased else 1)
         # Torch's routine is fused unless the bias has a gradient.
         learned = call.tracked is not None or (call.bias is not None and call.bias.learned)
@@ -72,7 +72,7 @@ class Softmax(Weights):
         causal: bool = False,
         scale: float | None = None,
     ) -> Float[Tensor, "batch heads queries width"]:
-        """Torch's fused routine. Where ``causal``, there are as many queries as keys, and no mask."""
+        """Call torch's fused routine. If ``causal``, there are as many queries as keys, and no mask."""
         return F.scaled_dot_product_attention(
             query,
             key,

@@ -1,4 +1,4 @@
-r"""Softpick: a rectified softmax, which may attend to nothing and so needs no sink (arXiv 2504.20966).
+r"""Softpick: a rectified softmax, which can attend to nothing and so needs no sink (arXiv 2504.20966).
 
 .. math:: p_j = \frac{\operatorname{relu}(e^{z_j} - 1)}{\sum_m |e^{z_m} - 1|}
 """
@@ -13,21 +13,21 @@ from lengthwise.attention.traits import WeightsTraits
 
 
 class Softpick(Weights):
-    """Weights for positive scores alone, rectified softmax; negative ones take away from them (arXiv 2504.20966)."""
+    """Rectified softmax: only positive scores get weights, and negative scores reduce them (arXiv 2504.20966)."""
 
     traits = WeightsTraits(
         evidence="code",
-        normalised=False,  # to at most 1
+        normalised=False,  # the sum is at most 1
         sparse=True,
     )
     EPS = 1e-8
     LARGE = 40.0
-    """A score beside whose ``e^z`` one of 0 is nothing."""
+    """A score so large that 1 is negligible beside its ``e^z``."""
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition, numerator and denominator over ``e^shift``, where else they would overflow."""
+        """Compute the weights by the definition, with the fraction reduced by ``e^shift`` against overflow."""
         shift = (scores.detach().amax(-1, keepdim=True) - self.LARGE).clamp(min=0)
         excess = (scores - shift).expm1_() - torch.expm1(-shift)
         excess = excess.masked_fill_(scores == -torch.inf, 0)

@@ -1,8 +1,8 @@
-r"""Stick-breaking attention: the newest key takes its share first, and the next one of what is left (arXiv 2410.17980).
+r"""Stick-breaking attention: the newest key takes its share first, older keys share the rest (arXiv 2410.17980).
 
 .. math:: p_{ij} = \sigma(z_{ij}) \prod_{j < k < i} (1 - \sigma(z_{ik})), \qquad j < i
 
-A query does not see its own token, and recent keys go before: no position encoding is needed.
+A query does not see its own token. Recent keys come first, so no position encoding is needed.
 """
 
 import math
@@ -18,25 +18,25 @@ from lengthwise.attention.traits import WeightsTraits
 
 
 class StickBreaking(Weights):
-    """Each key, from the newest on, takes a share of what the newer ones have left (arXiv 2410.17980).
+    """Each key, from the newest to the oldest, takes a share of the weight that newer keys left (arXiv 2410.17980).
 
-    A query does not see its own token: the first of a document returns zeros. What is left at the end goes nowhere;
-    models of the authors give it to a learned vector or to the query's own value.
+    A query does not see its own token, so the first token of a document returns zeros. The weight that is left at the
+    end is unused; some models of the authors give it to a learned vector or to the query's own value.
     """
 
     traits = WeightsTraits(
         evidence="code",
-        bidirectional=False,  # it goes from the query backwards
-        normalised=False,  # to at most 1
+        bidirectional=False,  # keys are ordered from the query backwards
+        normalised=False,  # the sum is at most 1
         permutation_invariant=False,
     )
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition, by logarithms; a share is what is left times ``e^z``."""
+        """Compute the weights by logarithms: a weight is ``e^z`` times the weight left after the key."""
         if not call.layout.cross:
             scores = scores.masked_fill(call.layout.ahead == 0, -torch.inf)
-        left = F.logsigmoid(-scores)  # by each key of what it found; by a hidden one all, which is 0
+        left = F.logsigmoid(-scores)  # log of the fraction that each key leaves: 0 for a hidden key
         logarithm = scores + left.flip(-1).cumsum(-1).flip(-1)
-        return logarithm.mul_(1 / math.log(2)).exp2()  # most are next to 0, where exp takes 50 times as long
+        return logarithm.mul_(1 / math.log(2)).exp2()  # most weights are close to 0, where exp takes 50 times as long

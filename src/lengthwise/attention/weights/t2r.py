@@ -1,6 +1,7 @@
 r"""T2R, from transformers to recurrent networks: linear attention whose features are learned (arXiv 2103.13076).
 
-Weights :math:`\phi(q)\cdot\phi(k) / \sum_j \phi(q)\cdot\phi(k_j)` with :math:`\phi(x) = [W x + b]_+`, head by head.
+The weights are :math:`\phi(q)\cdot\phi(k) / \sum_j \phi(q)\cdot\phi(k_j)` with :math:`\phi(x) = [W x + b]_+`, head by
+head.
 """
 
 import torch
@@ -19,14 +20,14 @@ from lengthwise.options import Value
 class T2R(LinearTime):
     """Normalised products of learned features of queries and keys: linear attention (arXiv 2103.13076).
 
-    Adds ``heads * head_dim * (head_dim + 1)`` parameters: a perceptron of one layer for each head, the same for queries
-    and keys, as many features as components. A query whose features none of the keys have gets zeros. The paper swaps
-    it into a trained transformer, to be fine-tuned, and has fewer features. Positions act before the features.
+    Adds ``heads * head_dim * (head_dim + 1)`` parameters: a one-layer perceptron for each head, the same for queries
+    and keys, with as many features as components. A query that shares no feature with any key gets zeros. The paper
+    puts T2R into a trained transformer, fine-tunes it, and uses fewer features. Positions act before the features.
     """
 
     traits = WeightsTraits(
         evidence="third-party",
-        normalised=False,  # where features do not meet
+        normalised=False,  # a query may share no features with any key
         sparse=True,
         keys_enter_by_products=False,
         takes_bias=False,
@@ -36,30 +37,30 @@ class T2R(LinearTime):
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
-        bound = sizes.head_dim**-0.5  # as nn.Linear begins
+        bound = sizes.head_dim**-0.5  # as nn.Linear is initialised
         self.weight = nn.Parameter(torch.empty(sizes.heads, sizes.head_dim, sizes.head_dim).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(sizes.heads, 1, sizes.head_dim).uniform_(-bound, bound))
 
     def phi(
         self, vectors: Float[Tensor, "batch heads tokens head_dim"]
     ) -> Float[Tensor, "batch heads tokens features"]:
-        """Features of queries or keys."""
+        """Compute the features of queries or keys."""
         vectors = in_float32(vectors)
         return F.relu(vectors @ self.weight.to(vectors.dtype) + self.bias.to(vectors.dtype))
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition."""
+        """Compute the weights by the definition."""
         query, key = self.phi(call.query), self.phi(heads_of(call.key, call.query.shape[1]))
         products = (query @ key.mT) * call.layout.visible()
         return products / (products.sum(-1, keepdim=True) + self.EPS)
 
     def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of keys, and values with a 1 behind them, which adds up to the normaliser."""
+        """Compute the features of keys, and append a 1 to values, whose sum is the normaliser."""
         heads = self.weight.shape[0]
         key = self.phi(heads_of(key, heads))
         return key, F.pad(heads_of(value, heads).to(key.dtype), (0, 1), value=1.0)
 
     def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """By running sums: of the products with the values, and of the products alone."""
+        """Compute the attended values from running sums of the products, times the values and alone."""
         sums = self.sums(self.phi(call.query), call)
         return sums[..., :-1] / (sums[..., -1:] + self.EPS)

@@ -1,8 +1,8 @@
 r"""Threshold relative attention without its distance, and without its threshold (arXiv 2503.23174).
 
 *Threshold only* has no forget gate, :math:`\delta_i = 0`: a softmax over the keys whose scores are above 0. *Distance
-only* keeps every key, so that the distance is that of positions, :math:`c_{ij} = i - j + 1`, counted in the query's own
-document: a bias linear in distance whose slope the query's token learns. Both run on the operator of the whole.
+only* keeps every key, so that the distance counts positions, :math:`c_{ij} = i - j + 1`, in the query's own document: a
+bias linear in distance, with a slope computed from the query's token. Both run on the operator of the full mechanism.
 """
 
 import math
@@ -19,7 +19,7 @@ from lengthwise.options import Value
 
 
 class ThresholdOnly(ThresholdRelative):
-    """Threshold relative attention without distance: softmax over keys above a threshold (arXiv 2503.23174).
+    """Threshold relative attention without its distance: softmax over keys above a threshold (arXiv 2503.23174).
 
     No parameters.
     """
@@ -35,7 +35,7 @@ class ThresholdOnly(ThresholdRelative):
 
 
 class DistanceOnly(OnOperator):
-    """Threshold relative attention without a threshold: every key, and a learned slope (arXiv 2503.23174).
+    """Threshold relative attention without its threshold: all keys, with a learned slope (arXiv 2503.23174).
 
     Adds ``dim * heads + heads`` parameters for the forget gates.
     """

@@ -1,9 +1,9 @@
-r"""Threshold differential attention: no softmax, hence no sink, and next to no weights (arXiv 2601.12145).
+r"""Threshold differential attention: no softmax, so no sink, and very sparse weights (arXiv 2601.12145).
 
-:math:`[s^{(1)}_{ij} - \tau_i]_+^2 - \lambda\,[s^{(2)}_{ij} - \tau_i]_+^2` with the cosines :math:`s` of the halves of
-queries and keys and :math:`\tau_i = \beta \sqrt{2 \ln(n) / d}` over n visible keys: the highest of n cosines of random
-vectors of d components, so that the number of keys which pass by chance does not grow with n. From
-:math:`n = e^{d/2}` on, no key can pass at all.
+The weights are :math:`[s^{(1)}_{ij} - \tau_i]_+^2 - \lambda\,[s^{(2)}_{ij} - \tau_i]_+^2` with the cosines :math:`s` of
+the halves of queries and keys and :math:`\tau_i = \beta \sqrt{2 \ln(n) / d}` over n visible keys. This is the highest
+of n cosines of random vectors of d components, so that the number of keys that pass by chance does not grow with n.
+From :math:`n = e^{d/2}` on, no key can pass.
 """
 
 import torch
@@ -21,18 +21,17 @@ from lengthwise.options import Value, option
 
 
 class ThresholdDifferential(Weights):
-    """Squares of how far cosines pass a threshold, of one half less those of the other (arXiv 2601.12145).
+    """Squared excess of cosines over a threshold, the first half's minus the second half's (arXiv 2601.12145).
 
-    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1.
-    The formula is that of the authors' kernel, which leaves open how the halves are projected, where lambda begins, and
-    whether a norm follows: here they are the halves of a head, and a norm is an output part, as in
-    ``threshold-differential+rms-norm@heads``.
+    Adds one parameter, lambda, 0.5 at first and kept between 0 and 1. The formula is from the authors' kernel, which
+    does not say how the halves are projected, what the initial lambda is, and whether a norm follows. Here the halves
+    are the halves of a head, and a norm is an output part, as in ``threshold-differential+rms-norm@heads``.
     """
 
     traits = WeightsTraits(
         evidence="code",
         bidirectional=False,  # the threshold rises along a sequence
-        takes_bias=False,  # cosines are held against the threshold
+        takes_bias=False,  # the threshold is for cosines
         normalised=False,
         sparse=True,
         keys_enter_by_products=False,  # keys are normalised
@@ -40,7 +39,7 @@ class ThresholdDifferential(Weights):
 
     class Options(Weights.Options):
         beta: float = option(1, at_least=0)
-        """The threshold in units of the highest cosine that random vectors would have."""
+        """Threshold in units of the highest cosine of random vectors."""
 
     options: Options
 
@@ -54,11 +53,11 @@ class ThresholdDifferential(Weights):
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
-        """The halves, of length 1, as heads of their own, side by side, so that each has positions of its own."""
+        """Split each head into two neighbouring heads, its normalised halves, so that positions act on each half."""
         return F.normalize(halved(query), dim=-1), F.normalize(halved(key), dim=-1)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The difference of the two maps, which may be negative."""
+        """Compute the difference of the two maps, which may be negative."""
         first, second = (self._passed(of) for of in maps(call))
         return first - self.mixture.clamp(0, 1) * second
 

@@ -1,7 +1,7 @@
 r"""Threshold relative attention as a part of a layer (arXiv 2503.23174).
 
-Queries and keys are RMS-normalised without a learned scale; every head has a forget gate of the *query's* token,
-:math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
+Queries and keys are RMS-normalised without a learned scale; every head has a forget gate, computed from the *query's*
+token, :math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
 """
 
 import torch.nn.functional as F
@@ -18,11 +18,11 @@ from lengthwise.options import Value
 
 
 class OnOperator(Weights):
-    """Base of the weights by the operator, which :attr:`threshold` and the forget gates decide."""
+    """Base of the weights parts that run on the operator, controlled by :attr:`threshold` and the forget gates."""
 
     traits = WeightsTraits(
         evidence="code",
-        bidirectional=False,  # it counts from the query backwards
+        bidirectional=False,  # distance counts from the query backwards
         takes_bias=False,
         normalised=False,  # a query that keeps no key returns zeros
         permutation_invariant=False,
@@ -33,7 +33,7 @@ class OnOperator(Weights):
     )
     EPS = 1e-6
     threshold: float
-    """A key is kept when its score is greater."""
+    """A key is kept if its score is greater."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -44,12 +44,12 @@ class OnOperator(Weights):
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
-        """RMS-normalised queries and keys."""
+        """RMS-normalise queries and keys."""
         width = query.shape[-1:]
         return F.rms_norm(query, width, eps=self.EPS), F.rms_norm(key, width, eps=self.EPS)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """The definition; of dropped keys 0."""
+        """Compute the weights by the definition, 0 for dropped keys."""
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
         scale = query.shape[-1] ** -0.5
         logits, kept = reference.logits_and_kept(
@@ -58,7 +58,7 @@ class OnOperator(Weights):
         return reference.weights(self.dropped(logits), kept)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """The attended values; a query that keeps no key gets zeros."""
+        """Compute the attended values; a query that keeps no key gets zeros."""
         if self.training and self.dropout > 0:
             return call.attend(self.probabilities(call))
         return threshold_relative_attention(
@@ -77,16 +77,16 @@ class OnOperator(Weights):
 
 
 class ThresholdRelative(OnOperator):
-    """Keys above a threshold only, and distance counted over those (arXiv 2503.23174).
+    """Softmax over the keys above a threshold, with distance counted over these keys (arXiv 2503.23174).
 
-    Adds ``dim * heads + heads`` parameters for the forget gates.
-    ``dropout`` acts on the logits, as the authors' code does it: a dropped logit is 0, not absent. It needs the logits
-    at once, so training with it costs the memory of the reference.
+    Adds ``dim * heads + heads`` parameters for the forget gates. ``dropout`` acts on the logits, as in the authors'
+    code: a dropped logit is 0, not absent. Dropout needs all logits at once, so training with dropout costs the memory
+    of the reference.
     """
 
     class Options(OnOperator.Options):
         threshold: float = 0.0
-        """A key is kept when its scaled score is greater."""
+        """A key is kept if its scaled score is greater."""
 
     options: Options
 

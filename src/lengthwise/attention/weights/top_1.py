@@ -1,4 +1,4 @@
-"""Hard attention: what a trained softmax comes to at a temperature of zero."""
+"""Hard attention: the limit of a trained softmax at a temperature of zero."""
 
 from typing import ClassVar
 
@@ -12,12 +12,11 @@ from lengthwise.attention.traits import WeightsTraits
 
 
 class Top1(Weights):
-    """All weight to the key with the highest score, of equal ones the first, after training with softmax.
+    """All weight on the key with the highest score (the first of ties), applied to models trained with softmax.
 
-    A model takes over the weights of one that has been trained with softmax. Queries and keys get no gradient.
-
-    Scores are equal where they are so up to rounding: else which of two equal keys is taken would depend on where in a
-    matrix they stand, as after padding.
+    The model uses the parameters of a model trained with softmax. Queries and keys get no gradient. Scores that differ
+    by no more than rounding are ties; otherwise the choice between two equal keys would depend on their places in a
+    matrix, for example after padding.
     """
 
     traits = WeightsTraits(evidence="ours", sparse=True, sensitive_to_rounding=True)
@@ -26,8 +25,8 @@ class Top1(Weights):
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """One-hot rows."""
+        """Return one-hot rows."""
         rounding = call.rounding(scores)
         highest = scores + rounding >= (scores - rounding).amax(-1, keepdim=True)
-        first = highest.to(torch.uint8).argmax(-1, keepdim=True)  # of bools, torch promises no order
+        first = highest.to(torch.uint8).argmax(-1, keepdim=True)  # torch promises no order for bools
         return torch.zeros_like(scores).scatter(-1, first, 1)

@@ -1,4 +1,4 @@
-"""Metrics: what is measured of a model's answers. One file each; a task says which of them are its own."""
+"""Metrics of a model's answers. Each metric has its own file; a task lists its own metrics."""
 
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,10 @@ METRICS: "Registry[type[Metric]]" = Registry(
 
 
 def find_metric(name: str) -> "Metric":
-    """Make the metric called ``name``; one of your own is named by its module and class: ``my_metrics:Distance``.
+    """Make the metric called ``name``; a metric of your own is named by module and class: ``my_metrics:Distance``.
 
     Raises:
-        InputError: if there is none, or if what is called so lacks something that every metric has.
+        InputError: if there is no such metric, or if it lacks an attribute that every metric has.
     """
     kind = METRICS.load(name)
     from lengthwise.tasks.metrics.metric import Metric, check_metric  # once the name is known to be right

@@ -1,7 +1,7 @@
-"""Why a set was answered wrongly, where the task knows the item that holds the answer: dispersion or ordering.
+"""Causes of wrong answers about sets, if the task knows which item holds the answer: dispersion or ordering.
 
-Where the heaviest key is that item and the answer is wrong all the same, the other keys together outweigh it:
-dispersion. Where the heaviest key is another item, even the sharpest weights would not help: ordering.
+If the heaviest key is that item and the answer is still wrong, the other keys together outweigh it: dispersion. If the
+heaviest key is another item, even the sharpest weights would not help: ordering.
 """
 
 from typing import ClassVar, Literal
@@ -16,26 +16,26 @@ from lengthwise.tasks.metrics.metric import Answered, Metric, ShareOfExamples
 
 
 class Cause(ShareOfExamples):
-    """Base of the shares that tell causes apart; reports show them together."""
+    """Base of the metrics that separate causes; reports show these metrics together."""
 
     better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     @staticmethod
     def found(answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each set whether its heaviest key is the item that holds the answer."""
+        """Return True for each set whose heaviest key is the item that holds the answer."""
         if not isinstance(answered.batch, Sets):
             raise InputError("A task of sequences knows no item that holds the answer; drop the metrics of sets.")
         return answered.heaviest == answered.batch.holder
 
 
 class RightKey(Cause):
-    """The share of examples whose heaviest key, summed over heads, holds the answer, whatever was answered."""
+    """The share of examples whose heaviest key, summed over heads, holds the answer, whatever the model answers."""
 
     name = "right_key"
     better: ClassVar[Literal["higher", "lower"]] = "higher"
 
     def holds(self, answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each set whether its heaviest key is the right one."""
+        """Return True for each set whose heaviest key is the right one."""
         return self.found(answered)
 
 
@@ -45,7 +45,7 @@ class Dispersion(Cause):
     name = "dispersion"
 
     def holds(self, answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each set whether too much weight on the other keys made it wrong."""
+        """Return True for each set that is wrong because of too much weight on the other keys."""
         return self.found(answered) & ~answered.reply.right
 
 
@@ -55,7 +55,7 @@ class Ordering(Cause):
     name = "ordering"
 
     def holds(self, answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each set whether it is wrong, and sharper weights would not help."""
+        """Return True for each set that is wrong, and that sharper weights would not help."""
         return ~self.found(answered) & ~answered.reply.right
 
 

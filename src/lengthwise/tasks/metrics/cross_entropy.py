@@ -1,4 +1,4 @@
-"""Cross-entropy, the loss of every task that says nothing of its loss."""
+"""Cross-entropy, the default loss of a task."""
 
 from typing import ClassVar
 
@@ -12,16 +12,16 @@ from lengthwise.tasks.metrics.metric import Loss
 
 
 class CrossEntropy(Loss):
-    """The mean cross-entropy of the scored predictions, and of their marks where the model predicts these."""
+    """The mean cross-entropy of the scored predictions, plus that of their marks if the model predicts marks."""
 
     name = "loss"
     unit: ClassVar[str] = "nats"
 
     @property
     def label(self) -> str:
-        """What reports call it."""
+        """The name in reports."""
         return "cross-entropy"
 
     def losses(self, reply: Reply) -> Float[Tensor, " scored"]:
-        """Compute the cross-entropy of each scored prediction in nats, summed over all that is predicted there."""
+        """Compute the cross-entropy of each scored prediction, summed over token and mark [nats]."""
         return torch.stack([F.cross_entropy(*pair, reduction="none") for pair in reply.pairs()]).sum(0)

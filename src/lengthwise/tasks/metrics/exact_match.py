@@ -1,4 +1,4 @@
-"""Exact match: of how many examples the whole answer is right."""
+"""Exact match: the share of examples whose whole answer is right."""
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -12,14 +12,14 @@ class ExactMatch(ShareOfExamples):
     name = "exact_match"
 
     def holds(self, answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each example whether all of its scored predictions are right."""
+        """Return True for each example whose scored predictions are all right."""
         return answered.per_example(answered.reply.right) == answered.scored.cpu()
 
 
 class Accuracy(ExactMatch):
-    """The share of examples answered rightly."""
+    """The share of examples answered correctly."""
 
     @property
     def label(self) -> str:
-        """What exact match is called where an example has one answer."""
+        """The name of exact match in reports if an example has one answer."""
         return "accuracy"

@@ -1,7 +1,7 @@
-"""What a metric is: two numbers for each example, and how these make one number with an interval.
+"""The base of metrics: two numbers for each example, and their combination into one number with an interval.
 
-A metric is a ratio of sums over examples. For exact match, each example counts 1 or 0 of 1; for the accuracy of tokens,
-its right tokens of its scored ones; perplexity is the exponential of such a ratio, the mean loss.
+A metric is a ratio of sums over examples. For exact match, each example counts 1 or 0 out of 1; for token accuracy, its
+right tokens out of its scored tokens; perplexity is the exponential of a ratio, the mean loss.
 """
 
 from abc import ABC, abstractmethod
@@ -19,16 +19,16 @@ from lengthwise.tasks.batch import Batch, Reply
 
 
 class Answered(NamedTuple):
-    """A batch that a model has answered."""
+    """A batch with a model's answers."""
 
     batch: Batch
     reply: Reply
-    """What the model predicts where it is scored, example by example."""
+    """The model's scored predictions, example by example."""
     heaviest: Int[Tensor, " batch"]
-    """Index of the heaviest key of each example in the last layer: that of the last query, summed over heads."""
+    """Index of the key with the largest weight of the last query in the last layer, summed over heads."""
 
     def per_example(self, values: Shaped[Tensor, " scored"]) -> Float[Tensor, " batch"]:
-        """Sum a number for each scored prediction over the predictions of each example, in float64 on the CPU."""
+        """Sum the values of the scored predictions over each example, in float64 on the CPU."""
         scored = self.batch.scored.cpu()
         placed = torch.zeros(scored.shape, dtype=torch.float64, device="cpu")
         placed[scored] = values.detach().cpu().double()
@@ -41,62 +41,62 @@ class Answered(NamedTuple):
 
 
 class Metric(ABC):
-    """Base of every metric. It has no state; the first line of its docstring stands on the page of a report."""
+    """Base of every metric. A metric has no state; reports print the first line of its docstring."""
 
     name: ClassVar[str]
-    """As files call it, in one word: exact_match."""
+    """Name in files, one word: exact_match."""
     unit: ClassVar[str]
-    """%, of a share from 0 to 1; else that of its numbers, as in nats; empty where they have none."""
+    """% for shares from 0 to 1, otherwise the unit of the metric's numbers, such as nats; empty without a unit."""
     better: ClassVar[Literal["higher", "lower"]]
-    """Which numbers are better."""
+    """Direction in which numbers are better."""
 
     @property
     def label(self) -> str:
-        """What reports call it: by default its name."""
+        """The name in reports; by default, derived from the metric's name."""
         return self.name.replace("_", " ")
 
     @property
     def measure(self) -> str:
-        """What its numbers count, as in *% of examples*: by default its unit."""
+        """The unit in words, as in *% of examples*; by default, the unit."""
         return self.unit
 
     @property
     def axis(self) -> str:
-        """The title of an axis that shows it."""
+        """The title of an axis that shows the metric."""
         return f"{self.label} ({self.measure})" if self.measure else self.label
 
     @property
     def interval(self) -> str:
-        """What its interval is, in words."""
+        """The kind of the metric's interval, in words."""
         return "95 % interval over examples, by bootstrap"
 
     @abstractmethod
     def of(self, answered: Answered) -> tuple[Shaped[Tensor, " batch"], Shaped[Tensor, " batch"]]:
-        """Give each example's numerator and its weight; the metric is the ratio of their sums."""
+        """Compute each example's numerator and weight; the metric is the ratio of their sums."""
 
     def value(self, ratio: float) -> float:
-        """Turn the ratio of the sums into the metric's number, by a function that rises: by default, itself."""
+        """Turn the ratio of the sums into the metric's number, by an increasing function; by default, the identity."""
         return ratio
 
     def estimate(self, numerators: np.ndarray, weights: np.ndarray) -> Estimate:
-        """Make the metric's number and its 95 % interval of what :meth:`of` gave, (examples,) of float64 each.
+        """Compute the metric and its 95 % interval from the arrays of :meth:`of`, (examples,) float64 each.
 
-        The interval is a bootstrap over examples, and there is none over fewer than five.
+        The interval is a bootstrap over examples; fewer than five examples have no interval.
         """
         found = ratio(numerators, weights)
         return Estimate(*(self.value(number) for number in (found.value, found.low, found.high)))
 
     @final
     def ahead(self, mine: float, theirs: float) -> float:
-        """Give by how much one number is better than another, in the metric's unit; less than 0 where it is worse."""
+        """Return by how much ``mine`` is better than ``theirs``, in the metric's unit; negative if it is worse."""
         return mine - theirs if self.better == "higher" else theirs - mine
 
 
 def check_metric(metric: Metric, called: str) -> None:
-    """Refuse a metric that lacks what every metric has; ``called`` begins the sentence.
+    """Refuse a metric that lacks an attribute that every metric has; ``called`` begins the error's sentence.
 
     Raises:
-        InputError: if that is so.
+        InputError: if the metric lacks an attribute, or its name or direction is not valid.
     """
     missing = [member for member in Metric.__annotations__ if not hasattr(metric, member)]
     if missing:
@@ -115,34 +115,34 @@ class Share(Metric):
     better: ClassVar[Literal["higher", "lower"]] = "higher"
 
     def estimate(self, numerators: np.ndarray, weights: np.ndarray) -> Estimate:
-        """As :meth:`Metric.estimate`, but over any number of examples; where all are alike, by Wilson's interval."""
+        """Do as :meth:`Metric.estimate` for any number of examples; if all are alike, use Wilson's interval."""
         return share(numerators, weights)
 
 
 class ShareOfExamples(Share):
-    """Base of metrics that count examples: each counts or does not."""
+    """Base of metrics that count examples, each fully or not at all."""
 
     @property
     def measure(self) -> str:
-        """What its numbers count."""
+        """The unit in words."""
         return "% of examples"
 
     @property
     def interval(self) -> str:
-        """What its interval is, in words."""
+        """The kind of the metric's interval, in words."""
         return "95 % Wilson interval over examples"
 
     @abstractmethod
     def holds(self, answered: Answered) -> Bool[Tensor, " batch"]:
-        """Say of each example whether it counts."""
+        """Return True for each example that counts."""
 
     def of(self, answered: Answered) -> tuple[Tensor, Tensor]:
-        """Give 1 or 0 of 1 for each example."""
+        """Return 1 or 0, and the weight 1, for each example."""
         counts = self.holds(answered)
         return counts, torch.ones_like(counts)
 
     def estimate(self, numerators: np.ndarray, weights: np.ndarray) -> Estimate:
-        """Make the share and Wilson's interval."""
+        """Compute the share and Wilson's interval."""
         return wilson(int(numerators.sum()), len(weights))
 
 
@@ -156,5 +156,5 @@ class Loss(Metric):
         """Compute the loss of each scored prediction, differentiably."""
 
     def of(self, answered: Answered) -> tuple[Tensor, Tensor]:
-        """Give the sum of each example's losses, and their number."""
+        """Return the sum of each example's losses, and their number."""
         return answered.per_example(self.losses(answered.reply)), answered.scored

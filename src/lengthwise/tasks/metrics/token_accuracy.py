@@ -1,4 +1,4 @@
-"""Token accuracy: how many of the scored tokens are right, whichever examples they stand in."""
+"""Token accuracy: the share of scored tokens that are right, in all examples together."""
 
 from torch import Tensor
 
@@ -12,14 +12,14 @@ class TokenAccuracy(Share):
 
     @property
     def label(self) -> str:
-        """What reports call it."""
+        """The name in reports."""
         return "accuracy per scored token"
 
     @property
     def axis(self) -> str:
-        """The title of an axis that shows it."""
+        """The title of an axis that shows the metric."""
         return "accuracy (% of scored tokens)"
 
     def of(self, answered: Answered) -> tuple[Tensor, Tensor]:
-        """Give each example's right predictions, and its scored ones."""
+        """Return the number of right predictions and of scored predictions of each example."""
         return answered.per_example(answered.reply.right), answered.scored
