@@ -13,8 +13,8 @@ for (const figure of document.querySelectorAll("figure")) {
   figure.addEventListener("pointerleave", () => { tip.hidden = true; });
 }
 
-// A click on a heading sorts the table by this column: numbers from the largest, words from A. The second click reverses
-// the order, the third restores it. A row without a name stays under the row above it, and in its section.
+// A click on a heading sorts the table by this column: numbers from the largest, words from A. A second click reverses
+// the order, a third click restores it. A row without a name stays under the row above it, and in its section.
 for (const table of document.querySelectorAll("table:has(thead)")) {
   const sections = [];
   for (const row of table.tBodies[0].rows) {
