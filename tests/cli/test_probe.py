@@ -55,7 +55,7 @@ def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
         assert [f"{value:.2g}" for value in shown] == row[4:6]
         shown = [end[of] for of in ("entropy", "first", "largest") for end in (first, last)]
         assert [f"{value:.2f}" for value in shown] == row[7:13]
-    assert "Layer 0 is model.layers.0.self_attn; measured is the input of o_proj." in " ".join(answer.out.split())
+    assert "Layer 0 is model.layers.0.self_attn; measured: the input of o_proj." in " ".join(answer.out.split())
     assert [bucket["last"] for bucket in written["perplexity"]] == [31]
     assert f"{written['perplexity'][0]['perplexity']:.2f}" in answer.out
     assert "From 8 to 32 tokens, over 5 windows, the deviation of the attention output" in " ".join(answer.out.split())
