@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
         (["run", "flip-flop", "--set", "train.warmup_steps=9"], "give train.warmup, the share of the steps"),
         (["run", "flip-flop", "--set", "train.device=tpu"], "train.device cannot be 'tpu'"),
         (["run", "flip-flop", "--set", 'evaluate.splits=["sparce"]'], "did you mean 'sparse'?"),
-        (["run", "flip-flop", "--set", "evaluate.sequences=0"], "evaluate.sequences cannot be 0: it is a positive"),
+        (["run", "flip-flop", "--set", "evaluate.sequences=0"], "evaluate.sequences cannot be 0: give a positive"),
         (["run", "flip-flop", "--set", "evaluate.sequences={dense = 0.5}"], "cannot be {'dense': 0.5}: it is a"),
         (["run", "flip-flop", "--set", "evaluate.sequences.sparce=4"], "did you mean 'sparse'?"),
         (["run", "flip-flop", "--set", "evaluate.sequences.dense=4"], "has no number for 'validation'; give one"),

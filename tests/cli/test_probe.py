@@ -114,9 +114,9 @@ def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Pa
     assert "The model was made for 64 positions." in " ".join(answer.out.split())
     written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["tokens"]["text"].startswith("the documentation that comes with Python")
-    assert "Dashed rule: the positions that the model was made for." in (tmp_path / "out" / "report.html").read_text(
-        encoding="utf-8"
-    )
+    assert "Dashed rule: the number of positions that the model was made" in (
+        tmp_path / "out" / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_fewer_windows_than_asked_for_are_said(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
     [
         (["flip-flop"], "list flip-flop needs --settings"),
         (["--markdown"], "--markdown needs --mechanisms"),
-        (["--mechanisms", "--settings"], "drop one of the two"),
+        (["--mechanisms", "--settings"], "--mechanisms and --settings cannot be shown together"),
         (["--settings", "flipflop"], "did you mean 'flip-flop'"),
     ],
 )
