@@ -1,4 +1,4 @@
-// The backward pass: the same walk once more, with the weights computed anew from the saved maximum and denominator.
+// The backward pass: the same walk, with the weights recomputed from the saved maximum and denominator.
 #pragma once
 
 #include <sched.h>
@@ -9,12 +9,12 @@
 
 namespace LENGTHWISE_PATH {
 
-// Gradients of keys and values are sums over the queries, and the same sums to the bit on any number of threads: every
-// block adds to a tile of keys only after all blocks before it in the chain of that head have. Since the blocks of a
-// chain are begun in order and walk the same way, hardly any has to wait.
+// Gradients of keys and values are sums over the queries, and the same sums to the bit on any number of threads: a
+// block adds to a tile of keys only after all earlier blocks in the chain of that head have added to it. Since the
+// blocks of a chain start in order and walk the same way, hardly any block has to wait.
 class Chain {
  public:
-  // `passed` holds for each task of a call the oldest tile it has added to; task t follows task t - stride.
+  // `passed` holds for each task of a call the oldest tile that the task has added to; task t follows task t - stride.
   Chain(std::atomic<int32_t>* passed, int64_t stride, int64_t task)
       : passed_(passed), stride_(stride), task_(task), first_(task % stride) {}
 
@@ -84,7 +84,7 @@ class Backward {
         const bool sees = row >= 0 && a.total[at] != 0;
         last[lane] = sees ? block.position[lane] / TILE - static_cast<int32_t>(a.visited[at]) + 1 : INT32_MAX;
         d_gate[lane] = inner[lane] = 0;
-        // The denominator divides the gradient's rows instead of the weights: one division a row.
+        // The denominator divides the gradient's rows instead of the weights, which is one division per row.
         const Lanes by = broadcast(sees ? 1 / a.total[at] : 0);
         const Lanes scale = broadcast(static_cast<float>(a.scale));
         Lanes sum = broadcast(0);
@@ -108,7 +108,7 @@ class Backward {
       }
     }
 
-    // Which lanes walk over this tile, and up to which group some do.
+    // Finds the lanes that walk over this tile, and the number of groups up to the last group with such a lane.
     bool open(int64_t tile) {
       active = 0;
       for (int g = 0; g < GROUPS; ++g) {
@@ -151,7 +151,7 @@ class Backward {
       chain.pass(tile);
     }
 
-    // In place: products to weights, gradients of the weights to gradients of the logits.
+    // Turns products into weights, and gradients of weights into gradients of logits, in place.
     template <bool HIDDEN>
     void weigh(int group, int64_t tile) {
       float *of_group = weights + group * GROUP * TILE, *d_of_group = d_logits + group * GROUP * TILE;

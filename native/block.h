@@ -1,4 +1,4 @@
-// A block of queries on its walk back over the keys: which rows it holds, and what each has counted so far.
+// A block of queries on its walk back over the keys: its rows, and the number of keys that each row has kept so far.
 #pragma once
 
 #include <cmath>
@@ -7,21 +7,21 @@
 
 namespace LENGTHWISE_PATH {
 
-// A gate of minus infinity would make NaN of a count of 0.
+// The gate in base 2, clipped because minus infinity times a count of 0 is NaN.
 inline float gate_of(float log_forget) { return (log_forget < -1e30f ? -1e30f : log_forget) * LOG2_E; }
-// At least 1 / (1 - 2^gate) (docs/horizon.md); without the absolute value, a gate of 0 would make it minus infinity.
+// At least 1 / (1 - 2^gate) (docs/horizon.md); without the absolute value a gate of 0 would give minus infinity.
 inline float series_of(float gate) { return 1 + LOG2_E / std::fabs(gate); }
-// A gate that is NaN keeps every key, so that it shows.
+// A gate that is NaN keeps every key, so that the NaN shows in the output.
 inline float limit_of(const Arguments& a, float gate) { return static_cast<float>(a.limit) + 0 * gate; }
 
 // Rows are indices into (queries); positions count over the keys, and the last query stands at the last key.
-template <int BLOCK>  // queries in a block; blocks stand at multiples of it in positions
+template <int BLOCK>  // queries in a block; blocks start at positions that are multiples of BLOCK
 struct Block {
   static constexpr int GROUPS = BLOCK / GROUP;
 
   const Arguments& arguments;
   int64_t batch, head, kv_head;
-  int64_t slot;                         // (batch, head), counted in one
+  int64_t slot;                         // index over (batch, head)
   int64_t newest;                       // tile of keys that the walk starts with
   int64_t row[BLOCK];                   // negative where a lane has no query
   unsigned open[GROUPS];                // one bit for each lane that still walks
@@ -29,8 +29,8 @@ struct Block {
   alignas(64) int32_t position[BLOCK], document[BLOCK], oldest[BLOCK];
   alignas(64) float gate[BLOCK], limit[BLOCK], newer[BLOCK];
 
-  // The `index`th block from the last, of a head. Rows for which `nearness` is alike walk about as far, so they share a
-  // group, and stop together; those that walk farthest come first.
+  // The `index`th block of a head, counted from the last. Rows with a similar `nearness` walk about equally far, so
+  // they share a group and stop together; the rows that walk farthest come first.
   template <typename Nearness>
   Block(const Arguments& a, int64_t slot, int64_t index, Nearness nearness)
       : arguments(a), batch(slot / a.heads), head(slot % a.heads), kv_head(head / (a.heads / a.kv_heads)), slot(slot) {
@@ -61,7 +61,7 @@ struct Block {
     }
   }
 
-  // Four buckets to an octave of nearness, from 2^-10 to 2^6.
+  // Four buckets per octave of nearness, from 2^-10 to 2^6.
   static constexpr int BUCKETS = 64;
   static int bucket_of(float nearness) {
     int32_t bits;
@@ -79,17 +79,17 @@ struct Block {
     return any == 0;
   }
 
-  // Whether some key of a tile may be hidden from some lane of a group.
+  // True if some key of a tile may be hidden from some lane of a group.
   bool hides(int group, int64_t tile) const { return arguments.document || first[group] < (tile + 1) * TILE - 1; }
 
-  // How many keys of a tile, from its first on, some lane of a group may see; rounded up, at most TILE.
+  // Number of keys of a tile, from its first key on, that some lane of a group may see; rounded up, at most TILE.
   int seen(int group, int64_t tile) const {
     if (last[group] < tile * TILE) return 0;
     return static_cast<int>(smaller<int64_t>(TILE, (last[group] - tile * TILE) / GROUP * GROUP + GROUP));
   }
 };
 
-// What the keys of a tile look like from WIDTH neighbouring lanes of a block, key after key from the newest.
+// The keys of a tile as seen from WIDTH neighbouring lanes of a block, one key after another from the newest.
 template <bool HIDDEN>
 class Sight {
  public:
@@ -106,8 +106,8 @@ class Sight {
         scale_(broadcast(static_cast<float>(block.arguments.scale) * LOG2_E)),
         newer_(load(block.newer + first_lane)) {}
 
-  // The keep decision of a key, and in base 2 the logit s + log_forget * (c - 1): counted are the kept keys newer than
-  // this one, so that no logit exceeds its score.
+  // The keep decision of a key, and in base 2 the logit s + log_forget * (c - 1). The count c - 1 is that of newer kept
+  // keys, so that no logit exceeds its score.
   Mask keeps(int key, Lanes product, Lanes* logit) {
     Mask among = open_;
     if (HIDDEN) {
@@ -123,7 +123,7 @@ class Sight {
   }
 
   Lanes newer() const { return newer_; }        // kept keys so far
-  Lanes newer_than() const { return before_; }  // before the last key that was asked about
+  Lanes newer_than() const { return before_; }  // keys kept before the last call of keeps
 
  private:
   const int32_t *position_, *document_, *documents_;
@@ -132,26 +132,26 @@ class Sight {
   Lanes gate_, limit_, scale_, newer_, before_;
 };
 
-// 2^(logit - largest) where kept; what is too small to reach a result is zero.
+// 2^(logit - largest) of a kept key; a weight too small to reach a result becomes zero.
 inline Lanes weight_of(Mask kept, Lanes logit, Lanes largest) {
   const Lanes x = subtract(logit, largest);
   return where_or_zero(not_at_most(kept, x, broadcast(LOWEST)), exp2(x));
 }
 
-// What the bound of a horizon is clipped to: exp2 ends at 127. A denominator is at most 2^SAFE times the number of
-// keys, so a bound this large is never met, clipped or not.
+// The bound of a horizon is clipped to this number, because exp2 ends at 127. A denominator is at most 2^SAFE times the
+// number of keys, so a bound this large is never met, clipped or not.
 constexpr float HIGHEST = 126.0f;
-// By how much the norm of a query is enlarged, for the rounding of sums: 335 times 2^-24. The worst that norms and
-// products of 160 numbers can do together; where rows are wider, roundings cancel.
+// Factor that enlarges the norm of a query, for the rounding of sums: 335 times 2^-24, the worst case of norms and
+// products of 160 numbers together. In wider rows, roundings cancel.
 constexpr float MARGIN = 1.00002f;
 
-// The test by which a walk stops, in base 2: docs/horizon.md has the bound and its proof.
+// The test that stops a walk, in base 2: docs/horizon.md has the bound and its proof.
 struct Horizon {
-  Lanes gate, newer, largest, total;  // `largest` is what the weights are relative to
+  Lanes gate, newer, largest, total;  // the weights are relative to 2^largest
   Lanes reach;                        // norm of the query times scale, in base 2
   Lanes series;                       // series_of the gate
 
-  // NaN stands second in each minimum and maximum, and so comes out: a row with NaN walks to the end.
+  // A NaN is the second argument of each minimum and maximum, so it is the result, and a row with NaN walks to the end.
   Mask met(float norm, int64_t left, float tolerance) const {
     const Lanes bound = subtract(multiply(reach, broadcast(norm)), largest);
     const Lanes next = maximum(broadcast(LOWEST), minimum(broadcast(HIGHEST), multiply_add(gate, newer, bound)));
@@ -174,10 +174,10 @@ inline void reaches(const float* columns, const Arguments& a, float* to) {
   for (int lane = 0; lane < GROUP; ++lane) to[lane] = std::sqrt(to[lane]) * unit;
 }
 
-// Where no score can be further from zero than this (base 2), weights are computed without a running maximum: the
-// newest kept key alone gives the denominator 2^-SAFE or more, and what falls below LOWEST does not reach it.
+// If no score of a row can be further from zero than this (base 2), its weights need no running maximum: the newest
+// kept key alone gives the denominator 2^-SAFE or more, and weights below 2^LOWEST cannot change the denominator.
 constexpr float SAFE = 40.0f;
-// What a running maximum starts with: minus infinity less itself would be NaN.
+// First value of a running maximum; it is finite because minus infinity minus itself would be NaN.
 constexpr float UNSEEN = -3e38f;
 
 }  // namespace LENGTHWISE_PATH

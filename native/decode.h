@@ -1,8 +1,8 @@
-// Few queries against many keys: lanes are keys here, and ranges of keys are walked side by side.
+// Few queries against many keys: lanes are keys here, and ranges of keys are walked in parallel.
 //
-// A range counts its kept keys from zero. To join what nearer ranges found, its weights are multiplied by what their
-// kept keys take off every logit, 2^(gate * count). Within a range, all is added in the order of the forward pass, so
-// that a row which ends in the nearest range has the same bits here and there.
+// A range counts its kept keys from zero. When its sums join those of nearer ranges, its weights are multiplied by
+// 2^(gate * count), where count is the number of keys kept in the nearer ranges. Within a range, sums are added in the
+// order of the forward pass, so that a row that ends in the nearest range has the same bits in both.
 #pragma once
 
 #include "block.h"
@@ -14,10 +14,10 @@ class Decode {
  public:
   Decode(const Arguments& a, const float* norms) : a(a), norms(norms), width(padded(a.width)) {}
 
-  // Floats that a thread needs: a tile of keys in columns, and the scores, counts, keep decisions of one row.
+  // Floats that a thread needs: a tile of keys in columns, and the scores, counts and keep decisions of one row.
   static int64_t scratch(const Arguments& a) { return (padded(a.width) + 4) * TILE; }
 
-  // `index` counts over (batch, heads, queries), and so over (unit, head of the unit, queries).
+  // `index` counts over (batch, heads, queries), which is the same as over (unit, head of the unit, queries).
   void prepare(int64_t index, FewRow& row, float* scratch) const {
     const int64_t slot = index / a.queries, query = index % a.queries, batch = slot / a.heads;
     const Rows rows(a.query, a, batch, slot % a.heads);
@@ -39,7 +39,7 @@ class Decode {
     start(row, row.found);
   }
 
-  // What the rows of a unit, (batch, kv_head), find in a range; `found` has one for each.
+  // Walks the rows of a unit, (batch, kv_head), over a range; `found` has one entry per row.
   void visit(int64_t unit, int64_t range, const FewRow* rows, int64_t count, Found* found, float* columns) const {
     const Rows key(a.key, a, unit / a.kv_heads, unit % a.kv_heads);
     const Rows value(a.value, a, unit / a.kv_heads, unit % a.kv_heads);
@@ -59,7 +59,7 @@ class Decode {
     }
   }
 
-  // Adds what a row found in a range to what it found in all nearer ones.
+  // Adds what a row found in a range to what the row found in all nearer ranges.
   void join(int64_t unit, int64_t range, const Found& there, FewRow& row) const {
     Found& found = row.found;
     const float shift = row.gate * found.newer;
@@ -124,7 +124,7 @@ class Decode {
     }
   }
 
-  // One tile of keys for one row.
+  // Adds one tile of keys to the sums of one row.
   void step(int64_t unit, int64_t tile, const FewRow& row, const Rows& value, float* columns, Found& found) const {
     constexpr int TOGETHER = REGISTERS == 32 ? 4 : 2;  // groups of keys
     float* scores = columns + TILE * width;
@@ -173,7 +173,7 @@ class Decode {
     found.done = met(unit, tile * TILE, row, found);
   }
 
-  // output = output * by + sum over the kept keys of weight * value; the values of other keys are not even read.
+  // output = output * by + sum over the kept keys of weight * value; the values of other keys are not read.
   void add_values(const Rows& value, int64_t first, const float* weights, int32_t* kept, float by,
                   float* output) const {
     int count = 0;

@@ -8,15 +8,16 @@ namespace LENGTHWISE_PATH {
 template <int BLOCK>
 class Forward {
  public:
-  // `norms` holds for each key the largest norm of the keys up to it, (batch, kv_heads, keys), unless the caller knows
-  // a bound for all.
+  // `norms` holds for each key the largest norm of this and all earlier keys, (batch, kv_heads, keys); it is null if
+  // the caller knows a bound for all keys.
   Forward(const Arguments& arguments, const float* norms) : a_(arguments), norms_(norms) {}
 
   static int64_t scratch(const Arguments& a) { return padded(a.width) * 2 * (BLOCK + TILE) + 2 * TILE * GROUP; }
 
   static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
-  // Head after head, whose keys stay in the cache meanwhile; the longest walks first, so that none is left for the end.
+  // Tasks run head after head, so that a head's keys stay in the cache, and longest walks first, so that no long walk
+  // is left for the end.
   void run(int64_t task, float* scratch) const {
     const int64_t blocks = Block<BLOCK>::count(a_), slot = task / blocks;
     const float* gates = a_.log_forget + slot * a_.queries;
@@ -86,7 +87,7 @@ class Forward {
       }
     }
 
-    // Products to weights, in place, for the keys of a tile that the group may see.
+    // Turns products into weights, in place, for the keys of a tile that the group may see.
     void weigh(int group, int64_t tile, int seen, float* scores) {
       const bool hides = block.hides(group, tile), running = runs[group] != 0;
       if (running) {
@@ -113,7 +114,7 @@ class Forward {
       }
     }
 
-    // The same under a running maximum, for scores without a useful bound.
+    // Does the same with a running maximum, for scores without a useful bound.
     template <bool HIDDEN>
     void rescale(int group, int64_t tile, int seen, float* scores) {
       for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
@@ -127,7 +128,7 @@ class Forward {
           after = maximum(logit, after);
           store(scores + key * GROUP, logit);
         }
-        // Lanes that need no maximum keep theirs at 0, to be the same to the bit in any company.
+        // Lanes that need no maximum keep it at 0, so that their bits do not depend on the other lanes.
         after = where(mask_of(runs[group] >> lane % GROUP), after, before);
         const Mask all = mask_of(~0u);
         Lanes sum = broadcast(0);
@@ -151,7 +152,7 @@ class Forward {
       }
     }
 
-    // Close the lanes that have met their horizon, or the first key of their document.
+    // Closes the lanes that have met their horizon, or the first key of their document.
     void close(int group, int64_t tile) {
       const int64_t left = tile * TILE;
       const int first = group * GROUP;

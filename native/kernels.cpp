@@ -1,4 +1,4 @@
-// Compiled once for each path.
+// The kernels, compiled once for each instruction path.
 #include "kernels.h"
 
 #include "backward.h"
@@ -7,7 +7,7 @@
 
 namespace LENGTHWISE_PATH {
 
-constexpr int64_t SPAN = 4096;  // keys whose norms are one task
+constexpr int64_t SPAN = 4096;  // number of keys whose norms are one task
 
 int64_t norm_tasks(const Arguments& a) { return a.batch * a.kv_heads * ((a.keys + SPAN - 1) / SPAN); }
 
@@ -30,10 +30,10 @@ void norms(const Arguments& a, float* to, int64_t task) {
 }
 
 #ifndef LENGTHWISE_LONG
-#define LENGTHWISE_LONG 4096  // the sanitizers' build has fewer, to get there at all
+#define LENGTHWISE_LONG 4096  // the sanitizers' build sets fewer keys, so that it reaches long walks
 #endif
 
-// Long walks that nothing may end take more queries along: the keys come from memory once for all of them.
+// Long walks that may not stop early use larger blocks of queries, because a block reads the keys from memory once.
 bool long_walks(const Arguments& a) { return a.skip_tolerance == 0 && a.keys > LENGTHWISE_LONG; }
 
 int64_t forward_tasks(const Arguments& a) { return long_walks(a) ? Forward<128>::tasks(a) : Forward<64>::tasks(a); }

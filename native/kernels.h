@@ -1,4 +1,4 @@
-// The kernels of one path, as the library calls them.
+// The kernels of one instruction path, as the library calls them.
 #pragma once
 
 #include <atomic>

@@ -1,8 +1,9 @@
-// The vocabulary that all kernels are written in: one register of floats, chosen when the file is compiled.
+// The operations that all kernels are written in, on one register of floats, chosen when the file is compiled.
 //
-// Every path compiles the same sources into a namespace of its own, LENGTHWISE_PATH, and the library picks one at run
-// time. Nothing here may call an inline function of the standard library that is not forced inline: the linker would
-// keep one copy of it for all paths, perhaps the one whose instructions this processor does not have.
+// Every instruction path compiles the same sources into its own namespace, LENGTHWISE_PATH, and the library picks a
+// path at run time. This code must not call an inline function of the standard library that is not forced inline: the
+// linker would keep one copy of the function for all paths, perhaps with instructions that this processor does not
+// have.
 #pragma once
 
 #if defined(LENGTHWISE_AVX512)
@@ -28,12 +29,12 @@ inline Number larger(Number a, Number b) {
 }
 
 constexpr float LOG2_E = 1.44269504088896341f;
-// Exponentials are taken of nothing smaller: sums of products with values would fall among the subnormal numbers, which
-// cost a hundred times the time of others.
+// Exponentials of smaller numbers are not computed: sums of their products with values would be subnormal numbers,
+// which take a hundred times the time of normal numbers.
 constexpr float LOWEST = -100.0f;
 
-// 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23. The polynomial is the minimax one of 2^r with
-// constant term 1 on [-1/2, 1/2] (relative error 2e-9), found by iterated weighted least squares.
+// 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23. The polynomial is the minimax polynomial of
+// 2^r on [-1/2, 1/2] with constant term 1 (relative error 2e-9), found by iterated weighted least squares.
 inline Lanes exp2(Lanes x) {
   const Lanes whole = round(x);
   const Lanes r = subtract(x, whole);

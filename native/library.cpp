@@ -1,4 +1,4 @@
-// The functions that Python calls: they choose a path, and share its tasks among threads.
+// The functions that Python calls: they choose an instruction path, and share its tasks among threads.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -41,7 +41,7 @@ std::vector<const Kernels*> paths() {
   return all;
 }
 
-// LENGTHWISE_NATIVE names a path; none is chosen when it names one that is not here.
+// LENGTHWISE_NATIVE names a path; the result is null if this machine does not have the named path.
 const Kernels* choose() {
   const char* wanted = std::getenv("LENGTHWISE_NATIVE");
   for (const Kernels* kernels : paths())
@@ -55,7 +55,7 @@ const Kernels* once() {
 }
 const Kernels& chosen() { return *once(); }
 
-// Memory for every thread, poisoned in tests: nothing may read what it has not written.
+// Memory for every thread; tests fill it with NaN, because no kernel may read memory that it has not written.
 class Floats {
  public:
   Floats(int64_t members, int64_t each) : each_((each + 15) / 16 * 16) {
@@ -76,13 +76,13 @@ class Floats {
 
 int64_t padded(int64_t width) { return (width + 15) / 16 * 16; }
 
-// About the multiplications that some queries take; how far those that may stop will walk is a guess.
+// Approximate number of multiplications for some queries; for walks that may stop early, the 256 keys are a guess.
 double cost_of(const Arguments& a, double queries) {
   const double keys = static_cast<double>(a.skip_tolerance > 0 ? std::min<int64_t>(a.keys, 256) : a.keys);
   return queries * keys * static_cast<double>(a.width);
 }
 
-// The largest norm of the keys up to each, (batch, kv_heads, keys); null where the caller knows a bound for all.
+// For each key the largest norm of it and all earlier keys, (batch, kv_heads, keys); null if the caller knows a bound.
 std::unique_ptr<Floats> running_norms(const Arguments& a) {
   if (a.largest_key_norm >= 0) return nullptr;
   const int64_t heads = a.batch * a.kv_heads;
@@ -104,8 +104,8 @@ void forward(const Arguments& a, const float* norms) {
         [&](int64_t task, int64_t member) { chosen().forward(a, norms, task, scratch.of(member)); });
 }
 
-// Waves of ranges, the nearest first and ever more at once, until every row has met its horizon. A range gives the same
-// bits in any wave.
+// Walks waves of ranges, the nearest first and more ranges in each wave, until every row has met its horizon. A range
+// gives the same bits in any wave.
 void decode(const Arguments& a, const float* norms) {
   const int64_t width = padded(a.width), units = a.batch * a.kv_heads, count = a.batch * a.heads * a.queries;
   const int64_t of_unit = count / units;
@@ -140,7 +140,7 @@ void decode(const Arguments& a, const float* norms) {
   for (int64_t i = 0; i < count; ++i) chosen().decode_finish(a, i, rows[i]);
 }
 
-// Nothing may be thrown into Python.
+// Runs the work and returns a message for any exception, because no exception may reach Python.
 template <typename Work>
 const char* guarded(Work work) {
   try {
@@ -158,12 +158,12 @@ const char* guarded(Work work) {
 #pragma GCC visibility push(default)
 extern "C" {
 
-// The name of the path, or null where LENGTHWISE_NATIVE names one that this machine does not have.
+// The name of the path, or null if LENGTHWISE_NATIVE names a path that this machine does not have.
 const char* lengthwise_path() { return once() ? once()->name : nullptr; }
 
 int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 
-// Both return null, or what went wrong.
+// Both functions return null, or a message that says what went wrong.
 const char* lengthwise_threshold_relative_forward(const Arguments* a) {
   return guarded([&] {
     const float* gates = a->log_forget;

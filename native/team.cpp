@@ -10,15 +10,15 @@
 
 namespace {
 
-// The team of PyTorch, when it uses GNU OpenMP: its idle threads spin for a while, and a second team would have to
-// compete with them for the cores. The library is found in the process, so nothing has to be linked.
+// PyTorch's team of threads, if PyTorch uses GNU OpenMP: its idle threads spin for a while, so a second team would
+// compete with them for the cores. The library is looked up in the process, so nothing has to be linked.
 using Parallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
 Parallel team_of_torch() {
   static const auto parallel = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
   return parallel;
 }
 
-// A child made by fork has the bookkeeping of its parent's team but none of its threads, and would wait for them.
+// A forked child has its parent's records of the team but none of the team's threads, and would wait for these threads.
 std::atomic<bool> forked{false};
 const int watching = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
@@ -37,7 +37,7 @@ struct Shared {
 
 void share(int64_t threads, int64_t tasks, double cost, const std::function<void(int64_t, int64_t)>& work) {
   Shared shared{work, tasks};
-  constexpr double WORTH_A_THREAD = 1e6;  // some ten microseconds
+  constexpr double WORTH_A_THREAD = 1e6;  // multiplications, about ten microseconds
   threads = std::min({threads, tasks, 1 + static_cast<int64_t>(static_cast<double>(tasks) * cost / WORTH_A_THREAD)});
   if (threads <= 1) {
     shared.join();

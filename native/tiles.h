@@ -1,4 +1,4 @@
-// Tiles of rows, packed where they lie awkwardly, and the two matrix products that everything is made of.
+// Tiles of rows, packed if their layout in memory needs it, and the two matrix products that all passes are made of.
 #pragma once
 
 #include "arguments.h"
@@ -6,7 +6,7 @@
 
 namespace LENGTHWISE_PATH {
 
-constexpr int TILE = 64;  // keys in a tile; tiles stand at multiples of it, whatever the call
+constexpr int TILE = 64;  // keys in a tile; in every call tiles start at multiples of TILE
 
 inline int64_t padded(int64_t width) { return (width + GROUP - 1) / GROUP * GROUP; }
 
@@ -23,7 +23,7 @@ struct Rows {
   }
   Rows(const float* contiguous, int64_t width) : data(contiguous), stride(width), width(width), bfloat16(false) {}
 
-  // WIDTH numbers of a row from a column on, zeros beyond its end.
+  // WIDTH numbers of a row from a column on, with zeros beyond the row's end.
   Lanes lanes(int64_t row, int64_t column) const {
     return bfloat16 ? of<uint16_t>(row, column) : of<float>(row, column);
   }
@@ -39,7 +39,7 @@ struct Rows {
   }
 };
 
-// to[row][column] for `count` rows of zeros after `valid` real ones, columns padded with zeros.
+// Fills to[row][column] for `count` rows: `valid` real rows, then rows of zeros; columns are padded with zeros.
 inline void pack_rows(const Rows& rows, int64_t first, int valid, int count, float* to) {
   const int64_t width = padded(rows.width);
   for (int row = 0; row < count; ++row, to += width)
@@ -47,7 +47,7 @@ inline void pack_rows(const Rows& rows, int64_t first, int valid, int count, flo
       store(to + column, row < valid ? rows.lanes(first + row, column) : broadcast(0));
 }
 
-// to[column][lane] for the sixteen rows given by their indices; a negative index gives zeros.
+// Fills to[column][lane] with the sixteen rows given by their indices; a negative index gives zeros.
 inline void pack_columns(const Rows& rows, const int64_t* index, float* to) {
   const int64_t width = padded(rows.width);
   bool all = !rows.bfloat16;
@@ -67,12 +67,12 @@ inline void pack_columns(const Rows& rows, const int64_t* index, float* to) {
   }
 }
 
-// A row of the result, row * by, without its padding.
+// Writes a row of the result, row * by, without its padding.
 inline void write_row(const float* row, float by, const Arguments& a, float* to) {
   Lanes zero = broadcast(0);
   for (int64_t d = 0; d < a.width; d += WIDTH) {
     const Lanes x = multiply(load(row + d), broadcast(by));
-    zero = multiply_add(x, broadcast(0), zero);  // NaN, if this is NaN or infinite
+    zero = multiply_add(x, broadcast(0), zero);  // NaN if x is NaN or infinite
     if (d + WIDTH <= a.width) {
       store(to + d, x);
     } else {
@@ -85,7 +85,7 @@ inline void write_row(const float* row, float by, const Arguments& a, float* to)
     __atomic_store_n(a.finding, static_cast<int32_t>(NOT_FINITE), __ATOMIC_RELAXED);
 }
 
-// TILE rows from `first` on, as they lie where that is as good as packed, else packed into `buffer`.
+// TILE rows from `first` on: the rows in place if they are packed already, else packed into `buffer`.
 inline const float* tile_of(const Rows& rows, int64_t first, int64_t total, float* buffer) {
   const bool packed = !rows.bfloat16 && rows.stride == rows.width && rows.width % GROUP == 0;
   if (packed && first + TILE <= total) return static_cast<const float*>(rows.data) + first * rows.stride;
@@ -95,8 +95,8 @@ inline const float* tile_of(const Rows& rows, int64_t first, int64_t total, floa
 
 // to[g][row][lane] = sum over d of rows[row][d] * columns[g][d][lane].
 //
-// The one place where a product of a query and a key is computed, and always in the order of d: whether a key is kept
-// is decided by the same bits in the forward pass, the backward pass, any chunk of a prefill, and decoding.
+// This is the only place where a product of a query and a key is computed, always in the order of d. The forward pass,
+// the backward pass, any chunk of a prefill, and decoding therefore decide by the same bits whether a key is kept.
 template <int ROWS, int GROUPS>
 inline void products_of_rows(const float* rows, int64_t width, const float* const* columns, float* const* to) {
   Lanes sum[ROWS][GROUPS * PARTS];
@@ -137,8 +137,8 @@ inline void products(const float* rows, int count, int64_t width, const float* c
   }
 }
 
-// Where the factor of matrix row k in the sum for row r stands: at[r * row + k * step], for k below `steps`; then the
-// same once more at + segment, for the next `steps` rows of the matrix, and so on.
+// The factor of matrix row k in the sum for row r is at[r * row + k * step], for k below `steps`. The factors of the
+// next `steps` rows of the matrix have the same layout from at + segment on, and so on.
 struct Factors {
   const float* at;
   int64_t row, step;

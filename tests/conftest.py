@@ -1,8 +1,10 @@
 """Shapes that are checked, and tiny language models, built and saved as anyone would, for the tests of such models."""
 
+import ast
 import dataclasses
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -164,6 +166,24 @@ def words() -> Callable[[int], str]:
         return " ".join(f"w{word}" for word in drawn.tolist())
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def code_of_page() -> Callable[..., str]:
+    """``code_of_page("how-to-task.md", "Delay")``: the first code that has such a class, without other definitions."""
+
+    def code(page: str, name: str | None = None) -> str:
+        text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            body = ast.parse(block).body
+            if name is None:
+                return str(block)
+            if any(isinstance(node, ast.ClassDef) and node.name == name for node in body):
+                kept = [node for node in body if not isinstance(node, ast.ClassDef) or node.name == name]
+                return "\n".join(ast.unparse(node) for node in kept if "my_" not in ast.unparse(node)) + "\n"
+        raise AssertionError(f"{page} has no such code")
+
+    return code
 
 
 @pytest.fixture

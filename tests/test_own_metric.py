@@ -70,7 +70,7 @@ def test_a_metric_of_ones_own_is_what_the_terminal_says(judged: tuple[Path, str]
     for name, seeds in (("softmax+rope", rope), ("softmax+alibi", alibi)):
         row = " ".join(f"{sum(seed[length] for seed in seeds) / 2:#.3g}" for length in (16, 32, 64))
         assert f" {name} {row} " in text
-    assert "Distance of the others less that of softmax+rope, steps, paired by seed" in text
+    assert "Distance of the others minus that of softmax+rope, steps, paired by seed" in text
     ahead = [sum(theirs[n] - mine[n] for mine, theirs in zip(rope, alibi, strict=True)) / 2 for n in (16, 32, 64)]
     row = " ".join(f"{of:+#.3g}".replace("-", "−") if of else "0.0" for of in ahead)
     assert f" softmax+alibi {row} " in text.split("paired by seed")[1]
@@ -91,7 +91,7 @@ def test_a_metric_of_ones_own_is_what_the_page_says(judged: tuple[Path, str]) ->
     ) in page
     assert '<h2 id="distance">Distance</h2>' in page
     assert "The mean distance of answers from the right answers, over all scored tokens." in page
-    assert "<strong>softmax+rope</strong> has a lower distance than another mechanism." in page
+    assert "<strong>softmax+rope</strong> has a lower distance than another mechanism at" in page
     assert "95 % interval over sequences, by bootstrap" in page
     assert '<h2 id="exact-match">Exact match</h2>' in page
     shown = {path.stem for path in (folder / "out" / "figures").glob("*.svg")}

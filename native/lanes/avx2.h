@@ -25,7 +25,7 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a,
 inline Lanes minimum(Lanes a, Lanes b) { return _mm256_min_ps(a, b); }
 inline Lanes maximum(Lanes a, Lanes b) { return _mm256_max_ps(a, b); }
 inline Lanes round(Lanes a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-// For exponents from -126 to 127; others give some number.
+// For exponents from -126 to 127; the result for other exponents is unspecified.
 inline Lanes times_power_of_two(Lanes a, Lanes exponent) {
   const __m256i power = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127)), 23);
   return _mm256_mul_ps(a, _mm256_castsi256_ps(power));
@@ -38,7 +38,7 @@ inline Mask mask_of(unsigned bits) {
 }
 inline unsigned bits_of(Mask mask) { return static_cast<unsigned>(_mm256_movemask_ps(mask.ones)); }
 inline Mask both(Mask a, Mask b) { return {_mm256_and_ps(a.ones, b.ones)}; }
-// "Not at most" rather than "greater": true of NaN, which is no reason to drop a key.
+// "Not at most" instead of "greater", because it is true for NaN, and a NaN must not drop a key.
 inline Mask not_at_most(Mask among, Lanes a, Lanes b) { return both(among, {_mm256_cmp_ps(a, b, _CMP_NLE_UQ)}); }
 inline Mask at_most(Lanes a, Lanes b) { return {_mm256_cmp_ps(a, b, _CMP_LE_OQ)}; }
 inline Mask at_least(const int32_t* lanes, int32_t than) {

@@ -1,4 +1,4 @@
-// Sixteen floats in a register, and masks in registers of their own: AVX-512 (F, BW, VL, DQ).
+// Sixteen floats in a register, and masks in separate mask registers: AVX-512 (F, BW, VL, DQ).
 #pragma once
 
 #include <immintrin.h>
@@ -28,7 +28,7 @@ inline Lanes times_power_of_two(Lanes a, Lanes exponent) { return _mm512_scalef_
 inline Mask mask_of(unsigned bits) { return static_cast<Mask>(bits); }
 inline unsigned bits_of(Mask mask) { return mask; }
 inline Mask both(Mask a, Mask b) { return a & b; }
-// "Not at most" rather than "greater": true of NaN, which is no reason to drop a key.
+// "Not at most" instead of "greater", because it is true for NaN, and a NaN must not drop a key.
 inline Mask not_at_most(Mask among, Lanes a, Lanes b) { return _mm512_mask_cmp_ps_mask(among, a, b, _CMP_NLE_UQ); }
 inline Mask at_most(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 inline Mask at_least(const int32_t* lanes, int32_t than) {

@@ -48,14 +48,14 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return a * b + c; }
 #endif
 inline Lanes minimum(Lanes a, Lanes b) { return where(a < b, a, b); }
 inline Lanes maximum(Lanes a, Lanes b) { return where(a > b, a, b); }
-// For numbers below 2^22: adding and taking away 1.5 * 2^23 leaves no room for a fraction.
+// For numbers below 2^22: adding and subtracting 1.5 * 2^23 leaves no room for a fraction.
 inline Lanes round(Lanes a) {
   const Lanes magic = broadcast(12582912.0f);
   Lanes sum = a + magic;
-  asm("" : "+m"(sum));  // the sum has to be rounded before the magic number is taken away
+  asm("" : "+m"(sum));  // the sum has to be rounded before the magic number is subtracted
   return sum - magic;
 }
-// For exponents from -126 to 127; others give some number.
+// For exponents from -126 to 127; the result for other exponents is unspecified.
 inline Lanes times_power_of_two(Lanes a, Lanes exponent) {
   const Bits magic = (Bits)(exponent + broadcast(12582912.0f));
   return a * (Lanes)((magic - 0x4b400000u + 127u) << 23);
@@ -67,7 +67,7 @@ inline Mask mask_of(unsigned bits) {
 }
 inline unsigned bits_of(Mask mask) { return (mask[0] & 1u) | (mask[1] & 2u) | (mask[2] & 4u) | (mask[3] & 8u); }
 inline Mask both(Mask a, Mask b) { return a & b; }
-// "Not at most" rather than "greater": true of NaN, which is no reason to drop a key.
+// "Not at most" instead of "greater", because it is true for NaN, and a NaN must not drop a key.
 inline Mask not_at_most(Mask among, Lanes a, Lanes b) { return among & ~(a <= b); }
 inline Mask at_most(Lanes a, Lanes b) { return a <= b; }
 inline Mask at_least(const int32_t* lanes, int32_t than) { return load_integers(lanes) >= than; }

@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int64_t WORK = 4'000'000;  // multiplications in a product of all queries with all keys, or little more
+constexpr int64_t WORK = 4'000'000;  // largest number of multiplications in a product of all queries and keys, roughly
 constexpr float NOT_A_NUMBER = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
@@ -68,7 +68,7 @@ void Case::draw_options() {
   Arguments& a = arguments;
   a.bfloat16 = random_.below(2), a.threads = random_.from_to(1, 4);
   a.skip_tolerance = random_.any_of({0.0, 0x1p-24});
-  const double larger = random_.any_of({0.25, 1.0, 1.0, 4.0, 64.0});  // the larger need a running maximum
+  const double larger = random_.any_of({0.25, 1.0, 1.0, 4.0, 64.0});  // the larger norms need a running maximum
   a.scale = static_cast<float>(larger * (0.5 + random_.uniform()) / std::sqrt(static_cast<double>(a.width)));
   broken = random_.one_in(10), gate_above_one = !broken && random_.one_in(30);
 }
@@ -100,8 +100,8 @@ std::vector<double> Case::rows_of(int64_t rows, Number number, Factor factor) co
   return all;
 }
 
-// Whether a key is kept must not hang on rounding. Eighths have exact products, and where all numbers of a row have one
-// sign, products are far from zero.
+// Keep decisions must not depend on rounding. Eighths have exact products, and if all numbers of a row have one sign,
+// products are far from zero.
 void Case::draw_queries_and_keys() {
   Arguments& a = arguments;
   const auto eighth = [&] { return static_cast<double>(random_.from_to(-24, 24)) / 8; };
@@ -109,7 +109,7 @@ void Case::draw_queries_and_keys() {
   const auto any = [&] { return 4 * random_.uniform() - 2; };
   const auto one = [] { return 1.0; };
   const auto sign = [&] { return random_.any_of({1.0, -1.0}); };
-  const auto power = [&] { return random_.any_of({1.0, 0.5, 0.25, 0.125}); };  // norms for either kind of softmax
+  const auto power = [&] { return random_.any_of({1.0, 0.5, 0.25, 0.125}); };  // for both kinds of softmax
   switch (random_.below(4)) {
     case 0:
       kind_ = "one sign a row";
@@ -139,7 +139,7 @@ void Case::draw_the_rest() {
   key_.place(random_, of_keys, a.width, a.bfloat16 != 0, inputs.key);
   value_.place(random_, of_keys, a.width, a.bfloat16 != 0, inputs.value);
 
-  const int64_t gates = random_.below(10);  // one kind for all rows, or all kinds
+  const int64_t gates = random_.below(10);  // one kind of gate for all rows, or all kinds
   for (int64_t row = 0; row < rows(); ++row) {
     const auto fresh = static_cast<float>(-0.2 - random_.uniform());
     const float kinds[] = {0.0f, -0.0f, fresh, -1e-3f, -30.0f, -1e4f, -INFINITY, -std::numeric_limits<float>::max()};
@@ -161,7 +161,7 @@ void Case::draw_the_rest() {
   a.log_forget = log_forget_.data(), a.gradient = gradient_.data();
 }
 
-// Some numbers that are none, or nearly none.
+// Puts NaN, infinite and nearly infinite numbers into the inputs.
 void Case::break_something() {
   for (int64_t count = random_.from_to(1, 5); count > 0; --count) {
     const float bad = random_.any_of({NOT_A_NUMBER, INFINITY, -INFINITY, 3e38f});

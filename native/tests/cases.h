@@ -1,4 +1,4 @@
-// Random calls of the kernels; every array ends where its memory does.
+// Random calls of the kernels; every array ends at the end of its memory, so that sanitizers see reads beyond it.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class Case {
 
   Arguments arguments{};
   Inputs inputs;
-  bool broken = false;  // some number is NaN or infinite
+  bool broken = false;  // true if some number is NaN or infinite
   bool gate_above_one = false;
   // The results hold NaN until the kernels write them.
   std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget;

@@ -1,5 +1,5 @@
-// fuzz CASES SEED: random calls, forward and backward, against the naive computation. Built with sanitizers, which end
-// the program where something is wrong that no result shows.
+// fuzz CASES SEED: compares random calls, forward and backward, with the naive computation. Sanitizers end the program
+// at errors that no result shows.
 #include <unistd.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ const char* lengthwise_path();
 const char* lengthwise_threshold_relative_forward(const Arguments*);
 const char* lengthwise_threshold_relative_backward(const Arguments*);
 
-// Sanitizers ask for these by name. Each has a runtime of its own, but all of them can be told to abort.
+// Sanitizers look up these functions by name. Each sanitizer has its own runtime, but all of them can abort.
 const char* __asan_default_options() { return "abort_on_error=1"; }
 const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
 const char* __tsan_default_options() { return "abort_on_error=1:halt_on_error=1"; }
@@ -23,7 +23,7 @@ const char* __tsan_default_options() { return "abort_on_error=1:halt_on_error=1"
 
 namespace {
 
-std::string now;  // what to say of the case at hand, if it fails
+std::string now;  // description of the current case, for a failure
 
 void say_now(int = 0) {
   if (write(STDERR_FILENO, now.data(), now.size()) < 0) std::_Exit(1);
@@ -39,14 +39,14 @@ void check(bool holds, const char* what) {
   if (!holds) fail(what);
 }
 
-// `padded` is what the rows of `found` are wide; what is beyond their width has to be zero.
+// `padded` is the width of the rows of `found`; the numbers beyond `width` have to be zero.
 void compare(const char* name, const std::vector<float>& found, const Expected& expected, int64_t width,
              int64_t padded) {
   for (size_t i = 0; i < found.size(); ++i) {
     const int64_t row = static_cast<int64_t>(i) / padded, column = static_cast<int64_t>(i) % padded;
     const bool inside = column < width;
     const double value = inside ? expected.value[row * width + column] : 0;
-    // Twice, for what is not of first order, and a little for the smallest numbers of all.
+    // Twice the bound, for terms that are not of first order, and a little for the smallest numbers.
     const double bound = inside ? 2 * expected.bound[row * width + column] + 1e-30 : 0;
     const double error = std::fabs(found[i] - value);
     if (!(error <= bound))

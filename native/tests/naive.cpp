@@ -5,17 +5,17 @@
 
 namespace {
 
-constexpr double UNIT = 0x1p-24;     // of rounding, in float32
-constexpr double NOTHING = 0x1p-59;  // a weight so small may become zero
-constexpr double OTHERS = 8;         // roundings beside those of the sums
+constexpr double UNIT = 0x1p-24;     // rounding unit of float32
+constexpr double NOTHING = 0x1p-59;  // a weight this small may become zero
+constexpr double OTHERS = 8;         // number of roundings outside the sums
 
-// Rounding units of a sum that is made tile by tile.
+// Number of rounding units of a sum that is computed tile by tile.
 double units(int64_t terms) { return OTHERS + static_cast<double>(std::min<int64_t>(terms, 64) + terms / 64); }
 
 // One query's row of the matrices.
 struct Row {
   explicit Row(int64_t keys) : newer(keys), weight(keys), error(keys) {}
-  std::vector<double> newer, weight, error;  // error: of the weight, absolute
+  std::vector<double> newer, weight, error;  // error: absolute error of the weight
   std::vector<int64_t> kept;
 };
 

@@ -14,7 +14,7 @@ float read(const unsigned char* from, bool bfloat16) {
   return number;
 }
 
-// Rounds towards zero, if at all; NaN may have all its bits in the lower half.
+// Rounds towards zero, if it rounds at all; a NaN may have all its bits in the lower half.
 void write(float number, unsigned char* to, bool bfloat16) {
   uint32_t bits;
   std::memcpy(&bits, &number, 4);

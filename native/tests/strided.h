@@ -1,4 +1,4 @@
-// Tensors that lie in memory in ways a caller may choose, and the random numbers that choose them.
+// Tensors with any layout in memory that a caller may choose, and the random numbers that choose the layout.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "../arguments.h"
 
-// The same numbers from the same seed, whatever the standard library.
+// Random numbers that are the same for the same seed with any standard library.
 class Random {
  public:
   explicit Random(uint64_t seed) : bits_(seed) {}
@@ -26,13 +26,13 @@ class Random {
   std::mt19937_64 bits_;
 };
 
-// A tensor whose dimensions lie in any order, with gaps of NaN between rows, and some of them expanded; its memory ends
-// where it does.
+// A tensor with its dimensions in any order, with gaps of NaN between rows, and with some dimensions expanded; its
+// memory ends where the tensor ends.
 class Strided {
  public:
-  // Puts (batch, heads, tokens, width) numbers somewhere; `numbers` is left as they came to lie there.
+  // Stores (batch, heads, tokens, width) numbers in memory; afterwards `numbers` holds what the memory holds.
   void place(Random& random, const int64_t (&sizes)[3], int64_t width, bool bfloat16, std::vector<double>& numbers);
-  // Somewhere, perhaps in a gap.
+  // A random place in memory, perhaps in a gap.
   void overwrite(Random& random, float number);
 
   Tensor tensor{};

@@ -1,4 +1,4 @@
-"""Configuration that comes from people: frozen, checked, and refused in one sentence."""
+"""Configuration that people write: frozen, checked, and refused in one sentence."""
 
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
@@ -20,17 +20,17 @@ def _each_once(named: tuple[T, ...]) -> tuple[T, ...]:
 
 
 EACH_ONCE = AfterValidator(_each_once)
-"""In the annotation of a tuple: what is named twice in it counts once."""
+"""An annotation for a tuple that removes repeated entries."""
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, and no unknown keys."""
+    """Base of every configuration: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @classmethod
     def read(cls, tree: Mapping[str, Any]) -> Self:
-        """Check a tree of plain values; raises :class:`InputError` for the first thing that does not fit."""
+        """Make a configuration from a tree of plain values; raises :class:`InputError` for the first wrong value."""
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
@@ -38,7 +38,7 @@ class Config(BaseModel):
 
 
 def merge(*trees: Mapping[str, Any]) -> Tree:
-    """One tree of all; where several hold a value, the last counts."""
+    """Merge trees into one; the last tree that holds a value wins."""
     merged: Tree = {}
     for tree in trees:
         for key, value in tree.items():
@@ -48,7 +48,7 @@ def merge(*trees: Mapping[str, Any]) -> Tree:
 
 
 def from_toml(path: Path) -> Tree:
-    """The tree of a TOML file."""
+    """Read the tree of a TOML file; raises :class:`InputError` if the file cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -60,18 +60,22 @@ def from_toml(path: Path) -> Tree:
 
 
 def to_toml(tree: Mapping[str, Any]) -> str:
-    """A tree of plain values as TOML, which :func:`from_toml` reads; without what is None, since TOML has no such."""
+    """Format a tree of plain values as TOML for :func:`from_toml`, without values that are None: TOML has no None."""
     return tomli_w.dumps(without_none(tree))
 
 
 def without_none(tree: Mapping[str, Any]) -> Tree:
-    """The tree without the values that are None."""
+    """Return the tree without the values that are None."""
     kept = {key: without_none(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
     return {key: value for key, value in kept.items() if value is not None}
 
 
 def from_settings(settings: Iterable[str]) -> Tree:
-    """The tree of settings such as ``train.steps=600``; values are TOML, or plain words."""
+    """Parse settings such as ``train.steps=600`` into a tree; values are TOML, or plain words.
+
+    Raises:
+        InputError: for a setting that is not KEY=VALUE.
+    """
     tree: Tree = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -88,9 +92,9 @@ def from_settings(settings: Iterable[str]) -> Tree:
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first problem pydantic found, said for a person."""
+    """Describe the first problem that pydantic found, in one sentence."""
     problem = error.errors()[0]
-    # Inside a field that may be of several kinds, pydantic names the kind too; people do not.
+    # Inside a field that may be of several kinds, pydantic's path contains the kind; a setting's key does not.
     kinds = _kinds(model).intersection(problem["loc"])
     place = ".".join(str(part) for part in problem["loc"] if part not in kinds)
     depth = place.count(".") + 1
@@ -103,9 +107,9 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
-    """Every dotted key of a configuration, with pydantic's JSON schema of it.
+    """Return every dotted key of a configuration, with pydantic's JSON schema of its value.
 
-    Of a field that may be of several kinds it gives the keys of those in ``kinds``, or else of all.
+    For a field that may be of several kinds, these are the keys of the kinds in ``kinds``; without ``kinds``, of all.
     """
     schema = model.model_json_schema()
     found: dict[str, Any] = {}
@@ -128,12 +132,12 @@ def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
 
 
 def check_keys(tree: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse a key that is not among those of :func:`keys`, nor one that a setting formerly had.
+    """Refuse a key that is neither among the ``known`` keys, as from :func:`keys`, nor a former key of a setting.
 
-    Reading the configuration refuses it, too, but imports first what the values name.
+    Reading the configuration refuses such a key too, but it first imports what the values name.
 
     Raises:
-        InputError: for the first such key.
+        InputError: for the first unknown key.
     """
     former = {f"{key.rpartition('.')[0]}.{of['formerly']}" for key, of in known.items() if "formerly" in of}
 
@@ -149,11 +153,11 @@ def check_keys(tree: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 
 def _of_depth(depth: int, known: Iterable[str]) -> set[str]:
-    """Dotted keys, each as far as ``depth`` parts of it."""
+    """Return the dotted keys, each cut to its first ``depth`` parts."""
     return {".".join(key.split(".")[:depth]) for key in known}
 
 
 def _kinds(model: type[BaseModel]) -> set[str]:
-    """Names of the kinds that fields of several kinds can be of."""
+    """Return the names of all kinds that a field of several kinds can be of."""
     fields = model.model_json_schema().get("properties", {}).values()
     return {kind for field in fields for kind in field.get("discriminator", {}).get("mapping", ())}

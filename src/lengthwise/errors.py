@@ -1,4 +1,4 @@
-"""Errors a user can act on: one sentence that says what was wrong, what was expected, what to do."""
+"""Errors that a user can act on: one sentence says what was wrong, what was expected, and what to do."""
 
 
 class LengthwiseError(Exception):
@@ -6,7 +6,7 @@ class LengthwiseError(Exception):
 
 
 class InputError(LengthwiseError, ValueError):
-    """An argument, option, file or name that cannot be used as given."""
+    """An argument, an option, a file or a name that cannot be used."""
 
 
 class RunError(LengthwiseError, RuntimeError):

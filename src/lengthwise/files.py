@@ -1,4 +1,4 @@
-"""Files: written so that a reader, or a power cut, never meets half of one; checked as they are read."""
+"""Files: written whole, so that neither a reader nor a power cut leaves half a file; checked when they are read."""
 
 import csv
 import hashlib
@@ -18,27 +18,27 @@ from lengthwise.errors import InputError, RunError
 
 T = TypeVar("T")
 AGAIN = "Delete it, then run the same command with --resume."
-"""What helps with most files: whatever they held is computed again."""
+"""The remedy for most damaged files: the command computes their content again."""
 LONGEST = 255
-"""Bytes that the name of a folder can have."""
+"""Maximal length of a folder's name [bytes]."""
 DIGITS = 16
-"""Hexadecimal digits of the hash that stands for the end of a longer one."""
+"""Hexadecimal digits of the hash that replaces the end of a longer name."""
 
 
 @contextmanager
 def explained(action: str, path: Path) -> Iterator[None]:
-    """Turn a failure of the disk into one sentence that says what to do."""
+    """Turn an error of the disk into a :class:`RunError` that says what to do."""
     try:
         yield
     except OSError as error:
         raise RunError(
             f"Cannot {action} {path}: {error.strerror}. Free space or choose another folder, then run the same command "
-            "with --resume; what was finished before is kept."
+            "with --resume; finished work is kept."
         ) from error
 
 
 def fitting(name: str) -> str:
-    """The name, or, where it is too long for the name of a folder, its beginning and a hash of it."""
+    """Return the name; if it is too long for a folder, return its beginning and a hash of the whole name."""
     if len(name.encode()) <= LONGEST:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:DIGITS]
@@ -46,7 +46,7 @@ def fitting(name: str) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """Raise :class:`InputError` where ``path`` is no folder and cannot become one, or nothing can be written there."""
+    """Raise :class:`InputError` if ``path`` is not a folder and cannot become one, or if it is not writable."""
     try:
         nearest = path.absolute()
         while not _exists(nearest):
@@ -63,7 +63,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise :class:`InputError` where ``path`` cannot be written as a file, in a folder that may have to be made."""
+    """Raise :class:`InputError` if ``path`` cannot be written as a file; its folder need not exist yet."""
     check_folder(path.parent)
     try:
         if _exists(path) and path.is_dir():
@@ -73,7 +73,10 @@ def check_file(path: Path) -> None:
 
 
 def _exists(path: Path) -> bool:
-    """As ``path.exists()``, which of some errors makes False in some versions of Python; a name too long is one."""
+    """Return True if the path exists; unlike ``path.exists()``, raise other errors, such as that of a too long name.
+
+    Some versions of Python answer False for these errors.
+    """
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +85,7 @@ def _exists(path: Path) -> bool:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all: into a temporary neighbour, flushed to the disk, then renamed."""
+    """Write a file whole or not at all: write a temporary file beside it, flush it to the disk, then rename it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with explained("write", path):
         try:
@@ -102,16 +105,16 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path, kind: type[T], remedy: str = AGAIN) -> T:
-    """Read a JSON file that holds a ``kind``, which is anything that pydantic can check.
+    """Read a JSON file that holds a ``kind``, any type that pydantic can check.
 
     Raises:
-        InputError: where it is missing, is no JSON, or holds something else; the sentence ends with ``remedy``.
+        InputError: if the file is missing, is not JSON, or holds something else; the sentence ends with ``remedy``.
     """
     return _value(_text(path, remedy), TypeAdapter(kind), str(path), remedy)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Give rows as CSV with a first line of column names; fields of other names are left out, and None is empty."""
+    """Format rows as CSV with a first line of column names; other fields are left out, and None is an empty field."""
     text = io.StringIO()
     table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
@@ -126,7 +129,7 @@ def append_line(path: Path, content: Any) -> None:
 
 
 def last_line(path: Path, kind: type[T]) -> T | None:
-    """The last whole value of a file of JSON lines, without reading the file; None where there is none."""
+    """Return the last whole value of a file of JSON lines, reading only the file's end; None if there is no value."""
     if not path.exists():
         return None
     with path.open("rb") as stream:
@@ -139,22 +142,24 @@ def last_line(path: Path, kind: type[T]) -> T | None:
 
 
 def read_lines(path: Path, kind: type[T]) -> list[T]:
-    """The values of a file of JSON lines. A last line cut short by a kill does not count; a missing file has none.
+    """Read the values of a file of JSON lines; a missing file has no values.
+
+    A last line without its end does not count, because a kill may have cut it short.
 
     Raises:
-        InputError: for the first line that holds no ``kind``.
+        InputError: for the first line that does not hold a ``kind``.
     """
     return [value for _, value in _lines(path, kind)]
 
 
 def keep_lines(path: Path, kind: type[T], keep: Callable[[T], bool] = lambda line: True) -> None:
-    """Drop the values that ``keep`` does not want, and a last line that a kill cut short."""
+    """Rewrite a file of JSON lines without the values that ``keep`` rejects, and without a last line cut short."""
     if path.exists():
         write(path, "".join(line for line, value in _lines(path, kind) if keep(value)))
 
 
 def _lines(path: Path, kind: type[T]) -> list[tuple[str, T]]:
-    """Each whole line, with its value."""
+    """Return each whole line with its value."""
     if not path.exists():
         return []
     lines = [line for line in _text(path, AGAIN).splitlines(keepends=True) if line.endswith("\n")]
@@ -182,7 +187,7 @@ def _value(text: str | bytes, kind: TypeAdapter[T], name: str, remedy: str) -> T
 
 
 def _problem(error: ValidationError) -> str:
-    """The first thing that does not fit."""
+    """Describe the first value that does not fit."""
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":

@@ -1,8 +1,8 @@
-"""Names with options, as in ``top-k[kept=9]``: how they are read, and the one way in which each is written.
+"""Reading and writing names with options, as in ``top-k[kept=9]``.
 
-In brackets after a name stand its options, ``key=value``, with commas between them. A value is a number (``5e5`` is
-500000), ``true``, ``false`` or a word. Names that mean the same are read as the same :class:`Named`, and are written
-alike: options in the order of their declaration, without those that have their default value.
+The options follow the name in brackets, as ``key=value`` with commas between them. A value is a number (``5e5`` is
+500000), ``true``, ``false`` or a word. Names with the same meaning are read as the same :class:`Named` and written in
+the same way: options in the order of their declaration, without options that have their default value.
 """
 
 import re
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Named:
-    """A part or a task by name, and the options that are not at their defaults; :func:`read` makes it."""
+    """The name of a part or a task, with the options that differ from their defaults; made by :func:`read`."""
 
     name: str
     options: tuple[tuple[str, Value], ...] = ()
@@ -30,7 +30,7 @@ class Named:
 
 
 def split(text: str) -> tuple[str, dict[str, Value]]:
-    """Take a name and its options apart, without asking whether there are such.
+    """Split a text into a name and its options, without checking whether they exist.
 
     Raises:
         InputError: for brackets that do not hold options.
@@ -62,10 +62,10 @@ def _value(text: str) -> Value:
 
 
 def options_of(table: "Registry[Any]", name: str) -> tuple[Option, ...]:
-    """The options that ``name`` has; what is in the table is not imported.
+    """Return the options that ``name`` has; a class in the table is not imported.
 
     Raises:
-        InputError: if there is no such name, or if the options of a user's own class are not declared as options.
+        InputError: if there is no such name, or if a user's own class does not declare its options as options.
     """
     if name in table:
         return written(table.target(name))
@@ -79,13 +79,14 @@ def read(table: "Registry[Any]", text: str) -> Named:
     """Read a name with options.
 
     Raises:
-        InputError: for a name that is not in the table, an option that it does not have, or a value out of bounds.
+        InputError: for a name that is not in the table, an option that the name does not have, or a value out of
+            bounds.
     """
     return named(table, *split(text))
 
 
 def named(table: "Registry[Any]", name: str, given: Mapping[str, object]) -> Named:
-    """As :func:`read`, of a name and its options that are apart already."""
+    """Make a :class:`Named` from a name and its options, as :func:`read` does from a text."""
     known = options_of(table, name)
     checked = check(name, known, given)
     defaults = {each.name: each.default for each in known}
@@ -93,12 +94,12 @@ def named(table: "Registry[Any]", name: str, given: Mapping[str, object]) -> Nam
 
 
 def carried(table: "Registry[Any]", other: Named, to: str) -> Named:
-    """The name ``to`` with the options of the ``other``, as far as it has them, too."""
+    """Return the name ``to`` with those options of ``other`` that ``to`` also has."""
     have = {each.name: each.default for each in options_of(table, other.name)} | dict(other.options)
     shared = {each.name for each in options_of(table, to)}.intersection(have)
     return named(table, to, {name: have[name] for name in shared})
 
 
 def build(table: "Registry[type[T]]", which: Named, *arguments: Any, **settings: Any) -> T:
-    """Make what is called so, with its options."""
+    """Make an instance of the named class with its options."""
     return table.load(which.name)(*arguments, **settings, **dict(which.options))

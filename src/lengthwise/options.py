@@ -1,6 +1,6 @@
-"""Options: what can be chosen about a part or a task, each with a type, bounds, a default and a meaning.
+"""Options of a part or a task, each with a type, bounds, a default and a meaning.
 
-A class declares its options in a class of its own, called ``Options``, and gets them by keyword::
+A class declares its options in an inner class called ``Options``, and takes them by keyword::
 
     class TopK(Weights):
         class Options(Weights.Options):
@@ -11,8 +11,8 @@ A class declares its options in a class of its own, called ``Options``, and gets
 
     TopK(sizes, kept=9).options.kept
 
-Of the classes of this library, options are read from the text of their modules (:func:`written`): to check a name, or
-to list what there is, nothing has to be imported.
+For the classes of this library, options are read from the text of the modules (:func:`written`), so that checking a
+name or listing all names imports nothing.
 """
 
 import ast
@@ -30,7 +30,7 @@ from lengthwise.source import attributes
 
 Value = bool | int | float | str
 KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-"""The types that an option can have, and what their values are called."""
+"""The types that an option can have, with the words for their values."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Option:
     at_most: float | None = None
     below: float | None = None
     among: tuple[str, ...] = ()
-    """The words that a word may be; empty for any word."""
+    """The allowed words, for an option of type str; empty if any word is allowed."""
     meaning: str = field(default="", compare=False)
-    """What the docstring under the option says."""
+    """The docstring under the option."""
 
     @property
     def wanted(self) -> str:
@@ -66,7 +66,7 @@ class Option:
         """Return ``value`` in the option's type.
 
         Raises:
-            InputError: if it is of another type, or out of bounds; ``owner`` is whose option it is.
+            InputError: if the value is of another type, or out of bounds; the sentence names the ``owner``.
         """
         checked = self._in_kind(value)
         if checked is None or not self._within(checked):
@@ -114,7 +114,7 @@ def option(
 ) -> Any:
     """Declare an option within a class ``Options``: its default, and the bounds of its values.
 
-    Arguments are literals, so that they can be read from the text of a module.
+    Arguments must be literals, so that they can be read from the text of a module.
     """
     bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below, "among": among}
     return field(default=default, metadata=bounds)
@@ -123,7 +123,7 @@ def option(
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 @dataclass(frozen=True, kw_only=True)
 class BaseOptions:
-    """Base of every class ``Options``; each is a frozen dataclass, whose values are checked when it is made.
+    """Base of every class ``Options``; subclasses become frozen dataclasses that check their values when created.
 
     Raises:
         InputError: for a value of another type, or out of bounds.
@@ -140,10 +140,10 @@ class BaseOptions:
 
     @classmethod
     def choose(cls, owner: object, given: Mapping[str, object]) -> Self:
-        """Make the options of ``owner``, a part or a task, of what its constructor was given.
+        """Make the options of ``owner``, a part or a task, from the keywords given to its constructor.
 
         Raises:
-            InputError: for an option that it does not have, and for a value that it cannot have.
+            InputError: for an option that ``owner`` does not have, and for a value that the option cannot have.
         """
         return cls(**check(type(owner).__name__, declared(cls), given))
 
@@ -152,7 +152,7 @@ def check(owner: str, known: Sequence[Option], given: Mapping[str, object]) -> d
     """Return the options ``given``, in the order in which ``owner`` declares them.
 
     Raises:
-        InputError: for an option that is not among those ``known``, and for a value that it cannot have.
+        InputError: for an option that is not among the ``known`` options, and for a value that an option cannot have.
     """
     names = [each.name for each in known]
     for name in given:
@@ -166,10 +166,10 @@ def check(owner: str, known: Sequence[Option], given: Mapping[str, object]) -> d
 
 
 def declared(kind: type[BaseOptions]) -> tuple[Option, ...]:
-    """The options that a class ``Options`` declares, without their meanings.
+    """Return the options that a class ``Options`` declares, without their meanings.
 
     Raises:
-        InputError: for an option whose type is none of :data:`KINDS`, or that has no default within its bounds.
+        InputError: for an option whose type is not in :data:`KINDS`, or whose default is out of bounds.
     """
     found, hints = [], get_type_hints(kind)
     for each in fields(kind):
@@ -182,7 +182,7 @@ def declared(kind: type[BaseOptions]) -> tuple[Option, ...]:
 
 @cache
 def written(target: str) -> tuple[Option, ...]:
-    """The options of the class ``"module:attribute"`` of this library, read from the text of its module."""
+    """Read the options of this library's class ``"module:attribute"`` from the text of its module."""
     kinds = {kind.__name__: kind for kind in KINDS}
     found = []
     for name, (annotation, default, meaning) in attributes(target, "Options").items():
@@ -196,7 +196,7 @@ def written(target: str) -> tuple[Option, ...]:
 
 
 def spelled(value: Value) -> str:
-    """The one spelling of a value in names: ``500000``, ``1e-6``, ``true``, a word."""
+    """Return the one spelling of a value in names: ``500000``, ``1e-6``, ``true``, or a word."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, float):

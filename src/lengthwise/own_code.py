@@ -1,4 +1,4 @@
-"""Code of a user's own: imported by name, and its faults told from ours."""
+"""A user's own code: importing it by name, and telling its errors from this library's errors."""
 
 import importlib
 import sysconfig
@@ -10,14 +10,14 @@ from typing import Any
 from lengthwise.errors import InputError
 
 _named: set[str] = set()
-"""Every module that :func:`imported` was asked for."""
+"""Names of all modules that :func:`imported` was asked for."""
 
 
 def imported(path: str) -> Any:
-    """What a user's ``"module:attribute"`` names; the command line finds modules in the current directory, too.
+    """Import what a user's ``"module:attribute"`` names; the command line also finds modules in the current directory.
 
     Raises:
-        InputError: if there is no such module or attribute, or the module fails as it is imported.
+        InputError: if there is no such module or attribute, or if the module fails while it is imported.
     """
     name, _, attribute = path.partition(":")
     if not all(part.isidentifier() for part in (*name.split("."), attribute)):
@@ -38,7 +38,7 @@ def imported(path: str) -> Any:
 
 
 def fault(error: BaseException) -> str | None:
-    """The sentence for an error that a user's own code has raised: its file and line; None for any other error."""
+    """Return the sentence for an error that a user's own code raised, with its file and line; None for other errors."""
     places = list(traceback.walk_tb(error.__traceback__))
     begin = next((index for index, (frame, _) in enumerate(places) if _is_named(frame)), len(places))
     own = [(frame.f_code.co_filename, line) for frame, line in places[begin:] if not _is_library(frame)]
@@ -63,7 +63,7 @@ def _is_named(frame: FrameType) -> bool:
 
 
 def _is_library(frame: FrameType) -> bool:
-    """Whether the frame is of this package, of Python, or of another that is installed and that nobody named."""
+    """Return True if the frame belongs to this package, to Python, or to an installed package that no user named."""
     path = Path(frame.f_code.co_filename)
     if path.is_relative_to(Path(__file__).parent):
         return True

@@ -1,4 +1,4 @@
-"""Tables from a name to the class behind it, imported only when asked for."""
+"""Tables that map names to classes, which are imported only when asked for."""
 
 import difflib
 import importlib
@@ -15,8 +15,8 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """A named table of lazily imported targets.
 
-    ``targets`` maps a public name to ``"module:attribute"``. Looking up a name that is not there raises
-    :class:`~lengthwise.errors.InputError` with the nearest names that are.
+    ``targets`` maps a public name to ``"module:attribute"``. Looking up an unknown name raises
+    :class:`~lengthwise.errors.InputError`, which suggests the nearest known names.
     """
 
     def __init__(self, kind: str, targets: dict[str, str]) -> None:
@@ -30,15 +30,19 @@ class Registry(Generic[T]):
         return iter(self._targets)
 
     def target(self, name: str) -> str:
-        """Where the class called ``name`` is, as ``"module:attribute"``."""
+        """Return the target of ``name``, as ``"module:attribute"``."""
         return self._targets[name]
 
     def summary(self, name: str) -> str:
-        """The first line of what the class called ``name`` says of itself; the class is not imported."""
+        """Return the first line of the docstring of the class called ``name``, without importing the class."""
         return docstring(self.target(name)).partition("\n")[0]
 
     def load(self, name: str) -> T:
-        """Import and return the target called ``name``, or, where it is ``"module:attribute"`` itself, what that is."""
+        """Import and return the target called ``name``, or the object that a ``"module:attribute"`` names.
+
+        Raises:
+            InputError: for an unknown name, or a ``"module:attribute"`` that cannot be imported.
+        """
         target: T
         if name in self._targets:
             module, attribute = self._targets[name].split(":")
@@ -51,7 +55,7 @@ class Registry(Generic[T]):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: the nearest known names first, else all of them."""
+    """Return the sentence for an unknown name: it suggests the nearest known names, or else lists all names."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"known: {', '.join(known)}."

@@ -1,4 +1,4 @@
-"""What modules say in their text, which is read and not run: what they import takes seconds."""
+"""Reading modules as text, without running them, because their imports take seconds."""
 
 import ast
 import importlib.util
@@ -11,16 +11,16 @@ from typing import Any
 
 
 def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a package whose names are imported when they are asked for (PEP 562).
+    """Make the ``__getattr__`` and ``__dir__`` of a package that imports its names when they are asked for (PEP 562).
 
-    These are the names that the package imports under ``if TYPE_CHECKING:``, in statements ``from module import name``.
+    The names are those that the package imports under ``if TYPE_CHECKING:`` with ``from module import name``.
     """
 
     def get(name: str) -> Any:
         modules = _for_type_checking(package)
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(__import__(modules[name], fromlist=[name]), name)  # a name may be that of a module, too
+        value = getattr(__import__(modules[name], fromlist=[name]), name)  # a module may have the same name
         vars(sys.modules[package])[name] = value
         return value
 
@@ -31,17 +31,17 @@ def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
 
 
 def docstring(target: str) -> str:
-    """What the class ``"module:attribute"`` says of itself; empty where it says nothing."""
+    """Return the docstring of the class ``"module:attribute"``; empty if it has none."""
     module, _, name = target.partition(":")
     node = _class(_tree(module), name)
     return "" if node is None else ast.get_docstring(node) or ""
 
 
 def attributes(target: str, inner: str) -> dict[str, tuple[ast.expr, ast.expr, str]]:
-    """The annotated attributes with a default of the class ``inner`` that stands in the class ``"module:attribute"``.
+    """Read the annotated attributes with a default of the class ``inner`` inside the class ``"module:attribute"``.
 
-    Where the class has none, it is that of the class that it derives from; what ``inner`` itself inherits comes first.
-    Classes of other packages are not looked into.
+    If the outer class has no class ``inner``, its base class's ``inner`` is read. Attributes that ``inner`` inherits
+    come first. Classes of other packages are not read.
 
     Returns:
         By name, the annotation, the default, and the docstring under the attribute.
@@ -70,7 +70,7 @@ def _class(node: ast.Module | ast.ClassDef, name: str) -> ast.ClassDef | None:
 
 
 def _origin(module: str, name: str) -> str | None:
-    """Where a class that a module names is defined, as ``"module:attribute"``; None outside the module's package."""
+    """Find the definition of a class that a module names, as ``"module:attribute"``; None outside the package."""
     if _class(_tree(module), name) is not None:
         return f"{module}:{name}"
     for node in _tree(module).body:
@@ -83,7 +83,7 @@ def _origin(module: str, name: str) -> str | None:
 
 @cache
 def _for_type_checking(module: str) -> dict[str, str]:
-    """The modules from which a module imports names under ``if TYPE_CHECKING:``."""
+    """Return, for each name that a module imports under ``if TYPE_CHECKING:``, the module it comes from."""
     blocks = (node for node in _tree(module).body if isinstance(node, ast.If))
     imports = [
         node
@@ -100,4 +100,4 @@ def _tree(module: str) -> ast.Module:
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))  # not all loaders give it
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))  # not all loaders give the source

@@ -47,8 +47,8 @@ def test_json_is_the_summary(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say which form to write, --csv or --json, and one of them alone."),
-        (["--csv", "--json"], "Say which form to write, --csv or --json, and one of them alone."),
+        ([], "Choose one output format: give either --csv or --json."),
+        (["--csv", "--json"], "Choose one output format: give either --csv or --json."),
         (["--csv", "--out", "."], "is a folder; give the path of a file with --out."),
     ],
 )

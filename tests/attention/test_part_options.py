@@ -133,7 +133,7 @@ def test_what_it_is_trained_as_has_the_options_that_both_have() -> None:
     assert str(trained) == "softmax+rope[base=500000]+layer-norm[eps=1e-6]"
     trained = Mechanism.parse("adaptive-temperature[flat=1]+alibi[bias_max=4]").trained_as
     assert str(trained) == "softmax+alibi[bias_max=4]"
-    assert str(Mechanism.parse("top-k[kept=3]+calibrated[deviations=1]").teacher) == "top-k[kept=3]+sinusoidal"
+    assert str(Mechanism.parse("top-k[kept=3]+calibrated[deviations=1]").learns_from) == "top-k[kept=3]+sinusoidal"
 
 
 def test_a_layer_takes_options_in_its_name() -> None:

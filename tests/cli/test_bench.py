@@ -171,7 +171,7 @@ def test_the_reference_has_a_limit(lengthwise: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
-        (KeyboardInterrupt(), 130, "Stopped. This is what was measured."),
+        (KeyboardInterrupt(), 130, "Stopped. The table shows the measurements so far."),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "There is not enough memory"),
     ],
 )

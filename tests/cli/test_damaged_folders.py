@@ -12,6 +12,7 @@ from lengthwise.cli.options import resolve, resolve_comparison
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder, claim
 from lengthwise.experiments.lock import HOLDER, HeldError
+from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.folder import check
@@ -145,9 +146,10 @@ def test_what_is_damaged_in_a_teacher_is_named(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "folder")
     taught = resolve("flip-flop", None, ["model.mechanism=softmax+calibrated"])
     run.claim(taught, resume=False)
-    assert taught.teacher is not None
-    run.teacher.claim(taught.teacher, resume=False)
-    (run.teacher.path / "trained.json").write_text("[]", encoding="utf-8")
+    first = prerequisites(taught).model
+    assert first is not None
+    run.first.claim(first, resume=False)
+    (run.first.path / "trained.json").write_text("[]", encoding="utf-8")
     with pytest.raises(LengthwiseError, match=r"teacher/trained.json is damaged: it is \[\]: input should be"):
         train_run(run)
 

@@ -155,7 +155,7 @@ WRONG = {
     "of sets": (["--metric", "ordering"], "A task of sequences has no item that holds the answer"),
     "no metric": (["--metric", "lengthwise.tasks:Task"], "is not a metric: it must be a subclass of Metric"),
     "no whole metric": (["--metric", "lengthwise.tasks:Share"], "is an incomplete metric: it has no 'of'"),
-    "not of the evaluation": (["--set", "train.steps=9"], "train belongs to what a run is"),
+    "not of the evaluation": (["--set", "train.steps=9"], "train is fixed once a run begins"),
     "no such setting": (["--set", "evaluate.sequence=9"], "did you mean 'evaluate.sequences'"),
 }
 
@@ -235,7 +235,7 @@ def test_what_is_stopped_is_carried_on(lengthwise: Call, run: Path, monkeypatch:
         context.setattr(RunProgress, "evaluated", stop)
         answer = lengthwise("evaluate", run, "--lengths", "32,64")
     assert answer.code == 130
-    assert "The same command carries on with what is not measured yet." in answer.error
+    assert "Repeat the command to measure the missing points." in answer.error
     before = lines(run)
     assert len(before) == 3
     assert not RunFolder(run).finished

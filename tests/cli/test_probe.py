@@ -55,7 +55,7 @@ def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
         assert [f"{value:.2g}" for value in shown] == row[4:6]
         shown = [end[of] for of in ("entropy", "first", "largest") for end in (first, last)]
         assert [f"{value:.2f}" for value in shown] == row[7:13]
-    assert "Layer 0 is model.layers.0.self_attn; measured is the input of o_proj." in " ".join(answer.out.split())
+    assert "Layer 0 is model.layers.0.self_attn; measured: the input of o_proj." in " ".join(answer.out.split())
     assert [bucket["last"] for bucket in written["perplexity"]] == [31]
     assert f"{written['perplexity'][0]['perplexity']:.2f}" in answer.out
     assert "From 8 to 32 tokens, over 5 windows, the deviation of the attention output" in " ".join(answer.out.split())
@@ -86,7 +86,7 @@ def test_the_page(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> 
 def test_a_masked_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> None:
     answer = lengthwise(*_command(saved("bert"), "--text", file, out=tmp_path / "out"))
     assert answer.code == 0, answer.error
-    assert "Perplexity by position is unavailable: the model does not tell the next token" in answer.out
+    assert "Perplexity by position is unavailable: the model does not predict the next token" in answer.out
     written = json.loads((tmp_path / "out" / "probe.json").read_text(encoding="utf-8"))
     assert written["model"]["causal"] is False
     assert written["perplexity"] == []
@@ -108,7 +108,7 @@ def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Pa
     command = ["probe", saved("llama"), "--lengths", "64,100", "--windows", 2, "--out", tmp_path / "out"]
     refused = lengthwise(*command)
     assert refused.code == 2
-    assert "a length of 100 exceeds them; --beyond measures it there all the same" in refused.error
+    assert "a length of 100 exceeds them; --beyond allows longer lengths" in refused.error
     answer = lengthwise(*command, "--beyond")
     assert answer.code == 0, answer.error
     assert "The model was made for 64 positions." in " ".join(answer.out.split())
@@ -253,7 +253,7 @@ def test_a_perplexity_larger_than_numbers_can_be(saved: Call, file: Path, tmp_pa
     ("arguments", "fragment"),
     [
         (["probe"], "Missing argument"),
-        (["probe", "nobody/has-this"], "not among the models on this machine; --download looks on the hub"),
+        (["probe", "nobody/has-this"], "no model on this machine; --download searches the hub"),
         (["probe", "missing.gguf"], "There is no file missing.gguf"),
         (["probe", "tiny", "--lengths", "long"], "128,256 or 128:4096"),
         (["probe", "tiny", "--lengths", "64,32"], "lengths must ascend"),
@@ -282,7 +282,7 @@ def test_an_extra_that_is_missing_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     answer = lengthwise("probe", "tiny")
     assert answer.code == 2
-    assert f"pip install 'lengthwise[{extra}]' brings it." in answer.error
+    assert f"install it with pip install 'lengthwise[{extra}]'." in answer.error
 
 
 def test_only_language_models_need_transformers() -> None:

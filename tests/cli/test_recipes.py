@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lengthwise import recipes
+from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.config import RunConfig
+from lengthwise.recipes.recipe import DecoderSettings, Recipe, SetReaderSettings
+from lengthwise.training.config import TrainConfig
 
 Call = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -21,6 +25,39 @@ def test_every_recipe_resolves(name: str) -> None:
     assert recipe.learning_rates
     for rate in recipe.learning_rates:
         config.vary(train={"learning_rate": rate})
+
+
+@pytest.mark.parametrize(
+    ("section", "wrong"),
+    [
+        (DecoderSettings, {"layer": 2}),
+        (DecoderSettings, {"layers": "two"}),
+        (DecoderSettings, {"input_precision": "bfloat16"}),
+        (SetReaderSettings, {"input_precision": "bfloat8"}),
+        (TrainConfig, {"batchsize": 2}),
+        (EvaluateConfig, {"sequences": -1}),
+    ],
+)
+def test_a_mistake_in_a_section_is_an_error_where_it_stands(section: type, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        section(**wrong)
+
+
+def test_a_recipe_is_frozen_and_names_what_is_not_the_default() -> None:
+    recipe = Recipe(
+        name="mine",
+        summary="",
+        task="addition",
+        model=DecoderSettings(layers=2, kv_heads=None),
+        train=TrainConfig(),
+        learning_rates=(1e-3,),
+    )
+    assert recipe.settings == {"task": "addition", "model": {"layers": 2, "kv_heads": None}}
+    for whole, field in ((recipe, "task"), (recipe.model, "layers"), (recipe.train, "steps")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(whole, field, 3)
+    with pytest.raises(ValidationError, match="learning_rates"):
+        Recipe(name="mine", summary="", task="addition", learning_rates=())
 
 
 def test_the_papers_setting_is_that_of_its_code() -> None:

@@ -58,7 +58,7 @@ def test_looking_leaves_everything_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(lengthwise: Call, tmp_path: Path) -> None:
     answer = lengthwise("runs", tmp_path / "none")
     assert answer.code == 2
-    assert "is no folder" in answer.error
+    assert "is not a folder" in answer.error
     assert lengthwise("runs", tmp_path).out == ""
 
 

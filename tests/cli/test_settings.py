@@ -66,9 +66,9 @@ def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["flip-flop"], "list flip-flop shows nothing by itself"),
-        (["--markdown"], "--markdown is for --mechanisms"),
-        (["--mechanisms", "--settings"], "one of --mechanisms and --settings"),
+        (["flip-flop"], "list flip-flop needs --settings"),
+        (["--markdown"], "--markdown needs --mechanisms"),
+        (["--mechanisms", "--settings"], "drop one of the two"),
         (["--settings", "flipflop"], "did you mean 'flip-flop'"),
     ],
 )

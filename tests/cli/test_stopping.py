@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_says_from_which_step_it_carries_on(
 def test_the_workers_of_a_comparison_keep_theirs(tiny: list[str], tmp_path: Path, how: signal.Signals) -> None:
     run = tmp_path / "runs" / "softmax+rope" / "rate-0.001" / "seed-0"
     error = stopped(begun("compare", tiny, tmp_path, 100_000), run / "metrics.jsonl", how)
-    assert "Stopped. The same command with --resume carries on where the runs are." in error
+    assert "Stopped. Repeat the command with --resume to continue every run." in error
     newest = Checkpoint.newest(run / "checkpoint")
     assert newest is not None
     assert newest.step >= last_line(run / "metrics.jsonl", Progress).step

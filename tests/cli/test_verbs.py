@@ -175,9 +175,9 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert answer.error.index("this comparison has 2") < answer.error.index("done")  # before anything is trained
     for said in (
         "Wrong by dispersion and by ordering",
-        "of softmax less that of the others",
+        "of softmax minus that of the others",
         "more seeds are needed",
-        "nothing of training anew",
+        "nothing about new training runs",
     ):
         assert said in answer.out
     result = json.loads((tmp_path / "runs/top-1/rate-0.001/seed-1/result.json").read_text(encoding="utf-8"))

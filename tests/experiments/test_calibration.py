@@ -11,10 +11,10 @@ from lengthwise import Decoder, DecoderConfig
 from lengthwise.attention import Mechanism
 from lengthwise.evaluation import evaluate_point
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.experiments.calibration import calibrate
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.run import build_model, evaluate_run, load_model, train_run
 from lengthwise.tasks import Task, Tokens
 from lengthwise.training.config import TrainConfig
@@ -49,7 +49,7 @@ def test_what_is_calibrated_goes_beyond_its_teacher(tmp_path: Path) -> None:
         torch.manual_seed(0)
         model = Decoder(DecoderConfig(8, layers=1, dim=32, heads=2, mechanism=mechanism, context=16))
         if teacher is not None:
-            calibrate(model, teacher, Shift(), 16)
+            learn(model, teacher, Shift(), 16)
         config = TrainConfig(length=16, steps=steps, learning_rate=3e-3, checkpoint_every=1000, device="cpu")
         train(model, Shift(), config, seed=0, folder=tmp_path / mechanism)
         return model
@@ -82,11 +82,11 @@ def finished(path: Path, config: RunConfig) -> dict[str, bytes]:
 def test_a_run_trains_its_teacher_first(tmp_path: Path) -> None:
     config = RunConfig.read(SETTINGS)
     finished(tmp_path, config)
-    teacher = RunFolder(tmp_path).teacher
+    teacher = RunFolder(tmp_path).first
     assert teacher.config == config.settled().vary(model={"mechanism": "softmax+sinusoidal"})
     assert teacher.trained is not None
     by_hand: Any = build_model(config)
-    calibrate(by_hand, load_model(teacher.path), config.build_task(), config.train.length)
+    learn(by_hand, load_model(teacher.path), config.build_task(), config.train.length)
     trained: Any = load_model(tmp_path)
     for ours, theirs in zip(by_hand.blocks, trained.blocks, strict=True):
         assert (ours.attention.position.table == -1e6).any()
@@ -138,9 +138,39 @@ def test_in_a_comparison_nothing_is_trained_twice(tmp_path: Path) -> None:
     assert weights(tmp_path / "alone", "top-1+calibrated")["top-1+calibrated"] == both["top-1+calibrated"]
 
 
+OWN = """
+from lengthwise.attention.weights.softmax import Softmax
+
+
+class Tempered(Softmax):
+    learns_from = "softmax"
+    seen, learnt = 0, 0
+
+    def observe(self, call, weights):
+        assert weights.shape == (call.query.shape[0], call.query.shape[1], call.layout.queries, call.layout.keys)
+        self.seen += len(weights)
+
+    def learn(self):
+        self.learnt += self.seen
+"""
+
+
+def test_a_weights_part_of_ones_own_learns_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tempered_parts.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    config = RunConfig.read(SETTINGS).vary(model={"mechanism": "tempered_parts:Tempered+rope"})
+    first = prerequisites(config)
+    assert first.weights is None
+    assert first.model is not None
+    assert first.model.model.mechanism == "softmax+rope"
+    learner: Any = build_model(config)
+    learn(learner, build_model(first.model), config.build_task(), 8)
+    assert [block.attention.weights.learnt for block in learner.blocks] == [256, 256]
+
+
 def test_who_teaches_whom() -> None:
-    teachers = {name: Mechanism.parse(name).teacher for name in ("softmax", "softmax+alibi", "top-1+rope")}
+    teachers = {name: Mechanism.parse(name).learns_from for name in ("softmax", "softmax+alibi", "top-1+rope")}
     assert set(teachers.values()) == {None}
     taught = Mechanism.parse("adaptive-temperature+calibrated+layer-norm@heads")
-    assert str(taught.teacher) == "softmax+sinusoidal+layer-norm@heads"  # what it is while it is trained
-    assert RunConfig.read(SETTINGS).vary(model={"mechanism": "softmax"}).teacher is None
+    assert str(taught.learns_from) == "softmax+sinusoidal+layer-norm@heads"  # what it is while it is trained
+    assert prerequisites(RunConfig.read(SETTINGS).vary(model={"mechanism": "softmax"})) == (None, None)

@@ -1,10 +1,8 @@
 """A backend of one's own: the one of ``docs/how-to-backend.md``, in a module of its own, with all that torch knows."""
 
 import importlib.util
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +14,14 @@ from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import BACKENDS, visited_tiles
 
 Inputs = dict[str, Any]
-PAGE = Path(__file__).parents[2] / "docs" / "how-to-backend.md"
 ARGUMENTS = ("query", "key", "value", "log_forget")
 IDS = (torch.arange(70) >= 33).long().expand(2, -1)
 
 
 @pytest.fixture(scope="session")
-def backend_of_the_page(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def backend_of_the_page(tmp_path_factory: pytest.TempPathFactory, code_of_page: Callable[..., str]) -> Any:
     file = tmp_path_factory.mktemp("own") / "tiny.py"
-    file.write_text(code, encoding="utf-8")
+    file.write_text(code_of_page("how-to-backend.md"), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("tiny", file)
     assert spec is not None
     assert spec.loader is not None

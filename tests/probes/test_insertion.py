@@ -129,7 +129,7 @@ def test_torch_hides_what_goes_into_its_projection(batch_first: bool) -> None:
         torch.testing.assert_close(layer.self_attn(x, x, x)[0], layer_norm(attended, (8,)))
         inserted = layer(x)  # nor does the fast path of torch leave it out
     assert not torch.allclose(layer(x), inserted)
-    with pytest.raises(InputError, match="self_attn hides what goes into its output projection"):
+    with pytest.raises(InputError, match="self_attn hides the input of its output projection"):
         outputs.insert(layer, "layer-norm")
 
 
@@ -158,7 +158,7 @@ def test_one_sentence(build: Build, plain: Build) -> None:
         outputs.insert(model, layers=[0, 3])
     with pytest.raises(InputError, match="has no attention that can be found"):
         outputs.insert(nn.Linear(3, 3))
-    with pytest.raises(InputError, match="0 does not tell its number of heads"):
+    with pytest.raises(InputError, match="0 does not name its number of heads"):
         outputs.insert(plain(2), "layer-norm@heads")
     with outputs.insert(model, layers=[1]), pytest.raises(InputError, match=r"layers\.1\.self_attn has an output part"):
         outputs.insert(model, "scale")

@@ -71,7 +71,7 @@ def test_everything_agrees(build: Build, kind: str) -> None:
             assert found.first == pytest.approx(row[:, 0].mean().item(), abs=16 * EPS)
     if kind == "bert":
         assert window.losses is None
-        assert "tokens see those that follow" in probe.notes[0]
+        assert "tokens see the tokens that follow" in probe.notes[0]
     else:
         assert window.losses is not None
         expected = cross_entropy(logits[:-1], tokens[0, 1:], reduction="none")

@@ -127,7 +127,7 @@ def test_encoders_inside_larger_models(tokenizer: Callable[[str], Any], tmp_path
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"model_type": "t5", "is_encoder_decoder": True}, "is an encoder with a decoder"),
+        ({"model_type": "t5", "is_encoder_decoder": True}, "is an encoder-decoder model"),
         ({"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}, "runs no code that comes with a model"),
         ({"model_type": "odd"}, "does not recognize this architecture"),
         ({"model_type": "llama"}, "Cannot load the tokenizer of"),
@@ -157,7 +157,7 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "no.gguf").write_text("no", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot load .*no\.gguf: .*not a GGUF file"):
         find(tmp_path / "no.gguf")
-    with pytest.raises(InputError, match="not among the models on this machine; --download looks on the hub"):
+    with pytest.raises(InputError, match="no model on this machine; --download searches the hub"):
         find("nobody/has-this")
     with pytest.raises(InputError, match="Cannot load a name with spaces: "):
         find("a name with spaces")

@@ -117,8 +117,8 @@ def _call(**changes: Any) -> list[LayerVariance]:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"lengths": None}, "Say at which lengths"),
-        ({"lengths": [0, 4]}, "Say at which lengths"),
+        ({"lengths": None}, "Give positive lengths"),
+        ({"lengths": [0, 4]}, "Give positive lengths"),
         ({"lengths": [4, 9]}, "gives 8 rows, fewer than the length of 9"),
         ({"inputs": []}, "needs two inputs or more"),
         ({"inputs": {}, "lengths": None}, "needs two inputs or more"),
@@ -146,7 +146,7 @@ def _bidirectional(batch_first: bool) -> nn.Module:
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_one_call_for_all_lengths_of_a_module_that_looks_ahead_is_refused(batch_first: bool) -> None:
     module, x = _bidirectional(batch_first), torch.randn(6, 6, 8)
-    with pytest.raises(InputError, match=r"In layers\.0\.self_attn a token sees those that follow it"):
+    with pytest.raises(InputError, match=r"In layers\.0\.self_attn a token sees the tokens that follow it"):
         variance(module, [x], lengths=[2, 6])
     variance(module, [x], lengths=[6])  # of whole inputs it is right
     mask = nn.Transformer.generate_square_subsequent_mask(6)
@@ -167,7 +167,7 @@ def test_tokens_that_look_ahead_are_refused() -> None:
 
     tokens = torch.randint(9, (4, 6), generator=torch.Generator().manual_seed(0))
     for batch in (tokens, (tokens, torch.zeros(4, 6, dtype=torch.bool)), {"tokens": tokens}):
-        with pytest.raises(InputError, match="a token sees those that follow it"):
+        with pytest.raises(InputError, match="a token sees the tokens that follow it"):
             variance(Reader(), [batch], lengths=[2, 6])
 
 

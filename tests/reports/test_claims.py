@@ -73,7 +73,9 @@ def test_a_seed_without_its_last_points_is_missing_there_alone(make_sets: Make) 
     assert [difference.pairs for difference in claim.differences] == [10] * 5 + [9] * 3
     assert claim.missing == (4,)
     assert "; 9 pairs. At the other" in rulings(summarise(replace(experiment, runs=runs)))[0]
-    assert "better at none. Seed 4 is left out where one of" in rulings(summarise(replace(experiment, runs=runs)))[0]
+    assert (
+        "better at none. Seed 4 is left out at lengths where" in rulings(summarise(replace(experiment, runs=runs)))[0]
+    )
 
 
 def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) -> None:
@@ -84,7 +86,7 @@ def test_says_what_holds_and_what_fails_and_what_nobody_knows(sets: Experiment) 
     assert said[0] == (
         f"softmax against softmax+layer-norm, at 16,384 items: fails. {_numbers(worse.decisive)}, p 0.0039; 9 pairs. "
         f"At the other lengths beyond 16: worse at 64 to 4,096 ({_numbers(largest)} at {largest.length:,}, corrected p "
-        "0.023), better at none. Seed 3 is left out where one of the two has no result of it."
+        "0.023), better at none. Seed 3 is left out at lengths where one of the two mechanisms has no result."
     )
     largest = max(better.secondary, key=lambda difference: difference.mean)
     assert said[1].startswith(
@@ -124,8 +126,8 @@ def test_the_claim_is_about_lengths_beyond_training_alone(make_sets: Make) -> No
 def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment: Experiment, make_sets: Make) -> None:
     assert rulings(summarise(experiment)) == [
         "threshold-relative against softmax+rope, at 4,096 tokens on validation, dense and sparse data: undecided. "
-        "1 pair at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least. Seed 1 is left out where "
-        "one of the two has no result of it.",
+        "1 pair at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least. Seed 1 is left out at "
+        "lengths where one of the two mechanisms has no result.",
         "threshold-relative against softmax+alibi+layer-norm, at 4,096 tokens on validation, dense and sparse data: "
         "undecided. 2 pairs at 4,096 tokens cannot decide; more seeds are needed, for 6 pairs at least.",
     ]
@@ -134,7 +136,7 @@ def test_too_few_seeds_are_said_once_with_how_many_it_takes(experiment: Experime
     )
     assert "5 pairs at 16,384 items cannot decide; more seeds are needed, for 6 pairs at least." in five
     assert "at 16,384 items: fails. −" in six
-    assert "At the other lengths beyond 16: undecided, for 6 pairs cannot decide; 8 are needed." in six
+    assert "At the other lengths beyond 16: undecided, because 6 pairs cannot decide; 8 are needed." in six
     assert ": worse at 64 to 4,096 (" in nine
 
 
@@ -159,9 +161,9 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets: Ma
     one = _right(make_sets(names, seeds=1), 16384, right)
     assert rulings(summarise(one))[1:] == [
         # By hand: 7 heads and 1 tail of a fair coin have 2 * (1 + 8) / 2^8 = 0.0703, times two pairs; 2 and 1 have 1.
-        "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, 7 right where that is wrong "
-        "and 1 the other way round (exact p 0.14); against top-1, 2 right where that is wrong and 1 the other way "
-        "round (exact p 1). p corrected over all 2. It says nothing of training anew."
+        "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, 7 right for softmax only "
+        "and 1 for entmax only (exact p 0.14); against top-1, 2 right for softmax only and 1 for top-1 only (exact p "
+        "1). p is corrected over all 2 pairs. This test says nothing about new training runs."
     ]
     right["entmax"] = (10, 21)
     two = _right(make_sets(names[:2], seeds=2), 16384, right)
@@ -170,9 +172,9 @@ def test_few_seeds_compare_the_trained_models_on_the_same_examples(make_sets: Ma
     assert [pair.corrected_p for pair in claim.trained] == pytest.approx([2 * pair.p for pair in claim.trained])
     assert rulings(summarise(two))[1:] == [
         # 10 and 1: 2 * (1 + 11) / 2^11 = 0.0117, times two pairs.
-        "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, of seed 0, 10 right where "
-        "that is wrong and 1 the other way round (exact p 0.023), of seed 1, 10 right where that is wrong and 1 the "
-        "other way round (exact p 0.023). p corrected over all 2. It says nothing of training anew."
+        "softmax as trained here, on the same 1,000 sets at 16,384 items: against entmax, with seed 0, 10 right for "
+        "softmax only and 1 for entmax only (exact p 0.023), with seed 1, 10 right for softmax only and 1 for entmax "
+        "only (exact p 0.023). p is corrected over all 2 pairs. This test says nothing about new training runs."
     ]
     assert claim.ruling == "undecided"  # whatever the trained models are like
     assert len(rulings(summarise(_right(make_sets(names[:2], seeds=6), 16384, right)))) == 1  # the seeds can decide
@@ -187,7 +189,9 @@ def test_trained_models_of_many_mechanisms_are_said_together(many: Experiment) -
         f"{names[0]} on sparse data, as trained here, on these sequences at 4,096 tokens: right more often than "
         f"{names[1]}; not shown to differ from {names[2]}; right less often than {names[3]}, "
     )
-    assert said.endswith(f"p corrected over all {len(names) - 1}. It says nothing of training anew.")
+    assert said.endswith(
+        f"p corrected over all {len(names) - 1} pairs. This test says nothing about new training runs."
+    )
 
 
 def test_what_seeds_can_decide_is_known_before_training(
@@ -196,14 +200,14 @@ def test_what_seeds_can_decide_is_known_before_training(
     one, six, eight = (seeds_needed(Design.of(make_sets(seeds=seeds).config)) for seeds in (1, 6, 8))
     # By hand: 2 / 2^6 is the first below 0.05, and 6 * 2 / 2^8 the first with six secondary lengths.
     assert one == (
-        "Whether softmax, trained anew, is right more often than another mechanism takes at least 6 seeds to decide at "
-        "16,384 items, the longest length, and at least 8 at 6 shorter lengths beyond 16; this comparison has 1, so "
-        "that it can only tell its trained models apart."
+        "At least 6 seeds are needed to decide whether softmax, trained again, is right more often than another "
+        "mechanism at 16,384 items, the longest length, and at least 8 seeds at 6 shorter lengths beyond 16. This "
+        "comparison has 1 seed: enough to compare its own trained models only."
     )
     assert six == one.replace(
-        "has 1, so that it can only tell its trained models apart", "has 6, enough at the longest alone"
+        "1 seed: enough to compare its own trained models only", "6 seeds: enough for the longest length only"
     )
-    assert eight.endswith("this comparison has 8, which is enough.")
+    assert eight.endswith("This comparison has 8 seeds: enough.")
     assert seeds_needed(Design.of(alone.config)) is None
     base = experiment.config.base
     near, next_to = (
@@ -211,7 +215,7 @@ def test_what_seeds_can_decide_is_known_before_training(
         for lengths in ((64, 128), (128, 256))
     )
     assert seeds_needed(Design.of(near)) is None  # nothing beyond the training length
-    assert "at 256 tokens, the longest length; this comparison has 2" in seeds_needed(Design.of(next_to))
+    assert "at 256 tokens, the longest length. This comparison has 2" in seeds_needed(Design.of(next_to))
 
 
 def test_nothing_to_compare_is_nothing_said(alone: Experiment, unfinished: Experiment) -> None:
@@ -223,7 +227,7 @@ def test_terminal_shows_every_difference_and_the_rule(sets: Experiment) -> None:
     with console.capture() as shown:
         console.print(overview(summarise(sets)))
     assert RULE in " ".join(shown.get().split())
-    table = shown.get().split("Accuracy of softmax less that of the others")[1]
+    table = shown.get().split("Accuracy of softmax minus that of the others")[1]
     marks = {"better": "▲", "worse": "▼", "undecided": ""}
     for claim in summarise(sets).claims:
         row = next(line for line in table.splitlines() if line.startswith(claim.theirs))

@@ -147,16 +147,16 @@ def test_claims_are_said_in_the_metrics_unit(compared: Make) -> None:
         "softmax+rope against threshold-relative, at 1,024 tokens: fails. −1,198 steps ahead [−1,198, −1,198]"
     )
     needed = seeds_needed(Design.of(compared().config)) or ""
-    assert "Whether threshold-relative, trained anew, has a lower edit distance than another mechanism takes" in needed
+    assert "whether threshold-relative, trained again, has a lower edit distance than another mechanism at" in needed
 
 
 def test_marks_follow_the_direction(compared: Make) -> None:
-    table = _printed(compared()).split("Edit distance of the others less that of threshold-relative, steps, paired by")[
-        1
-    ]
+    table = _printed(compared()).split(
+        "Edit distance of the others minus that of threshold-relative, steps, paired by"
+    )[1]
     row = next(line for line in table.splitlines() if line.startswith(FAR))
     assert row.split()[1:] == ["0.0", "+0.190▲", "+0.900▲", "+1,198▲"]
-    table = _printed(compared(mechanisms=(FAR, NEAR))).split("less that of softmax+rope")[1]
+    table = _printed(compared(mechanisms=(FAR, NEAR))).split("minus that of softmax+rope")[1]
     row = next(line for line in table.splitlines() if line.startswith(NEAR))
     assert row.split()[1:] == ["0.0", "−0.190▼", "−0.900▼", "−1,198▼"]
 
@@ -193,8 +193,8 @@ def test_the_page_says_it_all(compared: Make) -> None:
     experiment = compared()
     page = _write(_validated(experiment)).read_text(encoding="utf-8")
     assert '<h2 id="edit-distance">Edit distance</h2>' in page
-    assert "Lines: edit distance of the other less that of threshold-relative, in steps, mean over seeds." in page
-    assert "Edit distance of the mechanism in the row less that of threshold-relative, in steps, mean" in page
+    assert "Lines: edit distance of the other minus that of threshold-relative, in steps, mean over seeds." in page
+    assert "Edit distance of the mechanism in the row minus that of threshold-relative, in steps, mean" in page
     assert "has a lower edit distance than another mechanism" in page
     assert "+1,198 ▲" in page
     assert "Steps that threshold-relative is ahead" in page

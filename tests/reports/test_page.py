@@ -145,8 +145,8 @@ def test_tables_of_figures_are_the_numbers(experiment: Experiment, report: Path)
 
 def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment: Experiment, report: Path) -> None:
     assert (
-        "Bands: lowest to highest seed. Vertical bars: 95 % Wilson interval over sequences, of several seeds the mean "
-        "of their ends." in _text(report)
+        "Bands: lowest to highest seed. Vertical bars: 95 % Wilson interval over sequences; with several seeds, the "
+        "mean of each end over seeds." in _text(report)
     )
     assert "lowest–highest of 2 seeds] [94.3–100.0; 95 % interval over sequences]" in report.read_text(encoding="utf-8")
 
@@ -180,7 +180,7 @@ def test_claims_that_are_not_decided_fold_away(sets: Experiment, sets_report: Pa
 
 
 def test_a_page_of_sets_speaks_of_sets(sets: Experiment, sets_report: Path) -> None:
-    said = _text(sets_report).rsplit("How to repeat it", 1)[0]
+    said = _text(sets_report).rsplit("How to repeat the experiment", 1)[0]
     assert "Training: 5 to 16 items per set" in said
     assert "Accuracy The share of sets answered rightly." in said
     assert "Mean cross-entropy of the answers" in said
@@ -202,7 +202,7 @@ def test_tables_of_sets_hold_the_numbers(sets: Experiment, sets_report: Path) ->
         assert re.search(rf"{name}( [0-9.]+){{3}} {percent(share)} ", text)
     weights = [p.layers[0].dispersion.entropy for p in points]
     assert f"{sum(weights) / 10:.3g} [{min(weights):.3g}, {max(weights):.3g}]" in text
-    assert "The drift of the global mean is counted from 16 items, the training length." in text
+    assert "The drift of the global mean is measured from 16 items, the training length." in text
 
 
 def test_folders_without_measurements_have_no_section_for_them(experiment: Experiment, report: Path) -> None:

@@ -49,15 +49,15 @@ def test_says_what_holds_what_falls_and_what_failed(experiment: Experiment) -> N
         "softmax+rope falls below 50 % exact match at 256 tokens (2 times its training length) on sparse data, "
         "512 tokens (4 times) on validation data and 1,024 tokens (8 times) on dense data, with 1 of 2 seeds."
     )
-    assert few.startswith("Points at 4,096 tokens rest on few sequences, as few as 64 per seed")
+    assert few.startswith("Points at 4,096 tokens have few sequences, in the smallest case 64 per seed")
     assert "a rate of 94.3 % or more" in few
     assert failed == "1 of 9 runs failed: softmax+rope (learning rate 0.001, seed 1)."
 
 
 def test_few_examples_are_told_by_split_where_only_some_have_few(sized: Experiment) -> None:
     assert verdicts(summarise(sized))[1].startswith(
-        "Points at 128 and 512 tokens on dense data and at 8,192 tokens rest on few sequences, as few as 32 per seed: "
-        "even 32 right of 32 only tells"
+        "Points at 128 and 512 tokens on dense data and at 8,192 tokens have few sequences, in the smallest case 32 "
+        "per seed: even 32 right of 32 only shows"
     )
 
 
@@ -101,7 +101,7 @@ def test_sets_have_items_and_accuracy(sets: Experiment) -> None:
     )
     shown = " ".join(_shown(sets).split())
     assert "Accuracy on argmax-retrieval, % of sets" in shown
-    assert "Lengths in items, and in training lengths (16 items)." in shown
+    assert "Lengths in items, and as multiples of the training length (16 items)." in shown
     assert not re.search("tokens?|sequences?|[Ee]xact match", " ".join([*said, shown]))
 
 

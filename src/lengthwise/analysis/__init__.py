@@ -1,4 +1,4 @@
-"""Analysis: what an experiment has shown, as tables, intervals, p-values and rulings; as data, before any report."""
+"""Analysis: from the folder of an experiment to tables, intervals, p-values and rulings, as data for reports."""
 
 from os import PathLike
 from pathlib import Path
@@ -19,7 +19,7 @@ __getattr__, __dir__ = on_demand(__name__)
 def load(folder: str | PathLike[str]) -> "LoadedRun | LoadedComparison":
     """Read the folder of a run or of a comparison, finished or not.
 
-    The extra ``experiments`` is needed, and ``dataframe`` for data frames.
+    Reading needs the extra ``experiments``; data frames need the extra ``dataframe``.
 
     >>> comparison = lengthwise.load("runs/compare-flip-flop")
     >>> comparison.config.mechanisms
@@ -38,10 +38,10 @@ def load(folder: str | PathLike[str]) -> "LoadedRun | LoadedComparison":
     False
 
     Args:
-        folder: what ``lengthwise run`` or ``lengthwise compare`` has written.
+        folder: a folder written by ``lengthwise run`` or ``lengthwise compare``.
 
     Returns:
-        Of a run its configuration, task, points, summary and model; of a comparison its runs, too.
+        A run with its configuration, task, points, summary and model, or a comparison with all its runs.
 
     Raises:
         InputError: if the folder holds neither a run nor a comparison, or a file in the folder is damaged.

@@ -1,4 +1,4 @@
-"""What becomes of attention as the length grows: its statistics over seeds, and the slopes of its deviation."""
+"""Attention statistics against the length: means over seeds, and slopes of the standard deviation."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -18,9 +18,9 @@ class Statistic(NamedTuple):
     """A statistic of one layer's attention at one length."""
 
     log: bool
-    """True if it is positive and best seen on a logarithmic axis."""
+    """True if the statistic is positive and needs a logarithmic axis."""
     drift: bool
-    """True if it is counted from its value at the length that :func:`home` gives."""
+    """True if the statistic is measured from its value at the length that :func:`home` returns."""
     of: Callable[[Layer], float]
 
 
@@ -31,7 +31,7 @@ STATISTICS = {
     "global variance": Statistic(True, False, lambda at: at.spread.global_variance),
     "drift of the global mean": Statistic(False, True, lambda at: at.spread.global_mean),
 }
-"""By name. None has a unit: outputs and weights of attention are plain numbers."""
+"""Statistics by name. No statistic has a unit: outputs and weights of attention are plain numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Trace:
     mean: float
     low: float
     high: float
-    """The lowest and the highest seed."""
+    """``low`` and ``high`` are the values of the lowest and the highest seed."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,20 @@ class Slope:
     mechanism: str
     seeds: int
     mean: float
-    """Over seeds."""
+    """Mean over seeds."""
     interval: Interval | None
-    """Student's, of the mean over seeds; None of one seed."""
+    """Student's 95 % interval of the mean over seeds; None for one seed."""
 
 
 def home(asked: Design) -> int:
-    """Give the length that drifts are counted from: that of training, or the shortest where that is not evaluated."""
+    """Return the length from which drifts are measured: the training length if evaluated, else the shortest length."""
     return asked.training_length if asked.training_length in asked.lengths else asked.lengths[0]
 
 
 def traces(experiment: Experiment, asked: Design) -> tuple[Trace, ...]:
     """List every statistic of every layer, in the order of splits, layers, mechanisms, statistics and lengths.
 
-    Values that are not known are left out: a deviation over a single example, a drift from a length not there yet.
+    Unknown values are left out: a deviation over a single example, or a drift from a length not evaluated yet.
     """
     found = []
     for split, layer, mechanism in _layers(experiment, asked):
@@ -90,7 +90,7 @@ def traces(experiment: Experiment, asked: Design) -> tuple[Trace, ...]:
 
 
 def slopes(experiment: Experiment, asked: Design) -> tuple[Slope, ...]:
-    """Take the slopes of every layer wherever two lengths or more have a standard deviation."""
+    """Compute the slope of every layer for which two or more lengths have a standard deviation."""
     found = []
     for split, layer, mechanism in _layers(experiment, asked):
         lines: dict[int, dict[int, float]] = {}
@@ -105,7 +105,7 @@ def slopes(experiment: Experiment, asked: Design) -> tuple[Slope, ...]:
 
 
 def _values(statistic: Statistic, seeds: dict[int, Layer], homes: dict[int, Layer]) -> list[float]:
-    """One value per seed that has it."""
+    """Return one value for each seed that has the statistic."""
     if statistic.drift:
         values = [statistic.of(at) - statistic.of(homes[seed]) for seed, at in seeds.items() if seed in homes]
     else:
@@ -114,7 +114,7 @@ def _values(statistic: Statistic, seeds: dict[int, Layer], homes: dict[int, Laye
 
 
 def _layers(experiment: Experiment, asked: Design) -> Iterable[tuple[str, int, str]]:
-    """Split, layer from 1, mechanism: all that has been measured somewhere."""
+    """Yield each split, layer (counted from 1) and mechanism with a measurement at some length."""
     points = {name: [p for run in experiment.finalists(name) for p in run.points] for name in asked.mechanisms}
     deepest = max((len(p.layers) for of in points.values() for p in of), default=0)
     for split in asked.splits:
@@ -125,7 +125,7 @@ def _layers(experiment: Experiment, asked: Design) -> Iterable[tuple[str, int, s
 
 
 def _by_length(experiment: Experiment, mechanism: str, split: str, layer: int) -> dict[int, dict[int, Layer]]:
-    """The layer by length and seed."""
+    """Return the statistics of the layer by length, then by seed."""
     found: dict[int, dict[int, Layer]] = {}
     for run in experiment.finalists(mechanism):
         for point in run.points:
@@ -135,7 +135,7 @@ def _by_length(experiment: Experiment, mechanism: str, split: str, layer: int) -
 
 
 def by_statistic(found: Iterable[Trace]) -> dict[tuple[str, int, str], dict[str, dict[int, Trace]]]:
-    """Give the traces by split, layer and statistic, then by mechanism, then by length, in their order."""
+    """Group traces by split, layer and statistic, then by mechanism, then by length; their order stays."""
     places: dict[tuple[str, int, str], dict[str, dict[int, Trace]]] = {}
     for trace in found:
         rows = places.setdefault((trace.split, trace.layer, trace.statistic), {})

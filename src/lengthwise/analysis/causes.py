@@ -1,4 +1,4 @@
-"""Why examples are answered wrongly, as shares over seeds."""
+"""Causes of wrong answers, as shares of examples averaged over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NEEDED = tuple(metric.name for metric in (Accuracy, Dispersion, Ordering, RightK
 
 @dataclass(frozen=True)
 class Shares:
-    """Of the examples of one split and length, means over seeds; right, dispersion and ordering make 1."""
+    """Shares of the examples of one split and length, means over seeds; right + dispersion + ordering = 1."""
 
     split: str
     mechanism: str
@@ -22,17 +22,17 @@ class Shares:
     """Items per example."""
     seeds: int
     right: float
-    """Answered rightly."""
+    """Share of right answers."""
     dispersion: float
-    """Answered wrongly although the heaviest key was the right one."""
+    """Share of wrong answers although the right key had the largest weight."""
     ordering: float
-    """Answered wrongly, and the heaviest key was another."""
+    """Share of wrong answers where another key had the largest weight."""
     right_key: float
-    """The heaviest key was the right one, whatever was answered."""
+    """Share of examples in which the right key had the largest weight, with right and wrong answers."""
 
 
 def causes(experiment: Experiment, asked: Design) -> tuple[Shares, ...]:
-    """Take the means in the order of splits, mechanisms and lengths; only of what has been measured."""
+    """Compute the shares of every measured point, in the order of splits, mechanisms and lengths."""
     found = []
     for split in asked.splits:
         for mechanism in asked.mechanisms:
@@ -50,7 +50,7 @@ def _shares(split: str, mechanism: str, length: int, seeds: list[Point]) -> Shar
 
 
 def by_place(found: Sequence[Shares]) -> dict[str, dict[str, dict[int, Shares]]]:
-    """Give the shares by split, then by mechanism, then by length, in their order."""
+    """Group shares by split, then by mechanism, then by length; their order stays."""
     places: dict[str, dict[str, dict[int, Shares]]] = {}
     for of in found:
         places.setdefault(of.split, {}).setdefault(of.mechanism, {})[of.length] = of

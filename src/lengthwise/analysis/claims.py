@@ -16,102 +16,103 @@ from lengthwise.statistics.paired import Outcome, holm, paired_differences, pair
 
 Ruling = Literal["holds", "fails", "undecided"]
 RULE = (
-    "The claim holds if the first mechanism is better at the primary length, the longest, and fails if it is worse "
-    "there. Better and worse: the 95 % interval of the mean difference over seeds (Student) excludes 0, and the exact "
-    "sign-flip test has a p-value below 0.05. It is uncorrected at the primary length: of mechanisms that differ in "
-    "nothing, about one claim in twenty is still decided. The other lengths beyond the training length are secondary: "
-    "their p-values are corrected after Holm over them. The training length is in no correction and no claim."
+    "The claim holds if the first mechanism is better at the primary length, which is the longest; the claim fails if "
+    "the first mechanism is worse there. A difference counts if the 95 % interval of its mean over seeds (Student) "
+    "excludes 0 and the exact sign-flip test has a p-value below 0.05. At the primary length the p-value is not "
+    "corrected: if two mechanisms do not differ, their claim is still decided about once in twenty times. The other "
+    "lengths beyond the training length are secondary: Holm's correction covers their p-values. The training length is "
+    "part of neither the claim nor the correction."
 )
-"""How claims are decided, for readers."""
+"""The rule of claims, for readers."""
 RULINGS: dict[Outcome, Ruling] = {"better": "holds", "worse": "fails", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the one mechanism is ahead of the other at one length, over pairs of runs with the same seed."""
+    """The difference between two mechanisms at one length, over pairs of runs with the same seed."""
 
     length: int
     """Tokens or items per example."""
     pairs: int
     mean: float
-    """Of the main metric over pairs, in its unit; above 0 where the first mechanism is better."""
+    """Mean difference of the main metric over pairs (unit of the metric); above 0 if the first mechanism is better."""
     interval: Interval | None
-    """Student's 95 % interval of that mean; None of one pair."""
+    """Student's 95 % interval of the mean; None for one pair."""
     p: float
-    """Two-sided, of the exact sign-flip test."""
+    """Two-sided p-value of the exact sign-flip test."""
     corrected_p: float
-    """At a secondary length, ``p`` corrected after Holm over these; elsewhere ``p`` itself."""
+    """At a secondary length, ``p`` with Holm's correction over the secondary lengths; elsewhere ``p`` itself."""
     outcome: Outcome
-    """*better* or *worse* where the interval excludes 0 and ``corrected_p`` is below 0.05."""
+    """*better* or *worse* if the interval excludes 0 and ``corrected_p`` is below 0.05."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two trained models on the same examples of the primary length: McNemar's exact test."""
+    """McNemar's exact test of two trained models on the same examples at the primary length."""
 
     seed: int
-    """That both were trained with."""
+    """Training seed of both models."""
     examples: int
-    """That both were asked."""
+    """Number of examples that both models answered."""
     mine: int
-    """Answered rightly by the first mechanism's model alone."""
+    """Number of examples that only the first mechanism's model answered rightly."""
     theirs: int
-    """Answered rightly by the other model alone."""
+    """Number of examples that only the other model answered rightly."""
     p: float
-    """Two-sided and exact."""
+    """Exact two-sided p-value."""
     corrected_p: float | None
-    """``p`` corrected after Holm over all pairs of the split whose claims have too few seeds to be decided; None where
-    the seeds can decide, so that nothing is said of trained models."""
+    """``p`` with Holm's correction over all pairs of the split whose claims have too few seeds to be decided; None if
+    the seeds can decide, because reports then do not compare single trained models."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That the mechanism named first is better than another on longer examples than it was trained on."""
+    """The claim that the mechanism named first is better than another on examples longer than the training examples."""
 
     mine: str
     theirs: str
     split: str
     primary: int
-    """The length that decides."""
+    """The length that decides the claim."""
     ruling: Ruling
-    """What the primary length says of the claim, by :data:`RULE`."""
+    """The decision at the primary length, by :data:`RULE`."""
     differences: tuple[Difference, ...]
-    """At every length with a pair, shortest first."""
+    """Differences at every length with a pair, shortest length first."""
     beyond: tuple[int, ...]
-    """The lengths of these beyond the training length, which the claim is about."""
+    """Lengths of ``differences`` beyond the training length: the claim is about these lengths."""
     missing: tuple[int, ...]
-    """Seeds without a pair at one of the lengths at least."""
+    """Seeds that lack a pair at one length or more."""
     needed: int
-    """The fewest pairs that can decide at the primary length."""
+    """Smallest number of pairs that can decide at the primary length."""
     needed_elsewhere: int | None
-    """The fewest pairs that can decide at the secondary lengths; None where there is none."""
+    """Smallest number of pairs that can decide at the secondary lengths; None if there are no secondary lengths."""
     trained: tuple[Pair, ...]
-    """Each pair of trained models, where the folder knows which examples they had right; by seed."""
+    """Pairs of trained models, by seed, for which the folder holds the outcome of every example."""
 
     @property
     def secondary(self) -> tuple[Difference, ...]:
-        """The differences beyond the training length that do not decide."""
+        """The differences at secondary lengths, which do not decide the claim."""
         return tuple(d for d in self.differences if d.length in self.beyond and d.length != self.primary)
 
     @property
     def decisive(self) -> Difference | None:
-        """The difference at the primary length; None without a pair there."""
+        """The difference at the primary length; None if there is no pair at that length."""
         return next((d for d in self.differences if d.length == self.primary), None)
 
     @property
     def pairs(self) -> tuple[int, int]:
-        """The fewest and the most pairs at a length beyond the training length."""
+        """The smallest and the largest number of pairs at a length beyond the training length."""
         numbers = [d.pairs for d in self.differences if d.length in self.beyond]
         return min(numbers), max(numbers)
 
     @property
     def decidable(self) -> bool:
-        """True if there are pairs enough at the primary length for the test to be able to decide."""
+        """True if the primary length has enough pairs for the test to be able to decide."""
         return self.decisive is not None and self.decisive.pairs >= self.needed
 
 
 def claims(experiment: Experiment, asked: Design) -> tuple[Claim, ...]:
-    """Test one claim per other mechanism and split that has any pair beyond the training length."""
+    """Test one claim for each other mechanism and split with a pair beyond the training length."""
     mine, *others = asked.mechanisms
     found: list[Claim] = []
     for split in asked.splits:
@@ -149,7 +150,7 @@ def _claim(experiment: Experiment, asked: Design, mine: str, theirs: str, split:
 
 
 def _points(runs: tuple[Run, ...], split: str, asked: Design) -> dict[tuple[int, int], Point]:
-    """Points by length and seed; only those that the main metric was measured at."""
+    """Return the points at which the main metric was measured, by length and seed."""
     points = ((run.config.seed, point) for run in runs for point in run.points if point.split == split)
     return {(point.length, seed): point for seed, point in points if known(point, asked.main)}
 
@@ -166,7 +167,7 @@ def _pair(seed: int, mine: Point, theirs: Point) -> Pair | None:
 
 
 def _corrected(of_a_split: Sequence[Claim]) -> list[Claim]:
-    """The claims with the p-values of their trained models corrected, where the seeds cannot decide."""
+    """Return the claims with corrected p-values of trained models wherever the seeds cannot decide a claim."""
     short = [claim for claim in of_a_split if not claim.decidable]
     p = iter(holm([pair.p for claim in short for pair in claim.trained]))
     return [

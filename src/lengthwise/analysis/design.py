@@ -1,4 +1,4 @@
-"""What an experiment is asked to find out: known from its configuration, before anything is trained."""
+"""The design of an experiment, known from the configuration before anything is trained."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
@@ -16,67 +16,67 @@ class MetricFacts:
     """A metric as plain data; shares are numbers from 0 to 1."""
 
     name: str
-    """As files call the metric: exact_match."""
+    """Name of the metric in files, for example exact_match."""
     label: str
-    """As reports call the metric: exact match."""
+    """Name of the metric in reports, for example exact match."""
     unit: str
-    """``%`` of a share from 0 to 1; otherwise the unit of the numbers, such as nats; empty where they have none."""
+    """``%`` for a share from 0 to 1; otherwise the unit of the numbers, for example nats; empty if there is no unit."""
     better: Literal["higher", "lower"]
-    """Which numbers are better."""
+    """Direction in which a number is better."""
     measure: str
-    """What the numbers count, as in *% of examples*."""
+    """Quantity that the numbers count, for example *% of examples*."""
     axis: str
-    """The title of an axis of these numbers."""
+    """Title of an axis of these numbers."""
     interval: str
-    """What the interval of a number is, in words."""
+    """Kind of the interval of a number, in words."""
     meaning: str
-    """What the metric is, in a sentence."""
+    """Definition of the metric in one sentence."""
     role: Literal["metric", "cause", "loss"]
-    """``cause`` of a share that tells causes of errors apart; ``loss`` of a loss that is measured only because training
-    minimises it; ``metric`` of every other metric."""
+    """``cause`` = a share of one cause of errors; ``loss`` = the training loss, measured although it is not a metric of
+    the task; ``metric`` = every other metric."""
     counts_right: bool
     """True if the metric is the share of examples whose whole answer is right."""
 
     def ahead(self, mine: float, theirs: float) -> float:
-        """Give by how much one number is better than another, in the unit; below 0 where the number is worse."""
+        """Return how much better the first number is than the second (unit of the metric); below 0 if it is worse."""
         return mine - theirs if self.better == "higher" else theirs - mine
 
 
 @dataclass(frozen=True)
 class Design:
-    """The task, the contestants, and where they are trained and evaluated."""
+    """The task, the mechanisms, and the lengths of training and evaluation."""
 
     task: str
-    """By name, with its options in brackets."""
+    """Name of the task, with its options in brackets."""
     unit: str
-    """What lengths count, in the plural: tokens or items."""
+    """Unit of lengths, in the plural: tokens or items."""
     example: str
-    """What has a length, in the singular: sequence or set."""
+    """Kind of an example, in the singular: sequence or set."""
     mechanisms: tuple[str, ...]
-    """The contestants. The first is held against each other one."""
+    """The compared mechanisms. The first mechanism is tested against each of the others."""
     learning_rates: tuple[float, ...]
-    """Peak learning rates that are tried for every mechanism with the first seed, the lowest first."""
+    """Peak learning rates tried for every mechanism with the first seed, lowest first."""
     seeds: int
-    """How many seeds each mechanism is trained with."""
+    """Number of training seeds of each mechanism."""
     first_seed: int
-    """The seeds are counted from this one."""
+    """First training seed; the other seeds follow it."""
     splits: tuple[str, ...]
-    """The distributions that the models are evaluated on."""
+    """Distributions on which the models are evaluated."""
     lengths: tuple[int, ...]
-    """The evaluated lengths, the shortest first, in ``unit``."""
+    """Evaluated lengths, shortest first (``unit``)."""
     training_length: int
-    """The longest length that the models are trained at, in ``unit``."""
+    """Longest training length (``unit``)."""
     shortest_training_length: int | None
-    """The shortest, where each batch draws its length; None where all training examples have one length."""
+    """Shortest training length (``unit``) if each batch draws its length; None if all training lengths are equal."""
     training_steps: int
     metrics: tuple[MetricFacts, ...]
-    """Everything that is measured, the main metric first."""
+    """All measured metrics, the main metric first."""
     loss: MetricFacts
-    """What training minimises."""
+    """The loss that training minimises."""
 
     @classmethod
     def of(cls, config: "ComparisonConfig") -> Self:
-        """Say what a comparison is asked to find out."""
+        """Build the design of a comparison from its configuration."""
         base, task = config.base, config.base.build_task()
         own = {metric.name: metric for metric in task.metrics}
         return cls(
@@ -103,24 +103,24 @@ class Design:
 
     @property
     def primary(self) -> int:
-        """The length whose test decides a claim: the longest.
+        """The length whose test decides a claim: the longest evaluated length.
 
-        A comparison asks how far a mechanism holds, which the far end answers. The far end is known from the
-        configuration before anything is trained, so nobody can choose it by the results. Who cares for another length
-        ends there.
+        A comparison asks how far a mechanism generalises, and the longest length answers this question. The longest
+        length is known from the configuration before anything is trained, so nobody can choose it by the results. To
+        decide claims at another length, make it the longest evaluated length.
         """
         return self.lengths[-1]
 
     @property
     def secondary(self) -> tuple[int, ...]:
-        """The other lengths beyond the training length, the shortest first."""
+        """All lengths between the training length and the primary length, shortest first."""
         return tuple(length for length in self.lengths if self.training_length < length < self.primary)
 
     @property
     def seeds_needed(self) -> tuple[int, int] | None:
-        """The fewest seeds that can decide a claim at the primary length, and those that can at the secondary ones too.
+        """The smallest numbers of seeds that can decide at the primary length, and at the secondary lengths too.
 
-        None where there is no claim: with one mechanism, or no length beyond the training length.
+        None if there is no claim: with one mechanism, or without a length beyond the training length.
         """
         if len(self.mechanisms) == 1 or self.primary <= self.training_length:
             return None

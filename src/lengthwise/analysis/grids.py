@@ -1,4 +1,4 @@
-"""A metric over mechanisms, splits and lengths: every value by itself, and their means over seeds."""
+"""A metric over mechanisms, splits and lengths: single values, and means over seeds."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from lengthwise.evaluation.point import Point
 from lengthwise.experiments.record import Experiment
 
 MANY = 12
-"""With more mechanisms than so many, grids have the best first; the page has shades instead of lines, and says the same
-of several at once."""
+"""With more mechanisms than this number, grids list the best mechanism first, and the page draws a heat map instead of
+lines and groups mechanisms in one sentence."""
 FAR = 30
-"""How many times as large as the smallest number of a metric the largest is, where its scale is logarithmic."""
+"""The scale of a metric is logarithmic if its largest number is more than this many times its smallest number."""
 
 
 @dataclass(frozen=True)
@@ -24,87 +24,87 @@ class Value:
     mechanism: str
     seed: int
     learning_rate: float
-    """Peak learning rate: the chosen one of the mechanism."""
+    """Peak learning rate that was chosen for the mechanism."""
     split: str
     length: int
     """Tokens or items per example."""
     metric: str
     """Name of the metric."""
     value: float | None
-    """In the metric's unit, shares from 0 to 1; None where there is no finite number."""
+    """Value in the metric's unit, shares from 0 to 1; None if there is no finite number."""
     low: float | None
     high: float | None
-    """The 95 % interval over examples; None where there is none."""
+    """``low`` and ``high`` are the ends of the 95 % interval over examples; None if there is no interval."""
     examples: int
-    """How many examples the value rests on."""
+    """Number of examples behind the value."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A mechanism at its chosen learning rate, on one split and length, in the metric's unit; shares go to 1."""
+    """A mechanism at its chosen learning rate, on one split and length, in the metric's unit; shares from 0 to 1."""
 
     mechanism: str
     split: str
     length: int
     """Tokens or items per example."""
     seeds: int
-    """Seeds that have been evaluated here."""
+    """Number of seeds evaluated at this split and length."""
     sequences: int
-    """Examples per seed; the fewest, where seeds differ."""
+    """Number of examples per seed; the smallest number if seeds differ."""
     mean: float
-    """Over seeds."""
+    """Mean over seeds."""
     low: float
     high: float
-    """Of several seeds the lowest and the highest; of one seed its 95 % interval over examples, or the mean without
-    one."""
+    """Several seeds: ``low`` and ``high`` are the lowest and the highest seed. One seed: the ends of the 95 % interval
+    over examples, or the mean if there is no interval."""
     interval: Interval | None
-    """The 95 % interval over examples: of several seeds the means of its two ends."""
+    """The 95 % interval over examples; for several seeds, the mean of each end over seeds."""
     loss: float | None
-    """The task's loss, mean over seeds; None where a seed has no finite loss."""
+    """The task's loss, mean over seeds; None if a seed has no finite loss."""
 
     @property
     def spread(self) -> bool:
-        """True if ``low`` and ``high`` say anything."""
+        """True if ``low`` and ``high`` have a meaning: the cell has several seeds or an interval."""
         return self.seeds > 1 or self.interval is not None
 
 
 @dataclass(frozen=True)
 class Column:
-    """A length of the sweep, and how many examples a point there rests on, per seed."""
+    """A length of the sweep, and the number of examples per seed at that length."""
 
     length: int
     sequences: dict[str, tuple[int, ...]]
-    """By split; several where seeds differ, none where nothing is known yet."""
+    """Numbers of examples by split: several if seeds differ, none if nothing has been evaluated yet."""
 
     @property
     def shared(self) -> tuple[int, ...]:
-        """Those of all splits, where they have the same."""
+        """Numbers of examples that all evaluated splits share; empty if the splits differ."""
         known = {sizes for sizes in self.sequences.values() if sizes}
         return known.pop() if len(known) == 1 else ()
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells in rows of mechanisms, grouped by split, and columns of lengths; None where nothing is known yet."""
+    """Cells in rows of mechanisms, grouped by split, and columns of lengths; None if a cell is not evaluated yet."""
 
     metric: MetricFacts
     columns: tuple[Column, ...]
     rows: dict[str, dict[str, tuple[Cell | None, ...]]]
-    """By split, then by mechanism; of more than ``MANY`` mechanisms, the one with the best mean comes first."""
+    """Rows by split, then by mechanism; with more than ``MANY`` mechanisms, the row with the best mean is first."""
 
     @property
     def cells(self) -> list[Cell]:
-        """Those that are known."""
+        """All evaluated cells."""
         return [cell for rows in self.rows.values() for row in rows.values() for cell in row if cell]
 
     @property
     def far_apart(self) -> bool:
-        """True if the numbers are positive and so far apart that their logarithms show more."""
+        """True if the numbers are positive and so far apart that a logarithmic scale shows more."""
         ends = [end for cell in self.cells for end in (cell.low, cell.high)]
         return bool(ends) and 0 < FAR * min(ends) < max(ends)
 
     def merit(self, cell: Cell) -> float:
-        """Say how good a cell is, from 0 to 1: its share, or else where it stands from the worst to the best cell."""
+        """Return how good a cell is, from 0 to 1: its share, or its place between the worst and the best cell."""
         if self.metric.unit == "%":
             return cell.mean if self.metric.better == "higher" else 1 - cell.mean
         place = math.log if self.far_apart else float
@@ -114,7 +114,7 @@ class Grid:
 
 
 def values(experiment: Experiment, asked: Design) -> tuple[Value, ...]:
-    """List every value of every metric, of the runs at the chosen learning rates."""
+    """List every value of every metric for the runs at the chosen learning rates."""
     return tuple(
         Value(
             mechanism=name,
@@ -159,7 +159,7 @@ def grid(experiment: Experiment, asked: Design, metric: MetricFacts) -> Grid:
 
 
 def known(point: Point, metric: MetricFacts) -> bool:
-    """Say whether a metric was measured at a point and has a number there."""
+    """Return True if a metric was measured at a point and has a number there."""
     return metric.name in point.values and point.values[metric.name].known
 
 

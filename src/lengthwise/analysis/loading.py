@@ -1,4 +1,4 @@
-"""A run or a comparison as its folder holds it, for a notebook or a script."""
+"""Runs and comparisons read from their folders, for a notebook or a script."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedRun(Run):
-    """A run: one model, trained once and evaluated, or on the way there."""
+    """A run: one model that is trained once and evaluated; the run may be unfinished."""
 
     @property
     def task(self) -> Task:
-        """What the model learns."""
+        """The task that the model learns."""
         return self.config.build_task()
 
     @cached_property
     def summary(self) -> Summary:
-        """What the run has shown, computed when it is first asked for."""
+        """The summary of the run, computed at the first access."""
         return summarise(read_experiment(self.folder))
 
     def model(self) -> Decoder | SetReader:
-        """Load the trained model of the newest checkpoint, on the CPU and ready for inference.
+        """Load the trained model from the newest checkpoint, on the CPU and ready for inference.
 
         Raises:
             InputError: if there is no checkpoint.
@@ -49,19 +49,19 @@ class LoadedRun(Run):
 
 @dataclass(frozen=True)
 class LoadedComparison(Experiment):
-    """A comparison: several mechanisms, each trained with every seed, finished or not."""
+    """A comparison: several mechanisms, each trained with every seed; the comparison may be unfinished."""
 
     runs: tuple[LoadedRun, ...]
 
     @cached_property
     def summary(self) -> Summary:
-        """What the comparison has shown, computed when it is first asked for."""
+        """The summary of the comparison, computed at the first access."""
         return summarise(self)
 
     def run(self, mechanism: str, seed: int | None = None) -> LoadedRun:
-        """Find the run of a mechanism with a seed, the first one by default, at the mechanism's chosen learning rate.
+        """Find the run of a mechanism with a seed (default: the first seed) at the mechanism's chosen learning rate.
 
-        ``finalists(mechanism)`` gives those with all seeds, ``trials(mechanism)`` those with all learning rates.
+        ``finalists(mechanism)`` returns its runs with all seeds, ``trials(mechanism)`` those with all learning rates.
 
         Raises:
             InputError: if there is no such run.

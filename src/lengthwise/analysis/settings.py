@@ -1,4 +1,4 @@
-"""The configuration and the environment of an experiment, written down."""
+"""The configuration and the environment of an experiment, as text."""
 
 from lengthwise.configuration import to_toml
 from lengthwise.experiments.record import Experiment
@@ -6,12 +6,12 @@ from lengthwise.experiments.settings import write_comparison
 
 
 def configuration(experiment: Experiment) -> str:
-    """Write every setting, given or default, as the TOML file that ``--config`` takes."""
+    """Return every setting, given or default, as the text of a TOML file for ``--config``."""
     return to_toml(write_comparison(experiment.config))
 
 
 def environment(experiment: Experiment) -> dict[str, tuple[str, ...]]:
-    """Collect what is known of where the runs ran: by name, the different values in the order of the runs."""
+    """Return the environments of all runs: by name, the different values in the order of the runs."""
     found: dict[str, dict[str, None]] = {}
     for run in experiment.runs:
         for key, value in run.environment.items():

@@ -1,4 +1,4 @@
-"""Everything that an experiment has shown, as one tree of plain data: ``summary.json``."""
+"""The summary of an experiment, ``summary.json``: all results as one tree of plain data."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -23,80 +23,80 @@ if TYPE_CHECKING:
 
 FILE = "summary.json"
 SCHEMA = 1
-"""Version of the format; it rises with every change of it."""
-REMEDY = "Write it anew with lengthwise report FOLDER."
+"""Version of the format; every change of the format raises the version."""
+REMEDY = "Write the summary again with lengthwise report FOLDER."
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What an experiment has shown. Reports show this and nothing else.
+    """All results of an experiment. Reports show a summary and nothing else.
 
     Lengths are in tokens or items (``design.unit``). Numbers of a metric are in the metric's unit; shares go from 0 to
-    1. None, which is null in JSON, stands where there is no finite number.
+    1. None (null in JSON) replaces a number that is not finite.
     """
 
     schema: int
     """Version of the format."""
     written: str
-    """When the summary was made, in UTC, as in 2026-01-31T12:00."""
+    """Time at which the summary was made, in UTC, for example 2026-01-31T12:00."""
     command: str
-    """How to repeat the experiment."""
+    """Command that repeats the experiment."""
     design: Design
     values: tuple[Value, ...]
     """Every metric of every run at a chosen learning rate, in the order of mechanisms, seeds, points and metrics."""
     grids: tuple[Grid, ...]
-    """The means over seeds: one grid for each metric, the main one first."""
+    """Means over seeds: one grid for each metric, the main metric first."""
     rule: str
-    """How claims are decided, in words."""
+    """Rule by which claims are decided, in words."""
     claims: tuple[Claim, ...]
-    """In the order of splits and mechanisms."""
+    """Claims in the order of splits and mechanisms."""
     causes: tuple[Shares, ...]
-    """Why sets were answered wrongly; empty where the task does not know."""
+    """Causes of wrong answers; empty if the task does not measure causes."""
     traces: tuple[Trace, ...]
     """Statistics of attention."""
     slopes: tuple[Slope, ...]
-    """How fast the outputs of attention lose their variance with the length."""
+    """Slopes of the standard deviation of attention outputs against the length."""
     drift_from: int
-    """The length that the drift of the global mean is counted from."""
+    """Length from which the drift of the global mean is measured."""
     training: tuple[Training, ...]
-    """One for each mechanism, in their order."""
+    """Training of each mechanism, in the order of mechanisms."""
     curves: tuple[Curve, ...]
-    """The training loss, one curve for each run at a chosen learning rate."""
+    """Training loss, one curve for each run at a chosen learning rate."""
     runs: int
-    """How many runs the experiment has, whatever became of them."""
+    """Number of runs: finished, unfinished and failed."""
     failures: tuple[Failed, ...]
     settings: str
-    """The configuration as TOML: every setting, given or default."""
+    """Configuration as TOML: every setting, given or default."""
     environment: dict[str, tuple[str, ...]]
-    """Where the runs ran: versions, commit, host and more by name; several values where runs differ."""
+    """Environment of the runs: versions, commit, host and more by name; several values if runs differ."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a ``summary.json``.
 
         Raises:
-            InputError: if it is missing or damaged, or has another version of the format.
+            InputError: if the file is missing or damaged, or has another version of the format.
         """
         held = files.read_json(path, dict[str, Any], REMEDY)
         if held.get("schema") != SCHEMA:
-            raise InputError(f"{path} has the format {held.get('schema')!r}, and {SCHEMA} is known here. {REMEDY}")
+            raise InputError(f"{path} has format {held.get('schema')!r}; this version reads format {SCHEMA}. {REMEDY}")
         return files.read_json(path, cls, REMEDY)
 
     def write(self, path: Path) -> None:
-        """Write ``summary.json``, whole or not at all.
+        """Write ``summary.json`` atomically: a stopped process leaves no partial file.
 
         Raises:
-            RunError: if it cannot be written.
+            RunError: if the file cannot be written.
         """
         files.write(path, self.to_json())
 
     def to_json(self) -> str:
-        """Give the whole summary as JSON."""
+        """Return the whole summary as JSON."""
         return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     @property
     def many(self) -> bool:
-        """True if there are more mechanisms than lines can be told apart, or sentences read."""
+        """True if there are too many mechanisms for one line in a figure and one sentence each."""
         return len(self.design.mechanisms) > MANY
 
     @property
@@ -105,18 +105,18 @@ class Summary:
         return self.grids[0]
 
     def rows(self, table: Table = "values") -> list[dict[str, Any]]:
-        """List the rows of a tidy table by column.
+        """Return the rows of a tidy table, each row as a dictionary by column.
 
         Args:
-            table: ``values``, a row for each mechanism, seed, split, length and metric, with the columns of
-                :class:`~lengthwise.analysis.grids.Value`; or ``claims``, a row for each claim and length, with the
-                columns of :class:`~lengthwise.analysis.claims.Difference`, what became of the claim, and whether the
-                length decides it.
+            table: ``values`` has a row for each mechanism, seed, split, length and metric, with the columns of
+                :class:`~lengthwise.analysis.grids.Value`. ``claims`` has a row for each claim and length, with the
+                columns of :class:`~lengthwise.analysis.claims.Difference`, the ruling of the claim, and whether the
+                length decides the claim.
         """
         return value_rows(self.values) if table == "values" else claim_rows(self.claims)
 
     def to_dataframe(self, table: Table = "values") -> "pandas.DataFrame":
-        """Make a pandas data frame of a table, see :meth:`rows`; what is None there is NaN here.
+        """Make a pandas data frame of a table, see :meth:`rows`; None becomes NaN.
 
         Raises:
             InputError: if pandas is not installed.
@@ -124,12 +124,12 @@ class Summary:
         return dataframe(table, self.rows(table))
 
     def to_csv(self) -> str:
-        """Give the table of values as CSV, with a line of names; what is None is empty."""
+        """Return the table of values as CSV with a header line; None becomes an empty field."""
         return files.as_csv(COLUMNS["values"], self.rows())
 
 
 def summarise(experiment: Experiment) -> Summary:
-    """Compute everything that reports show of an experiment, finished or not."""
+    """Compute the summary of an experiment, finished or not."""
     asked = Design.of(experiment.config)
     return Summary(
         schema=SCHEMA,

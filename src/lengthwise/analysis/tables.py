@@ -1,4 +1,4 @@
-"""A summary's values and differences as tidy tables, with or without pandas."""
+"""Values and differences of a summary as tidy tables, with or without pandas."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,7 +19,7 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         *("pairs", "mean", "low", "high", "p", "corrected_p", "outcome"),
     ),
 }
-"""The columns of each table, in their order."""
+"""Columns of each table, in order."""
 
 
 def value_rows(values: Sequence[Value]) -> list[dict[str, Any]]:
@@ -60,8 +60,8 @@ def dataframe(table: Table, rows: Sequence[dict[str, Any]]) -> "pandas.DataFrame
         import pandas
     except ModuleNotFoundError:
         raise InputError(
-            "A data frame needs pandas: pip install 'lengthwise[dataframe]' brings it; Summary.rows() and "
-            "lengthwise export FOLDER --csv work without it."
+            "A data frame needs pandas: install it with pip install 'lengthwise[dataframe]', or use Summary.rows() or "
+            "lengthwise export FOLDER --csv, which work without pandas."
         ) from None
     frame = pandas.DataFrame(rows, columns=list(COLUMNS[table]))
     return frame.astype({name: float for name in ("value", "low", "high") if name in frame})

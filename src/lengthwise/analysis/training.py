@@ -1,4 +1,4 @@
-"""How training went: what was chosen, how long it took, what failed, and the loss on the way."""
+"""The training of an experiment: chosen learning rates, times, failures, and loss curves."""
 
 import math
 from dataclasses import dataclass
@@ -10,42 +10,43 @@ from lengthwise.analysis.numbers import finite
 from lengthwise.experiments.record import Experiment, Run
 
 CURVE = 300
-"""Points of a loss curve, at most; more cannot be told apart in a figure."""
+"""Largest number of points of a loss curve; a figure cannot show more."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A learning rate that was tried with the first seed."""
+    """A learning rate tried with the first seed."""
 
     learning_rate: float
     state: Literal["trained", "failed", "untrained", "absent"]
-    """``untrained`` of a run that has begun; ``absent`` where there is no run."""
+    """``untrained`` = training is not finished; ``absent`` = there is no run."""
     value: float | None
-    """The main metric on validation data at the training length, in its unit; None where it is not known."""
+    """Main metric on validation data at the training length (unit of the metric); None if unknown."""
     loss: float | None
-    """The loss on the same data, in its unit; None where it is not known."""
+    """Loss on the same data (unit of the loss); None if unknown."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the training of one mechanism went."""
+    """The training of one mechanism."""
 
     mechanism: str
     runs: int
-    """Runs there are, whatever their learning rate."""
+    """Number of runs at all learning rates."""
     parameters: int | None
-    """Of one model; None before any is trained."""
+    """Number of parameters of one model; None before a model is trained."""
     learning_rate: float | None
-    """The chosen one; None before there is one."""
+    """Chosen learning rate; None before the choice."""
     trials: tuple[Trial, ...]
-    """One for each learning rate, the lowest first."""
+    """One trial for each learning rate, lowest first."""
     seconds: float | None
+    """Mean training time over seeds at the chosen learning rate (s); None before the choice."""
     tokens_per_second: float | None
-    """Tokens or items. Both are means over the seeds trained with the chosen learning rate, and None without one."""
+    """Mean training speed over seeds at the chosen learning rate (tokens or items per s); None before the choice."""
     finished: int
-    """Seeds at the chosen learning rate that are evaluated."""
+    """Number of evaluated seeds at the chosen learning rate."""
     failed: int
-    """Seeds at the chosen learning rate; without one, runs at any."""
+    """Number of failed seeds at the chosen learning rate; before the choice, failed runs at all learning rates."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Failed:
     learning_rate: float
     seed: int
     folder: str
-    """The name of the run's folder, without the path to it."""
+    """Name of the run's folder, without the path."""
     message: str
-    """Why the attempt failed."""
+    """Reason for the failure."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ class Curve:
     learning_rate: float
     steps: tuple[int, ...]
     losses: tuple[float, ...]
-    """Mean over a training batch, in the unit of the loss; positive and finite ones alone."""
+    """Mean losses over a training batch (unit of the loss); only positive and finite losses."""
 
 
 def training(experiment: Experiment, asked: Design) -> tuple[Training, ...]:
-    """Say how training went, mechanism by mechanism."""
+    """Summarise the training of each mechanism."""
     return tuple(_training(experiment, asked, name) for name in asked.mechanisms)
 
 
@@ -88,7 +89,7 @@ def failures(experiment: Experiment) -> tuple[Failed, ...]:
 
 
 def curves(experiment: Experiment, asked: Design) -> tuple[Curve, ...]:
-    """Thin the loss of every run at a chosen learning rate; a run without any loss is left out."""
+    """Return the thinned loss curve of every run at a chosen learning rate; a run without a loss is left out."""
     found = (_curve(run) for name in asked.mechanisms for run in experiment.finalists(name))
     return tuple(curve for curve in found if curve.steps)
 

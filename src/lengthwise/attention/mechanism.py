@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
@@ -85,20 +85,23 @@ class Mechanism:
 
         Options go over as far as the other part has them: ``yarn[base=5e5]`` is trained as ``rope[base=5e5]``.
         """
-        weights, position = WEIGHTS.load(self.weights.name).trained_as, self._position.trained_as
-        return replace(
-            self,
-            weights=self.weights if weights is None else carried(WEIGHTS, self.weights, weights),
-            position=self.position if position is None else carried(POSITIONS, self.position, position),
-        )
+        return self._replaced("trained_as") or self
 
     @property
-    def teacher(self) -> "Mechanism | None":
-        """The mechanism of the model that this one is calibrated on before it is trained; None where none is needed."""
-        position = self._position.taught_by
-        if position is None:
-            return None
-        return replace(self.trained_as, position=carried(POSITIONS, self.position, position))
+    def learns_from(self) -> "Mechanism | None":
+        """The mechanism of the trained model that parts of this one learn from before training; None where none does.
+
+        It is that of :attr:`trained_as` in all else.
+        """
+        return self.trained_as._replaced("learns_from")
+
+    def _replaced(self, relation: Literal["trained_as", "learns_from"]) -> "Mechanism | None":
+        """Return the mechanism with the parts that its own parts name; None if they name no part."""
+        others = {kind: getattr(table.load(getattr(self, kind).name), relation) for kind, table in TABLES.items()}
+        parts: dict[str, Any] = {
+            kind: carried(TABLES[kind], getattr(self, kind), name) for kind, name in others.items() if name
+        }
+        return replace(self, **parts) if parts else None
 
     def check_layer(self, *, causal: bool) -> None:
         """Refuse a mechanism that an attention layer by itself cannot run.

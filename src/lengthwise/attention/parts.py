@@ -6,7 +6,8 @@ number before the other parts act. Each part is a module in its own file; the fi
 
 A part declares its options, such as the base of its rotations, in a class ``Options`` (:mod:`lengthwise.options`). It
 takes options by keyword, and keeps them as ``options``. It declares the uses that it supports, and the properties of
-its result, as ``traits`` (:mod:`lengthwise.attention.traits`).
+its result, as ``traits`` (:mod:`lengthwise.attention.traits`). :class:`~lengthwise.attention.part.Part`
+explains how a part names the model that has to be trained before it.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from lengthwise.attention.call import Call
+from lengthwise.attention.part import Part
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
@@ -58,14 +60,10 @@ class Sizes:
         return int(known)
 
 
-class Position(nn.Module):
+class Position(Part):
     """Base of the position parts, each built from :class:`Sizes`."""
 
     traits: ClassVar[PositionTraits] = PositionTraits()
-    trained_as: ClassVar[str | None] = None
-    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
-    taught_by: ClassVar[str | None] = None
-    """Name of the part that a model is trained with first, where this one is calibrated on what that model does."""
 
     class Options(BaseOptions):
         """No options."""
@@ -126,7 +124,7 @@ class Bias(Position):
         raise NotImplementedError
 
 
-class Numbering(nn.Module):
+class Numbering(Part):
     """Base of the numbering parts, built from :class:`Sizes`: each gives tokens their numbers for the position part."""
 
     traits: ClassVar[NumberingTraits] = NumberingTraits()
@@ -167,7 +165,7 @@ class Numbering(nn.Module):
         return None
 
 
-class Weights(nn.Module):
+class Weights(Part):
     """Base of the weights parts, built from :class:`Sizes`, a backend's name and a dropout probability.
 
     A part defines :meth:`of_scores`, or :meth:`probabilities` if its weights do not come from scores alone. A part with
@@ -175,8 +173,6 @@ class Weights(nn.Module):
     """
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
-    trained_as: ClassVar[str | None] = None
-    """Name of the part whose trained weights this one is used with, where an experiment is to train that one."""
 
     class Options(BaseOptions):
         """No options."""
@@ -234,7 +230,7 @@ class Weights(nn.Module):
         return F.dropout(weights, self.dropout, self.training) if self.dropout else weights
 
 
-class Output(nn.Module):
+class Output(Part):
     """Base of the output parts.
 
     Each is built from the shape of its parameters and from the width of the layer's input. The last number of the shape

@@ -1,1 +1,1 @@
-"""How fast attention is on this machine, beside torch's own: time, and peak memory, at several lengths."""
+"""Benchmark of attention on this machine against torch's own: time and peak memory at several lengths."""

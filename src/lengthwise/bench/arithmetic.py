@@ -1,4 +1,4 @@
-"""How much arithmetic attention is, and how much the GPU's matrix units were seen to do."""
+"""The arithmetic that attention needs, and the peak rate measured on the GPU's matrix units."""
 
 from statistics import median
 
@@ -13,10 +13,11 @@ _TURNS = 15
 
 
 def dense_operations(config: BenchConfig, length: int, kind: str) -> float:
-    """Floating point operations of the two matrix products, as dense causal attention does them.
+    """Count the floating point operations of the matrix products of dense causal attention.
 
-    A product with a key and one with a value are 4 · head_dim operations for each pair of a query and a key that it
-    sees. The backward pass has five such products where the forward pass has two, so both are 3.5 times the forward.
+    For each pair of a query and a key that it sees, the product with the key and the product with the value are
+    4 · head_dim operations. The backward pass has five such products and the forward pass two, so both together are
+    3.5 times the forward pass.
     """
     pairs = length if kind == DECODE else length * (length + 1) / 2
     times = 1.0 if kind in (FORWARD, DECODE) else 3.5
@@ -24,7 +25,7 @@ def dense_operations(config: BenchConfig, length: int, kind: str) -> float:
 
 
 def measured_peak(clock: Clock, device: str) -> float:
-    """Operations per second of a square bfloat16 matrix product that is large enough for all units."""
+    """Measure a square bfloat16 matrix product that is large enough to fill all matrix units [operations/s]."""
     shape = (PEAK_SIZE, PEAK_SIZE)
     left, right = (torch.randn(shape, dtype=torch.float32, device=device).bfloat16() for _ in range(2))
     into = torch.empty_like(left)

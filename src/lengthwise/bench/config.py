@@ -8,7 +8,7 @@ from lengthwise.bench.contestants import DEFAULT, known
 from lengthwise.configuration import EACH_ONCE, Config
 from lengthwise.registry import unknown
 
-# What is natural on a GPU: sequences that a CPU would take minutes for, and heads enough to fill its processors.
+# Defaults on a GPU: sequences that would take minutes on a CPU, and enough heads to fill the GPU's processors.
 ON_CUDA = {
     "lengths": tuple(1024 * 2**power for power in range(8)),
     "contestants": DEFAULT["cuda"],
@@ -25,14 +25,14 @@ def _threads() -> int:
 
 
 def _field(default: Any, on_cuda: Any, on_cpu: Any = None, **more: Any) -> Any:
-    """A field whose default depends on the device; the last two are how the command line says it."""
+    """Declare a field whose default depends on the device; ``on_cuda`` and ``on_cpu`` are its texts in the help."""
     said = f"{default if on_cpu is None else on_cpu}, on CUDA {on_cuda}"
     extra = {"by_default": said} | more.pop("json_schema_extra", {})
     return Field(default, json_schema_extra=extra, **more)
 
 
 class BenchConfig(Config):
-    """What is measured, on which inputs, for how long. Some defaults depend on the device."""
+    """Settings of a benchmark: contestants, inputs and time limits. Some defaults depend on the device."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = _field(
         (512, 1024, 2048, 4096, 8192), "1024:131072", "512:8192", min_length=1
@@ -43,7 +43,7 @@ class BenchConfig(Config):
         *(", ".join(DEFAULT[device][1:]) for device in ("cuda", "cpu")),
         json_schema_extra={"option": ["--contestant", "-c"]},
     )
-    """Who is measured beside sdpa: native, triton, blockwise, each with -no-skipping too, flex, fla-forgetting,
+    """Contestants beside sdpa: native, triton, blockwise, each also with -no-skipping, flex, fla-forgetting,
     reference. Repeatable."""
     batch: PositiveInt = 1
     """Number of sequences."""
@@ -60,13 +60,13 @@ class BenchConfig(Config):
     threads: PositiveInt = Field(default_factory=_threads, json_schema_extra={"by_default": "torch's choice"})
     """Threads of torch on the CPU."""
     deterministic: bool = False
-    """Make gradients the same bits each time, without atomic additions."""
+    """Compute gradients without atomic additions, so that each run gives the same bits."""
     rounds: PositiveInt = 15
-    """Most turns of each contestant; medians are shown."""
+    """Maximal number of turns of each contestant; the table shows medians."""
     budget: PositiveFloat = _field(10.0, "2", "10")
-    """Seconds for each length and kind, after which no round begins beyond the third."""
+    """Time for each length and kind, after which no round beyond the third begins [s]."""
     reference_limit: PositiveInt = 2048
-    """Most tokens for the reference, whose memory is quadratic in them."""
+    """Maximal number of tokens for the reference, whose memory is quadratic in the number of tokens."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,6 @@
-"""Who is measured: every backend of threshold relative attention, with skipping and without, and its rivals.
+"""The contestants: every backend of threshold relative attention, with skipping and without, and its rivals.
 
-Backends are looked up when they are needed, because it depends on the machine which of them there are.
+Backends are looked up only when they are needed, because the available backends depend on the machine.
 """
 
 SDPA = "sdpa"
@@ -16,7 +16,7 @@ DEFAULT = {
 
 
 def known() -> list[str]:
-    """Every name there can be, on this machine or on another; the reference never skips."""
+    """Return the name of every contestant, available on this machine or not; the reference never skips."""
     from lengthwise.ops.threshold_relative import BACKENDS
 
     backends = [name for name in dict.fromkeys(("native", "triton", "blockwise", *BACKENDS)) if name != REFERENCE]
@@ -24,15 +24,15 @@ def known() -> list[str]:
 
 
 def backend(contestant: str) -> str:
-    """The backend behind a contestant that is no rival."""
+    """Return the backend of a contestant that is not a rival."""
     return contestant.removesuffix(NO_SKIPPING)
 
 
 def skip_tolerance(contestant: str) -> float | None:
-    """The operator's argument: None is its default."""
+    """Return the operator's argument ``skip_tolerance`` for a contestant; None stands for the operator's default."""
     return 0.0 if contestant.endswith(NO_SKIPPING) else None
 
 
 def skips(contestant: str) -> bool:
-    """Whether it leaves keys unread whose weight is nothing."""
+    """Return True if the contestant skips keys whose weight is negligible."""
     return contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None

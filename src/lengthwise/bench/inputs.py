@@ -1,4 +1,4 @@
-"""What a freshly initialised layer hands to its attention."""
+"""The inputs of a benchmark: what a freshly initialised layer gives to its attention."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from lengthwise.bench.config import BenchConfig
 
 
 class Inputs(NamedTuple):
-    """The operator's arguments, and the gradient that comes back into its output."""
+    """The operator's arguments, and the gradient of its output."""
 
     query: Float[Tensor, "batch heads queries head_dim"]
     key: Float[Tensor, "batch kv_heads keys head_dim"]
@@ -21,17 +21,17 @@ class Inputs(NamedTuple):
 
     @property
     def grouped(self) -> bool:
-        """Whether several heads share a key head."""
+        """True if several query heads share a key head."""
         return self.query.shape[1] != self.key.shape[1]
 
     def last_token(self) -> "Inputs":
-        """The last query alone, against all keys: a decoding step."""
+        """Return the inputs of a decoding step: the last query against all keys."""
         query, gate, gradient = (x[:, :, -1:].contiguous() for x in (self.query, self.log_forget, self.gradient))
         return Inputs(query, self.key, self.value, gate, gradient)
 
 
 def draw(config: BenchConfig, length: int, seed: int = 0) -> Inputs:
-    """RMS-normalised queries and keys, standard normal values, gates that are the sigmoids of standard normals."""
+    """Draw RMS-normalised queries and keys, standard normal values, and gates that are sigmoids of standard normals."""
     generator = torch.Generator(config.device).manual_seed(seed)
     dtype = getattr(torch, config.dtype)
 

@@ -1,4 +1,4 @@
-"""The three things that are timed."""
+"""The three kinds of measurement: the forward pass, forward and backward, and decoding one token."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,13 +16,13 @@ _RIVALS = {SDPA: sdpa, FLEX: flex, FORGETTING: forgetting}
 
 
 def prepare(kind: str, contestant: str, inputs: Inputs) -> Callable[[], object]:
-    """What is to be timed; ``inputs`` are those of a whole sequence.
+    """Return the function to time; ``inputs`` are those of a whole sequence.
 
-    *forward* gives the attended values of the sequence; *forward+backward* the gradients of all that a contestant
-    attends with; *decode* the attended values of the last token.
+    *forward* computes the attended values of the sequence, *forward+backward* the gradients of all inputs of the
+    contestant, and *decode* the attended values of the last token.
 
     Raises:
-        InputError: where the contestant cannot take them.
+        InputError: if the contestant cannot take these inputs.
     """
     if kind == DECODE:
         return _RIVALS[contestant].token(inputs) if contestant in _RIVALS else _token(contestant, inputs)
@@ -53,5 +53,5 @@ def _token(contestant: str, inputs: Inputs) -> Token:
         *last[:4],
         backend=backend(contestant),
         skip_tolerance=skip_tolerance(contestant),
-        largest_key_norm=1.01 * last.query.shape[-1] ** 0.5,  # keys are RMS-normalised, then perhaps rounded
+        largest_key_norm=1.01 * last.query.shape[-1] ** 0.5,  # RMS-normalised keys, and a margin for rounding
     )

@@ -21,7 +21,7 @@ from lengthwise.errors import InputError, RunError
 
 
 class Step(NamedTuple):
-    """One thing to measure, and what to call it meanwhile."""
+    """One measurement, and the title that the progress bar shows during it."""
 
     title: str
     run: Callable[[], None]
@@ -29,14 +29,17 @@ class Step(NamedTuple):
 
 @contextmanager
 def conditions(config: BenchConfig) -> Iterator[None]:
-    """Torch's threads and determinism; and on CUDA in half precision its flash attention, lest it choose by length."""
+    """Set torch's threads and determinism, and on CUDA in half precision its flash attention at every length.
+
+    Without the last setting torch would choose another kernel at some lengths.
+    """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     flash = config.device == "cuda" and config.dtype != "float32"
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(config.threads)
     if config.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # torch refuses matrix products without it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses matrix products
     torch.use_deterministic_algorithms(config.deterministic)
     try:
         with sdpa_kernel(SDPBackend.FLASH_ATTENTION) if flash else nullcontext():
@@ -47,7 +50,13 @@ def conditions(config: BenchConfig) -> Iterator[None]:
 
 
 def plan(results: Results) -> list[Step]:
-    """The steps that fill in ``results``, in order; whoever cannot run on this machine is left out with a note."""
+    """Return the steps that fill in ``results``, in order.
+
+    A contestant that cannot run on this machine is left out, and a note says why.
+
+    Raises:
+        InputError: if no contestant but sdpa can run.
+    """
     config = results.config
     kinds = {name: able(results, name) for name in dict.fromkeys((SDPA, *config.contestants))}
     if set(config.contestants) - {SDPA} and not any(kinds[name] for name in kinds if name != SDPA):
@@ -90,7 +99,7 @@ def _time(results: Results, length: int, kind: str, names: list[str]) -> None:
 
 
 def _ready(results: Results, length: int, kind: str, name: str, inputs: Inputs) -> Run | None:
-    """A contestant that has run once; None, and a note, where it cannot, now or at a shorter length before."""
+    """Prepare a contestant and run it once; return None if it fails, with a note, or failed at a shorter length."""
     if length >= results.ends.get((name, kind), length + 1):
         return None
     try:
@@ -98,7 +107,7 @@ def _ready(results: Results, length: int, kind: str, name: str, inputs: Inputs) 
         run()
         if results.config.device == "cuda":
             torch.cuda.synchronize()
-    except Exception as error:  # what is measured must not be lost to what is not
+    except Exception as error:  # a contestant that fails must not cost the measurements of the others
         results.ends[name, kind] = length
         why = reason(error, results.config.device)
         results.notes.append(f"{name} is left out of {kind} from {length:,} tokens on: {why}")

@@ -1,7 +1,8 @@
-"""The peak memory of one forward and backward, beyond its inputs.
+"""The peak memory of one forward and backward pass, beyond the inputs.
 
-On the CPU it is the growth of a fresh process's resident memory, one process per contestant, for what a process has
-once used it seldom gives back. ``python -m lengthwise.bench.memory CONTESTANT LENGTH CONFIG`` is such a process.
+On the CPU this is the growth of a fresh process's resident memory. Each contestant gets its own process, because a
+process seldom returns memory that it has used. ``python -m lengthwise.bench.memory CONTESTANT LENGTH CONFIG`` starts
+such a process.
 """
 
 import os
@@ -20,15 +21,15 @@ _STATUS = Path("/proc/self/status")
 
 
 def measurable(config: BenchConfig) -> bool:
-    """Whether there is a way to know: Linux tells the CPU's, torch the GPU's."""
+    """Return True if peak memory can be measured: Linux reports the CPU's memory, and torch the GPU's."""
     return config.device == "cuda" or _STATUS.exists()
 
 
 def peak_bytes(config: BenchConfig, contestant: str, length: int) -> int:
-    """Bytes; raises :class:`RunError` where the contestant's process did not live to tell."""
+    """Measure the peak memory of a contestant [bytes]; raises :class:`RunError` if the contestant's process fails."""
     if config.device == "cuda":
         return _on_the_gpu(config, contestant, length)
-    # Without the threshold glibc keeps some of the tensors that are freed, and hands them out again unseen.
+    # Without the threshold glibc keeps some freed tensors and reuses their memory, which the peak would then miss.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-P", "-m", __name__, contestant, str(length), config.model_dump_json()]
     child = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
@@ -40,7 +41,7 @@ def peak_bytes(config: BenchConfig, contestant: str, length: int) -> int:
 
 def _on_the_gpu(config: BenchConfig, contestant: str, length: int) -> int:
     run = prepare(FORWARD_AND_BACKWARD, contestant, draw(config, length))
-    run()  # what is made once, such as workspaces, is there after this
+    run()  # allocates what is allocated only once, such as workspaces
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
@@ -50,11 +51,13 @@ def _on_the_gpu(config: BenchConfig, contestant: str, length: int) -> int:
 
 
 def _on_the_cpu(config: BenchConfig, contestant: str, length: int) -> int:
-    """Of this process. Drawing the inputs takes less beyond them than attending does, so the peak is attention's."""
+    """Measure this process [bytes].
+
+    Drawing the inputs needs less memory beyond them than attention does, so the peak belongs to attention.
+    """
     torch.set_num_threads(config.threads)
-    prepare(
-        FORWARD_AND_BACKWARD, contestant, draw(config, min(64, length))
-    )()  # loads what it needs, and starts the threads
+    # The first call loads libraries and starts the threads.
+    prepare(FORWARD_AND_BACKWARD, contestant, draw(config, min(64, length)))()
     run = prepare(FORWARD_AND_BACKWARD, contestant, draw(config, length))
     before = _resident("VmRSS")
     run()
@@ -62,7 +65,7 @@ def _on_the_cpu(config: BenchConfig, contestant: str, length: int) -> int:
 
 
 def _resident(name: str) -> int:
-    """Bytes that are resident now (VmRSS), or were at most (VmHWM)."""
+    """Read the resident memory of this process: now (VmRSS), or its peak (VmHWM) [bytes]."""
     lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 

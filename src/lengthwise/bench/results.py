@@ -1,4 +1,4 @@
-"""What was measured."""
+"""The measurements of a benchmark."""
 
 from dataclasses import dataclass, field
 from statistics import median
@@ -11,46 +11,49 @@ from lengthwise.bench.contestants import SDPA, skips
 
 @dataclass
 class Results:
-    """Times and memory, as far as they are known yet."""
+    """The times and memory measured so far."""
 
     config: BenchConfig
     notes: list[str] = field(default_factory=list)
-    """Who was left out, and why: a sentence each."""
+    """Sentences that say which contestants were left out, and why."""
     seconds: dict[int, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
-    """Of every turn, by length in tokens, kind and contestant."""
+    """Time of every turn, by length in tokens, kind and contestant [s]."""
     peak_bytes: dict[int, dict[str, int]] = field(default_factory=dict)
-    """Of forward and backward beyond the inputs, by length and contestant."""
+    """Peak memory of forward and backward beyond the inputs, by length and contestant."""
     peak: float | None = None
-    """Operations per second that the matrix units of the GPU were seen to do."""
+    """Measured peak rate of the GPU's matrix units [operations/s]."""
     ends: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Length from which on a contestant cannot do a kind."""
+    """Shortest length at which a contestant failed, by contestant and kind."""
 
     def contestants(self, length: int) -> list[str]:
-        """Who was measured at a length."""
+        """Return the contestants measured at a length."""
         return list(dict.fromkeys(name for of_kind in self.seconds[length].values() for name in of_kind))
 
     def median(self, length: int, kind: str, contestant: str) -> float | None:
-        """Seconds."""
+        """Return the median time [s]; None if there is no measurement."""
         taken = self.seconds[length].get(kind, {}).get(contestant)
         return median(taken) if taken else None
 
     def ratio(self, length: int, kind: str, contestant: str) -> float | None:
-        """The median over that of SDPA: below 1 is faster."""
+        """Return the median divided by the median of SDPA: a contestant with a ratio below 1 is faster than SDPA."""
         ours, theirs = (self.median(length, kind, name) for name in (contestant, SDPA))
         return ours / theirs if ours is not None and theirs else None
 
     def rate(self, length: int, kind: str, contestant: str) -> float | None:
-        """Operations of dense causal attention per second; effective ones, of a contestant that skips keys."""
+        """Return the rate, counted in operations of dense causal attention [operations/s].
+
+        For a contestant that skips keys this is an effective rate: it does fewer operations.
+        """
         seconds = self.median(length, kind, contestant)
         return dense_operations(self.config, length, kind) / seconds if seconds else None
 
     def fraction(self, length: int, kind: str, contestant: str) -> float | None:
-        """The rate over the peak of the matrix units."""
+        """Return the rate divided by the peak of the matrix units."""
         rate = self.rate(length, kind, contestant)
         return rate / self.peak if rate is not None and self.peak else None
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, by length, contestant and kind."""
+        """Return all results as plain values, by length, contestant and kind."""
         return {
             "settings": self.config.model_dump(mode="json"),
             "notes": self.notes,

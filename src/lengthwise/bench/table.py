@@ -1,4 +1,4 @@
-"""The table for the terminal."""
+"""The table of a benchmark for the terminal."""
 
 import math
 from collections.abc import Callable
@@ -16,24 +16,24 @@ from lengthwise.bench.results import Results
 _HEADINGS = {"forward": "\nforward", "forward+backward": "forward +\nbackward", "decode": "\none token"}
 _CAPTION = (
     "Medians in milliseconds, and their ratio to sdpa, torch's scaled_dot_product_attention: [green]below 1× is "
-    "faster[/], above 1× slower. One token is a query against as many cached keys. Memory is the peak of forward + "
+    "faster[/], above 1× slower. One token is one query against that many cached keys. Memory is the peak of forward + "
     "backward beyond the inputs."
 )
 _RATES = (
-    " TFLOP/s count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), for "
-    "whoever skips keys too: those are [bold]effective[/]."
+    " TFLOP/s count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), also "
+    "for a contestant that skips keys: its rate is [bold]effective[/]."
 )
 
 
 class ResultsTable:
-    """Contestants in rows, grouped by length; one table for everything, or where that is too wide, one per kind."""
+    """Contestants in rows, grouped by length: one table, or one table per kind if a single table is too wide."""
 
     def __init__(self, results: Results, title: str) -> None:
         self.results, self.title = results, title
         self.on_gpu = results.config.device == "cuda"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The tables for the width there is."""
+        """Yield the tables that fit the width of the terminal."""
         yield Text(self.title, "bold")
         whole = self._table(list(KINDS))
         if console.measure(whole, options=options.update(max_width=1000)).maximum <= options.max_width:
@@ -45,13 +45,13 @@ class ResultsTable:
         yield Text.from_markup(_CAPTION + self._rates(), style="dim")
 
     def _rates(self) -> str:
-        """What the caption says of rates, which are shown of a GPU."""
+        """Return the caption's sentences about rates, which the table shows for a GPU only."""
         if not self.on_gpu:
             return ""
         if (peak := self.results.peak) is None:
             return _RATES
         of = f"the {peak / 1e12:,.0f} TFLOP/s of a bfloat16 product of {PEAK_SIZE:,} × {PEAK_SIZE:,} matrices"
-        return f"{_RATES} Per cent are of {of}, measured just before."
+        return f"{_RATES} Percentages are shares of {of}, measured just before."
 
     def _table(self, kinds: list[str]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -94,7 +94,7 @@ class ResultsTable:
 
 
 def _three_digits(number: float) -> str:
-    """Three significant digits, of which at most three behind the point: 0.042, 0.91, 4.20, 13.5, 1,621."""
+    """Format a number with three significant digits and at most three decimals: 0.042, 0.91, 4.20, 13.5, 1,621."""
     if number <= 0:
         return "0"
     return f"{number:,.{min(3, max(0, 2 - math.floor(math.log10(number))))}f}"

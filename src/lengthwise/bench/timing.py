@@ -1,4 +1,4 @@
-"""Time, taken so that a machine that slows down slows down all contestants."""
+"""Timing in turns, so that a machine that slows down slows down all contestants alike."""
 
 import random
 import time
@@ -8,33 +8,33 @@ import torch
 
 FEWEST_ROUNDS = 3
 _TURN = 0.01
-"""Seconds of a turn on the GPU, about."""
+"""Approximate duration of a turn on the GPU [s]."""
 _MOST_CALLS = 500
 
 Run = Callable[[], object]
 Clock = Callable[[Run], float]
-"""Seconds of one call."""
+"""Measures one call [s]."""
 
 
 def wall_clock(run: Run) -> float:
-    """As a clock on the wall tells it."""
+    """Measure one call by the wall clock [s]."""
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
 
 
 class GpuClock:
-    """As the GPU tells it, which works on its own: two events in its queue, around as many calls as fill a turn.
+    """Measures calls on the GPU, which runs asynchronously: two events in its queue enclose the calls of one turn.
 
-    While one call runs, the next is already being launched, so a launch counts only where it takes longer than the
-    kernels do. How many calls fill a turn is found out with the first of each contestant.
+    While one call runs, the next call is already being launched, so a launch counts only where it takes longer than
+    the kernels. The first call of each contestant determines how many calls fill a turn.
     """
 
     def __init__(self) -> None:
         self._calls: dict[Run, int] = {}
 
     def __call__(self, run: Run) -> float:
-        """Seconds of one call, on average over a turn."""
+        """Return the duration of one call, averaged over a turn [s]."""
         if run not in self._calls:
             self._calls[run] = max(1, min(_MOST_CALLS, round(_TURN / self._measure(run, 1))))
         return self._measure(run, self._calls[run])
@@ -54,10 +54,11 @@ class GpuClock:
 def time_in_turns(
     contestants: Mapping[str, Run], rounds: int, budget: float, clock: Clock = wall_clock
 ) -> dict[str, list[float]]:
-    """Seconds of every turn of each contestant; all have run before.
+    """Measure every turn of each contestant [s]; every contestant must have run before.
 
-    A round gives everyone one turn, in an order of its own, so that nobody always inherits the same neighbour's caches.
-    There are ``rounds`` of them, but once ``budget`` seconds are spent none begins beyond the third.
+    A round gives each contestant one turn, in a new random order, so that no contestant always follows the same
+    other one and finds its data in the caches. There are ``rounds`` rounds, but no round beyond the third begins after
+    ``budget`` seconds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     order = list(contestants)

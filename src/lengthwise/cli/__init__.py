@@ -15,7 +15,7 @@ from lengthwise.own_code import fault
 
 app = typer.Typer(
     name="lengthwise",
-    help="Train short, run long: does an attention mechanism hold beyond the length it was trained on?",
+    help="Train short, run long: does an attention mechanism generalise beyond its training length?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -32,10 +32,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _lengthwise(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and end.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What can be asked of the command itself."""
+    """Options of the command itself, before any verb."""
 
 
 app.command("run")(run.run)
@@ -52,14 +52,14 @@ _EXTRAS = {
     **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe"), "experiments"),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
 }
-"""Which extra brings a module."""
+"""The extra that installs each module."""
 
 
 def main() -> None:
-    """Entry point of the ``lengthwise`` command: errors are one sentence, and the exit code says that there was one."""
+    """Run the ``lengthwise`` command; an error prints one sentence and gives exit code 2."""
     accept_any_encoding()
     if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # where a user's own modules lie
+        sys.path.append(str(Path.cwd()))  # so that a user's own modules can be imported
     try:
         app()
     except LengthwiseError as error:
@@ -69,7 +69,7 @@ def main() -> None:
         told = fault(error)
         if extra is None and told is None:
             raise
-        sentence = told or f"This command needs {error.name}: pip install 'lengthwise[{extra}]' brings it."
+        sentence = told or f"This command needs {error.name}; install it with pip install 'lengthwise[{extra}]'."
     except Exception as error:
         told = fault(error)
         if told is None:

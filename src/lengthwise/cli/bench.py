@@ -1,4 +1,4 @@
-"""``lengthwise bench``: how fast attention is on this machine."""
+"""``lengthwise bench``: measure the speed of attention on this machine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @configured(BenchConfig)
 def bench(
     config: BenchConfig,
-    out: Annotated[Path | None, typer.Option(help="A JSON file for all times.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write all times to.", show_default=False)] = None,
 ) -> None:
-    """Measure time and memory of threshold relative attention beside torch's own, on this machine.
+    """Measure time and memory of threshold relative attention and torch's own attention on this machine.
 
-    Timed are forward, forward and backward, and one decoded token; all contestants take turns in one process.
+    The command times the forward pass, forward and backward together, and decoding one token. All implementations
+    take turns in one process.
 
-    Ctrl-C stops, and shows what was measured.
+    Ctrl-C stops the command, which then shows the measurements so far.
     """
     if out is not None:
         check_file(out)
@@ -34,7 +35,7 @@ def bench(
     from lengthwise.bench.trial import out_of_memory
 
     results = Results(config)
-    with stoppable(lambda: "This is what was measured." if results.seconds else "Nothing was measured yet."):
+    with stoppable(lambda: "The table shows the measurements so far." if results.seconds else "Nothing was measured."):
         try:
             _measure(results)
         except RuntimeError as error:
@@ -52,10 +53,10 @@ def _measure(results: "Results") -> None:
     from lengthwise.bench.measure import conditions, plan
 
     with conditions(results.config):
-        with errors.status("Finding out who runs here."):  # what is compiled takes its time
+        with errors.status("Finding out which implementations run here."):  # compilation takes a while
             steps = plan(results)
         columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn()
-        # Drawn between the steps only: a display that refreshes itself would take time from what is timed.
+        # The bar is drawn between steps only: a display that refreshes itself would disturb the timings.
         with Progress(*columns, console=errors, auto_refresh=False, transient=True) as progress:
             task = progress.add_task(steps[0].title, total=len(steps))
             for done, step in enumerate(steps):

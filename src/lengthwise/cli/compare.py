@@ -1,4 +1,4 @@
-"""``lengthwise compare``: several mechanisms, side by side."""
+"""``lengthwise compare``: train, evaluate and compare several mechanisms."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +19,8 @@ def compare(
         typer.Option(
             "--mechanism",
             "-a",
-            help=r"A contestant, as in softmax+rope or 'top-k\[kept=9]+rope'; repeat for each. The first is held "
-            "against each other one.",
+            help=r"A mechanism to compare, for example softmax+rope or 'top-k\[kept=9]+rope'; repeat for each. The "
+            "first mechanism is tested against each of the others.",
             show_default=False,
         ),
     ] = None,
@@ -30,8 +30,8 @@ def compare(
     learning_rates: Annotated[
         str | None,
         typer.Option(
-            help="Peak learning rates, as in 5e-4,1e-3: all are tried for every mechanism with the first seed, and the "
-            "best on validation data of the training length goes on. Default: the recipe's.",
+            help="Peak learning rates, for example 5e-4,1e-3. Every mechanism tries each rate with the first seed and "
+            "keeps the rate that is best on validation data at the training length. Default: the recipe's.",
             show_default=False,
         ),
     ] = None,
@@ -83,18 +83,18 @@ def compare(
     console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
     if summary.failures:
         raise RunError(
-            f"{len(summary.failures)} of {summary.runs} runs failed; the report says why. The same command with "
-            "--resume tries them again."
+            f"{len(summary.failures)} of {summary.runs} runs failed; the report says why. Repeat the command with "
+            "--resume to try the failed runs again."
         )
 
 
 def _kept(folder: Path) -> str:
     begun = (folder / "comparison.json").exists()
-    return "The same command with --resume carries on where the runs are." if begun else ""
+    return "Repeat the command with --resume to continue every run." if begun else ""
 
 
 def _rates(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"--learning-rates is numbers such as 5e-4,1e-3; got {text!r}.") from None
+        raise InputError(f"--learning-rates takes numbers such as 5e-4,1e-3; got {text!r}.") from None

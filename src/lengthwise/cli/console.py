@@ -1,6 +1,7 @@
-"""Where the command line prints.
+"""The two consoles of the command line, for standard output and standard error.
 
-Square brackets are read as markup nowhere: they come from paths and names. What has a style is a ``rich.text.Text``.
+The consoles do not read square brackets as markup, because paths and names have brackets. Styled text is a
+``rich.text.Text``.
 """
 
 import codecs
@@ -16,7 +17,7 @@ _PLAIN = str.maketrans("▲▼–−×→…·≥≤", "+---x>..><")
 
 
 def accept_any_encoding() -> None:
-    """Let standard output and error show what their encoding lacks by a similar character, instead of failing."""
+    """Make standard output and error replace characters that their encoding lacks by similar ones, without failing."""
     codecs.register_error("lengthwise", _similar)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -1,4 +1,4 @@
-"""``lengthwise evaluate``: more lengths, splits and metrics of what is trained."""
+"""``lengthwise evaluate``: more lengths, splits and metrics for a trained run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,19 +16,19 @@ from lengthwise.errors import InputError, RunError
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison, that is trained.", show_default=False),
+        typer.Argument(metavar="RUN", help="Folder of a trained run or comparison.", show_default=False),
     ],
     lengths: options.Lengths = None,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="A split of the task to evaluate on, too; repeat for each.", show_default=False),
+        typer.Option("--split", help="Another split of the task; repeat for each.", show_default=False),
     ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
             "--metric",
-            help="A metric to measure beside the task's own, or one of your own, as in my_metrics:Distance; repeat for "
-            "each.",
+            help="Another metric beside the task's own, by name, or your own metric, for example my_metrics:Distance; "
+            "repeat for each.",
             show_default=False,
         ),
     ] = None,
@@ -38,15 +38,14 @@ def evaluate(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Another setting of the evaluation, as in evaluate.sequences=100. Repeatable.",
+            help="Another setting of the evaluation, for example evaluate.sequences=100; repeat for each.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Evaluate a trained RUN on more lengths, splits or metrics, without training it again.
 
-    What was measured before stays, and is not measured again. Stopped by Ctrl-C, or killed, the same command carries
-    on.
+    Earlier measurements stay and are not repeated. After Ctrl-C or a kill, repeat the command to continue.
     """
     from lengthwise.analysis import summarise
     from lengthwise.experiments.evaluating import More, evaluate_more, extended
@@ -61,7 +60,7 @@ def evaluate(
         progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
     else:
         progress = ComparisonProgress(config, folder)
-    with stoppable(lambda: "The same command carries on with what is not measured yet."), progress:
+    with stoppable(lambda: "Repeat the command to measure the missing points."), progress:
         experiment = evaluate_more(
             folder,
             config,
@@ -77,10 +76,10 @@ def evaluate(
 
 
 def _of_evaluation(settings: list[str]) -> dict[str, object]:
-    """The settings of the evaluation alone.
+    """Return the settings of the evaluation.
 
     Raises:
-        InputError: for any other setting.
+        InputError: if a setting does not belong to the evaluation.
     """
     from lengthwise.configuration import from_settings
     from lengthwise.experiments.config import RunConfig
@@ -91,7 +90,7 @@ def _of_evaluation(settings: list[str]) -> dict[str, object]:
     for key in tree:
         if key != "evaluate":
             raise InputError(
-                f"{key} belongs to what a run is; lengthwise evaluate sets evaluate.* alone, as in "
+                f"{key} is fixed once a run begins; lengthwise evaluate changes evaluate.* only, for example "
                 "evaluate.sequences=100."
             )
     return dict(tree.get("evaluate", {}))

@@ -1,4 +1,4 @@
-"""``lengthwise export``: the numbers of a folder, for another program."""
+"""``lengthwise export``: write the numbers of a folder for another program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,18 +14,19 @@ def export(
     ],
     csv: Annotated[
         bool,
-        typer.Option("--csv", help="A row for each mechanism, seed, split, length and metric, with its 95 % interval."),
+        typer.Option("--csv", help="A row per mechanism, seed, split, length and metric, with a 95 % interval."),
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="All that the report shows, intervals, p-values and rulings: summary.json.")
+        bool,
+        typer.Option("--json", help="Everything in the report, with intervals, p-values and rulings: summary.json."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="File to write. Default: standard output.", show_default=False)
     ] = None,
 ) -> None:
-    """Write what a run or a comparison has shown as a table (--csv) or as a tree (--json)."""
+    """Write the results of a run or a comparison as a table (--csv) or as a tree (--json)."""
     if csv == json:
-        raise InputError("Say which form to write, --csv or --json, and one of them alone.")
+        raise InputError("Choose one output format: give either --csv or --json.")
     from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.files import check_file, write

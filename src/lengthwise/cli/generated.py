@@ -1,4 +1,4 @@
-"""Options made from the configuration that they set: its fields say their names, types, defaults and help."""
+"""Options generated from a configuration: its fields give the options' names, types, defaults and help texts."""
 
 import inspect
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from pydantic_core import PydanticUndefined
 from lengthwise.configuration import Config, Tree
 from lengthwise.errors import InputError
 
-WRITTEN = "Written 128,256,1000 or, doubling, 128:4096."
-"""How lengths are given on the command line, which is where they differ from other settings."""
+WRITTEN = "Write 128,256,1000, or 128:4096 to double from 128 to 4096."
+"""The form of lengths on the command line, which differs from their form in a file."""
 
 
 def option(kind: type[Config], field: str, *, by_default: str | None = None) -> Any:
-    """Make the option that sets one field of a configuration; its value is None where it is not given.
+    """Make the option that sets one field of a configuration; the value of an option that is not given is None.
 
     Args:
         kind: the configuration.
         field: the field's name.
-        by_default: what to say of the default, where that is not the field's own.
+        by_default: text for the default in the help; if None, the field's own default.
     """
     info = kind.model_fields[field]
     extra: dict[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -39,10 +39,10 @@ def option(kind: type[Config], field: str, *, by_default: str | None = None) -> 
 
 
 def configured(kind: type[Config]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a verb take the settings of a configuration as options, and the configuration as its first argument.
+    """Turn the settings of a configuration into options of a verb, which takes the configuration as first argument.
 
-    A field without a default is an argument of the command line. Fields called ``lengths`` are read as
-    :func:`parse_lengths` says.
+    A field without a default is an argument of the command line. :func:`parse_lengths` reads fields called
+    ``lengths``.
     """
 
     def decorate(verb: Callable[..., None]) -> Callable[..., None]:
@@ -53,7 +53,7 @@ def configured(kind: type[Config]) -> Callable[[Callable[..., None]], Callable[.
             rest = {parameter.name: given.pop(parameter.name) for parameter in own}
             verb(kind.read(_tree(given)), **rest)
 
-        # What the command line is made from.
+        # typer builds the command line from these attributes.
         call.__signature__ = inspect.Signature([*made, *own])  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in (*made, *own)}
         call.__doc__, call.__name__, call.__module__ = verb.__doc__, verb.__name__, verb.__module__
@@ -73,13 +73,13 @@ def _parameter(kind: type[Config], field: str) -> inspect.Parameter:
 
 
 def _tree(given: dict[str, Any]) -> Tree:
-    """What was given, as a configuration reads it."""
+    """Convert the given options to the tree that a configuration reads."""
     tree = {field: value for field, value in given.items() if value not in (None, [])}
     return tree | ({"lengths": parse_lengths(tree["lengths"])} if "lengths" in tree else {})
 
 
 def _type_on_the_line(annotation: Any) -> Any:
-    """The type of a field as the command line reads it: what it cannot read itself is text."""
+    """Return the type of a field for typer; a type that typer cannot read is text on the command line."""
     kinds = _without_none(annotation)
     if len(kinds) == 1 and get_origin(kinds[0]) is tuple and get_args(kinds[0])[0] is str:
         return list[str]
@@ -87,13 +87,13 @@ def _type_on_the_line(annotation: Any) -> Any:
 
 
 def _choices(annotation: Any) -> str:
-    """The words to choose from; empty where a field takes more than some words."""
+    """Return the choices of a field as text; empty if the field is not a choice between words."""
     kinds = _without_none(annotation)
     return ", ".join(get_args(kinds[0])) if get_origin(kinds[0]) is Literal else ""
 
 
 def _without_none(annotation: Any) -> list[Any]:
-    """The types that a field can have, without the bounds of their values."""
+    """Return the types that a field can have, without None and without bounds of values."""
     if get_origin(annotation) is Annotated:
         return _without_none(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -102,26 +102,27 @@ def _without_none(annotation: Any) -> list[Any]:
 
 
 def _shown(info: FieldInfo) -> str:
-    """The default of a field; empty where it has none that can be said."""
+    """Return the default of a field as text; empty if there is no default to show."""
     if info.default in (None, PydanticUndefined):
         return ""
     return ", ".join(map(str, info.default)) if isinstance(info.default, tuple) else format(info.default)
 
 
 def parse_lengths(text: str) -> list[int]:
-    """Read lengths, written 128,256,1000 or, doubling, 128:4096.
+    """Read lengths from text such as 128,256,1000, or 128:4096 for doubling lengths.
 
     Raises:
-        InputError: for any other text.
+        InputError: if the text has another form.
     """
     try:
         if ":" not in text:
             return [int(part) for part in text.split(",")]
         first, last = (int(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"--lengths is numbers such as 128,256 or 128:4096; got {text!r}.") from None
+        raise InputError(f"--lengths takes numbers such as 128,256 or 128:4096; got {text!r}.") from None
     if not 0 < first <= last:
         raise InputError(
-            f"--lengths {text} doubles from the first to the last: the first must be positive and no larger."
+            f"--lengths {text} doubles from the first to the last length; the first must be positive and at most the "
+            "last."
         )
     return [first * 2**power for power in range((last // first).bit_length())]

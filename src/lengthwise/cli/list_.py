@@ -1,4 +1,4 @@
-"""``lengthwise list``: what there is, by name."""
+"""``lengthwise list``: show all tasks, recipes, metrics and parts by name."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 def list_(
     task: Annotated[
         str | None,
-        typer.Argument(help="With --settings: a task or recipe, all of whose settings are shown.", show_default=False),
+        typer.Argument(help="With --settings: show all settings of this task or recipe.", show_default=False),
     ] = None,
     mechanisms: Annotated[
-        bool, typer.Option("--mechanisms", help="Show all parts of mechanisms, with where they come from.")
+        bool, typer.Option("--mechanisms", help="Show all parts of mechanisms, with their sources.")
     ] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="With --mechanisms: the page of the documentation instead.")
+        bool, typer.Option("--markdown", help="With --mechanisms: write the page of the documentation.")
     ] = False,
     settings: Annotated[
         bool,
-        typer.Option("--settings", help="Show every setting for --set and --config; of a TASK, as such a file."),
+        typer.Option("--settings", help="Show every setting for --set and --config; with a TASK, as a TOML file."),
     ] = False,
 ) -> None:
-    """Show the tasks, the recipes, the metrics and the parts that mechanisms are made of."""
+    """Show the tasks, the recipes, the metrics and the parts of mechanisms."""
     if mechanisms and settings:
-        raise InputError("This shows one of --mechanisms and --settings at a time; drop the other.")
+        raise InputError("--mechanisms and --settings cannot be shown together; drop one of the two.")
     if markdown and not mechanisms:
-        raise InputError("--markdown is for --mechanisms; add that, or drop it.")
+        raise InputError("--markdown needs --mechanisms; add --mechanisms or drop --markdown.")
     if task is not None and not settings:
-        raise InputError(f"list {task} shows nothing by itself; add --settings for all settings of {task}.")
+        raise InputError(f"list {task} needs --settings; add --settings to show all settings of {task}.")
     if task is not None:
         _resolved(task)
     elif settings:
@@ -59,14 +59,14 @@ def _all() -> None:
     _table("Metrics", ((metric, METRICS.summary(metric).rstrip(".")) for metric in METRICS))
     console.print(
         Text.assemble(
-            "A mechanism is weights, then position, numbering and output where wanted, as in ",
+            "A mechanism joins a weights part and, optionally, a position, a numbering and an output part, as in ",
             ("softmax+rope+layer-norm", "bold"),
-            ". An output stands before the output projection, over all heads side by side; ",
+            ". An output part acts before the output projection, on all heads concatenated; ",
             ("layer-norm@heads", "bold"),
-            " treats head by head, ",
+            " acts on each head alone, ",
             ("layer-norm@projected", "bold"),
-            " stands after the projection.\nOptions are given in brackets behind a name where they are not as listed, "
-            "as in ",
+            " acts after the projection.\nOptions that differ from their listed defaults stand in brackets after a "
+            "name, as in ",
             ("'top-k[kept=9]+rope[base=5e5]'", "bold"),
             " and ",
             ("'flip-flop[ignore=0.9]'", "bold"),
@@ -78,7 +78,7 @@ def _all() -> None:
 
 
 def _entries(table: "Registry[Any]", shorten: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Every name with its meaning, and under it each of its options, with its default."""
+    """Yield every name with its meaning, followed by each of its options with the default."""
     from lengthwise.naming import options_of
 
     for name in table:
@@ -113,8 +113,8 @@ def _mechanisms(markdown: bool) -> None:
         console.print(table)
         console.print()
     console.print(
-        f"Parameters: added to a layer {EXAMPLE.dim} wide with {EXAMPLE.heads} heads, trained at {EXAMPLE.context} "
-        "tokens. Everything that is causal has a cache.\n"
+        f"Parameters: number of parameters that a part adds to a layer of width {EXAMPLE.dim} with {EXAMPLE.heads} "
+        f"heads, trained at {EXAMPLE.context} tokens. Every causal mechanism has a cache.\n"
     )
     for word, meaning in MEANINGS.items():
         console.print(Text.assemble((word, "bold"), f": {meaning}"))
@@ -145,7 +145,7 @@ def _resolved(task: str) -> None:
     from lengthwise.configuration import to_toml
 
     typer.echo(to_toml(options.resolve(task, None, None).model_dump(mode="json")))
-    typer.echo("# A comparison has, in the place of model.mechanism and train.learning_rate, all that it compares:")
+    typer.echo("# In a comparison, mechanisms and learning_rates replace model.mechanism and train.learning_rate:")
     typer.echo(f"# learning_rates = {list(recipes.find(task).learning_rates)}")
 
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how they become a configuration."""
+"""Options that several verbs share, and functions that turn options into a configuration."""
 
 import os
 import re
@@ -24,8 +24,8 @@ OF_RECIPE = "the recipe's"
 Task = Annotated[
     str,
     typer.Argument(
-        help="A task or recipe, as 'lengthwise list' shows them, or a task of your own, as in my_tasks:Mine. Options "
-        r"stand in brackets behind it, as in 'flip-flop\[ignore=0.9]'.",
+        help="A task or recipe that 'lengthwise list' shows, or your own task, for example my_tasks:Mine. Options "
+        r"stand in brackets after the name, for example 'flip-flop\[ignore=0.9]'.",
         show_default=False,
     ),
 ]
@@ -39,19 +39,21 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any other setting, as in train.batch_size=64; 'lengthwise list --settings' shows them. Repeatable.",
+        help="Any other setting, for example train.batch_size=64; 'lengthwise list --settings' shows all settings. "
+        "Repeat for each.",
         show_default=False,
     ),
 ]
 Jobs = Annotated[
-    int | None, typer.Option(help="Runs at a time. Default: one per core, one on a GPU.", min=1, show_default=False)
+    int | None,
+    typer.Option(help="Number of parallel runs. Default: one per core; on a GPU, 1.", min=1, show_default=False),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Carry on what the output folder holds.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the runs in the output folder.")]
 
 
 def resolve(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "RunConfig":
-    """The configuration of a run: the recipe, then the file, then the options, then ``--set``."""
-    recipe = recipes.find(task)  # a name mistyped is said before anything heavy is imported
+    """Resolve the configuration of a run from the recipe, the file, the options and ``--set``; later values win."""
+    recipe = recipes.find(task)  # report a mistyped name before the slow imports
     from lengthwise.configuration import merge
     from lengthwise.experiments.config import RunConfig
     from lengthwise.experiments.settings import check_names
@@ -62,7 +64,7 @@ def resolve(task: str, file: Path | None, settings: list[str] | None, **options:
 
 
 def resolve_comparison(task: str, file: Path | None, settings: list[str] | None, **options: Any) -> "ComparisonConfig":
-    """The same for a comparison, which also has ``mechanisms``, ``learning_rates`` and ``seeds``."""
+    """Resolve the configuration of a comparison, which also has ``mechanisms``, ``learning_rates`` and ``seeds``."""
     recipe = recipes.find(task)
     from lengthwise.configuration import merge
     from lengthwise.experiments.config import ComparisonConfig
@@ -73,7 +75,7 @@ def resolve_comparison(task: str, file: Path | None, settings: list[str] | None,
     check_names(tree, ComparisonConfig)
     if "mechanisms" not in tree:
         raise InputError(
-            "There is nothing to compare; name each mechanism with -a, or all of them in the file of --config, "
+            "There is nothing to compare; name each mechanism with -a, or list all mechanisms in the file of --config, "
             'as in mechanisms = ["softmax+rope", "softmax+alibi"].'
         )
     return read_comparison(tree)
@@ -89,26 +91,26 @@ def _given(
     lengths: str | None = None,
     **sections: Any,
 ) -> "tuple[Tree, Tree]":
-    """What the file says, and what the command line says; an option that was not given is None."""
+    """Return the settings of the file and those of the command line; an option that is not given is left out."""
     from lengthwise.configuration import from_settings, from_toml, merge, without_none
 
     points = None if lengths is None else parse_lengths(lengths)
     shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
     line = merge(without_none(merge(shared, sections)), from_settings(settings or []))
     given = from_toml(file) if file else {}, line
-    learnt = recipes.find(task).settings["task"]
+    learnt = recipes.find(task).task
     for tree in given:
         other = tree.get("task", learnt)
         if other != learnt and not (isinstance(other, str) and read(TASKS, other) == read(TASKS, learnt)):
             raise InputError(
-                f"The settings are for the task {tree['task']!r}, but TASK is {task!r}; give one and the same, or "
+                f"The settings are for the task {tree['task']!r}, but TASK is {task!r}; name the same task in both, or "
                 "leave it out of the settings."
             )
     return given
 
 
 def processes(jobs: int | None, train: "TrainConfig") -> int:
-    """How many runs there are at a time."""
+    """Return the number of parallel runs."""
     import torch
 
     if jobs is not None:
@@ -119,12 +121,12 @@ def processes(jobs: int | None, train: "TrainConfig") -> int:
 
 
 def folder(task: str, learnt: str, name: str) -> Path:
-    """Where results go by default: a path that every system takes as it stands.
+    """Return the default folder of results: a path that is valid on every system.
 
     Args:
-        task: as the command line names it, a task or a recipe.
-        learnt: the task itself, in its one spelling.
-        name: of the folder, with ``{}`` in the place of the task's.
+        task: name of a task or a recipe, as given on the command line.
+        learnt: normalised name of the task.
+        name: name of the folder, with ``{}`` in place of the task's name.
     """
     from lengthwise.files import fitting
 

@@ -1,4 +1,4 @@
-"""``lengthwise probe``: what happens to a language model's attention as its input grows."""
+"""``lengthwise probe``: measure how a language model's attention changes with the length of its input."""
 
 import importlib.metadata
 import io
@@ -22,15 +22,16 @@ from lengthwise.probes.config import ProbeConfig
 def probe(
     config: ProbeConfig,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for what is found. Default: runs/probe-MODEL.", show_default=False)
+        Path | None, typer.Option(help="Folder for the results. Default: runs/probe-MODEL.", show_default=False)
     ] = None,
 ) -> None:
     """Measure how the attention of a causal or masked language MODEL changes with length, layer by layer.
 
-    The spread of its output over windows and the slope of that against length, the entropy of its weights, the sink,
-    the largest weight, and the perplexity by position: as a table, as JSON, as figures and as a page.
+    The command measures the spread of the attention output over windows and the slope of the spread against length,
+    the entropy of the attention weights, the attention sink, the largest weight, and the perplexity by position. It
+    writes a table, JSON, figures and a page.
 
-    Ctrl-C stops, and keeps what was measured; so does an error.
+    Ctrl-C stops the command and keeps the measurements so far; an error does the same.
     """
     import transformers
 
@@ -58,7 +59,7 @@ def probe(
             *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
         ) as progress:
             task = progress.add_task("loading the model", total=None)
-            with redirect_stderr(io.StringIO()):  # not all of transformers' own bars can be turned off
+            with redirect_stderr(io.StringIO()):  # some progress bars of transformers cannot be turned off
                 loaded, inputs, findings = begin(config)
             progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
             progress.reset(task, total=len(inputs))
@@ -71,7 +72,7 @@ def probe(
                     raise
                 failed = str(error)
         if stopped and not findings.enough:
-            errors.print("Before two windows are read there is nothing to show.")
+            errors.print("There is nothing to show: results need at least two windows.")
             raise stopped
         if failed:
             findings.notes.append(f"Failed after {len(findings.windows)} of {len(inputs)} windows: {failed}")

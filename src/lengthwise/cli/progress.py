@@ -1,6 +1,6 @@
-"""Progress on standard error: step, loss, speed and time left, for one run and for many at once.
+"""Progress on standard error: step, loss, speed and time left, for one run or for many runs.
 
-In a terminal as bars; where there is none, such as in a log, as a plain line now and then.
+A terminal shows bars; any other output, such as a log file, gets a plain line now and then.
 """
 
 import time
@@ -37,7 +37,7 @@ EVERY = 30.0
 
 
 class _Live:
-    """A rich progress display as a context."""
+    """A rich progress display as a context manager."""
 
     def __init__(self) -> None:
         self.bars = Progress(
@@ -63,7 +63,7 @@ class _Live:
             self.bars.stop()
 
     def _say(self, task: TaskID, detail: str) -> None:
-        """How far ``task`` is, where there are no bars and the last line is some time ago."""
+        """Print the progress of ``task`` if there are no bars and the last line is older than ``EVERY``."""
         if errors.is_terminal or time.monotonic() - self._said < EVERY:
             return
         self._said = time.monotonic()
@@ -74,7 +74,7 @@ class _Live:
 
 
 class RunProgress(_Live):
-    """One run: a bar for training, one for evaluation."""
+    """Progress of one run: a bar for training and a bar for evaluation."""
 
     def __init__(self, config: "RunConfig", points: int) -> None:
         super().__init__()
@@ -84,13 +84,13 @@ class RunProgress(_Live):
         self._evaluate = self.bars.add_task("evaluation", total=points, detail="")
 
     def trained(self, step: "Step") -> None:
-        """A logged step."""
+        """Show a logged step."""
         detail = _speed(step.loss, step.tokens_per_second, self._unit)
         _move(self.bars, self._train, step.step, detail)
         self._say(self._train, detail)
 
     def evaluated(self, point: "Point") -> None:
-        """A point of the sweep."""
+        """Show a point of the sweep."""
         number = brief(point.value(self._metric), self._metric.unit)
         self.bars.update(self._evaluate, advance=1, detail=f"{point.split} at {point.length:,} {self._unit}: {number}")
         name = self._metric.name.replace("_", " ")
@@ -98,7 +98,7 @@ class RunProgress(_Live):
 
 
 class ComparisonProgress(_Live):
-    """Many runs: a bar for each that is under way, and one for the training and the evaluation of all."""
+    """Progress of many runs: a bar for each active run, and a bar for all training and evaluation."""
 
     def __init__(self, config: "ComparisonConfig", folder: "Path") -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class ComparisonProgress(_Live):
         self._tasks: dict[Job, TaskID] = {}
 
     def changed(self, queue: "Queue") -> None:
-        """Show what the queue and the folders of its runs say."""
+        """Show the state of the queue and of its runs' folders."""
         detail = f"{len(queue.done)} of {queue.total} runs done"
         _move(self.bars, self._all, 100 * _done_share(self._config, self._runs), detail)
         self._say(self._all, detail)
@@ -128,7 +128,7 @@ class ComparisonProgress(_Live):
 
 
 def _move(bars: Progress, task: TaskID, completed: float, detail: str) -> None:
-    """The first time, what had been done before does not count for the speed."""
+    """Move a bar; at the first move, earlier work is left out of the estimated speed."""
     if bars.tasks[bars.task_ids.index(task)].completed:
         bars.update(task, completed=completed, detail=detail)
     else:
@@ -136,7 +136,7 @@ def _move(bars: Progress, task: TaskID, completed: float, detail: str) -> None:
 
 
 def _done_share(config: "ComparisonConfig", runs: "list[Path]") -> float:
-    """The part of a comparison's work that the folders of its runs hold, from 0 to 1."""
+    """Return the share of a comparison's work that its folders hold, from 0 to 1."""
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.state import done_work, evaluation_work, training_work
 
@@ -146,7 +146,7 @@ def _done_share(config: "ComparisonConfig", runs: "list[Path]") -> float:
 
 
 def _compared(config: "ComparisonConfig", folder: "Path") -> "list[Path]":
-    """Where the comparison's runs can be; its folder may hold others, from before it was carried on."""
+    """Return the folders of a comparison's runs; the comparison's folder may hold other, older runs as well."""
     from lengthwise.experiments.key import RunPaths
 
     paths = RunPaths(folder)
@@ -159,7 +159,7 @@ def _compared(config: "ComparisonConfig", folder: "Path") -> "list[Path]":
 
 
 def _last(metrics: "Path") -> "Step | None":
-    """The newest step that a run has logged."""
+    """Return the newest logged step of a run."""
     from lengthwise.training.loop import Progress as Step
 
     return last_line(metrics, Step)

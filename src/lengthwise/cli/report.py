@@ -1,4 +1,4 @@
-"""``lengthwise report``: the report of a folder, written anew."""
+"""``lengthwise report``: write the report of a folder again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def report(
         Path, typer.Argument(help="Folder of a run or a comparison, finished or not.", show_default=False)
     ],
 ) -> None:
-    """Write report.html with its figures and summary.json from what a folder holds, and print the table."""
+    """Write report.html with its figures and summary.json from the results in a folder, and print the tables."""
     from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.reports import overview, write_report

@@ -1,4 +1,4 @@
-"""``lengthwise run``: one model, trained and evaluated."""
+"""``lengthwise run``: train and evaluate one model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ def run(
         typer.Option(
             "--mechanism",
             "-a",
-            help=r"Attention mechanism, as in softmax+rope or 'top-k\[kept=9]+rope'. Default: the model's.",
+            help=r"Attention mechanism, for example softmax+rope or 'top-k\[kept=9]+rope'. Default: the model's.",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +38,7 @@ def run(
 ) -> None:
     """Train one model on a TASK and evaluate it at every length.
 
-    Stopped by Ctrl-C, or killed, the same command with --resume carries on and ends with the same weights to the bit.
+    After Ctrl-C or a kill, repeat the command with --resume to continue: the final weights have the same bits.
     """
     config = options.resolve(
         task,

@@ -1,4 +1,4 @@
-"""``lengthwise runs``: what runs there are, and how far they are."""
+"""``lengthwise runs``: list runs with their state."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Folder to look under.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="Folder to search.")] = Path("runs"),
 ) -> None:
     """Show the runs and comparisons under a FOLDER: their state, and the main metric at the longest length.
 
-    In a pipe, a line for each, with tabs between the columns.
+    In a pipe, each run or comparison is a line with tabs between the columns.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; give one that lengthwise run or compare has written into.")
+        raise InputError(f"{folder} is not a folder; give a folder in which lengthwise run or compare has written.")
     found = [_row(path, folder) for path in _found(folder)]
     rows, measured = [row[:-1] for row in found], dict.fromkeys(row[-1] for row in found if row[-1])
     if not console.is_terminal:
@@ -41,13 +41,15 @@ def runs(
 
 
 def _found(folder: Path) -> list[Path]:
-    """Every comparison and every run; the teacher within one is none by itself."""
+    """Return the folder of every comparison and every run, but not of a run that lies in another one's folder."""
+    from lengthwise.experiments.folder import FIRST
+
     files = (path for name in ("comparison.json", "config.json") for path in folder.rglob(name))
-    return sorted({path.parent for path in files if path.parent.name != "teacher"})
+    return sorted({path.parent for path in files if path.parent.name != FIRST})
 
 
 def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
-    """Where it is, what it is, its state, its main number, and what that is."""
+    """Return the name, the mechanism, the state, the main metric's value, and the main metric's name."""
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.held import read_held
@@ -72,7 +74,7 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
 
 
 def _number(run: "RunFolder") -> str:
-    """The main metric at the longest length evaluated so far, the worst of the splits."""
+    """Return the main metric at the longest length evaluated so far, on the worst split, as text."""
     from lengthwise.reports.text import brief
 
     points, metric = run.asked(run.config), run.config.build_task().main

@@ -1,4 +1,4 @@
-"""Being stopped by Ctrl-C or SIGTERM: what there is is kept, and the exit code is the one that shells expect."""
+"""Stopping by Ctrl-C or SIGTERM: results are kept, and the exit code follows the convention of shells."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from lengthwise.cli.console import errors
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where it is treated as Ctrl-C is."""
+    """SIGTERM, treated like Ctrl-C."""
 
 
 @contextmanager
 def stoppable(kept: Callable[[], str] = str) -> Iterator[None]:
-    """Within, both signals are a KeyboardInterrupt; if one gets out, a sentence says what ``kept`` says.
+    """Turn both signals into a KeyboardInterrupt; after an uncaught one, print *Stopped.* and the text of ``kept``.
 
     Raises:
-        typer.Exit: with 130 after SIGINT and 143 after SIGTERM.
+        typer.Exit: with code 130 after SIGINT and 143 after SIGTERM.
     """
     handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
     before = {number: signal.getsignal(number) for number in handlers}

@@ -8,34 +8,34 @@ from lengthwise.configuration import EACH_ONCE, Config
 
 
 class EvaluateConfig(Config):
-    """At which lengths a model is evaluated, and on how much."""
+    """Lengths, splits and numbers of examples of an evaluation."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
-    """Lengths of the evaluation, in tokens or items; one named twice counts once."""
+    """Lengths of the evaluation (tokens or items); a length named twice counts once."""
     splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
     """Distributions of the task to evaluate on."""
     metrics: Annotated[tuple[str, ...], EACH_ONCE] = ()
-    """Measured beside the task's own: of this library by name, or one of your own, as in my_metrics:Distance."""
+    """Metrics beside the task's own: a metric of this library by name, or your own, for example my_metrics:Distance."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
-    """Examples (sequences or sets) per point, at most. One number for each split, as in {dense = 40, sparse = 800}, is
-    the size of its test set, which is taken whole up to the training length and at most whole beyond it."""
+    """Largest number of examples (sequences or sets) per point. One number per split, as in {dense = 40, sparse = 800},
+    is the size of the split's test set: used whole up to the training length, and at most whole beyond it."""
     tokens: PositiveInt = 262_144
-    """Tokens or items per point, at most: long points have fewer examples, but at least one. A whole test set may
-    have more."""
+    """Largest number of tokens or items per point: longer points have fewer examples, but at least one. A test set
+    that is used whole may exceed this number."""
     tokens_at_once: PositiveInt = 65_536
-    """Tokens or items in the model at a time, which bounds the memory; more examples come in batches."""
+    """Tokens or items that the model reads in one batch; this number bounds the memory."""
     chunk: PositiveInt = 8_192
-    """Tokens of a sequence read at a time; longer ones are read in chunks, through the cache."""
+    """Tokens of a sequence read at a time; a longer sequence is read in chunks, through the cache."""
 
     @field_validator("sequences", mode="wrap")
     @classmethod
     def _one_or_by_split(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         try:
             return check(value)
-        except ValidationError:  # which would say what is wrong with each of the two forms
+        except ValidationError:  # its message would list the errors of both forms
             raise ValueError(
-                f"The setting evaluate.sequences cannot be {value!r}: it is a positive whole number, or one for each "
-                "split, as in {dense = 40, sparse = 800}."
+                f"The setting evaluate.sequences cannot be {value!r}: give a positive whole number, or one number for "
+                "each split, as in {dense = 40, sparse = 800}."
             ) from None
 
     @property
@@ -44,7 +44,7 @@ class EvaluateConfig(Config):
         return [(length, split) for length in self.lengths for split in self.splits]
 
     def sequences_at(self, length: int, split: str, *, trained_at: int = 0) -> int:
-        """Number of examples of the point at ``length`` on ``split``, of a model trained at length ``trained_at``."""
+        """Return the number of examples at ``length`` on ``split`` for a model trained at length ``trained_at``."""
         bound = max(1, self.tokens // length)
         if isinstance(self.sequences, int):
             return min(self.sequences, bound)

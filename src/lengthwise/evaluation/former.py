@@ -1,19 +1,19 @@
-"""Points as folders held them before a task had metrics of its own, and what they are now."""
+"""Convert the points of older folders, which had a fixed field for each metric, to the present format."""
 
 import math
 from typing import Any
 
 FORMER = {"exact": "exact_match", "correct": "token_accuracy"}
-"""The sum that each of the two former metrics was made of."""
+"""Old name of each of the two sums, and the metric computed from the sum."""
 
 
 def as_now(tree: Any) -> Any:
-    """Turn a point that has a field for each metric into one that has them by name; leave all else as it is.
+    """Turn a point with a field for each metric into a point with metrics by name; return any other tree unchanged.
 
-    Intervals that were not kept are nan.
+    Intervals that the old point did not hold become nan.
 
     Raises:
-        ValueError: if such a point is damaged.
+        ValueError: if the old point is damaged.
     """
     if not isinstance(tree, dict) or "values" in tree or "exact_match" not in tree:
         return tree

@@ -1,4 +1,4 @@
-"""One point of a length sweep: a split, a length, and what was measured of a model's answers there."""
+"""One point of a length sweep: a split, a length, and the measurements of a model's answers there."""
 
 import re
 from dataclasses import dataclass
@@ -16,46 +16,46 @@ from lengthwise.tasks import Metric
 
 @dataclass(frozen=True)
 class Layer:
-    """Attention of one layer, at the last query of every sequence, which sees all of it."""
+    """Statistics of one layer's attention at the last query of every sequence, which sees the whole sequence."""
 
     spread: Spread
-    """Of the attended values, all heads side by side, before anything is done to them."""
+    """Spread of the attended values of all heads, concatenated, before the output part."""
     dispersion: Dispersion
-    """Of the weights."""
+    """Dispersion of the attention weights."""
 
 
 @dataclass(frozen=True)
 class Measured(Estimate):
-    """A metric's number in the metric's unit with its 95 % interval over examples, and the sums it is made of."""
+    """The value of a metric (unit of the metric) with its 95 % interval over examples, and the sums behind it."""
 
     numerator: float
-    """Over all examples."""
+    """Sum of the numerators over all examples."""
     weight: float
-    """Over all examples; the metric is a function of numerator / weight."""
+    """Sum of the weights over all examples; the metric is a function of numerator / weight."""
 
     @classmethod
     def of(cls, metric: Metric, numerators: np.ndarray, weights: np.ndarray) -> Self:
-        """Make it of what a metric gave for each example, (examples,) of float64 each."""
+        """Estimate a metric from the numerator and the weight of each example, both (examples,) of float64."""
         found = metric.estimate(numerators, weights)
         return cls(found.value, found.low, found.high, float(numerators.sum()), float(weights.sum()))
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured on some examples of one length."""
+    """Measurements on the examples of one split and length."""
 
     split: str
     length: int
     sequences: int
-    """Examples: sequences or sets."""
+    """Number of examples (sequences or sets)."""
     values: dict[str, Measured]
-    """By the name of the metric; the task's loss is among them."""
+    """Metrics by name, the task's loss included."""
     seconds: float
     layers: tuple[Layer, ...] = ()
-    """First layer first."""
+    """Statistics of each layer's attention, first layer first."""
     right: str | None = None
-    """Which examples are right by the main metric, by :func:`packed`; None where that is no share of examples, and in
-    folders from before it was kept."""
+    """Which examples are right by the main metric, encoded by :func:`packed`; None if the main metric is not a share
+    of examples, and in folders written before this field existed."""
 
     def __post_init__(self) -> None:
         digits = 2 * -(-self.sequences // 8)
@@ -68,21 +68,21 @@ class Point:
         return as_now(tree)
 
     def value(self, metric: Metric) -> float:
-        """The number of a metric.
+        """Return the value of a metric (unit of the metric).
 
         Raises:
-            InputError: if the point was evaluated before the task had that metric.
+            InputError: if the point was evaluated before the task had the metric.
         """
         if metric.name not in self.values:
             raise InputError(
-                f"What was measured on {self.split} at {self.length:,} is {', '.join(self.values)} and not "
-                f"{metric.name!r}, which the task has now; begin anew in another folder, with --out."
+                f"The evaluation on {self.split} at {self.length:,} measured {', '.join(self.values)} but not "
+                f"{metric.name!r}, which the task has now; start again in another folder, with --out."
             )
         return self.values[metric.name].value
 
     @property
     def outcomes(self) -> np.ndarray | None:
-        """Whether each example is right, (sequences,) of bool, in the order that they have for every model."""
+        """True where an example is right, (sequences,) of bool, in an order that is the same for every model."""
         if self.right is None:
             return None
         held = np.frombuffer(bytes.fromhex(self.right), np.uint8)
@@ -90,5 +90,5 @@ class Point:
 
 
 def packed(right: np.ndarray) -> str:
-    """Booleans, (sequences,), as hexadecimal digits: four sequences a digit, the first in its highest bit."""
+    """Encode booleans, (sequences,), as hexadecimal digits: four sequences a digit, the first in its highest bit."""
     return np.packbits(right).tobytes().hex()

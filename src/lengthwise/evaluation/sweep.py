@@ -1,4 +1,4 @@
-"""What a model's answers are worth at one length, and what its attention does there, in memory bounded by settings."""
+"""Evaluate a model at one length: metrics and attention statistics, in memory bounded by the settings."""
 
 import time
 
@@ -28,12 +28,12 @@ def evaluate_point(
 ) -> Point:
     """Measure the task's metrics and its loss on examples that are the same for every model.
 
-    The examples depend on ``label``, split and length alone. They come in batches of ``config.tokens_at_once`` tokens
-    or items, and a sequence longer than ``config.chunk`` is read in chunks through the cache. Up to ``trained_at``,
-    the length that the model was trained at, they are all of the split's test set, where ``config`` knows its size.
+    The examples depend on ``label``, split and length alone. A batch has ``config.tokens_at_once`` tokens or items,
+    and a sequence longer than ``config.chunk`` is read in chunks through the cache. Up to ``trained_at``, the length
+    at which the model was trained, the whole test set of the split is used if ``config`` gives its size.
 
     Raises:
-        InputError: if a metric does not give two numbers for each example.
+        InputError: if a metric does not return two numbers for each example.
     """
     began = time.perf_counter()
     model.eval()
@@ -62,17 +62,17 @@ def evaluate_point(
 
 
 def _right(metric: ShareOfExamples, counts: np.ndarray) -> np.ndarray:
-    """Whether each example is as it should be: counted where more is better, not counted where less is."""
+    """Return True for each example that is right: counted if a higher metric is better, not counted otherwise."""
     return counts == (1 if metric.better == "higher" else 0)
 
 
 def _both(metric: Metric, answered: Answered) -> Tensor:
-    """The numerators and the weights of a batch, (2, examples) of float64 on the CPU."""
+    """Return the numerators and the weights of a batch, (2, examples) of float64 on the CPU."""
     numerators, weights = metric.of(answered)
     wanted = answered.batch.scored.shape[:1]
     if not numerators.shape == weights.shape == wanted:
         raise InputError(
-            f"{type(metric).__name__}.of gives tensors of shapes {tuple(numerators.shape)} and {tuple(weights.shape)} "
-            f"for a batch of {wanted[0]} examples; it is to give two numbers for each example, both {tuple(wanted)}."
+            f"{type(metric).__name__}.of gave tensors of shapes {tuple(numerators.shape)} and {tuple(weights.shape)} "
+            f"for a batch of {wanted[0]} examples; return two numbers for each example, both {tuple(wanted)}."
         )
     return torch.stack([numerators.detach().cpu().double(), weights.detach().cpu().double()])

@@ -1,4 +1,4 @@
-"""Watching attention while a model is evaluated: what each layer returns for the last query, and where it looks."""
+"""Hooks that observe attention during an evaluation: output and weights of the last query in each layer."""
 
 from types import TracebackType
 from typing import Self
@@ -16,10 +16,10 @@ from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
 
 
 class Watch:
-    """Adds up the statistics of every attention layer of a model over batches, as a context.
+    """A context manager that accumulates the statistics of every attention layer of a model over batches.
 
-    Only the last query of a sequence is watched: it sees all of it, and its weights alone are computed once more, by
-    the definition. Of a sequence read in chunks, that is the last query of the last chunk.
+    Only the last query of a sequence is observed, because the last query sees the whole sequence. Its weights are
+    computed a second time, by the reference. If a sequence is read in chunks, the last query is in the last chunk.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -38,21 +38,21 @@ class Watch:
             hook.remove()
 
     def heaviest(self) -> Int[Tensor, " batch"]:
-        """The heaviest key of each sequence of the batch just read, in the last layer, summed over heads."""
+        """Return the key with the largest weight, summed over heads, in the last layer for each sequence just read."""
         return self._layers[-1].weights.sum(1)[:, 0].argmax(-1)
 
     def take(self) -> None:
-        """Add the batch just read to the statistics."""
+        """Add the batch that the model just read to the statistics."""
         for layer in self._layers:
             layer.take()
 
     def result(self) -> tuple[Layer, ...]:
-        """The statistics of all batches, first layer first."""
+        """Return the statistics of all batches, first layer first."""
         return tuple(Layer(layer.spread.result(), layer.dispersion.result()) for layer in self._layers)
 
 
 class _Layer:
-    """One attention layer: what it did last, and the sums over what it did before."""
+    """One attention layer: the tensors of its last call, and the sums over all earlier calls."""
 
     def __init__(self, part: Weights, project: nn.Module) -> None:
         self.part, self.project = part, project

@@ -7,6 +7,7 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.evaluation import evaluate_point
 from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.models import Decoder, DecoderConfig, SetReader, build
 from lengthwise.training.device import fabric
 
@@ -23,8 +24,8 @@ def check(config: RunConfig) -> None:
     Raises:
         InputError: if one of these is not so.
     """
-    for earlier in (config.teacher, config.trained_as):
-        if earlier is not None and earlier is not config:
+    for earlier in prerequisites(config):
+        if earlier is not None:
             check(earlier)
     environment = fabric(config.train)
     device = environment.device

@@ -3,12 +3,9 @@
 A comparison's folder holds ``comparison.json``, and its runs where :class:`RunPaths` says, each a folder of its own.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from lengthwise.attention import Mechanism
 from lengthwise.errors import InputError
 from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
@@ -17,9 +14,10 @@ from lengthwise.experiments.folder import RunFolder, claimed, settled
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.key import RunPaths
 from lengthwise.experiments.lock import locked
+from lengthwise.experiments.prerequisites import take_over, waves
 from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
-from lengthwise.files import check_folder, explained
+from lengthwise.files import check_folder
 
 FILE = "comparison.json"
 
@@ -37,8 +35,8 @@ def compare(
     over what that one has learnt, since training it would end with the same weights. A folder can be carried on with
     other mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
 
-    A mechanism that is calibrated on the trained model of another one trains that model, too, unless the other one is
-    among them: then it takes it over.
+    A mechanism whose parts learn from the trained model of another one trains that model, too, unless the other one is
+    among them: then it takes that model over.
 
     Raises:
         InputError: if one of the runs cannot be, before anything is written.
@@ -73,14 +71,10 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
 
     def work(jobs: Sequence[Job]) -> None:
         """Do what is not done, and what others take over before they do."""
-        due: dict[int, list[Job]] = {}
-        for job in jobs:
-            if not _over(job):
-                due.setdefault(_depth(job.key.mechanism), []).append(job)
-        for _, wave in sorted(due.items()):
+        for wave in waves((job for job in jobs if not _over(job)), lambda job: job.key):
             for job in wave:
                 with locked(job.folder):
-                    _inherit(job, paths)
+                    take_over(job.key, paths)
             run_all(wave, processes, on_change)
 
     if len(config.learning_rates) == 1:
@@ -148,43 +142,6 @@ def read_experiment(folder: Path) -> Experiment:
     runs = [RunFolder(path).read() for path in paths if (path / "config.json").exists()]
     trials = [run for run in runs if run.config.seed == config.base.seed]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
-
-
-def _depth(mechanism: Mechanism) -> int:
-    """How many other mechanisms come one after the other before this one can take over from the last of them."""
-    source = mechanism.teacher if mechanism.trained_as == mechanism else mechanism.trained_as
-    return 0 if source is None else 1 + _depth(source)
-
-
-def _inherit(job: Job, paths: RunPaths) -> None:
-    """Take over what others have trained, where this has not: the same weights, or else the model to calibrate on."""
-    if (job.folder / "checkpoint").exists():
-        return
-    mechanism = job.key.mechanism
-    same, teacher = (_trained(job, source, paths) for source in (mechanism.trained_as, mechanism.teacher))
-    if same is not None:
-        with explained("write the checkpoint", job.folder):
-            shutil.copy2(same / "metrics.jsonl", job.folder)
-            _copy(same / "checkpoint", job.folder / "checkpoint")
-    elif teacher is not None and not RunFolder(job.folder).teacher.path.exists():
-        with explained("write the run", job.folder):
-            _copy(teacher, RunFolder(job.folder).teacher.path)
-
-
-def _trained(job: Job, mechanism: Mechanism | None, paths: RunPaths) -> Path | None:
-    """The folder of another mechanism's run at the same rate and with the same seed, where it has been trained."""
-    if mechanism is None or mechanism == job.key.mechanism:
-        return None
-    folder = paths[replace(job.key, mechanism=mechanism)]
-    return None if RunFolder(folder).trained is None else folder
-
-
-def _copy(folder: Path, to: Path) -> None:
-    """Whole or not at all."""
-    writing = to.with_name(".inheriting")
-    shutil.rmtree(writing, ignore_errors=True)
-    shutil.copytree(folder, writing)
-    writing.rename(to)
 
 
 def _over(job: Job) -> bool:

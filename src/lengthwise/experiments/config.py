@@ -126,18 +126,6 @@ class RunConfig(Config):
         sizes = {name: getattr(model, name) or getattr(told, name) for name in ("context", "reach", "marks")}
         return self.model_copy(update={"model": replace(model, **sizes)})
 
-    @property
-    def trained_as(self) -> "RunConfig":
-        """The run whose model is trained, and whose weights this one's model takes over; often the run itself."""
-        mechanism = str(Mechanism.parse(self.model.mechanism).trained_as)
-        return self if mechanism == self.model.mechanism else self.vary(model={"mechanism": mechanism})
-
-    @property
-    def teacher(self) -> "RunConfig | None":
-        """The run whose model this one is calibrated on before it is trained; None where none is needed."""
-        mechanism = Mechanism.parse(self.model.mechanism).teacher
-        return None if mechanism is None else self.vary(model={"mechanism": str(mechanism)})
-
     def vary(self, **sections: Any) -> "RunConfig":
         """The same run with some values changed, as in ``vary(seed=1, model={"mechanism": "softmax+rope"})``."""
         return RunConfig.read(merge(self.model_dump(mode="json"), sections))

@@ -3,7 +3,7 @@
 ``config.json`` (resolved, with the environment), ``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is
 over, ``evaluation.jsonl`` point by point, ``result.json`` once all points that are asked for are there,
 ``failure.json`` if it failed;
-``teacher/``, a run by itself, where the model is calibrated on another one.
+``teacher/``, a run by itself, where parts of the model learn from a trained one first.
 """
 
 from collections.abc import Collection, Iterator
@@ -23,6 +23,8 @@ from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 from lengthwise.training.loop import Progress
 
+FIRST = "teacher"
+"""In a run's folder, the folder of the run that has to come first."""
 C = TypeVar("C", RunConfig, ComparisonConfig)
 
 
@@ -117,9 +119,9 @@ class RunFolder:
         return settled(self.path, "config.json", config)
 
     @property
-    def teacher(self) -> "RunFolder":
-        """The folder of the run whose model this one is calibrated on."""
-        return RunFolder(self.path / "teacher")
+    def first(self) -> "RunFolder":
+        """The folder of the run whose trained model the parts of this one's learn from."""
+        return RunFolder(self.path / FIRST)
 
     @property
     def config(self) -> RunConfig:

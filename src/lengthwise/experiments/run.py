@@ -8,9 +8,9 @@ import torch
 
 from lengthwise.errors import InputError
 from lengthwise.evaluation import Point, evaluate_point
-from lengthwise.experiments.calibration import calibrate
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.record import Trained
 from lengthwise.models import Decoder, SetReader, build
 from lengthwise.training.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ def load_model(folder: Path) -> Decoder | SetReader:
 def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambda progress: None) -> None:
     """Train, then validate at the training length; does nothing if that has been done.
 
-    Where the mechanism is calibrated on a trained model, that one is trained first, unless the folder holds it.
+    A model that parts of the mechanism learn from is trained first, unless the folder holds it.
     """
     if folder.trained is None:
         with threads(folder.config.train):
@@ -54,12 +54,13 @@ def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambd
 def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     config = folder.config
     task = config.build_task()
-    teacher = _teacher(folder, on_progress)
-    learner = build_model(config.trained_as)
-    if teacher is not None:
-        calibrate(learner, teacher, task, config.train.length)
+    before = prerequisites(config)
+    first = None if before.model is None else _trained_first(folder, before.model, on_progress)
+    learner = build_model(before.weights or config)
+    if first is not None:
+        learn(learner, first, task, config.train.length)
     effort = train(learner, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
-    model = _with_weights(config, learner)
+    model = learner if before.weights is None else _with_weights(config, learner)
     validation = evaluate_point(
         model,
         task,
@@ -76,21 +77,20 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
 
 def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:
     """The model of a run, with the weights of the model that has been trained for it."""
-    if config.trained_as is config:
-        return learner
     model = build(config.sized_model)
     model.load_state_dict(learner.state_dict())
     return model.to(next(learner.parameters()).device)
 
 
-def _teacher(folder: RunFolder, on_progress: Callable[[Progress], None]) -> Decoder | SetReader | None:
-    """The trained model to calibrate on, where one is needed and no checkpoint holds what came of it."""
-    wanted = folder.config.teacher
-    if wanted is None or Checkpoint.newest(folder.path / "checkpoint") is not None:
+def _trained_first(
+    folder: RunFolder, config: RunConfig, on_progress: Callable[[Progress], None]
+) -> Decoder | SetReader | None:
+    """Train the model to learn from; None where a checkpoint holds what was learnt."""
+    if Checkpoint.newest(folder.path / "checkpoint") is not None:
         return None
-    folder.teacher.claim(wanted, resume=True)
-    train_run(folder.teacher, on_progress)
-    return load_model(folder.teacher.path)
+    folder.first.claim(config, resume=True)
+    train_run(folder.first, on_progress)
+    return load_model(folder.first.path)
 
 
 def evaluate_run(folder: RunFolder, on_point: Callable[[Point], None] = lambda point: None) -> None:

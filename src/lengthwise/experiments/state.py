@@ -30,8 +30,8 @@ def state(folder: RunFolder) -> str:
     step = max(0 if line is None else line.step, 0 if newest is None else newest.step)
     if step:
         return f"training at step {step:,} of {config.train.steps:,}"
-    if (folder.teacher.path / "config.json").exists():
-        return f"its teacher is {state(folder.teacher)}"
+    if (folder.first.path / "config.json").exists():
+        return f"the model that it learns from is {state(folder.first)}"
     return "not trained yet"
 
 
@@ -46,9 +46,8 @@ def kept(folder: RunFolder) -> str:
         return "Training is done; the same command with --resume carries on with the evaluation."
     if newest is not None:
         return f"The same command with --resume carries on from step {newest.step:,}."
-    teacher = folder.teacher.path / "config.json"
-    if teacher.exists():
-        return "The same command with --resume carries on with the model to calibrate on."
+    if (folder.first.path / "config.json").exists():
+        return "The same command with --resume carries on with the model to learn from."
     return "No step was done; the same command with --resume begins."
 
 

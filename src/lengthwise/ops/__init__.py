@@ -6,7 +6,7 @@ from lengthwise.ops.threshold_relative import threshold_relative_attention
 
 __all__ = ["threshold_relative_attention"]
 
-# In about one process of ten, torch's first multi-threaded exp on CPU comes out of one thread with a relative error of
-# 1.5e-4 (3e-9 in float64; seen with 2.13 and MKL, whose accuracy mode the threads set in a race). One call that is too
-# small to be spread over threads sets it first, and results repeat to the bit.
+# In about one process of ten, one thread of torch's first multi-threaded exp on the CPU has a relative error of 1.5e-4
+# (3e-9 in float64; seen with torch 2.13 and MKL, whose accuracy mode the threads set in a race). One call that is too
+# small for several threads sets the mode first, so that results repeat to the bit.
 torch.exp(torch.ones(1, dtype=torch.float32, device="cpu"))

@@ -1,1 +1,1 @@
-"""Other people's models: found on disk or on the hub, searched for their attention, and changed in it."""
+"""Other people's models: finding them on disk or on the hub, finding their attention, and changing it."""

@@ -1,4 +1,4 @@
-"""Where attention stands in a module that someone else wrote: its layers, and the projections that end them."""
+"""Finding attention in a module that someone else wrote: its attention layers and their output projections."""
 
 from dataclasses import dataclass
 from operator import attrgetter
@@ -11,7 +11,7 @@ _PROJECTIONS = (
     *("o_proj", "out_proj", "c_proj", "output.dense", "dense", "project.matrix", "project", "projection"),
     *("to_out", "proj_out", "out_lin", "wo", "Wo", "o", "proj", "linear_out", "output_proj"),
 )
-"""What output projections are called, in the order in which they are looked for."""
+"""Usual names of output projections, in the order of the search."""
 _HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "heads", "nhead", "sizes.heads")
 
 
@@ -23,28 +23,28 @@ class AttentionLayer:
     """Its dotted path, as in ``model.layers.0.self_attn``."""
     module: nn.Module
     projection: nn.Module | None
-    """The module that maps the attended values of all heads side by side to the layer's output; None where there is
-    none, or where it is not called as a module, as in ``torch.nn.MultiheadAttention``."""
+    """The module that maps the attended values of all heads side by side to the layer's output; None if there is no
+    such module, or if it is not called as a module, as in ``torch.nn.MultiheadAttention``."""
     path: str | None
-    """Of the projection, from ``module``."""
+    """Dotted path of the projection within ``module``."""
 
     @property
     def measured(self) -> str:
-        """What is taken for the attention output, in words."""
+        """What a probe takes as the attention output, in words."""
         return "its output" if self.path is None else f"the input of {self.path}"
 
     @property
     def heads(self) -> int | None:
-        """How many there are, if the module or its configuration says so."""
+        """Number of heads; None if neither the module nor its configuration names it."""
         inner = [*self.module.modules(), getattr(self.module, "config", None)]
         known = (_get(owner, name) for owner in inner for name in _HEADS)
         return next((int(heads) for heads in known if isinstance(heads, int) and heads > 0), None)
 
     @property
     def widths(self) -> tuple[int, int] | None:
-        """Numbers that the projection takes and gives per token; None of a projection that does not tell.
+        """Widths of the projection's input and output per token; None if the projection does not name them.
 
-        What ``torch.nn.MultiheadAttention`` takes and gives is as wide as its tokens.
+        For ``torch.nn.MultiheadAttention`` both are the width of its tokens.
         """
         if isinstance(self.module, nn.MultiheadAttention):
             return self.module.embed_dim, self.module.embed_dim
@@ -54,14 +54,14 @@ class AttentionLayer:
 
 
 def find_attention(model: nn.Module) -> list[AttentionLayer]:
-    """The attention layers of any module, in the order in which it holds them.
+    """Find the attention layers of any module, in the order in which the module holds them.
 
-    These are ``torch.nn.MultiheadAttention`` and modules whose class name contains *Attention*: with their output
-    projection, by the names it usually has (``o_proj``, ``out_proj``, ``c_proj``, ``dense``, BERT's ``output.dense``,
-    ...), or without one where such a module neither holds another attention layer nor lies in one.
+    Attention layers are ``torch.nn.MultiheadAttention`` and modules whose class name contains *Attention*. Such a
+    module counts if it has an output projection with a usual name (``o_proj``, ``out_proj``, ``c_proj``, ``dense``,
+    BERT's ``output.dense``, ...), or if it neither holds another attention layer nor lies inside one.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is no attention layer.
     """
     layers: list[AttentionLayer] = []
     named = [(name, module) for name, module in model.named_modules() if "Attention" in type(module).__name__]
@@ -85,7 +85,7 @@ def _projection(module: nn.Module) -> str | None:
 
 
 def _first(found: object) -> nn.Module | None:
-    """The projection itself, which some keep in a list with the dropout that follows it."""
+    """Return the projection itself; some models keep it in a list with the dropout that follows."""
     if isinstance(found, nn.Sequential | nn.ModuleList):
         found = next(iter(found), None)
     return found if isinstance(found, nn.Module) else None

@@ -1,4 +1,4 @@
-"""A language model from this machine, or from the Hugging Face hub where that is asked for."""
+"""Loading a language model from this machine, or on request from the Hugging Face hub."""
 
 import importlib
 from collections.abc import Callable
@@ -33,12 +33,12 @@ _KINDS = {
     AutoModelForMaskedLM: modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     AutoModelForTextEncoding: modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES,
 }
-"""Ways to load a model, with the classes that each knows, in the order in which they are tried."""
+"""Transformers' classes that load a model, each with the model classes it knows, in the order of the search."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model that was found: its configuration and its tokenizer, without its weights yet."""
+    """A model that was found: its configuration and tokenizer, without its weights."""
 
     name: str
     config: PretrainedConfig
@@ -48,12 +48,12 @@ class Source:
 
     @property
     def text(self) -> PretrainedConfig:
-        """The configuration of what reads text, which may be a part of a larger model."""
+        """Configuration of the part that reads text, within a larger model or the whole model."""
         return self.config.get_text_config()
 
     @property
     def vocab_size(self) -> int:
-        """Tokens that the model knows; raises :class:`InputError` where it reads no text."""
+        """Number of tokens that the model knows; raises :class:`InputError` if the model reads no text."""
         known = getattr(self.text, "vocab_size", None)
         if not isinstance(known, int):
             raise InputError(f"{self.name} has no vocabulary; a probe takes a model that reads text.")
@@ -61,7 +61,7 @@ class Source:
 
     @property
     def positions(self) -> int | None:
-        """Tokens that the model was made for, if it says so."""
+        """Number of positions that the model was made for; None if its configuration does not name it."""
         positions = getattr(self.text, "max_position_embeddings", None)
         if not isinstance(positions, int) or positions < 1:
             return None
@@ -69,27 +69,27 @@ class Source:
 
     @cached_property
     def _free_positions(self) -> list[int]:
-        """Of tables that keep the positions up to that of padding for padding, as RoBERTa's does, the others."""
+        """Numbers of free positions in tables that reserve the first positions for padding, as RoBERTa's does."""
         try:
             with torch.device("meta"):
                 model = self._kind().from_config(self.config)
-        except Exception:  # of which there are as many kinds as models; loading this one will tell
+        except Exception:  # models can fail in any way; loading the model reports the error
             return []
         tables = [part for name, part in model.named_modules() if "position" in name and isinstance(part, nn.Embedding)]
         return [table.num_embeddings - table.padding_idx - 1 for table in tables if table.padding_idx is not None]
 
     @property
     def extends(self) -> bool:
-        """Whether positions beyond those exist: rotary ones go on, a table of learned ones ends."""
+        """True if the model has positions beyond ``positions``: rotary positions go on, learned positions end."""
         return bool(getattr(self.text, "rope_parameters", None) or getattr(self.text, "rope_theta", None))
 
     @property
     def causal(self) -> bool:
-        """Whether it was saved as a causal language model."""
+        """True if the model was saved as a causal language model."""
         return self._kind() in (AutoModelForCausalLM, AutoModelForImageTextToText)
 
     def load(self, dtype: str, device: str) -> PreTrainedModel:
-        """The model with its head for language, if it was saved with one."""
+        """Load the model, with its head for language if it was saved with one."""
         load, download = self._kind().from_pretrained, not self.options["local_files_only"]
         if recorded(self.config):
             load = outputs.load
@@ -100,7 +100,7 @@ class Source:
         )
         inner = getattr(model, "text_model", None)
         if isinstance(inner, PreTrainedModel) and model.get_output_embeddings() is None:
-            model = inner  # the encoder of text beside one of something else
+            model = inner  # the text encoder of a model with several encoders
         return model.eval().to(device)
 
     def _kind(self) -> Any:
@@ -113,16 +113,17 @@ class Source:
 def find(model: str, *, download: bool = False) -> Source:
     """Find a model: a GGUF file, a folder, or an id on the hub.
 
-    With ``download``, an id that this machine does not hold is looked for on the hub.
+    With ``download``, an id that is not on this machine is searched on the hub.
 
     Raises:
-        InputError: if it is not there, is damaged, needs code of its own, or is no causal or masked language model.
+        InputError: if the model does not exist, is damaged, needs its own code, or is neither a causal nor a masked
+            language model.
     """
     path = Path(model).expanduser()
     options: dict[str, Any] = {"local_files_only": not download, "trust_remote_code": False}
     where = model
     if path.is_file():
-        for package in ("gguf", "accelerate"):  # transformers would say in its own words that it needs them
+        for package in ("gguf", "accelerate"):  # transformers would report a missing package in its own words
             importlib.import_module(package)
         where, options["gguf_file"] = str(path.parent), path.name
     elif path.is_dir():
@@ -134,7 +135,7 @@ def find(model: str, *, download: bool = False) -> Source:
     found = _explained(model, download, lambda: AutoConfig.from_pretrained(where, **options))
     half = set(getattr(found, "architectures", None) or []) & _classes(_KINDS[AutoModelForTextEncoding])
     if getattr(found, "is_encoder_decoder", False) and not half:
-        raise InputError(f"{model} is an encoder with a decoder; a probe takes a causal or a masked model.")
+        raise InputError(f"{model} is an encoder-decoder model; a probe takes a causal or a masked model.")
     tokenizer = _explained(
         f"the tokenizer of {model}",
         download,
@@ -144,12 +145,12 @@ def find(model: str, *, download: bool = False) -> Source:
 
 
 def _classes(names: Any) -> set[str]:
-    """Class names of a table of transformers, some of whose entries are several."""
+    """Return the class names in a table of transformers; an entry is one name or several."""
     return {name for entry in names.values() for name in ((entry,) if isinstance(entry, str) else entry)}
 
 
 def _explained(name: str, download: bool, load: Callable[[], Any]) -> Any:
-    """What ``load`` gives; its failures, of which there are as many kinds as files can be damaged, in one sentence."""
+    """Return the result of ``load``, and turn any failure into an :class:`InputError` of one sentence."""
     try:
         return load()
     except ModuleNotFoundError:
@@ -157,11 +158,11 @@ def _explained(name: str, download: bool, load: Callable[[], Any]) -> Any:
     except Exception as error:
         said = " ".join(str(error).split()).partition(". ")[0]
         if "custom code" in said or "trust_remote_code" in said:
-            reason = "it needs code of its own to run, and a probe runs no code that comes with a model"
+            reason = "it needs its own code to run, and a probe runs no code that comes with a model"
         elif "cached files" in said and download:
             reason = "the Hugging Face hub cannot be reached"
         elif "cached files" in said:
-            reason = "it is no file, no folder, and not among the models on this machine; --download looks on the hub"
+            reason = "it is no file, no folder, and no model on this machine; --download searches the hub"
         else:
             reason = said[:200].rstrip(".:")
         raise InputError(f"Cannot load {name}: {reason}.") from None

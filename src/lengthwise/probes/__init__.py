@@ -1,4 +1,4 @@
-"""Probes: what happens to the attention inside a model as its input grows, measured with hooks."""
+"""Probes: hooks that measure how the attention inside a model changes as its input grows."""
 
 from typing import TYPE_CHECKING
 

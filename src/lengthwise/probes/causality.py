@@ -1,4 +1,4 @@
-"""Whether a token sees those that follow it: tried by changing these, not believed."""
+"""A test of causality: change the tokens that follow a token, and see whether its attention output changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,21 +14,22 @@ _SAME = 1e-3
 
 
 def same(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:
-    """Whether two tensors differ by rounding alone."""
+    """Return True if two tensors differ by rounding alone."""
     one, other = in_float32(one), in_float32(other)
     return bool(((one - other).norm() <= _SAME * one.norm()).item())
 
 
 def token_axes(module: nn.Module) -> tuple[int, ...]:
-    """The axes of a module's arguments that may count tokens: torch's attention may want tokens before inputs."""
+    """Return the axes of a module's arguments that may be the token axis; some torch modules put it first."""
     parts = module.modules()
     return (1, 0) if any(isinstance(part, nn.MultiheadAttention) and not part.batch_first for part in parts) else (1,)
 
 
 def changed_behind(batch: Any, axis: int, row: int) -> Any:
-    """A call's arguments with other tokens behind ``row``; None where there are none behind it, or no others.
+    """Return a call's arguments with every token after ``row`` changed; None if no token follows or none can change.
 
-    Every tensor is changed that is as large in its first two axes as the first one, save those that can only be masks.
+    The function changes each tensor whose first two axes are as large as those of the first tensor, except tensors that
+    can only be masks.
     """
     arguments = (
         batch if isinstance(batch, Mapping) else dict(enumerate(batch if isinstance(batch, tuple) else (batch,)))
@@ -50,7 +51,7 @@ def changed_behind(batch: Any, axis: int, row: int) -> Any:
 
 
 def _changed(values: Tensor, axis: int, row: int) -> Tensor:
-    """The largest number in place of each behind the row, the smallest in place of the largest: both are allowed."""
+    """Replace each number after the row by the largest one, and the largest by the smallest: both are valid inputs."""
     if values.dtype == torch.bool or not values.isfinite().all():
         return values
     values = values.detach().clone()

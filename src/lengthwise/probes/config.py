@@ -9,34 +9,34 @@ from lengthwise.configuration import EACH_ONCE, Config
 
 
 class ProbeConfig(Config):
-    """What is measured, on what."""
+    """Settings of a probe: the model, its inputs and the lengths."""
 
     model: str = Field(min_length=1)
     """A GGUF file, the folder of a saved model, or an id on the Hugging Face hub."""
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] | None = Field(
         None, json_schema_extra={"by_default": "64:4096, or as far as the model has positions"}
     )
-    """Lengths of a window in tokens."""
+    """Lengths at which each window is measured, in tokens."""
     tokens: Literal["text", "random"] = "text"
-    """What the windows are made of."""
+    """Content of the windows: text, or random tokens."""
     text: Path | None = Field(None, json_schema_extra={"by_default": "the documentation that comes with Python"})
     """A UTF-8 file to cut windows from."""
     windows: int = Field(16, ge=2)
-    """Number of inputs, over which the outputs spread. They do not overlap; a short text has fewer."""
+    """Number of inputs, over which the spread is measured. Windows do not overlap; a short text has fewer."""
     seed: NonNegativeInt = 0
     """Seed of the random tokens and of the bootstrap."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Dtype of the model; auto is bfloat16 where the device multiplies it, otherwise float32."""
+    """Dtype of the model; auto is bfloat16 if the device has instructions for it, otherwise float32."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Device that the model runs on."""
     beyond: bool = False
     """Allow lengths beyond the positions that the model was made for."""
     download: bool = False
-    """Fetch from the Hugging Face hub what is not on this machine."""
+    """Download the model from the Hugging Face hub if it is not on this machine."""
 
     @property
     def precision(self) -> Literal["float32", "bfloat16"]:
-        """The dtype that ``auto`` stands for: bfloat16 where the device multiplies it, which elsewhere is slower."""
+        """The dtype, with ``auto`` resolved: bfloat16 without the device's own instructions would be slower."""
         if self.dtype != "auto":
             return self.dtype
         import torch  # late: the help of the command line shows the settings
@@ -51,7 +51,7 @@ class ProbeConfig(Config):
         if self.lengths is not None and (not self.lengths or list(self.lengths) != sorted(self.lengths)):
             raise ValueError(f"lengths must ascend; got {', '.join(map(str, self.lengths))}.")
         if self.text is not None and self.tokens == "random":
-            raise ValueError("text is for windows of text, and tokens are random here; leave out one of the two.")
+            raise ValueError("text is only for windows of text, but tokens is 'random'; leave out one of the two.")
         import torch
 
         if self.device == "cuda" and not torch.cuda.is_available():

@@ -17,7 +17,7 @@ class _Held:
 
 
 def check(folder: Path, config: Config) -> None:
-    """Raise :class:`InputError` where a probe cannot write, or would write over something else than the same probe."""
+    """Raise :class:`InputError` if the folder is not writable, or holds anything else than the same probe."""
     check_folder(folder)
     if not folder.exists():
         return

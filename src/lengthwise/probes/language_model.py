@@ -1,4 +1,4 @@
-"""Probing a Hugging Face language model: what its attention does as the text before a token grows."""
+"""Probing a Hugging Face language model: how its attention changes as the text before a token grows."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -20,21 +20,21 @@ from lengthwise.probes.weights import tapping_weights
 from lengthwise.probes.windows import Windows
 
 _TRIAL = 8
-"""Tokens of the passes that show what kind of model it is."""
+"""Tokens of the passes that find out what kind of model it is."""
 _CANDIDATES = 256
-"""Tokens among which one is chosen to stand in another's place."""
+"""Number of tokens from which the replacement for another token is chosen."""
 
 
 class LanguageModelProbe:
-    """A model with hooks in it, for the length of a ``with`` block, which leaves it as it was.
+    """A model with hooks during a ``with`` block; the model is unchanged after the block.
 
     A causal model's output at position ``N - 1`` depends on its first ``N`` tokens alone, so one pass over the longest
-    length gives all shorter ones. Of a model whose tokens see those that follow, or whose rotary factors depend on the
-    length, each length is a pass of its own, and the output is that of the last token. Whether tokens see those that
-    follow, a trial shows: whether another last token changes the attention outputs before it. Memory is that of one
-    pass over one window.
+    length gives all shorter lengths. If the model is not causal, or if its rotary factors depend on the length, each
+    length needs its own pass, and the output is the last token's. A trial finds out whether the model is causal: it
+    changes the last token and compares the attention outputs before it. The probe needs the memory of one pass over
+    one window.
 
-    ``called`` is called whenever an attention layer was read.
+    ``called`` is called after each attention layer has been read.
     """
 
     def __init__(self, model: PreTrainedModel, called: Callable[[], None] = lambda: None) -> None:
@@ -58,10 +58,10 @@ class LanguageModelProbe:
 
     @property
     def notes(self) -> list[str]:
-        """What cannot be measured, and why: a sentence each."""
+        """Sentences that say what cannot be measured, and why."""
         notes = []
         if self.causal and not self.at_once:
-            notes.append("Its rotary factors depend on the length, so every length is a pass of its own.")
+            notes.append("Its rotary factors depend on the length, so every length needs its own pass.")
         if self.hidden:
             notes.append(
                 f"Entropy, sink and largest weight are unavailable in {len(self.hidden)} of {len(self.measured)} "
@@ -70,14 +70,14 @@ class LanguageModelProbe:
         return [*notes, *([f"Perplexity by position is unavailable: {self.headless}."] if self.headless else [])]
 
     def passes(self, lengths: Sequence[int]) -> int:
-        """How often one window goes through the model."""
+        """Return the number of passes through the model for one window."""
         return 1 if self.at_once else len(lengths)
 
     def read(self, windows: Windows, index: int, lengths: Sequence[int]) -> Window:
-        """Everything that one window tells.
+        """Measure one window.
 
         Raises:
-            RunError: where the model gives numbers that are not finite, or has no such positions.
+            RunError: if the model gives numbers that are not finite, or has too few positions.
         """
         groups = [lengths] if self.at_once else [[length] for length in lengths]
         reads = [self._read(windows.cut(index, group[-1]), group) for group in groups]
@@ -93,7 +93,7 @@ class LanguageModelProbe:
     ) -> tuple[dict[str, Tensor], dict[str, list[Dispersion]], Tensor | None]:
         tokens = tokens.to(self._model.device)
         if self.causal and not self.at_once:
-            self._run(tokens[:, :1], ())  # dynamic factors keep those of the longest text since the last short one
+            self._run(tokens[:, :1], ())  # a short text resets dynamic factors, which else stay at the longest text
         taken = self._run(tokens, [length - 1 for length in lengths])
         losses = None
         if not self.headless and tokens.shape[1] > 1:
@@ -101,7 +101,7 @@ class LanguageModelProbe:
         return {name: rows[0] for name, rows in taken.items()}, dict(self._weights.taken), losses
 
     def _run(self, tokens: Int[Tensor, "1 length"], rows: Sequence[int]) -> dict[str, Tensor]:
-        """Attention outputs; what the model's body gives, its hidden states first, is kept."""
+        """Run the model and return its attention outputs; the output of the model's body is kept in ``_body``."""
         self._weights.rows, self._weights.taken = rows, {}
         body = self._model.base_model
         options = {"use_cache": False} if hasattr(self._model.config.get_text_config(), "use_cache") else {}
@@ -126,45 +126,49 @@ class LanguageModelProbe:
             said = " ".join(str(error).split())[:200].rstrip(".")
             raise InputError(f"{type(self._model).__name__} does not read text alone: {said}.") from None
         self.hidden = [name for name in before if name not in self._weights.taken]
-        """Layers whose weights cannot be seen."""
+        """Layers whose attention weights are hidden."""
         self.measured = {name: self._tap.measured(name) for name in before}
-        """What is taken for the attention output, by layer, in the order in which they are called."""
+        """What the probe takes as the attention output, in words, by layer in the order of the calls."""
         after = self._run(other, range(_TRIAL))
         self.causal = all(same(before[name][:, :-1], after[name][:, :-1]) for name in before)
-        """Whether no token sees those that follow it."""
+        """True if no token sees the tokens that follow it."""
         self.at_once = self.causal and not _depends_on_length(self._model)
-        """Whether one pass over the longest length gives all shorter ones."""
+        """True if one pass over the longest length gives all shorter lengths."""
         self.headless = self._find_head(other)
-        """Why it does not tell the next token; empty if it does."""
+        """The reason why the model does not predict the next token; empty if it does."""
 
     def _unlike(self, token: Tensor) -> Tensor:
-        """The token whose embedding differs most, for some may have the same."""
+        """Return the token whose embedding differs most from that of ``token``; some tokens share an embedding."""
         weight = self._model.get_input_embeddings().get_parameter("weight")
         return (weight[:_CANDIDATES].float() - weight[token].float()).norm(dim=-1).argmax()
 
     def _find_head(self, read: Tensor) -> str:
-        """A way to make logits of some of the hidden states of the tokens just read, or else why there is none."""
+        """Find a function from some hidden states to logits, and test it on the tokens just read.
+
+        Returns:
+            The reason why there is no such function; empty if there is one.
+        """
         head = self._model.get_output_embeddings()
         if head is None:
             return "the model has no head for language"
         if not self.causal:
-            return "the model does not tell the next token: its tokens see those that follow"
+            return "the model does not predict the next token: its tokens see the tokens that follow"
         whole, halves = self._model(input_ids=read).logits[0], self._body[0][0].split(_TRIAL // 2)
         for make in (self._as_the_model_does, head):
             self._logits: Callable[[Tensor], Tensor] = make
             try:
                 parts = [self._logits(hidden) for hidden in halves]
-            except Exception:  # there is no saying what a model may want of its own body
+            except Exception:  # a model may need anything from its own body, and fail in any way
                 continue
             if same(whole, torch.cat(parts)):
                 return ""
         return "the model's head cannot be asked for a part of its logits"
 
     def _as_the_model_does(self, hidden: Float[Tensor, "some dim"]) -> Float[Tensor, "some vocab"]:
-        """Logits with whatever the model does to them, such as scaling: it gets the hidden states from its body."""
+        """Compute logits through the whole model, whose body returns ``hidden``; this keeps scaling and the like."""
         body, output = self._model.base_model, self._body
         some = type(output)(**{**output, "last_hidden_state": hidden[None]})
-        body.forward = lambda *_, **__: some  # the attribute of this instance hides the method of its class
+        body.forward = lambda *_, **__: some  # the instance's attribute hides its class's method
         try:
             return self._model(input_ids=torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)).logits[0]
         finally:
@@ -172,7 +176,7 @@ class LanguageModelProbe:
 
 
 def _depends_on_length(model: PreTrainedModel) -> bool:
-    """Whether rotary factors are chosen by the length of the text (dynamic NTK, LongRoPE)."""
+    """Return True if the length of the text determines the rotary factors (dynamic NTK, LongRoPE)."""
     kinds = (getattr(part, "rope_type", None) for part in model.modules())
     named = [kind for found in kinds for kind in (found.values() if isinstance(found, dict) else [found])]
     return any(isinstance(kind, str) and ("dynamic" in kind or kind == "longrope") for kind in named)

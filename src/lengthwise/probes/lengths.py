@@ -5,14 +5,14 @@ from lengthwise.pretrained.source import Source
 from lengthwise.probes.config import ProbeConfig
 
 _SHORTEST, _LONGEST = 64, 4096
-"""Lengths between which they double by default."""
+"""Bounds of the default lengths, which double from the first to the second."""
 
 
 def lengths(source: Source, config: ProbeConfig) -> tuple[int, ...]:
-    """The lengths of a probe of ``source``, in tokens, shortest first.
+    """Return the lengths of a probe of ``source`` in ascending order [tokens].
 
     Raises:
-        InputError: for lengths beyond what the model can read, or was made for, unless ``config.beyond``.
+        InputError: for lengths that the model can never read, or beyond its positions unless ``config.beyond``.
     """
     if config.lengths is None:
         longest = min(_LONGEST, source.positions or _LONGEST)
@@ -23,11 +23,11 @@ def lengths(source: Source, config: ProbeConfig) -> tuple[int, ...]:
     if not source.extends:
         raise InputError(
             f"{source.name} has learned positions for {source.positions:,} tokens and none beyond; it can never read "
-            f"{longest:,}."
+            f"{longest:,} tokens."
         )
     if not config.beyond:
         raise InputError(
             f"{source.name} was made for {source.positions:,} positions, and a length of {longest:,} exceeds them; "
-            "--beyond measures it there all the same."
+            "--beyond allows longer lengths."
         )
     return config.lengths

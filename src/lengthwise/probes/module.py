@@ -1,4 +1,4 @@
-"""Vanishing variance in any module: the spread of its attention outputs over inputs, against length."""
+"""Vanishing variance in any module: how the spread of attention outputs over inputs changes with length."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lengthwise.statistics.estimate import Estimate
 from lengthwise.statistics.slopes import deviation_slope
 
 Batch = Tensor | tuple[Any, ...] | Mapping[str, Any]
-"""One call's arguments: a single one, several, or by name."""
+"""One call's arguments: a single argument, a tuple, or a mapping by name."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class LayerVariance:
     name: str
     """Dotted path of the attention module."""
     measured: str
-    """What was taken for the attention output, in words."""
+    """What was taken as the attention output, in words."""
     lengths: tuple[int, ...]
     spreads: tuple[Spread, ...]
-    """One per length."""
+    """One spread per length."""
     slope: Estimate
-    """Of the standard deviation, mean over components, against length, both logarithmic."""
+    """Slope of the log standard deviation, averaged over components, against log length."""
     fixed_slope: Estimate
-    """That of component 0."""
+    """The same slope for component 0 alone."""
 
 
 def variance(
@@ -43,33 +43,35 @@ def variance(
     lengths: Sequence[int] | None = None,
     seed: int = 0,
 ) -> list[LayerVariance]:
-    r"""How the attention outputs of a module spread over inputs, at every length (arXiv 2504.02827).
+    r"""Measure the spread of a module's attention outputs over inputs, at every length (arXiv 2504.02827).
 
-    For each attention layer and length :math:`N`: the standard deviation over inputs of each component of the output,
-    mean over components; the mean over everything; the variance over components, mean over inputs; and over the lengths
-    the slope of :math:`\log` deviation against :math:`\log N` with its 95 % interval. The points of that line come from
-    the same inputs and are correlated, so the interval is a bootstrap over inputs, not a regression's.
+    For each attention layer and length :math:`N`, the function measures the standard deviation over inputs of each
+    component of the output, averaged over components; the mean over all inputs and components; and the variance over
+    components, averaged over inputs. For each layer it also fits the slope of the :math:`\log` standard deviation
+    against :math:`\log N`, with a 95 % interval. The points of this line come from the same inputs and are correlated,
+    so the interval is a bootstrap over inputs, and not the interval of a regression.
 
-    The output is the input of the layer's output projection, the attended values of all heads side by side; where no
-    projection is found, or it is hidden, as in ``torch.nn.MultiheadAttention``, what the attention module gives.
-    The module runs as it is, in evaluation mode, without gradients; one row per input, layer and length is kept.
+    The attention output is the input of the layer's output projection: the attended values of all heads side by side.
+    If the projection is not found or is hidden, as in ``torch.nn.MultiheadAttention``, it is the output of the
+    attention module. The module runs unchanged, in evaluation mode and without gradients. Memory holds one row per
+    input, layer and length.
 
     Args:
         module: any module in which :func:`~lengthwise.pretrained.finding.find_attention` finds attention.
-        inputs: *either* batches, with ``lengths``: each is one call, and the output at ``N`` tokens is its row
-            ``N - 1``; right only where a token sees none that follow it, which is tried on the first batch. *Or* a
-            mapping from length to batches: every length is a call of its own, and the output is its last row. A batch
-            is the module's argument, a tuple of its arguments, or a mapping of them by name; its first axis is that of
+        inputs: *either* batches, together with ``lengths``: each batch is one call, and the output at ``N`` tokens is
+            row ``N - 1``. This is valid only for a causal module, which is tested on the first batch. *Or* a mapping
+            from length to batches: each length has its own calls, and the output is the last row. A batch is the
+            module's argument, a tuple of its arguments, or a mapping of its arguments by name; the first axis counts
             the inputs.
-        lengths: in tokens, ascending.
-        seed: of the bootstrap's draws.
+        lengths: the lengths in tokens, ascending.
+        seed: the seed of the bootstrap's draws.
 
     Returns:
         The layers in the order in which the module calls them.
 
     Raises:
-        InputError: if there is no attention, no input, a single input, or an output shorter than a length; if tokens
-            see those that follow, and the inputs do not come by length.
+        InputError: if there is no attention, no input, a single input, or an output shorter than a length; if the
+            module is not causal, and the inputs are not given by length.
     """
     with Tap(module) as tap:
         if isinstance(inputs, Mapping):
@@ -81,7 +83,7 @@ def variance(
                 raise InputError("Give the same number of inputs at every length.")
             rows = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]} if parts else {}
         elif lengths is None or not all(length > 0 for length in lengths):
-            raise InputError("Say at which lengths, as in lengths=[64, 128, 256], or give the inputs by length.")
+            raise InputError("Give positive lengths, as in lengths=[64, 128, 256], or give the inputs by length.")
         else:
             rows = _rows(tap, module, inputs, [length - 1 for length in lengths], at_once=True)
     if not rows or len(next(iter(rows.values()))) < 2:
@@ -92,7 +94,7 @@ def variance(
 def describe(
     name: str, measured: str, lengths: Sequence[int], rows: Float[Tensor, "inputs lengths components"], seed: int
 ) -> LayerVariance:
-    """The statistics of one layer's outputs."""
+    """Compute the statistics of one layer's outputs."""
     spreads = []
     for taken in rows.unbind(1):
         meter = SpreadMeter()
@@ -113,7 +115,7 @@ def describe(
 def _rows(
     tap: Tap, module: nn.Module, batches: Iterable[Batch], rows: Sequence[int], at_once: bool = False
 ) -> dict[str, Tensor]:
-    """Of all inputs, layer by layer; ``at_once`` where rows before the last stand for shorter inputs."""
+    """Read rows of all inputs, by layer; ``at_once`` says that rows before the last stand for shorter inputs."""
     parts: list[dict[str, Tensor]] = []
     for batch in batches:
         state = torch.get_rng_state()
@@ -126,7 +128,10 @@ def _rows(
 def _check_causal(
     tap: Tap, module: nn.Module, batch: Batch, row: int, before: dict[str, Tensor], state: Tensor
 ) -> None:
-    """Read a row again, with other tokens behind it; which axis of the arguments counts tokens may be unclear."""
+    """Read a row again with other tokens after it, and raise :class:`InputError` if the row changes.
+
+    If it is unclear which axis of the arguments counts tokens, one unchanged axis is enough.
+    """
     changing = ""
     for axis in token_axes(module):
         changed = changed_behind(batch, axis, row)
@@ -140,8 +145,8 @@ def _check_causal(
             return
     if changing:
         raise InputError(
-            f"In {changing} a token sees those that follow it, so one call cannot give every length; give the inputs "
-            "by length, as in {64: batches, 256: batches}."
+            f"In {changing} a token sees the tokens that follow it, so one call cannot give every length; give the "
+            "inputs by length, as in {64: batches, 256: batches}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Perplexity by position: how well the next token is told, by how much of the text stands before it."""
+"""Perplexity by position: how well the model predicts the next token, by the number of tokens before it."""
 
 import math
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from lengthwise.statistics.bootstrap import mean
 from lengthwise.statistics.estimate import Estimate
 
 _LOGITS_AT_ONCE = 2**24
-"""64 MiB in float32."""
+"""Number of logits in memory at a time: 64 MiB in float32."""
 _SHORTEST = 32
-"""Tokens before the end of the first bucket, roughly; there are two buckets to a doubling."""
+"""Approximate number of tokens before the end of the first bucket; there are two buckets per doubling."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """The tokens that are told from ``first`` to ``last`` tokens before them."""
+    """The tokens with ``first`` to ``last`` tokens before them."""
 
     first: int
     last: int
     loss: Estimate
-    """Cross-entropy in nats, mean over tokens, then over windows; its exponential is the perplexity."""
+    """Cross-entropy, averaged over tokens, then over windows [nats]; its exponential is the perplexity."""
 
 
 def exponential(nats: float) -> float:
-    """The perplexity of a loss; infinite where it is larger than a number can be, from 710 nats."""
+    """Return the perplexity of a loss; infinite from 710 nats on, where a float overflows."""
     try:
         return math.exp(nats)
     except OverflowError:
@@ -44,9 +44,9 @@ def token_losses(
     head: Callable[[Tensor], Float[Tensor, "some vocab"]],
     vocab_size: int,
 ) -> Float[Tensor, " tokens-1"]:
-    """Cross-entropy of every token but the first, in nats; logits are held for some tokens at a time.
+    """Compute the cross-entropy of every token but the first [nats]; memory holds the logits of some tokens at a time.
 
-    Losses are in float32, or in float64 where the logits are.
+    Losses are float64 if the logits are float64, and float32 otherwise.
     """
     chunk = max(1, _LOGITS_AT_ONCE // vocab_size)
     parts = zip(hidden[:-1].split(chunk), tokens[1:].split(chunk), strict=True)
@@ -54,14 +54,14 @@ def token_losses(
 
 
 def by_position(losses: Float[Tensor, "windows told"]) -> list[Bucket]:
-    """Means over windows, in buckets that end at the longest length and its halves, and half-way, in logarithms."""
+    """Average losses over windows, in buckets that end at the longest length divided by powers of the root of 2."""
     longest = losses.shape[1] + 1
     edges = [longest]
     while (edge := round(longest / 2 ** (len(edges) / 2))) >= _SHORTEST:
         edges.append(edge)
     buckets = []
     for start, stop in pairwise([0, *reversed(edges)]):
-        # The loss at place i is that of a token with i + 1 tokens before it; of the last place, nothing follows.
+        # The loss at index i belongs to a token with i + 1 tokens before it; no token follows the last position.
         told = losses[:, start : min(stop, longest - 1)]
         buckets.append(Bucket(start + 1, start + told.shape[1], mean(told.double().mean(1).cpu().numpy())))
     return buckets

@@ -1,7 +1,7 @@
-"""Text to read where nobody gives any: the documentation that comes with Python.
+"""The text of a probe: a given file, or by default the documentation that comes with Python.
 
-It is real English, on every machine that can run this, long enough for dozens of windows, and its licence, the PSF's,
-lets anyone use it. It is not the same for every version of Python: results name its SHA-256.
+Python's documentation is real English, is present on every machine that runs this library, fills dozens of windows, and
+has a licence, the PSF's, that lets anyone use it. It differs between versions of Python, so results name its SHA-256.
 """
 
 import ast
@@ -22,12 +22,12 @@ class Prose(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Of the text as UTF-8."""
+        """SHA-256 of the text in UTF-8, in hexadecimal."""
         return sha256(self.text.encode()).hexdigest()
 
 
 def read(path: Path) -> Prose:
-    """The text of a UTF-8 file."""
+    """Read a UTF-8 file; raises :class:`InputError` if it cannot be read or is not UTF-8."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -38,9 +38,12 @@ def read(path: Path) -> Prose:
 
 
 def python_documentation() -> Prose:
-    """The topics of ``help()``, then the docstrings of the standard library's modules, both in order of their names.
+    """Collect the topics of ``help()``, then the docstrings of the standard library's modules, both sorted by name.
 
-    A paragraph that occurs again is left out, for windows should have nothing in common.
+    Repeated paragraphs are left out, because windows should have nothing in common.
+
+    Raises:
+        InputError: if Python came without its documentation.
     """
     try:
         from pydoc_data.topics import topics

@@ -1,4 +1,4 @@
-"""What a probe has found, window by window."""
+"""The results of a probe, window by window."""
 
 import math
 from collections.abc import Sequence
@@ -18,55 +18,55 @@ from lengthwise.probes.windows import Facts
 
 @dataclass(frozen=True)
 class Window:
-    """What one input gave."""
+    """The measurements of one window."""
 
     outputs: dict[str, Float[Tensor, "lengths components"]]
-    """By layer."""
+    """Attention outputs by layer."""
     dispersions: dict[str, list[Dispersion]]
-    """By layer, one per length; only of layers that show their weights."""
+    """Dispersions of the attention weights by layer, one per length; layers with hidden weights are left out."""
     losses: Float[Tensor, " told"] | None
-    """Of every token but the first, in nats."""
+    """Loss of every token but the first [nats]."""
 
 
 @dataclass(frozen=True)
 class LayerFindings:
-    """One layer: how its outputs spread, and how its weights disperse."""
+    """One layer: the spread of its outputs, and the dispersion of its attention weights."""
 
     variance: LayerVariance
     dispersions: tuple[Dispersion, ...] | None
-    """One per length, means over windows and heads; None where the weights are hidden."""
+    """One dispersion per length, averaged over windows and heads; None if the weights are hidden."""
 
 
 @dataclass
 class Findings:
-    """Everything that is known yet."""
+    """All measurements so far."""
 
     model: dict[str, Any]
-    """What was probed: its name, class, parameters, positions and dtype."""
+    """The model's name, class, parameters, positions and dtype."""
     lengths: tuple[int, ...]
     source: Facts
     """Where the windows come from."""
     asked: int
-    """Windows that were asked for."""
+    """Number of windows that were asked for."""
     seed: int
     measured: dict[str, str] = field(default_factory=dict)
-    """What was taken for the attention output, by layer."""
+    """What was taken as the attention output, in words, by layer."""
     causal: bool = True
-    """Whether no token sees those that follow it."""
+    """True if no token sees the tokens that follow it."""
     at_once: bool = True
-    """Whether all lengths of a window come from one pass."""
+    """True if all lengths of a window come from one pass."""
     notes: list[str] = field(default_factory=list)
-    """What could not be measured, and why: a sentence each."""
+    """Sentences that say what could not be measured, and why."""
     windows: list[Window] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def enough(self) -> bool:
-        """Whether anything can be said of a spread."""
+        """True if there are enough windows for a spread."""
         return len(self.windows) > 1
 
     def layers(self) -> list[LayerFindings]:
-        """In the order in which the model calls them."""
+        """Return the findings of each layer, in the order in which the model calls the layers."""
         return [
             LayerFindings(
                 describe(
@@ -82,13 +82,13 @@ class Findings:
         ]
 
     def perplexity(self) -> list[Bucket]:
-        """By position; empty without a head for language that tells the next token."""
+        """Return the losses by position; empty if the model has no head that predicts the next token."""
         losses = [window.losses for window in self.windows if window.losses is not None]
         return by_position(torch.stack(losses)) if losses else []
 
 
 def as_json(findings: Findings, layers: Sequence[LayerFindings], buckets: Sequence[Bucket]) -> dict[str, Any]:
-    """Everything as plain values; null where there is no number."""
+    """Return all results as plain values; a number that is not finite becomes None."""
     tree = {
         "model": findings.model | {"causal": findings.causal},
         "tokens": findings.source,
@@ -117,7 +117,7 @@ def _layer(layer: LayerFindings) -> dict[str, Any]:
 
 
 def _mean(windows: list[list[Dispersion]]) -> tuple[Dispersion, ...] | None:
-    """Over windows, length by length."""
+    """Average dispersions over windows, length by length."""
     if not windows:
         return None
     return tuple(
@@ -127,7 +127,7 @@ def _mean(windows: list[list[Dispersion]]) -> tuple[Dispersion, ...] | None:
 
 
 def _finite(tree: Any) -> Any:
-    """JSON knows no nan."""
+    """Replace numbers that are not finite by None, because JSON has no nan."""
     if isinstance(tree, dict):
         return {key: _finite(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):

@@ -1,4 +1,4 @@
-"""A probe from its settings to its findings."""
+"""The run of a probe, from its settings to its findings."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from lengthwise.probes.windows import Windows, draw
 
 
 def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
-    """The model, what it will read, and what is found so far: nothing.
+    """Load the model, draw the windows, and return both with empty findings.
 
     Raises:
         InputError: if the model, the lengths or the text cannot be used.
@@ -41,13 +41,13 @@ def begin(config: ProbeConfig) -> tuple[PreTrainedModel, Windows, Findings]:
 def measure(
     model: PreTrainedModel, windows: Windows, findings: Findings, advance: Callable[[float], Any] = lambda done: None
 ) -> None:
-    """Let the model read window after window, each of which is kept in ``findings`` the moment it is whole.
+    """Measure window after window; each window is added to ``findings`` as soon as it is complete.
 
-    ``advance`` is told the share of a window that was read since it was called before, layer by layer.
+    ``advance`` is called after each layer, with the share of a window that was read since the last call.
 
     Raises:
-        InputError: if the model has no attention that can be found.
-        RunError: if it gives numbers that are not finite, or if memory runs out.
+        InputError: if no attention is found in the model.
+        RunError: if the model gives numbers that are not finite, or if memory runs out.
     """
     began, step = time.perf_counter(), 0.0
     try:

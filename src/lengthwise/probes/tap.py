@@ -1,4 +1,4 @@
-"""Taking rows out of the attention outputs of a module while it runs."""
+"""Hooks that read rows of the attention outputs of a module while it runs."""
 
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
@@ -15,15 +15,16 @@ from lengthwise.pretrained.finding import AttentionLayer, find_attention
 
 
 class Tap:
-    """Hooks on every attention layer of a module, which is in evaluation mode, for the length of a ``with`` block.
+    """Hooks on every attention layer of a module during a ``with`` block, which puts the module in evaluation mode.
 
-    A layer's output is what goes into its output projection, the attended values of all heads side by side; where no
-    projection is called it is what the attention module gives. ``called`` is called whenever one was read.
+    A layer's attention output is the input of its output projection: the attended values of all heads side by side. If
+    no projection is called, it is the output of the attention module. ``called`` is called after each layer has been
+    read.
     """
 
     def __init__(self, module: nn.Module, called: Callable[[], None] = lambda: None) -> None:
         self.layers = {layer.name or type(layer.module).__name__: layer for layer in find_attention(module)}
-        """By name."""
+        """Attention layers by name."""
         self._training = {part: part.training for part in module.modules()}
         self._module, self._called = module, called
         self._rows: Sequence[int] = ()
@@ -33,7 +34,7 @@ class Tap:
 
     def __enter__(self) -> Self:
         self._fast = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)  # where torch packs padded inputs into one, without rows
+        torch.backends.mha.set_fastpath_enabled(False)  # it packs padded inputs into a nested tensor without rows
         self._module.eval()
         for name, layer in self.layers.items():
             self._hooks.append(self._watch(name, layer))
@@ -53,14 +54,13 @@ class Tap:
     def read(
         self, rows: Sequence[int], run: Callable[[], object]
     ) -> dict[str, Float[Tensor, "inputs rows components"]]:
-        """Let ``run`` call the module, and give rows, counted from 0, of each layer's output, on the CPU, in float32
-        or in float64 where they are.
+        """Let ``run`` call the module, and return the given rows of each layer's output, on the CPU.
 
-        Layers go by name, in the order in which they were called; one that is called again goes by its name and the
-        number of the call.
+        Rows are counted from 0. They are float64 if the output is float64, and float32 otherwise. The result is ordered
+        by the calls of the layers; a repeated call of a layer gets the layer's name with the number of the call.
 
         Raises:
-            InputError: if a layer's output has too few rows, or is no tensor that has rows.
+            InputError: if a layer's output has too few rows, or is not a tensor with rows.
         """
         self._rows, self._taken = rows, {}
         try:
@@ -70,7 +70,7 @@ class Tap:
         return self._taken
 
     def measured(self, name: str) -> str:
-        """What is taken for a layer's attention output, in words."""
+        """Return, in words, what is taken as a layer's attention output."""
         return self.layers[name.partition(" #")[0]].measured
 
     def _watch(self, name: str, layer: AttentionLayer) -> RemovableHandle:
@@ -97,13 +97,13 @@ class Tap:
                 f"{name} gives {output.shape[1]:,} rows, fewer than the length of {max(self._rows) + 1:,}; "
                 "lengths must not exceed the inputs, and outputs are (inputs, tokens, components)."
             )
-        # Heads that are still apart are set side by side.
+        # A layer may give its heads in separate dimensions; they are flattened into one.
         taken = in_float32(output[:, list(self._rows)].flatten(2).detach()).cpu()
         self._taken[numbered(name, self._taken)] = taken
         self._called()
 
 
 def numbered(name: str, taken: Collection[str]) -> str:
-    """The name under which the next call of a layer is kept."""
+    """Return the name for the next call of a layer."""
     calls = sum(other == name or other.startswith(f"{name} #") for other in taken)
     return f"{name} #{calls + 1}" if calls else name

@@ -1,7 +1,8 @@
-"""Rows of a Hugging Face model's attention weights, without the matrix they are rows of.
+"""Rows of a Hugging Face model's attention weights, without the whole matrix of weights.
 
-Transformers lets a model attend by any registered function. Ours attends by torch's fused routine, as the model does by
-itself, and beside it computes the weights of the wanted queries alone: of one query, ``heads x keys`` numbers.
+Transformers lets a model attend through any registered function. The function here attends through torch's fused
+routine, as the model does by default, and also computes the weights of the wanted queries: ``heads x keys`` numbers for
+one query.
 """
 
 import math
@@ -25,11 +26,11 @@ _IMPLEMENTATION = "lengthwise-probe"
 
 
 class WeightTap:
-    """The dispersion of attention weights by layer, one for each of ``rows``; without any, nothing is taken."""
+    """The dispersions of attention weights by layer, one for each of ``rows``; without rows nothing is measured."""
 
     def __init__(self) -> None:
         self.rows: Sequence[int] = ()
-        """Queries, counted from 0."""
+        """The queries to measure, counted from 0."""
         self.taken: dict[str, list[Dispersion]] = {}
 
 
@@ -38,19 +39,19 @@ _WATCHED: WeakKeyDictionary[nn.Module, tuple[str, WeightTap]] = WeakKeyDictionar
 
 @contextmanager
 def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
-    """Let the model attend by our function, for the length of a ``with`` block; layers go by the names of ``tap``.
+    """Let the model attend through the function of this module during a ``with`` block; ``tap`` names the layers.
 
-    What is taken stays empty for layers that do not attend through transformers' interface, and for a model that does
-    not attend by torch's fused routine by itself: it may do what that routine cannot.
+    No dispersions are taken from a layer that does not attend through transformers' interface. None are taken from a
+    model whose own attention is not torch's fused routine either: its attention may do what this routine cannot do.
     """
     weights, before = WeightTap(), model.config._attn_implementation
     if before != "sdpa" or not model._can_set_attn_implementation():
         yield weights
         return
     for name, layer in tap.layers.items():
-        # BERT's attention holds the module that attends.
+        # The module that attends may lie inside the layer, as in BERT.
         _WATCHED.update(dict.fromkeys(layer.module.modules(), (name, weights)))
-    # Without the second line the model would make no mask for our function, and its tokens would see the future.
+    # Without the second registration the model would make no mask, and its tokens would see later tokens.
     AttentionInterface.register(_IMPLEMENTATION, _attend)
     AttentionMaskInterface.register(_IMPLEMENTATION, sdpa_mask)
     model.set_attn_implementation(_IMPLEMENTATION)
@@ -71,7 +72,7 @@ def _attend(
     attention_mask: Tensor | None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """As transformers' own function for SDPA, with a look at some rows."""
+    """Attend as transformers' own function for SDPA does, and measure some rows."""
     name, tap = _WATCHED.get(module, ("", WeightTap()))
     if tap.rows:
         name = numbered(name, tap.taken)
@@ -82,7 +83,7 @@ def _attend(
 def _row(
     module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, row: int, options: dict[str, Any]
 ) -> Dispersion:
-    """The weights of one query, in float32 or better, over the keys it can see."""
+    """Compute the dispersion of one query's weights over its visible keys, in float32 or float64."""
     asked = options.get("is_causal")
     causal = mask is None and (getattr(module, "is_causal", True) if asked is None else asked)
     keys = row % query.shape[2] + 1 if causal else key.shape[2]

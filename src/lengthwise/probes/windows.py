@@ -12,35 +12,35 @@ from lengthwise.probes import prose
 from lengthwise.probes.config import ProbeConfig
 
 Facts = dict[str, str | int]
-"""Where something comes from, by name."""
+"""Facts about the origin of the windows, by name."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Sequences of tokens, each with what the tokenizer puts around a text."""
+    """Sequences of tokens, each with the special tokens that the tokenizer puts around a text."""
 
     tokens: Int[Tensor, "windows longest"]
-    """Without ``suffix``, of which a shorter length keeps the beginning."""
+    """The tokens without ``suffix``; a shorter length keeps their beginning."""
     suffix: Int[Tensor, " suffix"]
-    """What ends a sequence of every length, as BERT's [SEP] does; empty for a causal model."""
+    """The tokens that end a sequence of every length, such as BERT's [SEP]; empty for a causal model."""
     source: Facts
-    """Where they come from."""
+    """Where the windows come from."""
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def cut(self, window: int, length: int) -> Int[Tensor, "1 length"]:
-        """The first ``length`` tokens of a window, the suffix at their end included."""
+        """Return a window of ``length`` tokens: the beginning of the window, and the suffix."""
         return torch.cat([self.tokens[window, : length - len(self.suffix)], self.suffix])[None]
 
 
 def draw(
     config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, vocab_size: int, longest: int, causal: bool
 ) -> Windows:
-    """The windows of a probe; of a text there may be fewer than asked for, spread evenly over it.
+    """Draw the windows of a probe; a short text gives fewer windows than asked for, spread evenly over the text.
 
     Raises:
-        InputError: if the text has not enough tokens for two windows, or tokens that the model does not know.
+        InputError: if the text has too few tokens for two windows, or has tokens that the model does not know.
     """
     prefix, suffix = _around(tokenizer)
     suffix = [] if causal else suffix
@@ -62,7 +62,7 @@ def draw(
 
 
 def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
-    """The special tokens that the tokenizer puts before and after a text."""
+    """Return the special tokens that the tokenizer puts before and after a text."""
     empty, one = tokenizer("")["input_ids"], tokenizer("a")["input_ids"]
     same = next((place for place, (a, b) in enumerate(zip(empty, one, strict=False)) if a != b), len(empty))
     return empty[:same], empty[same:]
@@ -71,7 +71,7 @@ def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
 def _random(
     config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, vocab_size: int, body: int
 ) -> tuple[Tensor, Facts]:
-    """Uniform over the vocabulary without special tokens."""
+    """Draw tokens uniformly from the vocabulary without special tokens."""
     special = set(tokenizer.all_special_ids)
     special |= {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     allowed = [token for token in range(min(len(tokenizer), vocab_size)) if token not in special]

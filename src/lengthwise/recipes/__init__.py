@@ -1,9 +1,9 @@
-"""Named experiments: what a task is trained and evaluated with where nothing else is said. Plain data."""
+"""Named experiments: what a task is trained and evaluated with where nothing else is said. Typed, frozen data."""
 
 from dataclasses import replace
 
 from lengthwise.errors import InputError
-from lengthwise.naming import named, split
+from lengthwise.naming import named, read, split
 from lengthwise.recipes.addition import ADDITION
 from lengthwise.recipes.flip_flop import FLIP_FLOP
 from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
@@ -11,6 +11,7 @@ from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
+from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
@@ -19,7 +20,7 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``: every task has one of its own name, and a task that is no part of this, defaults.
+    """The recipe called ``name``; a task that has no recipe of its name is trained with the defaults.
 
     Options in brackets are those of the recipe's task, as in ``flip-flop-paper[ignore=0.9]``.
 
@@ -27,15 +28,14 @@ def find(name: str) -> Recipe:
         InputError: for a recipe that does not exist, and for options that its task does not have.
     """
     plain, given = split(name)
-    if ":" in plain:
-        from lengthwise.training.config import TrainConfig
-
-        defaults = TrainConfig()
-        return Recipe(name, "a task without a recipe", {"task": name}, (defaults.learning_rate,))
+    if plain not in RECIPES and (":" in plain or plain in TASKS):
+        title = str(read(TASKS, name)) if plain in TASKS else name
+        rates = (TrainConfig().learning_rate,)
+        return Recipe(name=title, summary="a task without a recipe", task=title, learning_rates=rates)
     if plain not in RECIPES:
-        raise InputError(unknown("task or recipe", plain, RECIPES))
+        raise InputError(unknown("task or recipe", plain, {*RECIPES, *TASKS}))
     recipe = RECIPES[plain]
-    task, own = split(recipe.settings["task"])
+    task, own = split(recipe.task)
     chosen = named(TASKS, task, own | given)
-    settings = {**recipe.settings, "task": str(chosen)}
-    return replace(recipe, name=str(replace(chosen, name=plain)), settings=settings) if given else recipe
+    names = {"name": str(replace(chosen, name=plain)), "task": str(chosen)}
+    return recipe.model_copy(update=names) if given else recipe

@@ -1,31 +1,31 @@
 """The flip-flop experiment of arXiv 2503.23174 as its authors' notebook runs it, and then 16 to 64 times as long."""
 
-from lengthwise.recipes.recipe import Recipe
+from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.recipes.recipe import DecoderSettings, Recipe
+from lengthwise.training.config import TrainConfig
 
 FLIP_FLOP_PAPER = Recipe(
     name="flip-flop-paper",
     summary="the setting of arXiv 2503.23174, trained at 512 tokens, evaluated up to 32,768; for a GPU",
-    settings={
-        "task": "flip-flop",
-        "model": {"layers": 4, "dim": 256, "heads": 4, "paper_faithful": True, "dropout": 0.01},
-        "train": {
-            "length": 512,
-            "steps": 25_000,
-            "batch_size": 64,
-            "learning_rate": 1e-4,
-            # Torch's AdamW as it comes, and no clipping.
-            "weight_decay": 0.01,
-            "beta2": 0.999,
-            "clip_norm": 0.0,
-            "checkpoint_every": 1_000,
-            "log_every": 100,
-        },
-        "evaluate": {
-            "lengths": [512, 8192, 16384, 32768],
-            "splits": ["validation", "dense", "sparse"],
-            "sequences": {"validation": 16_000, "dense": 4_000, "sparse": 160_000},  # the sizes of the published sets
-            "tokens": 16_000 * 512,
-        },
-    },
+    task="flip-flop",
+    model=DecoderSettings(layers=4, dim=256, heads=4, paper_faithful=True, dropout=0.01),
+    train=TrainConfig(
+        length=512,
+        steps=25_000,
+        batch_size=64,
+        learning_rate=1e-4,
+        # Torch's AdamW as it comes, and no clipping.
+        weight_decay=0.01,
+        beta2=0.999,
+        clip_norm=0.0,
+        checkpoint_every=1_000,
+        log_every=100,
+    ),
+    evaluate=EvaluateConfig(
+        lengths=(512, 8192, 16384, 32768),
+        splits=("validation", "dense", "sparse"),
+        sequences={"validation": 16_000, "dense": 4_000, "sparse": 160_000},  # the sizes of the published sets
+        tokens=16_000 * 512,
+    ),
     learning_rates=(1e-4,),
 )

@@ -1,46 +1,55 @@
 """Sets: the base experiment of arXiv 2410.01104, and dictionary lookup at its scale."""
 
-from lengthwise.recipes.recipe import Recipe
+from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.recipes.recipe import Recipe, SetReaderSettings
+from lengthwise.training.config import TrainConfig
 
-_TRAIN = {
-    "shortest": 5,
-    "length": 16,
-    "batch_size": 128,
-    "learning_rate": 1e-3,
-    "weight_decay": 1e-3,
-    "schedule": "constant",
-    "beta2": 0.999,
-    "clip_norm": 0.0,
-    "checkpoint_every": 1_000,
-    "log_every": 100,
-}
-_EVALUATE = {
-    "lengths": [16, 64, 256, 512, 1024, 2048, 4096, 16384],
-    "sequences": 1024,
-    "tokens": 2_097_152,
-}
+
+def _train(steps: int) -> TrainConfig:
+    return TrainConfig(
+        shortest=5,
+        length=16,
+        steps=steps,
+        batch_size=128,
+        learning_rate=1e-3,
+        weight_decay=1e-3,
+        schedule="constant",
+        beta2=0.999,
+        clip_norm=0.0,
+        checkpoint_every=1_000,
+        log_every=100,
+    )
+
+
+_EVALUATE = EvaluateConfig(
+    lengths=(16, 64, 256, 512, 1024, 2048, 4096, 16384),
+    sequences=1024,
+    tokens=2_097_152,
+)
 
 ARGMAX_RETRIEVAL = Recipe(
     name="argmax-retrieval",
     summary="the class of the highest priority in 5 to 16 items, evaluated up to 16,384",
-    settings={"task": "argmax-retrieval", "train": {**_TRAIN, "steps": 25_000}, "evaluate": _EVALUATE},
+    task="argmax-retrieval",
+    train=_train(25_000),
+    evaluate=_EVALUATE,
     learning_rates=(1e-3,),
 )
 # What arXiv 2410.01104 reports is what is left when priorities have eight bits: several items then share the highest.
 ARGMAX_RETRIEVAL_BFLOAT16 = Recipe(
     name="argmax-retrieval-bfloat16",
     summary="the same with inputs in bfloat16, which gives the accuracies of arXiv 2410.01104",
-    settings={
-        "task": "argmax-retrieval",
-        "model": {"input_precision": "bfloat16"},
-        "train": {**_TRAIN, "steps": 45_000},
-        "evaluate": _EVALUATE,
-    },
+    task="argmax-retrieval",
+    model=SetReaderSettings(input_precision="bfloat16"),
+    train=_train(45_000),
+    evaluate=_EVALUATE,
     learning_rates=(1e-3,),
 )
 DICTIONARY_LOOKUP = Recipe(
     name="dictionary-lookup",
     summary="the value of a key in 5 to 16 pairs, evaluated up to 16,384",
-    settings={"task": "dictionary-lookup", "train": {**_TRAIN, "steps": 5_000}, "evaluate": _EVALUATE},
+    task="dictionary-lookup",
+    train=_train(5_000),
+    evaluate=_EVALUATE,
     learning_rates=(1e-3,),
 )

@@ -12,11 +12,10 @@ __all__ = ["overview", "rulings", "seeds_needed", "verdicts", "write_report"]
 
 
 def write_report(summary: "Summary", folder: Path) -> Path:
-    """Write ``summary.json``, ``report.html`` and the folder ``figures`` into a folder; returns the page's path.
+    """Write ``summary.json``, ``report.html`` and the folder ``figures`` into a folder; return the page's path.
 
-    The page needs no network and no other file. Each figure is there as SVG, PDF, PNG, Vega-Lite specification
-    (``.vl.json``) and CSV. An experiment that has failed runs, or no results yet, has a page that
-    says so; a figure that would be empty is left out.
+    The page needs no network and no other file. Each figure is written as SVG, PDF, PNG, Vega-Lite specification
+    (``.vl.json``) and CSV. The page also reports failed runs and missing results; empty figures are left out.
 
     Raises:
         RunError: if a file cannot be written.
@@ -27,10 +26,10 @@ def write_report(summary: "Summary", folder: Path) -> Path:
 
 
 def overview(summary: "Summary") -> "Group":
-    """All that the terminal shows of the page: the main accuracy by mechanism, split and length, in per cent.
+    """Return the terminal's version of the page: the main metric by mechanism, split and length.
 
-    Where they are known, also the causes of wrong answers; and, where there is more than one mechanism, how far the
-    first is ahead of each other one, in points, with :func:`rulings`.
+    The causes of wrong answers follow if they are known. With several mechanisms, the differences between the first
+    mechanism and each of the others follow, with :func:`rulings`.
     """
     from lengthwise.reports import terminal
 
@@ -38,21 +37,21 @@ def overview(summary: "Summary") -> "Group":
 
 
 def verdicts(summary: "Summary") -> list[str]:
-    """What the experiment has shown, in sentences: one per mechanism, then few examples and failed runs."""
+    """Return the results in sentences: one per mechanism, then notes on few examples and failed runs."""
     from lengthwise.reports import sentences
 
     return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(summary)]
 
 
 def rulings(summary: "Summary") -> list[str]:
-    """What became of the claims that the first mechanism beats each other one on longer examples, in sentences."""
+    """Return the rulings in sentences: whether the first mechanism beats each of the others on longer examples."""
     from lengthwise.reports import claim_sentences
 
     return [f"{mechanism} {text}".strip() for mechanism, text in claim_sentences.rulings(summary)]
 
 
 def seeds_needed(design: "Design") -> str | None:
-    """How many seeds it takes to decide the claims of a comparison, in a sentence; None where it has no claim."""
+    """Return a sentence on the number of seeds that can decide the claims of a comparison; None without a claim."""
     from lengthwise.reports import seeds
 
     return seeds.seeds_needed(design)

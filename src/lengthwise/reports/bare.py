@@ -4,7 +4,7 @@ from rich.table import Table
 
 
 def bare(title: str, caption: str) -> Table:
-    """A table without lines and without columns yet."""
+    """Return a table without rules and without columns."""
     return Table(
         title=title,
         caption=caption,

@@ -16,9 +16,9 @@ OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
 
 
 def rulings(summary: Summary) -> list[Verdict]:
-    """One per claim, but one for all claims that have too few pairs, and for the same reason.
+    """Return one sentence per claim; claims with too few pairs share a sentence if the reason is the same.
 
-    Of those follows what their trained models differ in.
+    The differences between trained models follow for the claims with too few pairs.
     """
     design = summary.design
     said, short = [], dict[str, list[Claim]]()
@@ -56,7 +56,7 @@ def _too_few(claim: Claim, unit: str) -> str:
 
 
 def _reasons(claim: Claim, design: Design) -> str:
-    """The numbers of the primary length, then the secondary lengths."""
+    """Return the numbers at the primary length, then the outcomes at the secondary lengths."""
     assert claim.decisive is not None
     p, pairs = p_value(claim.decisive.p), counted(claim.decisive.pairs, "pair")
     text = f"{_numbers(claim.decisive, design)}, p {p}; {pairs}."
@@ -66,12 +66,12 @@ def _reasons(claim: Claim, design: Design) -> str:
 
 
 def _secondary(claim: Claim, design: Design) -> str:
-    """Where else it is better, undecided and worse."""
+    """Return the secondary lengths at which the first mechanism is better, undecided and worse."""
     found = {word: [d for d in claim.secondary if d.outcome == word] for word in OUTCOMES}
     if len(found["undecided"]) == len(claim.secondary):
         needed, most = claim.needed_elsewhere or 0, max(d.pairs for d in claim.secondary)
         if most < needed:
-            return f"undecided, for {counted(most, 'pair')} cannot decide; {needed} are needed"
+            return f"undecided, because {counted(most, 'pair')} cannot decide; {needed} are needed"
         ends = [end for d in claim.secondary if d.interval for end in (d.interval.low, d.interval.high)]
         low, high = (difference(end, design.main.unit) for end in (min(ends), max(ends)))
         reach = f"the intervals reach from {low} to {high} {lead(design.main)}"
@@ -87,21 +87,21 @@ def _secondary(claim: Claim, design: Design) -> str:
 
 
 def _largest(of: Sequence[Difference], design: Design) -> str:
-    """The numbers of the largest difference."""
+    """Return the numbers of the largest difference."""
     largest = max(of, key=lambda d: abs(d.mean))
     where = f" at {largest.length:,}" if len(of) > 1 else ""
     return f"{_numbers(largest, design)}{where}, corrected p {p_value(largest.corrected_p)}"
 
 
 def _numbers(of: Difference, design: Design) -> str:
-    """A difference of several pairs, which has an interval."""
+    """Return a difference with its interval; the difference must have several pairs."""
     assert of.interval is not None
     value, low, high = (difference(n, design.main.unit) for n in (of.mean, of.interval.low, of.interval.high))
     return f"{value} {lead(design.main)} [{low}, {high}]"
 
 
 def _lengths(claim: Claim, of: Sequence[Difference]) -> str:
-    """Lengths as a person lists them: three or more in a row are said by the first and the last."""
+    """Return a list of lengths; three or more in a row become the first and the last, as in *256 to 1,024*."""
     said: list[str] = []
     for inside, group in groupby(claim.secondary, key=lambda difference: difference in of):
         row = [f"{difference.length:,}" for difference in group]
@@ -111,9 +111,9 @@ def _lengths(claim: Claim, of: Sequence[Difference]) -> str:
 
 
 def _missing(claim: Claim) -> str:
-    """The seeds that are not in the pairs."""
+    """Return a sentence on the seeds that lack a pair; empty if no seed does."""
     if not claim.missing:
         return ""
-    noun, verb, them = ("Seed", "is", "it") if len(claim.missing) == 1 else ("Seeds", "are", "them")
+    noun, verb = ("Seed", "is") if len(claim.missing) == 1 else ("Seeds", "are")
     seeds = joined([str(seed) for seed in claim.missing])
-    return f" {noun} {seeds} {verb} left out where one of the two has no result of {them}."
+    return f" {noun} {seeds} {verb} left out at lengths where one of the two mechanisms has no result."

@@ -1,4 +1,4 @@
-"""The contents of a page: its headings as anchors, and links to them."""
+"""The table of contents of a page: anchors at the headings, and links to the anchors."""
 
 import re
 
@@ -8,13 +8,13 @@ HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 
 
 def contents(body: Markup) -> Markup:
-    """A list of links to the second-level headings of a page's body."""
+    """Return a list of links to the second-level headings of a page's body."""
     links = [Markup('<li><a href="#{}">{}</a></li>').format(_anchor(title), title) for title in _titles(body)]
     return Markup('<nav aria-label="Contents"><ul>{}</ul></nav>').format(Markup("").join(links))
 
 
 def anchored(body: Markup) -> Markup:
-    """The body, in which these headings are what the links lead to."""
+    """Return the body with an anchor at each second-level heading, the target of its link."""
     return Markup(HEADING.sub(lambda found: f'<h2 id="{_anchor(Markup(found[1]))}">{found[1]}</h2>', body))
 
 
@@ -23,5 +23,5 @@ def _titles(body: Markup) -> list[Markup]:
 
 
 def _anchor(title: Markup) -> str:
-    """A name that stays as long as the heading does: its words, small, with hyphens."""
+    """Return the anchor of a heading: its words in lower case, joined by hyphens."""
     return "-".join(re.findall(r"\w+", title.striptags().lower()))

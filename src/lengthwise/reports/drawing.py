@@ -1,4 +1,4 @@
-"""From charts to files, in the report's style."""
+"""Charts written to files in the style of the report."""
 
 import json
 from collections.abc import Mapping
@@ -46,15 +46,15 @@ STYLE = {"font": FONT, "padding": 4, "view": {"stroke": None}, "axis": AXIS, "le
 
 
 FOR_THE_EYE = {"said", "place", "rank", "shade", "shown", "bottom", "top"}
-"""Fields of rows that only say where and how a mark is drawn."""
+"""Fields of rows that only control where and how a mark is drawn."""
 
 
 def draw(charts: Mapping[str, tuple[Any, Rows]], folder: Path) -> dict[str, Markup]:
-    """Draw charts of the data called ``rows`` into files in a folder; returns their SVG elements for a page, by name.
+    """Draw charts of the data called ``rows`` into files in a folder; return their SVG elements for a page, by name.
 
-    Of each chart with any rows: ``NAME.svg``, ``NAME.pdf`` and ``NAME.png`` (two pixels per pixel), on white and with a
-    legend; ``NAME.vl.json``, its Vega-Lite specification with the data; ``NAME.csv``, the numbers alone. The SVG
-    element has no background and no legend, both of which the page has; its texts are escaped.
+    Each chart with rows gives ``NAME.svg``, ``NAME.pdf`` and ``NAME.png`` (two image pixels per pixel) on white with a
+    legend, ``NAME.vl.json``, the Vega-Lite specification with the data, and ``NAME.csv``, the numbers alone. The SVG
+    element has no background and no legend, because the page has both; its texts are escaped.
 
     Raises:
         RunError: if a file cannot be written.
@@ -63,7 +63,7 @@ def draw(charts: Mapping[str, tuple[Any, Rows]], folder: Path) -> dict[str, Mark
 
 
 def _draw(chart: Any, rows: Rows, path: Path) -> Markup:
-    """Chart and data come separately, since Altair copies the data it knows again and again."""
+    """Draw one chart; chart and data are separate arguments, because Altair copies its own data again and again."""
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     chart = chart.to_dict()
     chart["datasets"] = chart.get("datasets", {}) | {"rows": rows}
@@ -84,7 +84,7 @@ def _draw(chart: Any, rows: Rows, path: Path) -> Markup:
 
 
 def _without_legends(part: Any) -> Any:
-    """A specification without what it says of legends, which would count for more than the style does."""
+    """Return a specification without its legends, because the legends would override the style."""
     if isinstance(part, list):
         return [_without_legends(item) for item in part]
     if not isinstance(part, dict):
@@ -93,6 +93,6 @@ def _without_legends(part: Any) -> Any:
 
 
 def _table(rows: Rows) -> str:
-    """The rows as CSV, without what is there for the eye alone."""
+    """Return the rows as CSV, without the fields that only control the drawing."""
     names = dict.fromkeys(name for row in rows for name in row)
     return files.as_csv([name for name in names if name not in FOR_THE_EYE], rows)

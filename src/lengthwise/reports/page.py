@@ -1,4 +1,4 @@
-"""The page: everything of a report in one file that needs no network."""
+"""The page: the whole report in one file that needs no network."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -28,20 +28,20 @@ FILTERS: dict[str, Callable[..., object]] = {
     "title_of": text.title,
     "run_name": sentences.name,
 }
-"""How templates say numbers and names."""
+"""Functions by which templates format numbers and names."""
 
 
 def write(summary: Summary, folder: Path) -> Path:
-    """Write the summary, the page and its figures; returns the page's path.
+    """Write the summary, the page and its figures; return the page's path.
 
-    The numbers come first, lest a figure that cannot be drawn should cost them.
+    The summary is written first, so that a figure that cannot be drawn does not lose the numbers.
     """
     summary.write(folder / FILE)
     of_metric = figures.heat if summary.many else figures.metric
     shown = [grid for grid in summary.grids if grid.metric.role == "metric"]
     charts = {grid.metric.name: of_metric(summary, grid) for grid in shown}
     charts["training_loss"] = figures.training_loss(summary)
-    if summary.claims and not summary.many:  # which would be hundreds of panels
+    if summary.claims and not summary.many:  # many mechanisms would need hundreds of panels
         charts["paired"] = figures.paired(summary)
     if summary.causes:
         charts["causes"] = figures.causes(summary)
@@ -55,7 +55,7 @@ def write(summary: Summary, folder: Path) -> Path:
 
 
 def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
-    """What the templates fill in, but for the figures."""
+    """Return the values that the templates fill in, except the figures."""
     design = summary.design
     return {
         "summary": summary,

@@ -1,8 +1,8 @@
-"""Colours, dashes and shapes of the figures: told apart by colour-blind eyes, by light and by dark.
+"""Colours, dashes and shapes of the figures, which colour-blind readers can tell apart on white and on black.
 
-Colours of mechanisms differ by at least 10 in CIEDE2000, for eyes that lack no cone and for those that lack one of the
-three (Machado, Oliveira and Fernandes 2009). More than eight such colours were not found that also keep apart from the
-paper, so that colours come again after eight, with another dash.
+Colours of mechanisms differ by at least 10 in CIEDE2000, for normal colour vision and for each of its three
+deficiencies (Machado, Oliveira and Fernandes 2009). No more than eight colours were found that also differ from the
+background, so colours repeat after eight mechanisms, with another dash.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Colour(NamedTuple):
     dark: str
 
 
-MECHANISMS = (  # first those of Okabe and Ito, less yellow and black, which one of the two schemes hides
+MECHANISMS = (  # first the colours of Okabe and Ito without yellow and black, which white or black hides
     Colour("#0072b2", "#4c9df5"),
     Colour("#d55e00", "#ff8b45"),
     Colour("#009e73", "#2cc795"),
@@ -26,8 +26,8 @@ MECHANISMS = (  # first those of Okabe and Ito, less yellow and black, which one
     Colour("#5a289d", "#a17fb7"),
 )
 DASHES = ((1, 0), (6, 3), (2, 2))
-"""Lengths of strokes and gaps in pixels: of the first lines with each colour, of the second, and of the third."""
-SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to colours and dashes, so that 168 mechanisms differ
+"""Lengths of strokes and gaps of the first, the second and the third line with each colour (pixels)."""
+SHAPES = (  # SVG paths from -1 to 1; their number is coprime to colours and dashes, so that 168 mechanisms differ
     "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z",
     "M-0.85,-0.85H0.85V0.85H-0.85Z",
     "M0,-1.2L1.2,0L0,1.2L-1.2,0Z",
@@ -36,13 +36,13 @@ SHAPES = (  # as SVG paths from -1 to 1; as many as are prime to colours and das
     "M0,1.1L1.15,-0.9H-1.15Z",
     "M-1.1,-0.55L-0.55,-1.1L0,-0.55L0.55,-1.1L1.1,-0.55L0.55,0L1.1,0.55L0.55,1.1L0,0.55L-0.55,1.1L-1.1,0.55L-0.55,0Z",
 )
-CAUSES = {  # told apart by lightness alone, since a colour of its own is a mechanism's
+CAUSES = {  # these colours differ by lightness alone, since hues belong to mechanisms
     "right": Colour("#dfe3ea", "#333a46"),
     "dispersion": Colour("#a08bc9", "#8069b8"),
     "ordering": Colour("#453068", "#cbbcf0"),
 }
 STEPS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.95, 1 - 1e-9)
-"""Shares at which the next of the shades begins; the last is for what is wholly right."""
+"""Shares at which the next shade begins; the last shade is for a share of exactly 1."""
 SHADES = (
     Colour("#f5f6f8", "#1b1f25"),
     Colour("#e3edf6", "#1c2a37"),
@@ -61,15 +61,15 @@ PAPER = Colour("#ffffff", "#14171c")
 
 
 def colour(index: int) -> Colour:
-    """Of a mechanism, by its place in the comparison."""
+    """Return the colour of a mechanism, by its place in the comparison."""
     return MECHANISMS[index % len(MECHANISMS)]
 
 
 def dash(index: int) -> tuple[int, int]:
-    """Of a mechanism's line, by its place in the comparison."""
+    """Return the dash of a mechanism's line, by its place in the comparison."""
     return DASHES[index // len(MECHANISMS) % len(DASHES)]
 
 
 def shape(index: int) -> str:
-    """Of a mechanism's points, by its place in the comparison, as an SVG path from -1 to 1."""
+    """Return the shape of a mechanism's points, by its place in the comparison, as an SVG path from -1 to 1."""
     return SHAPES[index % len(SHAPES)]

@@ -1,4 +1,4 @@
-"""From a template to a page that needs no network."""
+"""Templates rendered to pages that need no network."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -23,17 +23,17 @@ def render(
     filters: Mapping[str, Callable[..., object]],
     colours: Mapping[str, Colour],
 ) -> str:
-    """A page from what is known, which is escaped unless it is markup.
+    """Render a page; every value is escaped unless the value is markup.
 
     Args:
-        template: name of its file.
-        known: what the template fills in, by name.
-        written: when, in UTC, as the page says in its last line.
+        template: file name of the template.
+        known: values that the template fills in, by name.
+        written: time of writing in UTC, shown in the last line of the page.
         filters: functions that the template calls, by name.
-        colours: those of its figures, by name.
+        colours: colours of the page's figures, by name.
 
     Raises:
-        jinja2.UndefinedError: if the template names what is not known.
+        jinja2.UndefinedError: if the template uses a name that is not in ``known``.
     """
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -52,7 +52,7 @@ def render(
 
 
 def _sheet(colours: Mapping[str, Colour]) -> Markup:
-    """The style sheet; the page's own colours and those in ``colours`` are its variables, by name."""
+    """Return the style sheet; its variables are the page's own colours and ``colours``, by name."""
     colours = {"ink": palette.INK, "soft": palette.SOFT, "line": palette.LINE, "paper": palette.PAPER, **colours}
     light = "".join(f"--{name}: {colour.light}; " for name, colour in colours.items())
     dark = "".join(f"--{name}: {colour.dark}; " for name, colour in colours.items())

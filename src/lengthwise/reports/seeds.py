@@ -1,4 +1,4 @@
-"""How many seeds the claims of a comparison need, which is known before anything is trained."""
+"""The number of seeds that the claims of a comparison need, known before anything is trained."""
 
 from lengthwise.analysis.design import Design
 from lengthwise.reports.text import counted
@@ -6,25 +6,25 @@ from lengthwise.reports.words import beats
 
 
 def seeds_needed(design: Design) -> str | None:
-    """One sentence on the fewest seeds that can decide, and on what those of ``design`` can; None without a claim."""
+    """Return two sentences on the seeds that can decide the claims and on those of ``design``; None without a claim."""
     if design.seeds_needed is None:
         return None
     first, all_of_them = design.seeds_needed
     elsewhere = (
-        f", and at least {all_of_them} at {counted(len(design.secondary), 'shorter length')} beyond "
+        f", and at least {all_of_them} seeds at {counted(len(design.secondary), 'shorter length')} beyond "
         f"{design.training_length:,}"
         if design.secondary
         else ""
     )
     can = (
-        "so that it can only tell its trained models apart"
+        "enough to compare its own trained models only"
         if design.seeds < first
-        else "enough at the longest alone"
+        else "enough for the longest length only"
         if design.seeds < all_of_them
-        else "which is enough"
+        else "enough"
     )
     return (
-        f"Whether {design.mechanisms[0]}, trained anew, {beats(design.main)} another mechanism takes at least "
-        f"{first} seeds to decide at {design.primary:,} {design.unit}, the longest length{elsewhere}; this "
-        f"comparison has {design.seeds}, {can}."
+        f"At least {first} seeds are needed to decide whether {design.mechanisms[0]}, trained again, "
+        f"{beats(design.main)} another mechanism at {design.primary:,} {design.unit}, the longest "
+        f"length{elsewhere}. This comparison has {counted(design.seeds, 'seed')}: {can}."
     )

@@ -1,4 +1,4 @@
-"""What an experiment has shown, in sentences that say nothing beyond its data."""
+"""The results of an experiment in sentences, which claim nothing beyond the data."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -11,24 +11,24 @@ from lengthwise.reports.words import Words, words
 from lengthwise.statistics.estimate import wilson
 
 FEW = 100
-"""Fewer examples than these at a point, per seed, are pointed out."""
+"""A sentence points out points with fewer examples per seed than this number."""
 PERFECT = "stays at 100.0 %"
 WORSE = 0.1
-"""The part of its number at the training length by which a mechanism is worse where that is said."""
+"""A sentence names the first length at which a metric is worse by this share of its value at the training length."""
 NOWHERE = f"at no longer length {WORSE * 100:.0f} % worse"
 
 
 class Verdict(NamedTuple):
-    """A mechanism, several with a colon, or nothing where all are meant, and what is said of it."""
+    """A sentence about one mechanism, several mechanisms (names end with a colon), or all (no name)."""
 
     mechanism: str
     text: str
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """One verdict per mechanism, then what to keep in mind: few examples, failed runs.
+    """Return one verdict per mechanism, then notes on few examples and failed runs.
 
-    Of many mechanisms those with the same verdict have it together, and it is on the first split alone.
+    With many mechanisms, those with the same verdict share it, and a verdict is about the first split alone.
     """
     first, *others = summary.main.rows
     splits = [first] if summary.many else [first, *others]
@@ -63,9 +63,9 @@ def _of_mechanism(summary: Summary, mechanism: str, splits: Sequence[str]) -> st
 
 
 def _of_shares(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]:
-    """Where a share of what is right falls below one half, if it does; splits alike have it together."""
+    """Yield the lengths at which the share of right answers falls below one half; equal splits share a sentence."""
     design = summary.design
-    found: dict[str, dict[int, list[str]]] = {}  # what happens, at which length: on which splits
+    found: dict[str, dict[int, list[str]]] = {}  # outcome, then length: the splits with this outcome
     for split, cells in known.items():
         what, where = _outcome(cells, design.main.label)
         found.setdefault(what, {}).setdefault(where.length, []).append(split)
@@ -76,7 +76,7 @@ def _of_shares(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]:
 
 
 def _of_numbers(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]:
-    """The number at the training length and at the longest, and where it first is a tenth worse, split by split."""
+    """Yield, for each split, the value at the training and the longest length, and the first length a tenth worse."""
     design = summary.design
     metric, training = design.main, design.training_length
     what = f"{'an' if metric.label[0].lower() in 'aeiou' else 'a'} {metric.label}"
@@ -96,7 +96,7 @@ def _of_numbers(summary: Summary, known: dict[str, list[Cell]]) -> Iterator[str]
 
 
 def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool) -> str:
-    """Lengths, each with the splits it goes for, which need no mention where there is but one."""
+    """Return the lengths, each with its splits; a split is not named if there is only one."""
     if len(lengths) == 1:
         ((length, splits),) = lengths.items()
         return f"{length:,} {unit}, {times(length, training)}, " + ("" if alone else f"on {joined(splits)} data, ")
@@ -107,7 +107,7 @@ def _places(lengths: dict[int, list[str]], unit: str, training: int, alone: bool
 
 
 def _outcome(cells: Sequence[Cell], label: str) -> tuple[str, Cell]:
-    """What happens along the lengths of one split, shortest first, and at which of them."""
+    """Return the outcome over the lengths of one split (shortest first), and the cell that shows the outcome."""
     if all(percent(cell.mean) == "100.0" for cell in cells):
         return f"{PERFECT} {label} up to", cells[-1]
     below = next((cell for cell in cells if cell.mean < 0.5), None)
@@ -128,7 +128,7 @@ def _seeds(seeds: int, wanted: int, *, every: bool) -> str:
 def _few(main: Grid, nouns: Words) -> str:
     known = [{split: of[0] for split, of in column.sequences.items() if of} for column in main.columns]
     sizes = {column.length: of for column, of in zip(main.columns, known, strict=True) if of}
-    at: dict[tuple[str, ...], list[int]] = {}  # the splits that have few, none being named where all have: the lengths
+    at: dict[tuple[str, ...], list[int]] = {}  # splits with few examples (empty: all splits), then the lengths
     for length, of in sizes.items():
         if splits := tuple(split for split, size in of.items() if size < FEW):
             at.setdefault(() if len(splits) == len(of) else splits, []).append(length)
@@ -136,11 +136,11 @@ def _few(main: Grid, nouns: Words) -> str:
         return ""
     fewest = min(size for of in sizes.values() for size in of.values())
     where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
-    said = f"Points {where} rest on few {nouns.example}s, as few as {fewest:,} per seed"
+    said = f"Points {where} have few {nouns.example}s, in the smallest case {fewest:,} per seed"
     if not main.metric.counts_right:
         return f"{said}."
     return (
-        f"{said}: even {fewest:,} right of {fewest:,} only tells of a rate of "
+        f"{said}: even {fewest:,} right of {fewest:,} only shows a rate of "
         f"{percent(wilson(fewest, fewest).low)} % or more (95 % Wilson interval)."
     )
 
@@ -156,5 +156,5 @@ def _failed(summary: Summary) -> str:
 
 
 def name(run: Failed) -> str:
-    """A run, told from the others of its experiment."""
+    """Return a name that distinguishes a run from the other runs of its experiment."""
     return f"{run.mechanism} (learning rate {run.learning_rate:g}, seed {run.seed})"

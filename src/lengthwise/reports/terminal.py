@@ -18,7 +18,7 @@ SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ",
 
 
 def overview(summary: Summary) -> Group:
-    """The tables there are, and what the claims have come to, one below the other."""
+    """Return all tables, followed by the rulings on the claims."""
     tables = (summary_table(summary), causes_table(summary), paired_table(summary))
     parts = [table for table in tables if table is not None]
     said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(summary)]
@@ -27,14 +27,14 @@ def overview(summary: Summary) -> Group:
 
 
 def summary_table(summary: Summary) -> Table:
-    """The main metric, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
+    """Return the main metric, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
     main, design = summary.main, summary.design
     metric, nouns = main.metric, words(design)
     counts = f", {nouns.of(metric.measure)}" if metric.measure else ""
     table = _table(
         design,
         f"{headed(metric.label)} on {design.task}{counts}",
-        f"Lengths in {nouns.unit}, and in training lengths ({design.training_length:,} {nouns.unit}). "
+        f"Lengths in {nouns.unit}, and as multiples of the training length ({design.training_length:,} {nouns.unit}). "
         + (_seeds(main) if main.cells else "Nothing is evaluated yet."),
     )
     for split, rows in main.rows.items():
@@ -47,14 +47,14 @@ def summary_table(summary: Summary) -> Table:
 
 
 def paired_table(summary: Summary) -> Table | None:
-    """How far the first mechanism is ahead of each other one, mean over seeds; None where there is no pair."""
+    """Return the differences between the first mechanism and the others, mean over seeds; None without a claim."""
     if not summary.claims:
         return None
     design, metric, mine = summary.design, summary.design.main, summary.claims[0].mine
     counts = f"{steps(metric.unit)}, " if metric.unit else ""
     heading = f"{headed(less(metric, mine, 'the others'))}, {counts}paired by seed"
-    decisive = f"The length that decides is {design.primary:,} {design.unit}."
-    table = _table(design, heading, f"▲ {mine} is better, ▼ worse, otherwise undecided. {decisive}")
+    decisive = f"The length of {design.primary:,} {design.unit} decides the claims."
+    table = _table(design, heading, f"▲ {mine} is better, ▼ {mine} is worse, no mark: undecided. {decisive}")
     split = None
     for claim in summary.claims:
         if claim.split != split and len(design.splits) > 1:
@@ -66,11 +66,11 @@ def paired_table(summary: Summary) -> Table | None:
 
 
 def causes_table(summary: Summary) -> Table | None:
-    """Wrong answers by their cause, in per cent of all, mean over seeds; None where no cause is known."""
+    """Return wrong answers by cause, in per cent of all answers, mean over seeds; None if no cause is known."""
     found, design = by_place(summary.causes), summary.design
     if not found:
         return None
-    caption = "Dispersion: the heaviest key was the right one. Ordering: it was another."
+    caption = "Dispersion: the right key had the largest weight. Ordering: another key had the largest weight."
     heading = f"Wrong by dispersion and by ordering, % of {design.example}s"
     table = _table(design, heading, caption)
     for split, rows in found.items():
@@ -86,7 +86,7 @@ def causes_table(summary: Summary) -> Table | None:
 
 
 def _table(design: Design, heading: str, caption: str) -> Table:
-    """A table without rows: a column for names, then one per length."""
+    """Return a table without rows: a column for names, then a column for each length."""
     table = bare(heading, caption)
     table.add_column("", overflow="fold")
     for length in design.lengths:

@@ -1,4 +1,4 @@
-"""What a report calls things: tokens of sequences or items of sets, and what a metric's numbers are."""
+"""The nouns of a report (tokens of sequences, or items of sets), and words for a metric's numbers."""
 
 import re
 from typing import NamedTuple
@@ -11,9 +11,9 @@ class Words(NamedTuple):
     """The nouns of one task."""
 
     unit: str
-    """What lengths count, in the plural: tokens or items."""
+    """Unit of lengths, in the plural: tokens or items."""
     example: str
-    """What is of that length, in the singular: sequence or set."""
+    """Kind of an example, in the singular: sequence or set."""
 
     @property
     def one_answer(self) -> bool:
@@ -21,27 +21,27 @@ class Words(NamedTuple):
         return self.example == "set"
 
     def of(self, text: str) -> str:
-        """What a metric says of examples, said of this task's."""
+        """Return a metric's text with *examples* replaced by the noun of the task."""
         return re.sub(r"\bexamples\b", f"{self.example}s", text)
 
 
 def words(design: Design) -> Words:
-    """The nouns of an experiment's task."""
+    """Return the nouns of an experiment's task."""
     return Words(design.unit, design.example)
 
 
 def beats(metric: MetricFacts) -> str:
-    """What a mechanism does that is better than another, as in *is right more often than*."""
+    """Return the verb phrase for the better mechanism, as in *is right more often than*."""
     return "is right more often than" if metric.counts_right else f"has a {metric.better} {metric.label} than"
 
 
 def less(metric: MetricFacts, mine: str, theirs: str) -> str:
-    """Which of two numbers is taken from which, so that a difference above 0 is better for mine."""
+    """Return the difference in words, with the order in which a difference above 0 is better for ``mine``."""
     first, second = (mine, theirs) if metric.better == "higher" else (theirs, mine)
-    return f"{metric.label} of {first} less that of {second}"
+    return f"{metric.label} of {first} minus that of {second}"
 
 
 def lead(metric: MetricFacts) -> str:
-    """What differences count, as in *points* and *nats ahead*."""
+    """Return the unit of differences, as in *points* and *nats ahead*."""
     counted = steps(metric.unit)
     return counted if (metric.unit, metric.better) == ("%", "higher") else f"{counted} ahead".strip()

@@ -1,1 +1,1 @@
-"""Statistics: intervals and tests from plain numbers, whatever these were measured on; scipy does most of the work."""
+"""Statistics: intervals and tests on plain numbers, from any measurement; scipy does most of the work."""

@@ -1,10 +1,10 @@
-"""Numbers with intervals over the inputs they come from, by bootstrap.
+"""Numbers with bootstrap intervals over inputs.
 
-What is measured on one input hangs together: the tokens of a sequence are not independent, and a causal model reads all
-lengths of a window in one pass, so that the points of a line over lengths are correlated. What is independent are the
-inputs. So whole inputs are drawn, with replacement, and the statistic is taken anew: its percentiles are the interval
-(Efron, Annals of Statistics 7, 1979). Over few inputs such an interval is somewhat too narrow; over fewer than five it
-would mean nothing, and there is none.
+Measurements on one input are correlated: the tokens of a sequence are not independent, and a causal model reads all
+lengths of a window in one pass, so that the points of a line over lengths are correlated too. The inputs are
+independent. The bootstrap therefore resamples whole inputs, with replacement, and computes the statistic on each
+resample; the percentiles of these statistics are the interval (Efron, Annals of Statistics 7, 1979). With few inputs
+the interval is somewhat too narrow; with fewer than five it would mean nothing, so none is given.
 """
 
 import math
@@ -16,9 +16,9 @@ from lengthwise.statistics.estimate import LEVEL, UNKNOWN, Estimate, wilson
 
 RESAMPLES = 2_000
 FEWEST = 5
-"""Inputs below which nothing is said of an interval."""
+"""Number of inputs below which no interval is given."""
 AT_ONCE = 2**22
-"""Numbers held at a time, 32 MiB, which bounds the memory of a bootstrap; its result is the same."""
+"""Numbers held in memory at a time (32 MiB of float64). The limit bounds memory and does not change the result."""
 
 
 def bootstrap(
@@ -27,15 +27,15 @@ def bootstrap(
     """Estimate a statistic over ``inputs`` that are independent of each other.
 
     Args:
-        statistic: from how often each input is drawn, (draws, inputs) of float64, to a number for each draw, (draws,);
-            nan, which does not count, where the inputs drawn have none.
-        inputs: how many there are.
-        seed: of the draws.
-        width: numbers that the statistic holds for each draw.
-        fewest: inputs below which there is no interval.
+        statistic: maps the number of times each input was drawn, (draws, inputs) of float64, to the statistic of each
+            draw, (draws,). A nan means that the drawn inputs have no such statistic; it is left out.
+        inputs: the number of inputs.
+        seed: the seed of the draws.
+        width: the number of values that the statistic holds in memory for each draw.
+        fewest: the number of inputs below which no interval is given.
 
     Returns:
-        The statistic of the inputs as they are; ``UNKNOWN`` where that is not finite.
+        The statistic of all inputs with its interval; ``UNKNOWN`` if the statistic is not finite.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(statistic(np.ones((1, inputs)))[0])
@@ -51,20 +51,20 @@ def bootstrap(
 
 
 def ratio(numerators: np.ndarray, denominators: np.ndarray, *, seed: int = 0) -> Estimate:
-    """Estimate ``sum(numerators) / sum(denominators)``, one of each for an input."""
+    """Estimate ``sum(numerators) / sum(denominators)``; each input has one numerator and one denominator."""
     return _ratio(numerators, denominators, seed, FEWEST)
 
 
 def mean(values: np.ndarray, *, seed: int = 0) -> Estimate:
-    """Estimate the mean over inputs, one value for each."""
+    """Estimate the mean over inputs; each input has one value."""
     return _ratio(values, np.ones(len(values)), seed, FEWEST)
 
 
 def share(numerators: np.ndarray, denominators: np.ndarray, *, seed: int = 0) -> Estimate:
-    """Estimate a ratio from 0 to 1, as :func:`ratio` does, over any number of inputs.
+    """Estimate a ratio between 0 and 1 as :func:`ratio` does, with an interval even for fewer than five inputs.
 
-    Where every input has the same ratio there is nothing to draw from; the Wilson interval with one trial an input
-    stands in, which is wider.
+    If every input has the same ratio, a bootstrap interval would have no width. The wider Wilson interval, with one
+    trial per input, replaces it.
     """
     ratios = numerators / denominators
     if np.all(ratios == ratios[0]):
@@ -84,10 +84,10 @@ def _ratio(numerators: np.ndarray, denominators: np.ndarray, seed: int, fewest: 
 
 
 def _drawn(inputs: int, at_once: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each input is in each resample, (some, inputs) of float64 at a time."""
+    """Yield how often each input is in each resample, in blocks (at most ``at_once``, inputs) of float64."""
     generator = np.random.default_rng(seed)
     for start in range(0, RESAMPLES, at_once):
         draws = min(at_once, RESAMPLES - start)
         drawn = generator.integers(0, inputs, (draws, inputs))
-        drawn += inputs * np.arange(draws)[:, None]  # a range of its own for each resample
+        drawn += inputs * np.arange(draws)[:, None]  # each resample counts in its own range
         yield np.bincount(drawn.ravel(), minlength=draws * inputs).reshape(draws, inputs).astype(np.float64)

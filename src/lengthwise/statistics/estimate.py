@@ -1,4 +1,4 @@
-"""Numbers with 95 % intervals, and the two intervals that have a formula: of a proportion, and of a mean over seeds."""
+"""Numbers with 95 % intervals, and the two intervals with a formula: of a proportion, and of a mean over seeds."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.95
-"""Of every interval."""
+"""Confidence level of every interval."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval; each is nan where there is none."""
+    """A number and its 95 % interval; a number or an interval that does not exist is nan."""
 
     value: float
     low: float
@@ -30,11 +30,11 @@ class Estimate:
 
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
-"""What is estimated where there is nothing to estimate it from."""
+"""The estimate where there is no data to estimate from."""
 
 
 def wilson(successes: int, trials: int) -> Estimate:
-    """Estimate a proportion by Wilson's score interval: ``successes`` of one or more independent ``trials``."""
+    """Estimate a proportion, ``successes`` of one or more independent ``trials``, with Wilson's score interval."""
     from scipy.stats import binomtest
 
     interval = binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
@@ -42,9 +42,9 @@ def wilson(successes: int, trials: int) -> Estimate:
 
 
 def student_mean(values: Sequence[float]) -> Estimate:
-    """Estimate a mean over one or more values, such as those of seeds, by Student's t interval.
+    """Estimate a mean over one or more values, such as one per seed, with Student's t interval.
 
-    A single value says nothing of the spread and has no interval; values that are all the same have one of no width.
+    A single value says nothing about the spread and has no interval. The interval of equal values has no width.
     """
     from scipy.stats import t
 

@@ -1,4 +1,4 @@
-"""Two trained models on the same sequences: McNemar's exact test, which says nothing of training anew."""
+"""Two trained models on the same sequences: McNemar's exact test, which says nothing about training again."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Discordance:
-    """Where two trained models differ: the sequences that one of them alone has right."""
+    """Where two trained models differ: counts of the sequences that exactly one of the two models answers correctly."""
 
     seed: int
-    """That both were trained with."""
+    """Seed that both models were trained with."""
     sequences: int
-    """That both were asked."""
+    """Number of sequences that both models were evaluated on."""
     mine: int
-    """Right by my model alone."""
+    """Number of sequences that only my model answers correctly."""
     theirs: int
-    """Right by theirs alone."""
+    """Number of sequences that only the other model answers correctly."""
 
     @property
     def p(self) -> float:
-        """Two-sided, exact: each of these sequences is as likely to be the other's if the two models are alike.
+        """Two-sided, exact p-value: equally good models would win each discordant sequence with probability 0.5.
 
-        McNemar, Psychometrika 12, 1947. The sequences are what varies, so that it speaks of these two models on more
-        sequences of the same kind, whichever way a further seed would come out. 1 where the two never differ.
+        McNemar, Psychometrika 12, 1947. The test treats the sequences as the random sample, so it speaks about these
+        two trained models on more sequences of the same kind, and not about other seeds. The p-value is 1 if the two
+        models never differ.
         """
         from scipy.stats import binomtest
 
@@ -32,9 +33,9 @@ class Discordance:
 
 
 def discordance(seed: int, mine: np.ndarray | None, theirs: np.ndarray | None) -> Discordance | None:
-    """Count where two models differ, from whether each has each sequence right, (sequences,) of bool.
+    """Count where two models differ; ``mine`` and ``theirs``, (sequences,) of bool, say which answers are correct.
 
-    None where one of them is not known, or where the sequences are not the same.
+    Returns None if the answers of one model are not known, or if the two models were given other sequences.
     """
     if mine is None or theirs is None or len(mine) != len(theirs):
         return None

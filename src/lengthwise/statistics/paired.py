@@ -1,6 +1,7 @@
-"""Two arms over the same seeds and the same evaluation examples: paired differences, and what they decide.
+"""Two arms over the same seeds and the same evaluation examples: paired differences, and the verdicts from them.
 
-The seeds are what varies: an interval or a p-value speaks of training anew, on the evaluation examples there are.
+Seeds are the random sample: an interval or a p-value speaks about training again with other seeds, evaluated on the
+same examples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from lengthwise.statistics.estimate import Estimate, student_mean
 
 Outcome = Literal["better", "worse", "undecided"]
 LEVEL = 0.05
-"""Of a family of tests: the chance of any false *better* or *worse* among the lengths where nothing differs."""
+"""Error rate of a family of tests: the chance of any false *better* or *worse* at lengths where the arms are equal."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,15 @@ class Difference:
     length: int
     pairs: int
     ahead: Estimate
-    """Mean over pairs with its Student interval, which one pair has none of."""
+    """Mean over pairs with its Student interval; a single pair has no interval."""
     p: float
-    """Of :func:`sign_flip_test`."""
+    """The p-value of :func:`sign_flip_test`."""
     corrected: float
-    """At a secondary length, ``p`` corrected over all of these; elsewhere ``p`` itself."""
+    """At a secondary length, ``p`` corrected over all secondary lengths; elsewhere ``p`` itself."""
 
     @property
     def outcome(self) -> Outcome:
-        """*better* or *worse* where the interval excludes 0 and the corrected p is below 0.05, else *undecided*."""
+        """*better* or *worse* if the interval excludes 0 and the corrected p is below 0.05, else *undecided*."""
         if self.corrected < LEVEL and self.ahead.low > 0:
             return "better"
         if self.corrected < LEVEL and self.ahead.high < 0:
@@ -43,15 +44,15 @@ class Difference:
 def paired_differences(
     ahead: Mapping[int, Sequence[float]], *, training: int, primary: int, largest: float = inf
 ) -> tuple[Difference, ...]:
-    """Test the differences at each length, one per pair and positive where the one arm is better; shortest first.
+    """Test the differences at each length: one difference per pair, positive where the first arm is better.
 
-    The test at the ``primary`` length stands by itself, uncorrected. Those at the other lengths beyond ``training`` are
-    secondary: one family, corrected after Holm, so that a further length does not cost the primary one its power. The
-    training length, and what is shorter, belongs to no claim about longer examples and to no family.
+    The test at the ``primary`` length is not corrected. The tests at the other lengths beyond ``training`` are
+    secondary: they form one family with Holm's correction, so that a further length does not cost the primary test any
+    power. The training length and shorter lengths support no claim about longer examples and belong to no family.
 
-    Each length given has at least one pair. Differences that are all the same have an interval of no width, so that
-    there the test alone decides, which counts pairs. No interval reaches beyond ``largest``, that which a difference
-    can be: 1, of shares.
+    Each length has at least one pair. Equal differences have an interval of no width, so that the sign-flip test alone
+    decides, by the number of pairs. Intervals are cut at ``largest``, the largest possible difference: 1 for shares.
+    The result is sorted by length.
     """
     p = {length: sign_flip_test(of) for length, of in ahead.items()}
     secondary = [length for length in ahead if length > training and length != primary]
@@ -70,12 +71,13 @@ def _ahead(differences: Sequence[float], largest: float) -> Estimate:
 
 
 def sign_flip_test(differences: Sequence[float]) -> float:
-    """Two-sided p-value of the mean of paired differences, which are as likely to be negative if the arms are alike.
+    """Compute the two-sided p-value of the mean paired difference, whose sign is random if the arms are equal.
 
-    The mean is held against that of every choice of signs: exact to 13 pairs, 9,999 random choices beyond. Preferred to
-    the paired t test because accuracies near 0 and 1 are far from normal and a few seeds cannot show by how far,
-    because differences that are all the same have no t, and because many ties, common there, cost Wilcoxon's ranks
-    their meaning. The price is a floor of 2 / 2^pairs, see :func:`pairs_needed`.
+    The mean is compared with the mean under every choice of signs: exactly up to 13 pairs, with 9,999 random choices
+    beyond. This test is preferred to the paired t test, because accuracies near 0 and 1 are far from normal and a few
+    seeds cannot show how far, and because equal differences have no t. It is preferred to Wilcoxon's test, whose ranks
+    mean little with many ties, which are common near 0 and 1. The price is a smallest p-value of 2 / 2^pairs, see
+    :func:`pairs_needed`.
     """
     from scipy.stats import permutation_test
 
@@ -92,7 +94,7 @@ def sign_flip_test(differences: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number after Holm (1979), in the order given; no assumption on their dependence."""
+    """Correct p-values for their number after Holm (1979), keeping their order; they may depend on each other."""
     order = np.argsort(p_values)
     steps = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
     corrected = np.empty(len(order))
@@ -101,5 +103,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def pairs_needed(tests: int) -> int:
-    """The fewest pairs with which :func:`sign_flip_test`, corrected over so many ``tests``, can fall below 0.05."""
+    """Return the fewest pairs with which :func:`sign_flip_test`, corrected over ``tests`` tests, can be below 0.05."""
     return floor(log2(2 * tests / LEVEL)) + 1

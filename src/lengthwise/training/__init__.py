@@ -1,1 +1,1 @@
-"""Training a model on a task: the loop, its schedule, its seeds, and checkpoints it resumes from to the same bits."""
+"""Training a model on a task: loop, schedule, seeds, and checkpoints from which a run resumes to the same bits."""

@@ -1,8 +1,8 @@
-"""Checkpoints: weights, optimiser and random state in safetensors, the rest in JSON; whole or not there at all.
+"""Checkpoints: weights, optimiser and random state in safetensors, the rest in JSON.
 
 ``checkpoint/step-00000600/`` holds ``model.safetensors``, ``optimizer.safetensors``, ``random.safetensors`` and
-``state.json``, and ``average.safetensors`` where the weights are averaged. It is written under another name, flushed,
-and renamed. The newest two are kept.
+``state.json``, and ``average.safetensors`` if the weights are averaged. The folder is written under a temporary name,
+flushed and renamed, so a checkpoint is complete or absent. The newest two are kept.
 """
 
 import os
@@ -25,54 +25,54 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Effort:
-    """What training took, from its first step, interruptions left out."""
+    """Time and tokens that training took since its first step, without interruptions."""
 
     seconds: float
     tokens: int
-    """Tokens or items read."""
+    """Tokens (sequences) or items (sets) read."""
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What ``state.json`` holds."""
+    """Contents of ``state.json``."""
 
     step: int
     bytes: dict[str, int]
-    """Sizes of the other files, by name."""
+    """Size of each other file, by name (bytes)."""
     state: Effort
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One finished checkpoint on the disk."""
+    """A complete checkpoint on the disk."""
 
     path: Path
 
     @property
     def step(self) -> int:
-        """Optimiser steps done when it was written."""
+        """Optimiser steps done when the checkpoint was written."""
         return int(self.path.name.removeprefix("step-"))
 
     @classmethod
     def newest(cls, folder: Path) -> "Checkpoint | None":
-        """The newest checkpoint under ``folder``, or None."""
+        """Return the newest checkpoint under ``folder``, or None."""
         found = _finished(folder)
         return cls(found[-1]) if found else None
 
     def load_model(self, model: nn.Module) -> None:
-        """Load the weights for inference: their average, where there is one.
+        """Load the weights for inference: the averaged weights if there are any.
 
         Raises:
-            InputError, RunError: if a file of the checkpoint is damaged, or holds other weights.
+            InputError, RunError: if a file of the checkpoint is damaged or holds the weights of another model.
         """
         with self._tensors("average" if "average" in self._contents.bytes else "model") as weights:
             model.load_state_dict(weights)
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer, averaged: nn.Module | None = None) -> Effort:
-        """Load weights, optimiser and random state; returns what :func:`save` was given as ``effort``.
+        """Load weights, optimiser and random state, and return the ``effort`` that :func:`save` was given.
 
         Raises:
-            InputError, RunError: if a file of the checkpoint is damaged, or holds something else.
+            InputError, RunError: if a file of the checkpoint is damaged or does not fit the model.
         """
         with self._tensors("model") as weights:
             model.load_state_dict(weights)
@@ -108,7 +108,7 @@ class Checkpoint:
 
     @contextmanager
     def _tensors(self, name: str) -> Iterator[dict[str, Tensor]]:
-        """The tensors of a file, for a block that takes them; what it cannot take is damaged."""
+        """Yield the tensors of a file; an error of the block that loads the tensors means that the file is damaged."""
         path = self.path / f"{name}.safetensors"
         expected = self._contents.bytes.get(name)
         try:
@@ -132,7 +132,7 @@ def save(
     effort: Effort,
     averaged: nn.Module | None = None,
 ) -> Checkpoint:
-    """Write the checkpoint of ``step`` under ``folder`` and drop those that are too old."""
+    """Write the checkpoint of ``step`` under ``folder`` and delete all but the newest two checkpoints."""
     final = folder / f"step-{step:08d}"
     writing = folder / f".writing-{step:08d}"
     moments = {
@@ -173,20 +173,20 @@ def _finished(folder: Path) -> list[Path]:
 
 
 def _own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Each tensor with memory of its own: safetensors refuses two names for one memory, as a tied head has."""
+    """Copy each tensor: safetensors refuses tensors that share memory, as the weights of a tied head do."""
     return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
 
 
 def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path)
-    except SafetensorError as error:  # how safetensors reports a full disk
+    except SafetensorError as error:  # safetensors reports a full disk in this way
         raise OSError(0, str(error)) from error
     _flush(path)
 
 
 def _flush(path: Path) -> None:
-    """Have the system put a file or the entries of a folder on the disk."""
+    """Make the system write a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -195,7 +195,7 @@ def _flush(path: Path) -> None:
 
 
 def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters by the names of the state dict, which a model may choose; of those that are shared, the first."""
+    """Return the parameters by their names in the state dict; a shared parameter has its first name only."""
     first: dict[nn.Parameter, str] = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
         if isinstance(tensor, nn.Parameter):

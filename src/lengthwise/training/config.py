@@ -13,33 +13,33 @@ class TrainConfig(Config):
     length: PositiveInt = 128
     """Tokens or items per training example."""
     shortest: PositiveInt | None = None
-    """Where given, every batch has a length of its own, from this to length, each that the task knows as likely."""
+    """If set, each batch draws its length uniformly from the task's valid lengths between shortest and length."""
     steps: PositiveInt = 600
     """Optimiser steps."""
     batch_size: PositiveInt = 32
-    """Examples (sequences or sets) per optimiser step, over all accumulated parts."""
+    """Examples (sequences or sets) per optimiser step, summed over all accumulated parts."""
     accumulate: PositiveInt = 1
-    """Parts that a batch is split into, one after the other, to save memory; divides batch_size."""
+    """Number of parts into which a batch is split to save memory (gradient accumulation); must divide batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     warmup: float = Field(0.0, ge=0, lt=1, json_schema_extra={"formerly": "warmup_steps"})
-    """Share of the steps over which the learning rate rises linearly to its peak."""
+    """Share of the steps in which the learning rate rises linearly to its peak."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """What the learning rate does after the warm-up: half a cosine down to 0, or nothing."""
+    """Learning rate after the warm-up: cosine = half a cosine down to 0, constant = no change."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
-    """Decoupled weight decay, on matrices only."""
+    """Decoupled weight decay, applied to matrices only."""
     beta2: float = Field(0.95, ge=0, lt=1)
-    """Decay of AdamW's second moment; with 0.999 it lags when a model suddenly finds a rule, and the loss jumps up."""
+    """Decay of AdamW's second moment; at 0.999 the moment lags when a model suddenly finds a rule: the loss jumps."""
     clip_norm: float = Field(1.0, ge=0, allow_inf_nan=False)
-    """Largest norm of the gradient, a larger one is scaled down; 0 leaves all as they are."""
+    """Largest norm of the gradient: a gradient with a larger norm is scaled down; 0 turns clipping off."""
     average: float = Field(0.0, ge=0, lt=1)
-    """Decay per step of a moving average of the weights, which is what is validated and evaluated; 0 takes the last."""
+    """Decay per step of the moving average of the weights, used to validate and evaluate; 0 uses the last weights."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where the model trains."""
+    """Device on which the model trains."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the model; auto is bfloat16 (with float32 weights) on CUDA and float32 elsewhere."""
+    """Precision of the model's arithmetic; auto is bfloat16 (with float32 weights) on CUDA and float32 elsewhere."""
     threads: PositiveInt = 1
-    """CPU threads of the process; small models run fastest on one."""
+    """CPU threads of the process; small models run fastest on one thread."""
     log_every: PositiveInt = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_every: PositiveInt = 100
@@ -48,15 +48,15 @@ class TrainConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _share(cls, tree: Any) -> Any:
-        """Folders written before the warm-up was a share hold a number of steps, which gives the same schedule."""
+        """Convert ``warmup_steps`` of older run folders to a share of the steps, which gives the same schedule."""
         if not isinstance(tree, dict) or "warmup_steps" not in tree:
             return tree
         tree = dict(tree)
         number, steps = tree.pop("warmup_steps"), tree.get("steps", cls.model_fields["steps"].default)
         if "warmup" in tree or not (isinstance(number, int) and isinstance(steps, int) and 0 <= number < steps):
             raise ValueError(
-                f"train.warmup_steps, here {number!r}, is no setting any more; give train.warmup, the share of the "
-                "steps in which the learning rate rises, as in train.warmup=0.25."
+                f"train.warmup_steps, here {number!r}, is no longer a setting; give train.warmup, the share of the "
+                "steps in which the learning rate rises, for example train.warmup=0.25."
             )
         return {**tree, "warmup": number / steps}
 
@@ -72,9 +72,9 @@ class TrainConfig(Config):
 
     @property
     def warmup_steps(self) -> int:
-        """Steps of the warm-up: its share, rounded."""
+        """Steps of the warm-up: the share times the steps, rounded."""
         return round(self.warmup * self.steps)
 
     def lengths(self, stride: int) -> range:
-        """Lengths of the batches of a task whose lengths are ``stride`` apart, shortest first."""
+        """Return the lengths of batches, shortest first, for a task whose lengths are ``stride`` apart."""
         return range(self.length, (self.shortest or self.length) - 1, -stride)[::-1]

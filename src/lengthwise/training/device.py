@@ -11,7 +11,7 @@ from lengthwise.training.config import TrainConfig
 
 
 def fabric(config: TrainConfig) -> Fabric:
-    """Fabric for one device.
+    """Return a Fabric for one device.
 
     Raises:
         InputError: if torch finds no such device on this machine.
@@ -30,7 +30,7 @@ def fabric(config: TrainConfig) -> Fabric:
 
 @contextmanager
 def threads(config: TrainConfig) -> Iterator[None]:
-    """Within, torch uses ``config.threads`` CPU threads: their number decides the order of summing, and so the bits."""
+    """Use ``config.threads`` CPU threads: the number of threads decides the order of summation, and so the bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
@@ -41,10 +41,10 @@ def threads(config: TrainConfig) -> Iterator[None]:
 
 @contextmanager
 def flushed_subnormals() -> Iterator[None]:
-    """Numbers too small to be normal are 0 on the CPU.
+    """Treat subnormal numbers as 0 on the CPU.
 
-    The gradients of a task that is learnt fade that far: there a matrix product takes four times as long, to tell the
-    optimiser nothing.
+    Once a task is learnt, its gradients become subnormal. A matrix product of subnormal numbers takes four times as
+    long and does not change the optimiser's step.
     """
     torch.set_flush_denormal(True)
     try:

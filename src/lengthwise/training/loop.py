@@ -1,4 +1,4 @@
-"""The training loop. A step's data is a function of (seed, step), so a resumed run sees what it would have seen."""
+"""The training loop. The data of a step is a function of (seed, step), so a resumed run sees the same data."""
 
 import math
 import time
@@ -24,17 +24,17 @@ from lengthwise.training.stopping import held
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step that is logged leaves behind, one line of metrics.jsonl."""
+    """The record of a logged step: one line of ``metrics.jsonl``."""
 
     step: int
     """Optimiser steps done."""
     loss: float
-    """Mean of the task's loss over the scored predictions of the batch, in the loss's unit."""
+    """Mean of the task's loss over the scored predictions of the batch (unit of the loss)."""
     learning_rate: float
     gradient_norm: float
-    """Before clipping."""
+    """Norm of the gradient before clipping."""
     tokens_per_second: float
-    """Tokens, or items, since training began or resumed."""
+    """Mean speed since training began or resumed (tokens or items per second)."""
 
 
 @flushed_subnormals()
@@ -47,11 +47,11 @@ def train(
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Effort:
-    """Train ``model`` in place, or carry on from the newest checkpoint in ``folder``.
+    """Train ``model`` in place, starting from the newest checkpoint in ``folder`` if there is one.
 
-    Writes ``metrics.jsonl`` and ``checkpoint/`` there. With ``config.average``, the model ends with the average of its
-    weights. What is returned includes the training before an interruption, up to the checkpoint it resumed from.
-    SIGINT (Ctrl-C) and SIGTERM wait for the end of a step and a checkpoint of it, if this is the main thread.
+    Writes ``metrics.jsonl`` and ``checkpoint/`` into ``folder``. With ``config.average``, the model ends with the
+    averaged weights. The returned effort includes the training before the checkpoint from which it resumed.
+    In the main thread, SIGINT (Ctrl-C) and SIGTERM take effect after the current step and its checkpoint.
 
     Raises:
         RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
@@ -76,7 +76,7 @@ def train(
     if newest is not None:
         done, before = newest.step, newest.load(model, optimizer, averaged)
     metrics = folder / "metrics.jsonl"
-    keep_lines(metrics, Progress, lambda line: line.step <= done)  # the others will be done again
+    keep_lines(metrics, Progress, lambda line: line.step <= done)  # later steps will be done again
 
     began, tokens = time.perf_counter(), 0
     with threads(config), held() as stopped:
@@ -107,7 +107,7 @@ def train(
                 append_line(metrics, asdict(progress))
                 on_progress(progress)
             if last or stop or done % config.checkpoint_every == 0:
-                _finite(loss, done)  # a checkpoint must be worth resuming from
+                _finite(loss, done)  # never save a checkpoint of a diverged model
                 effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
                 checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, averaged)
             if stop:
@@ -118,7 +118,7 @@ def train(
 
 
 def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
-    """The batch of a step, in as many parts as are accumulated."""
+    """Sample the batch of a step and split it into ``config.accumulate`` parts."""
     random, lengths = generator(seed, "train", step), config.lengths(task.stride)
     which = torch.randint(len(lengths), (), generator=random, dtype=torch.long, device="cpu")
     length = lengths[int(which)] if len(lengths) > 1 else config.length

@@ -1,4 +1,4 @@
-"""The learning rate at each step: a linear warm-up, then half a cosine down to zero, or a constant."""
+"""The learning rate at each step: a linear warm-up, then half a cosine down to 0, or a constant."""
 
 import math
 
@@ -6,7 +6,7 @@ from lengthwise.training.config import TrainConfig
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """The learning rate of a step, counted from 0."""
+    """Return the learning rate of ``step``, counted from 0."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "constant":

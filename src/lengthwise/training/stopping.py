@@ -1,4 +1,4 @@
-"""Being stopped between two steps, and not within one."""
+"""Signals that stop training take effect between two steps, never within a step."""
 
 import signal
 import threading
@@ -9,11 +9,11 @@ from types import FrameType
 
 @contextmanager
 def held() -> Iterator[Callable[[], bool]]:
-    """Within, SIGINT and SIGTERM wait; what is yielded says whether one came, and then the block should end.
+    """Hold SIGINT and SIGTERM; yield a function that returns True once a signal came, so that the block can end.
 
-    At its end, the signal has the effect that it would have had without this; a handler that lets work go on ends in
-    a KeyboardInterrupt, lest half the work pass for all of it. A second SIGINT does not wait. Only the main thread can
-    hold signals; in another one, nothing is held. What is ignored stays ignored.
+    At the end of the block, the signal has its usual effect. If its handler returns, a KeyboardInterrupt follows, so
+    that nobody takes half of the work for all of it. A second SIGINT takes effect at once. Only the main thread can
+    hold signals; in another thread, nothing is held. Ignored signals stay ignored.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
@@ -35,7 +36,7 @@ class Calibrated(OfDistance):
     """
 
     traits = PositionTraits(evidence="code", sparse=True)
-    taught_by: ClassVar[str | None] = "sinusoidal"
+    learns_from: ClassVar[str | None] = "sinusoidal"
     HIDDEN = -1e6
     ROUNDING = 1e-5
     """Share of itself by which a mean may miss what it has to reach: weights all alike in float32 are all kept."""
@@ -51,6 +52,7 @@ class Calibrated(OfDistance):
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
         self.register_buffer("table", torch.zeros(sizes.heads, sizes.need("context", "calibrated") + 1))
+        self._observed: tuple[Tensor, Tensor] | None = None
 
     @property
     def distances(self) -> int:
@@ -60,6 +62,18 @@ class Calibrated(OfDistance):
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """What the table has for them."""
         return in_float32(self.table)[:, distance.clamp(max=self.distances).long()]
+
+    def observe(self, call: Call, weights: Float[Tensor, "batch heads queries keys"]) -> None:
+        """Add up the weights of a batch by distance."""
+        sums, counts = by_distance(weights, call.layout, self.distances)
+        before = self._observed
+        self._observed = (sums, counts) if before is None else (before[0] + sums, before[1] + counts)
+
+    def learn(self) -> None:
+        """Calibrate on what was observed."""
+        assert self._observed is not None
+        self.calibrate(*self._observed)
+        self._observed = None
 
     def calibrate(self, sums: Float[Tensor, "heads distances"], counts: Int[Tensor, " distances"]) -> None:
         """Make the table of what :func:`by_distance` gives for the model that has been trained."""

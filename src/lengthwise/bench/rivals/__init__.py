@@ -1,8 +1,8 @@
-"""What threshold relative attention is measured beside, one file each, and the face that they share with it.
+"""The rivals of threshold relative attention, one file each, and the interface that they share.
 
-Each has ``sequence(inputs)`` and ``token(inputs)``; both take the inputs of a whole sequence, in the layout of the
-operator, and do once what a model would do once: bring tensors into the layout of the kernel, make masks, sum up the
-gates of cached keys.
+Each rival has ``sequence(inputs)`` and ``token(inputs)``. Both take the inputs of a whole sequence in the layout of the
+operator. Both do outside the timed function what a model would do once: bring tensors into the layout of the kernel,
+make masks, and sum up the gates of cached keys.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ class Sequence(NamedTuple):
     """Attention over a whole sequence."""
 
     attend: Callable[..., Tensor]
-    """Of ``tensors``, or of others of their shapes."""
+    """Computes attention from ``tensors``, or from other tensors of the same shapes."""
     tensors: tuple[Tensor, ...]
-    """What it attends with, and what has a gradient: SDPA knows no gates."""
+    """The inputs of ``attend``, all with a gradient; SDPA takes no gates."""
     gradient: Tensor
-    """What comes back into its output."""
+    """The gradient of the output."""
 
 
 Token = Callable[[], Tensor]
-"""Attention of the last query alone, against all keys: a decoding step."""
+"""Computes a decoding step: attention of the last query to all keys."""

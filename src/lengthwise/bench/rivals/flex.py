@@ -1,7 +1,7 @@
 """Torch's FlexAttention with the bias of the forgetting transformer (arXiv 2503.02130), compiled for every shape.
 
-It is what one would write today for gates on distance: the score of query i and key j is lowered by the sum of the
-log-gates between them, a difference of two cumulative sums.
+FlexAttention is today's usual way to implement gates on distance: the score of query i and key j is lowered by the sum
+of the log-gates between them, a difference of two cumulative sums.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _SHAPES = 64
 
 
 def sequence(inputs: Inputs) -> Sequence:
-    """The gates are summed up in every call, the mask is made once."""
+    """Prepare attention over a sequence: every call sums up the gates, and the mask is made once."""
     compiled, mask = _compiled(inputs.query.device.type), causal_blocks(inputs.query.shape[2], inputs.query.device)
 
     def attend(query: Tensor, key: Tensor, value: Tensor, log_forget: Tensor) -> Tensor:
@@ -33,13 +33,16 @@ def sequence(inputs: Inputs) -> Sequence:
 
 
 def token(inputs: Inputs) -> Token:
-    """The sums of the gates lie in the cache, beside the keys."""
+    """Prepare a decoding step, with the sums of the gates in the cache, beside the keys."""
     compiled, last = _compiled(inputs.query.device.type), inputs.last_token()
     return partial(compiled, last.query, last.key, last.value, inputs.log_forget.cumsum(-1), None)
 
 
 def forgetting(query: Tensor, key: Tensor, value: Tensor, summed: Tensor, mask: "BlockMask | None") -> Tensor:
-    """``summed`` (batch, heads, keys) are the cumulative sums of the log-gates; the last query meets the last key."""
+    """Compute attention; ``summed`` are the cumulative sums of the log-gates, (batch, heads, keys).
+
+    The last query stands at the last key.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     offset = key.shape[2] - query.shape[2]
@@ -53,9 +56,9 @@ def forgetting(query: Tensor, key: Tensor, value: Tensor, summed: Tensor, mask: 
 
 
 def causal_blocks(tokens: int, device: torch.device) -> "BlockMask":
-    """Row ``i`` of blocks sees those before it whole, and of its own the lower half.
+    """Make the causal mask: a row of blocks sees the blocks before it whole, and the lower half of its own block.
 
-    ``create_block_mask`` gives the same, by way of all (tokens, tokens) entries.
+    ``create_block_mask`` gives the same mask, but computes all (tokens, tokens) entries.
     """
     from torch.nn.attention.flex_attention import BlockMask
 
@@ -63,7 +66,7 @@ def causal_blocks(tokens: int, device: torch.device) -> "BlockMask":
     blocks = torch.arange(number, dtype=torch.int32, device=device)
     whole = blocks.clone()
     if tokens % _BLOCK:
-        whole[-1] = 0  # a row that is cut short sees no block whole
+        whole[-1] = 0  # the last row is cut short and sees no block whole
     own_and_before = (blocks[:, None] + blocks) % number
     return BlockMask.from_kv_blocks(
         kv_num_blocks=(blocks + 1 - whole)[None, None],
@@ -84,6 +87,6 @@ def _not_later(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tens
 def _compiled(device: str) -> Callable[..., Tensor]:
     if device != "cuda":
         raise InputError("it has a backward pass on CUDA only.")
-    # A full graph, and room for all shapes: beyond the limit torch would quietly materialise the scores.
+    # A full graph and a limit above the number of shapes: beyond the limit torch would silently materialise the scores.
     torch._dynamo.config.recompile_limit = _SHAPES
     return torch.compile(forgetting, dynamic=False, fullgraph=True)

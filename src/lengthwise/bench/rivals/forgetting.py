@@ -1,4 +1,4 @@
-"""The kernels of the forgetting transformer (arXiv 2503.02130) in flash-linear-attention, where it is installed."""
+"""The kernels of the forgetting transformer (arXiv 2503.02130), from flash-linear-attention if it is installed."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from lengthwise.errors import InputError
 
 
 def sequence(inputs: Inputs) -> Sequence:
-    """Its layout is (batch, tokens, heads, head_dim)."""
+    """Prepare attention over a sequence, in the kernel's layout (batch, tokens, heads, head_dim)."""
     _check(inputs)
     from fla.ops.forgetting_attn import parallel_forgetting_attn
 
@@ -23,7 +23,10 @@ def sequence(inputs: Inputs) -> Sequence:
 
 
 def token(inputs: Inputs) -> Token:
-    """Its layout is (1, batch, heads, head_dim) and (1, all keys, kv_heads, head_dim); it sums up gates every time."""
+    """Prepare a decoding step, in the layouts (1, batch, heads, head_dim) and (1, all keys, kv_heads, head_dim).
+
+    The kernel sums up the gates in every call.
+    """
     _check(inputs)
     from fla.ops.attn.decoding import attn_decoding_one_step
 
@@ -35,7 +38,7 @@ def token(inputs: Inputs) -> Token:
 
 
 def _check(inputs: Inputs) -> None:
-    """Raise :class:`InputError` where the kernels are not there, or cannot run."""
+    """Raise :class:`InputError` if the kernels are not installed or cannot run."""
     if inputs.query.device.type != "cuda":
         raise InputError("its kernels run on CUDA only.")
     try:
@@ -49,5 +52,5 @@ def _check(inputs: Inputs) -> None:
 
 
 def _tokens_first(tensor: Tensor) -> Tensor:
-    """(batch, heads, tokens, ...) as (batch, tokens, heads, ...)."""
+    """Return (batch, heads, tokens, ...) as contiguous (batch, tokens, heads, ...)."""
     return tensor.transpose(1, 2).contiguous()

@@ -1,4 +1,4 @@
-"""Torch's ``scaled_dot_product_attention``. Which kernel it takes is pinned around the whole benchmark."""
+"""Torch's ``scaled_dot_product_attention``; :func:`~lengthwise.bench.measure.conditions` pins its kernel."""
 
 from functools import partial
 
@@ -9,12 +9,12 @@ from lengthwise.bench.rivals import Sequence, Token
 
 
 def sequence(inputs: Inputs) -> Sequence:
-    """Causal attention."""
+    """Prepare causal attention over a sequence."""
     attend = partial(scaled_dot_product_attention, is_causal=True, enable_gqa=inputs.grouped)
     return Sequence(attend, (inputs.query, inputs.key, inputs.value), inputs.gradient)
 
 
 def token(inputs: Inputs) -> Token:
-    """The last query sees all keys, so nothing is masked."""
+    """Prepare a decoding step without a mask, because the last query sees all keys."""
     last = inputs.last_token()
     return partial(scaled_dot_product_attention, last.query, last.key, last.value, enable_gqa=inputs.grouped)

@@ -14,7 +14,7 @@ __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
 
 BACKENDS = {of.name: of for of in (reference.BACKEND, blockwise.BACKEND, native.BACKEND, triton.BACKEND)}
 FASTEST = {"cpu": "native", "cuda": "triton"}
-"""What ``"auto"`` takes on a type of device, where it takes the tensors; everywhere else, ``"blockwise"``."""
+"""The backend that ``"auto"`` takes on a type of device; if it cannot take the tensors, ``"auto"`` takes blockwise."""
 
 
 def threshold_relative_attention(
@@ -30,21 +30,21 @@ def threshold_relative_attention(
     skip_tolerance: float | None = None,
     largest_key_norm: float | None = None,
 ) -> Float[Tensor, "batch heads queries head_dim"]:
-    r"""Causal attention over relevant keys only, with distance counted over those keys (arXiv 2503.23174).
+    r"""Compute causal attention over relevant keys only, with distance counted over these keys (arXiv 2503.23174).
 
     With :math:`s_{ij} = \text{scale} \cdot q_i \cdot k_j`, a key is *kept* when it is visible (``j <= i``, same
-    document) and :math:`s_{ij} > \text{threshold}`; :math:`c_{ij}` counts the kept keys from ``j`` up to the query;
-    then
+    document) and :math:`s_{ij} > \text{threshold}`; :math:`c_{ij}` counts the kept keys from ``j`` up to the query.
+    Then
 
     .. math:: o_i = \sum_{j\ \text{kept}} \frac{\exp(s_{ij} + \delta_i c_{ij})}
                                          {\sum_{m\ \text{kept}} \exp(s_{im} + \delta_i c_{im})}\, v_j
 
-    where :math:`\delta_i \le 0` is ``log_forget``, the query's own forget gate. A query that keeps no key gets zeros.
-    The paper's queries and keys are RMS-normalised: that is the caller's part
-    (:class:`lengthwise.ThresholdRelativeAttention` does it).
+    where :math:`\delta_i \le 0` is ``log_forget``, the logarithm of the query's own forget gate. A query that keeps no
+    key gets zeros. The paper RMS-normalises queries and keys; here the caller has to do so
+    (:class:`lengthwise.ThresholdRelativeAttention` does).
 
     The queries are aligned with the *last* keys: query ``i`` stands at position ``keys - queries + i``. A decoding step
-    is therefore ``queries = 1`` against the cached keys, and a chunk of a prefill is anything in between.
+    therefore has ``queries = 1`` against the cached keys, and a chunk of a prefill has any number of queries.
 
     Args:
         query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.
@@ -53,34 +53,35 @@ def threshold_relative_attention(
         log_forget: logarithm of the forget gate per query and head, at most 0; the query's dtype or float32.
         threshold: a key is kept when its score is *greater* than this; a score equal to it is not kept.
         scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
-        document_ids: integers; a query sees only keys of its own document. Packed documents and padding (an id of its
-            own) need nothing else.
+        document_ids: integers; a query sees only keys of its own document. Packed documents need nothing else, nor does
+            padding, which is a document with its own id.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"blockwise"`` walks
             tiles of keys from the newest to the oldest in memory linear in the tokens, on any device; ``"native"`` is
-            the same walk in C++, for float32 and bfloat16 on the CPU; ``"triton"`` on NVIDIA GPUs of compute
-            capability 8.0 or later, for all dtypes but float64 and heads of up to 256 numbers; ``"auto"`` takes
-            ``"native"`` on the CPU and ``"triton"`` on a GPU where they take the tensors, else ``"blockwise"``.
-        skip_tolerance: the walk may stop once all keys still to come hold at most this fraction of a row's softmax
-            mass; the default is half the float32 (float64) rounding unit, which is exact to that precision. 0 visits
-            every key. The reference always does.
-        largest_key_norm: at least the norm of every key, where the caller knows such a number (``sqrt(head_dim)`` and a
-            little for rounding, of RMS-normalised keys). Without it, every key is read to find the horizon, which is
-            most of the work of a decoding step.
+            the same walk in C++, for float32 and bfloat16 on the CPU; ``"triton"`` runs on NVIDIA GPUs of compute
+            capability 8.0 or later, for all dtypes but float64 and for ``head_dim`` up to 256; ``"auto"`` takes
+            ``"native"`` on the CPU and ``"triton"`` on a GPU if they take the tensors, else ``"blockwise"``.
+        skip_tolerance: the walk may stop once the remaining keys hold at most this fraction of a row's softmax mass;
+            the default is half the float32 (float64) ``eps``, which is exact to that precision. 0 visits every key. The
+            reference always visits every key.
+        largest_key_norm: an upper bound on the norm of every key, if the caller knows one (for RMS-normalised keys
+            ``sqrt(head_dim)`` and a little for rounding). Without the bound, every key is read to find the horizon,
+            which is most of the work of a decoding step.
 
-    Under autocast, query, key and value are cast to its dtype, and the gates are left alone: their error would be
-    multiplied by the distance.
+    Under autocast, query, key and value are cast to autocast's dtype. The gates are not cast, because the distance
+    would multiply their error.
 
-    A backward pass is as linear in memory as the output is. Derivatives beyond it are right in every backend, but they
-    are the reference's, and their memory is quadratic in the tokens: those of gradients (``create_graph=True``),
-    forward mode, and all of ``torch.func``, ``grad`` and gradients per sample included. ``torch.vmap`` by itself folds
-    the mapped dimension into the batch; where it maps the reference, which can then not be asked for its numbers, a
-    gate above 1 makes its row NaN. A compiled function has a backward pass alone, for ``torch.compile`` gives it no
-    more; but what computes a derivative of ``torch.func`` can be compiled.
+    The memory of a backward pass is linear in the tokens, as that of the forward pass. Further derivatives are right in
+    every backend, but the reference computes them, in memory quadratic in the tokens: derivatives of gradients
+    (``create_graph=True``), forward mode, and all of ``torch.func``, including ``grad`` and gradients per sample.
+    ``torch.vmap`` by itself folds the mapped dimension into the batch. Where ``torch.vmap`` maps the reference, Python
+    cannot read the gates, so a gate above 1 makes its row NaN. A compiled function has only a backward pass, because
+    ``torch.compile`` supports no more; but a function that computes a derivative by ``torch.func`` can be compiled.
 
     Returns:
-        The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN; NaN or infinity
-        in a query or a key, every row that meets it in a score (a score of minus infinity is below any threshold); in a
-        value, every row that gives such values more than ``skip_tolerance`` of its softmax mass.
+        The attended values, with the shape and the dtype of ``query``. NaN in a gate makes its row NaN. NaN or infinity
+        in a query or a key makes every row NaN that has it in a score (but a score of minus infinity is below any
+        threshold). NaN or infinity in a value makes every row NaN that gives such values more than ``skip_tolerance``
+        of its softmax mass.
 
     Raises:
         InputError: for shapes, dtypes, devices or values that do not fit, in one sentence. A gate above 1 is refused on
@@ -102,7 +103,7 @@ def visited_tiles(
     skip_tolerance: float | None = None,
     largest_key_norm: float | None = None,
 ) -> Int[Tensor, "batch heads queries"]:
-    """How many tiles of 64 keys each query visits before its horizon, its own tile included.
+    """Count the tiles of 64 keys that each query visits before its horizon, including its own tile.
 
     Arguments and errors are those of :func:`threshold_relative_attention`; the values do not matter.
     """
@@ -112,14 +113,14 @@ def visited_tiles(
 
 
 def _attend(problem: Problem, name: str) -> tuple[Tensor, Tensor]:
-    """Return what the backend of that name saves: output and rows."""
+    """Run the backend of that name and return its output and rows."""
     query, key, value, log_forget, *_ = problem
     device = query.device.type
     chosen = FASTEST.get(device, "blockwise") if name == "auto" else name
     if chosen not in BACKENDS:
         raise InputError(unknown("backend", name, [*BACKENDS, "auto"]))
     if query.numel() == 0:
-        # Nothing, and yet a function of every argument: the gradients are zeros.
+        # An empty output that depends on every argument, so that the gradients are zeros.
         return query * log_forget[..., None] + key.sum() + value.sum(), torch.zeros_like(log_forget)[None]
     backend = BACKENDS["reference" if beyond_backward(query, key, value, log_forget) else chosen]
     if sentence := backend.refusal(problem):

@@ -1,4 +1,4 @@
-"""What a backend says of itself."""
+"""The description of a backend: what it computes with, and which problems it takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,26 +10,27 @@ from lengthwise.ops.threshold_relative.problem import DTYPES, Problem
 
 
 def _available() -> None:
-    """Give no reason: there is nothing to install."""
+    """Return None, because nothing has to be installed."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to compute a problem, and what it takes."""
+    """One way to compute a problem, and the problems that it takes."""
 
     name: str
     attend: Callable[[Problem], tuple[Tensor, Tensor]]
-    """Return output and rows, as in :class:`Saved`: differentiable by torch itself, or by :func:`operator.define`."""
+    """Returns output and rows, as in :class:`Saved`; differentiable by torch itself or through
+    :func:`operator.define`."""
     devices: tuple[str, ...] | None = None
     """Types of device, as in ``torch.device.type``; None for all."""
     dtypes: tuple[torch.dtype, ...] = DTYPES
-    """Of query, key and value."""
+    """Dtypes of query, key and value."""
     widest: int | None = None
-    """Numbers in a head at most (``head_dim``); None for no limit."""
+    """Largest ``head_dim``; None for no limit."""
     decodes: bool = True
-    """False if there have to be as many queries as keys, so that no cache can be used."""
+    """False if a call needs as many queries as keys, so that it cannot use a cache."""
     unavailable: Callable[[], str | None] = _available
-    """Why it cannot run in this installation, in one sentence, or None."""
+    """Returns in one sentence why the backend cannot run in this installation, or None if it can."""
 
     def refusal(self, problem: Problem) -> str | None:
         """Return why this backend cannot take a problem, in one sentence; None if it can."""

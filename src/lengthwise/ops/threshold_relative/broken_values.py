@@ -1,7 +1,7 @@
-"""Values that are NaN or infinite, kept out of the rows that give them no weight.
+"""Broken values, NaN or infinite, are kept out of rows that give them no weight.
 
-In a matrix product, weight 0 times NaN is NaN, and so a broken value would reach rows that never asked for it, earlier
-ones included.
+In a matrix product a weight of 0 times NaN is NaN, so a broken value would reach rows that do not attend to it, even
+earlier rows.
 """
 
 import math
@@ -15,9 +15,9 @@ from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
 
 
 def attend_around(attend: Callable[[Problem], Saved], problem: Problem) -> Saved:
-    """Return ``attend(problem)``, with an output of NaN where a row gives a broken value weight.
+    """Return ``attend(problem)``, with an output of NaN where a row gives weight to a broken value.
 
-    That is a share of the row's softmax mass above ``skip_tolerance``.
+    A weight counts if it is a larger share of the row's softmax mass than ``skip_tolerance``.
     """
     saved = attend(problem)
     if is_finite(saved.output) or is_finite(problem.value):
@@ -34,7 +34,7 @@ def differentiate_around(
 ) -> Gradients:
     """Return ``differentiate(problem, saved, gradient)`` for values that may be broken.
 
-    An output that is NaN for its values passes no gradient on, and a broken value receives none.
+    An output that is NaN because of broken values passes no gradient on, and a broken value receives no gradient.
     """
     if is_finite(problem.value):
         return differentiate(problem, saved, gradient)
@@ -48,7 +48,7 @@ def differentiate_around(
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Return True if all numbers are known to be finite; an overflow of their sum is answered by a closer look."""
+    """Return True if all numbers are known to be finite; only if their sum is not finite is each number checked."""
     return is_readable(tensor) and (
         math.isfinite(tensor.detach().sum(dtype=torch.promote_types(tensor.dtype, torch.float32)).item())
         or bool(tensor.isfinite().all())

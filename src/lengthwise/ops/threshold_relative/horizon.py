@@ -1,7 +1,7 @@
-r"""How far back a query has to look: a bound on what all keys still to come can add (proof: ``docs/horizon.md``).
+r"""How far back a query has to look: a bound on what all remaining keys can add (proof: ``docs/horizon.md``).
 
 A walk from the newest key to the oldest has kept :math:`c` keys. No score exceeds :math:`B`, the gate's logarithm is
-:math:`\delta \le 0`, and ``left`` keys are still to come. They add at most
+:math:`\delta \le 0`, and ``left`` keys remain. The remaining keys add at most
 
 .. math:: R = e^{B + \delta c} \min\left(\text{left}, \frac{1}{1 - e^\delta}\right)
 
@@ -19,7 +19,7 @@ from lengthwise.ops.threshold_relative.problem import wide
 
 
 def running_key_norms(key: Float[Tensor, "batch kv_heads keys head_dim"]) -> Float[Tensor, "batch kv_heads keys"]:
-    """Return for each key the largest norm of all keys up to it, in the dtype that sums are computed in."""
+    """Return for each key the largest norm of this and all earlier keys, in the dtype that sums are computed in."""
     return torch.linalg.vector_norm(key, dim=-1, dtype=wide(key.dtype)).cummax(-1).values
 
 
@@ -31,8 +31,9 @@ def largest_scores(
 ) -> Float[Tensor, "batch heads queries"]:
     r"""Return :math:`B_i = |q_i| \max_{j \le i} |k_j| \cdot \text{scale}`, which no score of a query exceeds.
 
-    That is the inequality of Cauchy and Schwarz. Only keys up to the query count, so that :math:`B_i` is the same in a
-    whole sequence and in any chunk of it. A known ``largest_key_norm`` stands for the maximum, and no key is read.
+    The bound is the Cauchy-Schwarz inequality. Only keys up to the query count, so that :math:`B_i` is the same in a
+    whole sequence and in any chunk of the sequence. A given ``largest_key_norm`` replaces the maximum, so that no key
+    is read.
     """
     norm = torch.linalg.vector_norm(query, dim=-1, dtype=wide(query.dtype))
     if largest_key_norm is not None:
@@ -55,14 +56,14 @@ def log_rest(
     series: Float[Tensor, "*#rows"],
     left: Float[Tensor, "*#rows"],
 ) -> Float[Tensor, "*rows"]:
-    r"""Return :math:`\log R`: at least the logarithm of what all keys still to come add to a denominator.
+    r"""Return :math:`\log R`: at least the logarithm of what all remaining keys add to a denominator.
 
     Args:
-        bound: no score of the query exceeds it (:func:`largest_scores`).
-        log_forget: finite, at most 0.
-        newer: kept keys so far.
-        series: :func:`log_series` of the gate, which stays the same on a walk.
-        left: keys still to come, kept or not.
+        bound: an upper bound on the query's scores (:func:`largest_scores`).
+        log_forget: logarithm of the gate, finite, at most 0.
+        newer: number of keys kept so far.
+        series: :func:`log_series` of the gate, constant during a walk.
+        left: number of remaining keys, kept or not.
     """
     return bound + log_forget * newer + torch.minimum(series, left.log())
 
@@ -70,6 +71,6 @@ def log_rest(
 def is_met(
     log_rest: Float[Tensor, "*#rows"], log_total: Float[Tensor, "*#rows"], skip_tolerance: float
 ) -> Bool[Tensor, "*rows"]:
-    r"""Return :math:`R \le \epsilon l`, of the logarithms of :math:`R` and :math:`l`; never True for NaN."""
+    r"""Return :math:`R \le \epsilon l`, from the logarithms of :math:`R` and :math:`l`; never True for NaN."""
     log_tolerance = math.log(skip_tolerance) if skip_tolerance > 0 else -math.inf
     return log_rest <= log_tolerance + log_total

@@ -1,4 +1,4 @@
-"""The modes of torch that a call may run under: autocast, forward mode, and the transforms of ``torch.func``."""
+"""Torch's modes that a call may run under: autocast, forward mode, and the transforms of ``torch.func``."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -9,20 +9,20 @@ from torch.autograd import forward_ad
 
 
 def autocast_dtype(device: str) -> torch.dtype | None:
-    """Return the dtype that autocast casts to on a type of device; None where it is off or unknown, as on meta."""
+    """Return the dtype that autocast casts to on a type of device; None if autocast is off or unknown there (meta)."""
     on = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     return torch.get_autocast_dtype(device) if on else None
 
 
 def without_autocast(device: str) -> AbstractContextManager[object]:
-    """Return a context in which autocast is off on a type of device: every tensor has its right dtype already."""
+    """Return a context without autocast on a type of device, because every tensor already has its right dtype."""
     return torch.autocast(device, enabled=False) if autocast_dtype(device) else nullcontext()
 
 
 def beyond_backward(*tensors: Tensor) -> bool:
     """Return True if derivatives are asked for that a backward pass does not give: forward mode, or ``torch.func``.
 
-    An operator that is registered from Python has none of them; forward mode would be zero, without a word.
+    An operator registered from Python does not support them; forward mode would silently return zeros.
     """
     if _transforms() & {TransformType.Grad, TransformType.Jvp}:
         return True
@@ -30,12 +30,12 @@ def beyond_backward(*tensors: Tensor) -> bool:
 
 
 def is_readable(tensor: Tensor) -> bool:
-    """Return True if Python may read the tensor's numbers: a meta tensor has none, a vmapped one many in each place."""
+    """Return True if Python may read the tensor's numbers, which a meta or a vmapped tensor does not allow."""
     return not tensor.is_meta and TransformType.Vmap not in _transforms()
 
 
 def _transforms() -> set[TransformType]:
-    """Return the transforms at work; all of them under a compiler, because the compiler does not see which."""
+    """Return the active transforms; under a compiler return all, because it does not see which are active."""
     if not torch._C._are_functorch_transforms_active():
         return set()
     if torch.compiler.is_compiling():

@@ -1,8 +1,8 @@
 """The one registration with torch: two functions on a problem become an operator.
 
-What torch then knows of it: its schema, its results' shapes (for the meta device and for compilers), its backward pass,
-all derivatives after that, and how to vmap it. Derivatives of gradients are those of the reference, differentiated by
-torch itself.
+Torch then knows the operator's schema, the shapes of its results (for the meta device and for compilers), its backward
+pass, all further derivatives, and how to vmap it. Torch computes derivatives of gradients by differentiating the
+reference.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from lengthwise.ops.threshold_relative.modes import beyond_backward, without_aut
 from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved, wide
 
 DIFFERENTIABLE = 4
-"""The fields of a problem from the query to the gates."""
+"""Number of differentiable fields of a problem, from the query to the gates."""
 TENSORS = 5
-"""The document ids, too."""
+"""Number of tensors in a problem: the differentiable fields and the document ids."""
 FIELDS = len(Problem._fields)
 NO_GRADIENTS = (None,) * (FIELDS - DIFFERENTIABLE)
 KINDS = (*["Tensor"] * DIFFERENTIABLE, "Tensor?", *["float"] * 3, "float?")
@@ -41,18 +41,18 @@ def define(
     """Make two functions one differentiable operator, ``torch.ops.lengthwise.threshold_relative_NAME``.
 
     Args:
-        name: of the backend; ``NAME_backward`` becomes an operator as well.
-        forward: output and rows of a problem. Autograd does not look inside.
-        backward: gradients of a problem's four tensors in any dtype, given what ``forward`` returned and the gradient
-            of its output. Autocast is off.
-        numbers: how many numbers ``forward`` returns of every query, in the dtype that sums are computed in.
+        name: the backend's name; ``NAME_backward`` becomes an operator as well.
+        forward: computes output and rows of a problem. Autograd does not look inside.
+        backward: computes the gradients of a problem's four differentiable tensors, in any dtype, from what ``forward``
+            returned and the gradient of its output. Autocast is off.
+        numbers: how many numbers ``forward`` returns for each query, in the dtype that sums are computed in.
         empty_output: makes memory, given a query, with the shape, dtype and strides that the output of ``forward`` has.
-            The gradient of the query has these strides, too; the other gradients are contiguous.
+            The gradient of the query has these strides too; the other gradients are contiguous.
 
     Returns:
         The operator as a function of a problem, which returns output and rows.
     """
-    # Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
+    # torch.library.custom_op is not used, because its first call imports the compiler, which takes seconds.
     qualified = f"lengthwise::threshold_relative_{name}"
     torch.library.define(qualified, f"({ARGUMENTS}) -> (Tensor, Tensor)")
     torch.library.define(
@@ -95,7 +95,7 @@ def define(
     torch.library.register_fake(f"{qualified}_backward", fake_backward)
     torch.library.register_autograd(qualified, differentiate, setup_context=_save)
     torch.library.register_autograd(f"{qualified}_backward", _differentiate_again, setup_context=_save_again)
-    in_rows = 1  # where the batch is; everywhere else it comes first
+    in_rows = 1  # axis of the batch in `rows`; in all other tensors it is 0
     torch.library.register_vmap(qualified, _folded(operator, (0,) * FIELDS, (0, in_rows)))
     torch.library.register_vmap(
         f"{qualified}_backward", _folded(of_gradient, (0,) * (FIELDS + 2) + (in_rows,), (0,) * DIFFERENTIABLE)
@@ -104,7 +104,7 @@ def define(
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    # The output as the backend returns it: its product with the gradient must not carry bfloat16's error.
+    # The output is saved before it is rounded: its product with the gradient must not carry bfloat16's error.
     ctx.save_for_backward(*inputs[:TENSORS], *output)
     ctx.numbers = inputs[TENSORS:]
 
@@ -115,16 +115,16 @@ def _save_again(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -
 
 
 def _differentiate_again(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiate the gradients by the output's gradient and the arguments; by what a backend saved, not at all."""
+    """Differentiate the gradients with respect to the output's gradient and the arguments, not what a backend saved."""
     gradient, *tensors = ctx.saved_tensors
-    further = torch.is_grad_enabled()  # where this is to be differentiated in its turn
+    further = torch.is_grad_enabled()  # if this result is to be differentiated again
     variables, first = _of_the_reference(Problem(*tensors, *ctx.numbers), gradient)
     second = torch.autograd.grad(first, variables, gradients, create_graph=further, materialize_grads=True)
     return *second, *NO_GRADIENTS, None, None
 
 
 def _of_the_reference(problem: Problem, gradient: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return the output's gradient and the four arguments as variables, and four gradients as functions of them."""
+    """Return the output's gradient and four arguments as variables, and the four gradients as functions of them."""
     with torch.enable_grad(), without_autocast(gradient.device.type):
         tensors = (gradient, problem.query, problem.key, problem.value, problem.log_forget)
         gradient, query, key, value, log_forget = variables = tuple(_alone(tensor) for tensor in tensors)
@@ -134,15 +134,15 @@ def _of_the_reference(problem: Problem, gradient: Tensor) -> tuple[tuple[Tensor,
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """Return the tensor as a variable of its own: nothing else is computed from it, and it keeps its history."""
+    """Return a view of the tensor that nothing else is computed from; the view keeps the tensor's history."""
     variable = tensor.view_as(tensor)
     return variable if variable.requires_grad else variable.requires_grad_()
 
 
 def _folded(operator: Any, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
-    """Return how to vmap an operator: one call, with the mapped dimension folded into the batch.
+    """Return the vmap rule of an operator: one call, with the mapped dimension folded into the batch.
 
-    ``inputs`` and ``outputs`` are the places of the batch in each argument and in each result.
+    ``inputs`` and ``outputs`` are the axes of the batch in each argument and in each result.
     """
 
     def run(info: Any, mapped: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:

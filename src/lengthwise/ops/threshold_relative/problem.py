@@ -1,4 +1,4 @@
-"""One call of the operator, checked and complete: what every backend computes from, and what it returns."""
+"""One call of the operator, checked and complete: the input and the output of every backend."""
 
 import math
 from typing import NamedTuple
@@ -12,16 +12,17 @@ from lengthwise.ops.threshold_relative.modes import autocast_dtype
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 TILE = 64
-"""Keys in a tile: all backends count the tiles that a query has visited in this unit."""
+"""Keys in a tile; all backends count the tiles that a query has visited in this unit."""
 DECIMALS = 12
-"""Of ``limit``: ``n * scale / scale`` is not always ``n`` to the last bit. Float32 products are coarser than this."""
+"""Decimals of ``limit``, rounded because ``n * scale / scale`` is not always ``n`` to the last bit. Float32 products
+are coarser than this."""
 
 
 class Problem(NamedTuple):
-    """Arguments of a call after all checks; five tensors first, then four numbers.
+    """Arguments of a call after all checks: five tensors, then four numbers.
 
-    The order of the fields is that of the operators' arguments. Only the gates are not checked yet: a compiler has no
-    numbers to look at, so a backend calls :func:`check_gates` where it has them.
+    The fields have the order of the operators' arguments. Only the gates are not checked yet, because a compiler has no
+    numbers to check; a backend calls :func:`check_gates` where it has the numbers.
     """
 
     query: Float[Tensor, "batch heads queries head_dim"]
@@ -30,24 +31,24 @@ class Problem(NamedTuple):
     log_forget: Float[Tensor, "batch heads queries"]
     document_ids: Int[Tensor, "batch keys"] | None
     limit: float
-    """A key is kept when its product with the query is greater: the threshold divided by ``scale``."""
+    """A key is kept when its product with the query is greater than this: the threshold divided by ``scale``."""
     scale: float
     skip_tolerance: float
     largest_key_norm: float | None
-    """At least the norm of every key, or None where the caller does not know such a number."""
+    """An upper bound on the norm of every key, or None if the caller knows no bound."""
 
 
 class Saved(NamedTuple):
-    """What a forward pass returns, and the backward pass reads again."""
+    """The result of a forward pass, which the backward pass reads again."""
 
     output: Float[Tensor, "batch heads queries head_dim"]
-    """In a dtype of the backend's choice: the public function rounds it to the query's."""
+    """Attended values in a dtype of the backend's choice; the public function rounds them to the query's dtype."""
     rows: Float[Tensor, "numbers batch heads queries"]
-    """Some numbers of every query, as many as the backend needs. The last one is how many tiles of keys it visited."""
+    """As many numbers for each query as the backend needs; the last is the number of tiles of keys it visited."""
 
 
 Gradients = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Of query, key, value and log_forget."""
+"""The gradients of query, key, value and log_forget."""
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
@@ -66,7 +67,7 @@ def pose(
     skip_tolerance: float | None,
     largest_key_norm: float | None,
 ) -> Problem:
-    """Check the arguments of the public function, and fill in what depends on them.
+    """Check the arguments of the public function, and fill in the defaults that depend on them.
 
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
@@ -128,7 +129,7 @@ def pose(
         raise InputError(f"largest_key_norm must be a finite number, at least 0; got {largest_key_norm}.")
     if scale is None:
         scale = 1.0 / math.sqrt(head_dim) if head_dim else 1.0
-    # Products are compared before they are scaled: integers meet a limit exactly there, in any dtype.
+    # Products are compared before they are scaled, because integer products meet an integer limit exactly in any dtype.
     limit = round(threshold / scale, DECIMALS) if math.isfinite(threshold) else threshold
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(wide(query.dtype)).eps / 2

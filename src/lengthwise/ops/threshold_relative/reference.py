@@ -1,6 +1,6 @@
-"""Threshold relative attention, materialised: short, differentiable by autograd, on any device. It defines the result.
+"""The reference of threshold relative attention, which defines the result: materialised, differentiable by autograd.
 
-The four steps are the paper's, in the paper's order (arXiv 2503.23174): threshold, count, add, softmax.
+It runs on any device. Its four steps follow the paper (arXiv 2503.23174): threshold, count, add, softmax.
 """
 
 import torch
@@ -14,7 +14,7 @@ from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved, chec
 
 
 def attend(problem: Problem) -> Saved:
-    """Return the output, rounded to the query's dtype, and how many tiles each query visits: all that it can see."""
+    """Return the output in the query's dtype, and how many tiles each query visits: all tiles up to the query."""
     query, key, _, log_forget, document_ids, limit, scale, *_ = problem
     if is_readable(log_forget):
         check_gates(log_forget)
@@ -43,14 +43,15 @@ def logits_and_kept(
     scale: float,
     document_ids: Int[Tensor, "batch keys"] | None = None,
 ) -> tuple[Float[Tensor, "batch heads queries keys"], Bool[Tensor, "batch heads queries keys"]]:
-    """The logits ``s + log_forget * (c - 1)`` and which of them are kept; those of dropped keys mean nothing.
+    """Compute the logits ``s + log_forget * (c - 1)`` and which keys are kept; logits of dropped keys have no meaning.
 
     A key is kept when its product with the query is greater than ``limit``, the threshold divided by ``scale``. The
-    count ``c`` enters less 1: the softmax does not see the shift, and the newest kept key keeps its score unrounded.
+    logits use ``c - 1`` instead of ``c``: the softmax does not see the shift, and the newest kept key keeps its score
+    without rounding.
     """
     log_forget = log_forget.clamp(min=torch.finfo(log_forget.dtype).min)[..., None]  # -inf * 0 would be NaN
     products = query @ key.transpose(-1, -2)
-    # NaN, also that of a gate, is no reason to drop a key: it has to show.
+    # A NaN in a product or a gate keeps the key, so that the NaN shows in the output.
     kept = ~(products <= limit + 0 * log_forget) & visible(query.shape[2], key.shape[2], document_ids, query.device)
     newer = kept.flip(-1).cumsum(-1).flip(-1) - kept.long()  # kept keys after this one, the query's own included
     return products * scale + log_forget * newer, kept
@@ -59,7 +60,7 @@ def logits_and_kept(
 def visible(
     queries: int, keys: int, document_ids: Int[Tensor, "batch keys"] | None, device: torch.device
 ) -> Bool[Tensor, "#batch 1 queries keys"]:
-    """Which keys each of the last ``queries`` positions may look at: earlier ones and itself, of its own document."""
+    """Return the mask of the last ``queries`` positions: True for keys up to the query, of the query's document."""
     position = torch.arange(keys, dtype=torch.long, device=device)
     causal = position[keys - queries :, None] >= position
     if document_ids is None:
@@ -71,7 +72,7 @@ def visible(
 def weights(
     logits: Float[Tensor, "*batch queries keys"], kept: Bool[Tensor, "*batch queries keys"]
 ) -> Float[Tensor, "*batch queries keys"]:
-    """Softmax over the kept keys; a row that keeps none is all zeros."""
+    """Compute the softmax over the kept keys; a row without kept keys is all zeros."""
     logits = logits.masked_fill(~kept, -torch.inf)
     largest = logits.detach().amax(-1, keepdim=True)
     exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))

@@ -1,4 +1,4 @@
-"""Output parts in models that were built without them: inserted, saved with the model, and loaded with it."""
+"""Output parts for models that were built without them: inserting, saving and loading such parts."""
 
 from typing import TYPE_CHECKING
 

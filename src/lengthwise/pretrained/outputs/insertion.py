@@ -1,4 +1,4 @@
-"""An output part put into the attention layers of a model that was built without one, and taken out again."""
+"""Inserting an output part into the attention layers of a model that was built without one, and removing it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from lengthwise.pretrained.finding import AttentionLayer, find_attention
 from lengthwise.pretrained.outputs.record import Record
 
 _NAME = "output_part"
-"""Of the part as a submodule of the projection it belongs to."""
+"""Name of the part as a submodule of the output projection."""
 
 
 class Insertion:
-    """Output parts in a model: :meth:`remove` takes them out, and so does the end of a ``with`` block."""
+    """Output parts in a model; :meth:`remove`, or the end of a ``with`` block, removes them."""
 
     def __init__(
         self, parts: list[Output], hosts: list[nn.Module], hooks: list[RemovableHandle], record: Record
     ) -> None:
         self.parts = tuple(parts)
-        """One per layer, in the order of the layers; what they learn is the model's."""
+        """One part per layer, in the order of the layers; their parameters belong to the model."""
         self._hosts, self._hooks, self._record = hosts, hooks, record
         self._packing: list[nn.TransformerEncoder] = []
 
     def _unpack(self, model: nn.Module) -> Self:
-        """Keep torch's encoders from packing padded inputs into a nested tensor, which no part could read."""
+        """Keep torch's encoders from packing padded inputs into a nested tensor, which a part cannot read."""
         encoders = (part for part in model.modules() if isinstance(part, nn.TransformerEncoder))
         self._packing = [encoder for encoder in encoders if encoder.use_nested_tensor]
         for encoder in self._packing:
@@ -40,7 +40,7 @@ class Insertion:
         return self
 
     def remove(self) -> None:
-        """Leave the model as it was before; a second call does nothing."""
+        """Remove the parts, so that the model is as it was before; a second call does nothing."""
         for hook in self._hooks:
             hook.remove()
         for host in self._hosts:
@@ -60,25 +60,25 @@ class Insertion:
 
 
 def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] | None = None) -> Insertion:
-    """Put an output part into the attention layers of a model: a Hugging Face one, or any whose attention is found.
+    """Insert an output part into the attention layers of a Hugging Face model, or of any module with attention.
 
-    The part becomes a submodule, called ``output_part``, of each layer's output projection: the model's parameters,
-    ``state_dict`` and ``to`` take it in. It is made on the layer's device, in its dtype. It lasts as long as the model,
-    or until :meth:`Insertion.remove`; weights that were saved with it load into a model that has it. A Hugging Face
-    model tells of it in its configuration: :func:`lengthwise.outputs.load` loads what ``save_pretrained`` wrote, and
-    ``from_pretrained`` refuses it.
+    The part becomes a submodule of each layer's output projection, called ``output_part``, so that the model's
+    parameters, ``state_dict`` and ``to`` include the part. It has the layer's device and dtype. It stays as long as the
+    model, or until :meth:`Insertion.remove`; weights saved with the part load into a model that has the part. The
+    configuration of a Hugging Face model records the part: :func:`lengthwise.outputs.load` loads what
+    ``save_pretrained`` wrote, and ``from_pretrained`` refuses to load it.
 
     Args:
-        model: whatever :func:`~lengthwise.pretrained.finding.find_attention` finds attention in.
-        part: the name of an output part, as in ``"layer-norm"`` or ``"layer-norm[eps=1e-6]"``: before the output
-            projection, over all heads side by side. ``"layer-norm@heads"`` treats head by head,
-            ``"layer-norm@projected"`` stands after the projection.
-        layers: which of the attention layers, by number from 0, in the order in which the model holds them; a negative
-            number counts from the last. All of them if nothing is said.
+        model: any model in which :func:`~lengthwise.pretrained.finding.find_attention` finds attention.
+        part: the name of an output part, as in ``"layer-norm"`` or ``"layer-norm[eps=1e-6]"``, which is applied before
+            the output projection, over all heads side by side. ``"layer-norm@heads"`` is applied to each head by
+            itself, ``"layer-norm@projected"`` after the projection.
+        layers: numbers of the attention layers, counted from 0 in the order in which the model holds them; a negative
+            number counts from the last layer. By default all layers.
 
     Raises:
-        InputError: for a name that does not exist, a model without attention, a layer that is not there, that has a
-            part already, or that hides what the part would treat. The model is then as it was before.
+        InputError: for a name that does not exist, a model without attention, or a layer that does not exist, has a
+            part already, or hides the part's input. The model is then as it was before.
     """
     named, placement = _read(part)
     found = find_attention(model)
@@ -100,7 +100,7 @@ def _read(name: str) -> tuple[Named, str]:
     part, placement = read_placement(name)
     named = read(OUTPUTS, part)
     if OUTPUTS.load(named.name).traits.reads_input:
-        raise InputError(f"{part!r} reads the input of attention, too, which is not at hand where a part is inserted.")
+        raise InputError(f"{part!r} also reads the input of attention, which an inserted part cannot see.")
     return named, placement or "width"
 
 
@@ -115,12 +115,12 @@ def _choose(found: int, layers: Iterable[int] | None) -> list[int]:
 def _host(layer: AttentionLayer, placement: str) -> nn.Module:
     host = layer.projection or layer.module
     if hasattr(host, _NAME):
-        raise InputError(f"{layer.name} has an output part already; remove that one first.")
+        raise InputError(f"{layer.name} has an output part already; remove that part first.")
     if layer.widths is None:
-        raise InputError(f"{layer.name} has no output projection of a known width, on which an output part depends.")
+        raise InputError(f"{layer.name} has no output projection of a known width, which an output part needs.")
     if layer.projection is None and placement != "projected":
         raise InputError(
-            f"{layer.name} hides what goes into its output projection; put the part behind it, as in "
+            f"{layer.name} hides the input of its output projection; insert the part after the projection, as in "
             "'layer-norm@projected'."
         )
     return host
@@ -132,16 +132,16 @@ def _build(named: Named, layer: AttentionLayer, placement: str) -> Output:
     if placement != "heads":
         return build(OUTPUTS, named, (projected if placement == "projected" else width,), projected)
     if layer.heads is None or width % layer.heads:
-        raise InputError(f"{layer.name} does not tell its number of heads, by which '@heads' would treat its values.")
+        raise InputError(f"{layer.name} does not name its number of heads, which '@heads' needs; leave out '@heads'.")
     return build(OUTPUTS, named, (layer.heads, width // layer.heads), projected)
 
 
 @dataclass(frozen=True)
 class _Hook:
-    """Finds the part in the module it is called with, so that a copy of the model has parts of its own."""
+    """A hook that looks up the part in the module it is called with, so that a copy of the model uses its own parts."""
 
     heads: int | None
-    """For a part that treats head by head."""
+    """Number of heads for a part that is applied to each head by itself; None for other parts."""
 
     def before(self, host: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return self._treat(host, inputs[0]), *inputs[1:]

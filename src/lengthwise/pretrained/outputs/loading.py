@@ -1,4 +1,4 @@
-"""Loading a Hugging Face model that was saved with inserted output parts, with these parts in their places."""
+"""Loading a Hugging Face model together with the output parts that it was saved with."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,16 @@ _HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
 
 
 def load(where: str | Path, **options: Any) -> "PreTrainedModel":
-    """Load a Hugging Face model that was saved with inserted output parts, with these parts in their places.
+    """Load a Hugging Face model together with the output parts that it was saved with.
 
-    ``from_pretrained`` refuses such a model: without its parts it would be another one.
+    ``from_pretrained`` refuses such a model, because it would be another model without its parts.
 
     Args:
-        where: the folder of ``save_pretrained``, or an id on the hub.
-        options: of ``from_pretrained``, as in ``dtype="bfloat16"``.
+        where: the folder that ``save_pretrained`` wrote, or an id on the hub.
+        options: options of ``from_pretrained``, as in ``dtype="bfloat16"``.
 
     Raises:
-        InputError: if the model was saved without parts, or is of a class that transformers does not have.
+        InputError: if the model was saved without parts, or if transformers does not have the model's class.
     """
     import transformers
 
@@ -42,7 +42,7 @@ def load(where: str | Path, **options: Any) -> "PreTrainedModel":
 
 
 def _with_parts(kind: type["PreTrainedModel"]) -> type["PreTrainedModel"]:
-    """The same class, whose models have their parts before their weights are read."""
+    """Return a subclass whose models insert their parts before their weights are read."""
 
     def build(self: Any, config: "PretrainedConfig", *arguments: Any, **options: Any) -> None:
         kind.__init__(self, config, *arguments, **options)

@@ -1,4 +1,4 @@
-"""What a Hugging Face model's configuration says of the output parts that were inserted into the model."""
+"""The record of inserted output parts in a Hugging Face model's configuration."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from torch import nn
 
 FIELD = "lengthwise_outputs"
-"""In the configuration: a part and the numbers of its attention layers, for each insertion."""
+"""Field of the configuration: for each insertion, the part and the numbers of its attention layers."""
 _MARK = "lengthwise.outputs.load"
-"""What the configuration names as the implementation of attention. Transformers does not know such a one: it refuses to
-load the model without its parts, and its sentence names the function that loads it with them."""
+"""Name of the attention implementation in the configuration. Transformers does not know this name, so it refuses to
+load the model without its parts, and its error names the function that loads the model with its parts."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One insertion in the configuration of a model that has one as transformers' models do; of others, nothing."""
+    """The record of one insertion in a model's configuration; a model without such a configuration has no record."""
 
     config: Any
     entry: dict[str, Any]
 
     @classmethod
     def write(cls, model: nn.Module, part: str, layers: list[int]) -> "Record":
-        """Say in the model's configuration which part stands in which attention layers."""
+        """Record in the model's configuration which part is inserted into which attention layers."""
         config: Any = getattr(model, "config", None)
         entry = {"part": part, "layers": layers}
         if hasattr(config, "save_pretrained"):
@@ -30,7 +30,7 @@ class Record:
         return cls(config, entry)
 
     def erase(self) -> None:
-        """Take it out again."""
+        """Remove this record from the configuration."""
         if not recorded(self.config):
             return
         rest = [entry for entry in recorded(self.config) if entry is not self.entry]
@@ -41,5 +41,5 @@ class Record:
 
 
 def recorded(config: object) -> list[dict[str, Any]]:
-    """The insertions that a configuration tells of: each a part and the numbers of its layers."""
+    """Return the insertions recorded in a configuration: for each, the part and the numbers of its layers."""
     return getattr(config, FIELD, None) or []

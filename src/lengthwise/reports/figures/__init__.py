@@ -1,4 +1,4 @@
-"""The figures of a report as Vega-Altair charts, one file each; every one comes with its rows of data."""
+"""The figures of a report as Vega-Altair charts with their rows of data, one file per figure."""
 
 from lengthwise.reports.figures.attention import attention
 from lengthwise.reports.figures.causes import causes

@@ -1,4 +1,4 @@
-"""What becomes of attention as the length grows: its statistics, small, side by side."""
+"""Statistics of attention against the length, in small panels side by side."""
 
 import altair as alt
 
@@ -23,7 +23,7 @@ from lengthwise.reports.text import counted, headed
 
 
 def attention(summary: Summary) -> tuple[Chart, Rows]:
-    """A panel per statistic and layer, of the first and the last layer, on the first split with any of the traces."""
+    """Draw a panel for each statistic of the first and the last layer, on the first split with traces."""
     design, traces = summary.design, summary.traces
     shown = [trace for trace in traces if trace.split == traces[0].split]
     layers = sorted({1, max(trace.layer for trace in shown)})

@@ -1,4 +1,4 @@
-"""Right and wrong answers at every length, the wrong ones by their cause."""
+"""Right and wrong answers at every length, with wrong answers split by their cause."""
 
 import altair as alt
 
@@ -10,11 +10,11 @@ from lengthwise.reports.text import counted, percent
 
 COLUMNS = 3
 NAMES = {"right": "right", "dispersion": "wrong by dispersion", "ordering": "wrong by ordering"}
-"""Of the parts, from the bottom."""
+"""Names of the parts of a bar, from the bottom."""
 
 
 def causes(summary: Summary) -> tuple[Chart, Rows]:
-    """Bars stacked to 100 %, a panel per mechanism and split."""
+    """Draw bars stacked to 100 %, a panel for each mechanism and split."""
     shares, unit = by_place(summary.causes), summary.design.unit
     places = [(split, mechanism) for split, of in shares.items() for mechanism in of]
     columns = min(COLUMNS, len(places))
@@ -37,7 +37,7 @@ def _rows(share: Shares, size: str, where: dict[str, object]) -> Rows:
     parts = [getattr(share, part) for part in NAMES]
     said = [f"{where['mechanism']}, {where['split']}", f"{size}, {counted(share.seeds, 'seed')}"]
     said += [f"{name} {percent(part)} %" for name, part in zip(NAMES.values(), parts, strict=True)]
-    said += [f"heaviest key right {percent(share.right_key)} %"]
+    said += [f"heaviest key right in {percent(share.right_key)} %"]
     return [
         where
         | {"part": name, "share": parts[i], "bottom": sum(parts[:i]), "top": sum(parts[: i + 1])}

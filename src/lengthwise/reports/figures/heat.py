@@ -1,4 +1,4 @@
-"""A metric of many mechanisms, more than lines can be told apart: a row for each, the best first."""
+"""A heat map of a metric for many mechanisms: a row for each mechanism, the best mechanism first."""
 
 from bisect import bisect_right
 from typing import Any
@@ -15,15 +15,15 @@ from lengthwise.reports.text import number, title
 from lengthwise.reports.words import words
 
 NARROWEST, WIDEST, HEIGHT = 36, 64, 19
-"""Of a cell, in pixels."""
+"""Width and height of a cell (pixels)."""
 NAMES = 230
-"""Room for the names, in pixels."""
+"""Width of the names (pixels)."""
 FIRST_DARK = 5
-"""Of the shades, the first that dark letters do not show on."""
+"""The first shade on which dark letters cannot be read."""
 
 
 def heat(summary: Summary, grid: Grid) -> tuple[Chart, Rows]:
-    """A panel per split, with the rows in the order of the grid; the darker, the better."""
+    """Draw a panel for each split, with rows in the order of the grid; a darker cell is better."""
     name, lengths = words(summary.design).of(grid.metric.axis), [column.length for column in grid.columns]
     columns = max(1, min(len(grid.rows), (WIDTH - NAMES) // (NARROWEST * len(lengths))))
     width = min(WIDEST, max(NARROWEST, (WIDTH - NAMES) // (columns * len(lengths))))
@@ -55,7 +55,7 @@ def _row(design: Design, grid: Grid, cell: Cell, order: list[str]) -> dict[str, 
 
 
 def _panel(split: str, lengths: list[int], name: str, order: list[str]) -> Chart:
-    """With the names of the rows in ``order``, where there is room for them."""
+    """Draw the panel of a split, with row names if ``order`` is not empty."""
     room = min(NAMES, 8 * max(map(len, order), default=0))
     names = f"{order}[datum.value]" if order else "''"
     rank = alt.Axis(labelExpr=names, labelLimit=NAMES, minExtent=room, labelColor=palette.INK.light, grid=False)

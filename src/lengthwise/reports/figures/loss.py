@@ -8,7 +8,7 @@ from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, colours
 
 
 def training_loss(summary: Summary) -> tuple[Chart, Rows]:
-    """Loss of the training batches against the step: a line per seed at the chosen rate."""
+    """Draw the loss of training batches against the step: a line for each seed at the chosen learning rate."""
     design, rows = summary.design, [row for curve in summary.curves for row in _rows(curve)]
     few = alt.Axis(grid=False, format=",d", tickCount=6)
     steps = alt.X("step:Q", scale=alt.Scale(nice=False), axis=few, title="optimiser step")
@@ -17,7 +17,7 @@ def training_loss(summary: Summary) -> tuple[Chart, Rows]:
         "loss:Q", scale=alt.Scale(type="log"), axis=axis, title=f"training loss ({unit})" if unit else "training loss"
     )
     chart = alt.Chart(alt.NamedData("rows")).mark_line(strokeWidth=1.4, opacity=0.8)
-    named = colours(design).legend(symbolSize=500)  # long enough for a dash to show
+    named = colours(design).legend(symbolSize=500)  # long enough to show a dash
     chart = chart.encode(steps, loss, named, dashes(design), detail="seed:N", description="said:N")
     return chart.properties(width=WIDTH - MARGIN, height=240), rows
 

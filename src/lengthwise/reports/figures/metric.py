@@ -27,7 +27,7 @@ from lengthwise.reports.words import words
 
 
 def metric(summary: Summary, grid: Grid) -> tuple[Chart, Rows]:
-    """One panel per split."""
+    """Draw a panel for each split."""
     design = summary.design
     columns = max(1, min(len(grid.rows), WIDTH // max(46 * len(grid.columns), 280)))
     width = WIDTH // columns - MARGIN
@@ -41,9 +41,9 @@ def metric(summary: Summary, grid: Grid) -> tuple[Chart, Rows]:
 
 
 def _row(design: Design, grid: Grid, cell: Cell, pixel: float) -> dict[str, Any]:
-    """A point as data; a pixel to the right is ``pixel`` times the length."""
+    """Return a point as data; a shift of one pixel to the right multiplies the length by ``pixel``."""
     mechanisms = design.mechanisms
-    apart = min(4, 16 / len(mechanisms))  # pixels between points of one length, which else would hide each other
+    apart = min(4, 16 / len(mechanisms))  # pixels between points of one length, so that they do not overlap
     place = cell.length * pixel ** (apart * (mechanisms.index(cell.mechanism) - (len(mechanisms) - 1) / 2))
     within = (cell.interval.low, cell.interval.high) if cell.interval else (cell.mean, cell.mean)
     numbers = {"mean": cell.mean, "low": cell.low, "high": cell.high}
@@ -54,7 +54,7 @@ def _row(design: Design, grid: Grid, cell: Cell, pixel: float) -> dict[str, Any]
 
 
 def said(design: Design, grid: Grid, cell: Cell) -> str:
-    """What the pointer is shown at a point."""
+    """Return the tooltip of a point."""
     unit, example = words(design)
     scale, loss, within = grid.metric.unit, design.loss, cell.interval
     lost = "" if cell.loss is None else f", {loss.name.replace('_', ' ')} {cell.loss:.3g} {loss.unit}".rstrip()
@@ -90,7 +90,7 @@ def _panel(design: Design, grid: Grid, split: str, first: bool) -> Chart:
 
 
 def _vertical(grid: Grid) -> tuple[Any, Any]:
-    """The scale and the axis of the metric's numbers, logarithmic where these are positive and far apart."""
+    """Return the scale and the axis of a metric, logarithmic if its numbers are positive and far apart."""
     if grid.metric.unit == "%":
         percents = alt.Axis(labelExpr="100 * datum.value + ' %'", values=[0, 0.25, 0.5, 0.75, 1])
         return alt.Scale(domain=[0, 1]), percents

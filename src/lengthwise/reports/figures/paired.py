@@ -1,4 +1,4 @@
-"""How far the mechanism named first is ahead of each other one, against length."""
+"""Differences between the mechanism named first and each of the others, against length."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ COLUMNS = 3
 
 
 def paired(summary: Summary) -> tuple[Chart, Rows]:
-    """Differences with their intervals: a panel per other mechanism and split, filled where decided."""
+    """Draw differences with intervals: a panel for each other mechanism and split; decided points are filled."""
     design, found = summary.design, summary.claims
     others = len({claim.theirs for claim in found})
     columns = others if 1 < others < COLUMNS else min(COLUMNS, len(found))

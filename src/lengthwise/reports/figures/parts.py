@@ -1,4 +1,4 @@
-"""What the figures share: axes, the rule at the training length, the mechanisms' colours, dashes and shapes, panels."""
+"""Shared parts of figures: axes, the training-length rule, panels, and the mechanisms' colours, dashes and shapes."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,19 +12,19 @@ from lengthwise.reports import palette
 Chart = Any  # altair's chart classes have no useful base
 Rows = list[dict[str, Any]]
 WIDTH = 900
-"""Of a whole figure in pixels."""
+"""Width of a whole figure (pixels)."""
 MARGIN = 56
-"""Of a panel, for its axis."""
+"""Margin of a panel for its axis (pixels)."""
 
 
 def ends(design: Design) -> tuple[float, float]:
-    """The ends of an axis of lengths: all that are evaluated, that of training, and some air."""
+    """Return the ends of an axis of lengths, which covers the evaluated and training lengths with a margin."""
     shown = [design.training_length, *design.lengths]
     return min(shown) / 1.15, max(shown) * 1.15
 
 
 def length_axis(design: Design, field: str, title: str) -> Any:
-    """Lengths from left to right, doubling at equal steps, with a label at those that are evaluated."""
+    """Return a logarithmic axis of lengths (base 2), with a label at each evaluated length."""
     axis = alt.Axis(values=list(design.lengths), format=",d", labelOverlap="greedy", labelSeparation=5, grid=False)
     return alt.X(field, scale=_log2(ends(design)), axis=axis, title=title)
 
@@ -34,7 +34,7 @@ def _log2(domain: tuple[float, float]) -> Any:
 
 
 def training_rule(design: Design) -> tuple[Chart, Chart]:
-    """A rule at the training length, and its label above the panel, on the side that has room."""
+    """Return a rule at the training length, and its label above the panel, on the side with more space."""
     length, (low, high) = design.training_length, ends(design)
     align: Literal["left", "right"]
     align, shift = ("right", 3) if length**2 > low * high else ("left", -3)
@@ -46,7 +46,7 @@ def training_rule(design: Design) -> tuple[Chart, Chart]:
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:
-    """Powers of ten around positive values, or, where they span less than two, their double and fivefold too."""
+    """Return powers of ten around positive values; if they span two powers or less, also 2 and 5 times each."""
     if not values:
         return []
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -55,19 +55,19 @@ def log_ticks(values: Sequence[float]) -> list[float]:
 
 
 def only(chart: Chart, **fields: str | int) -> Chart:
-    """The chart of those rows alone that have these values."""
+    """Restrict a chart to the rows with the given values."""
     for field, value in fields.items():
         chart = chart.transform_filter(alt.FieldEqualPredicate(field=field, equal=value))
     return chart
 
 
 def arranged(panels: Iterable[Chart], columns: int) -> Chart:
-    """Panels side by side, all of the data called ``rows``."""
+    """Arrange panels side by side; all panels show the data called ``rows``."""
     return alt.concat(*panels, columns=columns, spacing=28, data=alt.NamedData("rows"))
 
 
 def colours(design: Design) -> Any:
-    """A colour for each mechanism."""
+    """Return the encoding of mechanisms as colours."""
     names = design.mechanisms
     return alt.Color(
         "mechanism:N", scale=alt.Scale(domain=list(names), range=[palette.colour(i).light for i in _to(names)])
@@ -75,16 +75,16 @@ def colours(design: Design) -> Any:
 
 
 def dashes(design: Design) -> Any:
-    """A dash for each mechanism's line: that of a whole line, unless its colour has been used before."""
+    """Return the encoding of mechanisms as dashes: a line is solid unless its colour repeats."""
     names = design.mechanisms
     drawn = [list(palette.dash(i)) for i in _to(names)]
     return alt.StrokeDash("mechanism:N", scale=alt.Scale(domain=list(names), range=drawn))
 
 
 def shapes(design: Design) -> Any:
-    """A shape for each mechanism's points."""
+    """Return the encoding of mechanisms as shapes of points."""
     names = design.mechanisms
-    bare = alt.Legend(symbolStrokeWidth=0)  # an outline would have the line's dash
+    bare = alt.Legend(symbolStrokeWidth=0)  # an outline would have the dash of the line
     scale = alt.Scale(domain=list(names), range=[palette.shape(i) for i in _to(names)])
     return alt.Shape("mechanism:N", scale=scale, legend=bare)
 

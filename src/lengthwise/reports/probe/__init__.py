@@ -1,4 +1,4 @@
-"""The report of a probe: its numbers as JSON, its figures, its page, its table for the terminal."""
+"""The report of a probe: numbers as JSON, figures, a page, and a table for the terminal."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ __all__ = ["Summary", "table", "verdicts", "write"]
 
 
 def write(summary: Summary, config: dict[str, Any], environment: dict[str, str], folder: Path) -> Path:
-    """Write ``probe.json``, the folder ``figures`` and ``report.html``; returns the page's path.
+    """Write ``probe.json``, the folder ``figures`` and ``report.html``; return the page's path.
 
-    The numbers come first, lest a figure that cannot be drawn should cost them.
+    The numbers are written first, so that a figure that cannot be drawn does not lose the numbers.
     """
     tree = {"config": config, "environment": environment}
     files.write_json(folder / FILE, tree | as_json(summary.findings, summary.layers, summary.buckets))

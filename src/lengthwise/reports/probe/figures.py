@@ -14,15 +14,15 @@ from lengthwise.reports.probe.summary import Summary
 from lengthwise.statistics.estimate import Estimate
 
 FIRST, LAST = palette.MECHANISMS[0], palette.MECHANISMS[1]
-"""Colours of the first and of the last layer; those between are mixed."""
+"""Colours of the first and the last layer; the layers between have mixed colours."""
 INDEPENDENT = -0.5
-"""Slope of the deviation of independent values under equal weights."""
+"""Slope of the standard deviation for independent values under equal weights."""
 _DEVIATION, _VARIANCE, _MEAN = "standard deviation of a component", "global variance", "global mean"
 _ENTROPY, _FIRST, _LARGEST = "entropy / log n", "weight of the first token", "largest weight"
 
 
 def charts(summary: Summary) -> dict[str, tuple[Chart, Rows]]:
-    """By name; a figure without data has no rows."""
+    """Return the charts and their rows by name; a chart without data has no rows."""
     rows = list(_rows(summary))
     found: dict[str, tuple[Chart, Rows]] = {}
     for name, statistics in {
@@ -39,7 +39,7 @@ def charts(summary: Summary) -> dict[str, tuple[Chart, Rows]]:
 
 
 def _rows(summary: Summary) -> Iterator[dict[str, Any]]:
-    """A row per statistic, layer and length."""
+    """Yield a row for each statistic, layer and length."""
     for number, layer in enumerate(summary.layers):
         for place, length in enumerate(summary.lengths):
             spread = layer.variance.spreads[place]
@@ -80,7 +80,7 @@ def _lines(summary: Summary, name: str, rows: Rows) -> Chart:
 
 
 def _slopes(summary: Summary) -> tuple[Chart, Rows]:
-    """A point per layer with its interval."""
+    """Draw a point with its interval for each layer."""
     rows: Rows = [
         {"layer": number, "value": slope.value, **_bounds(slope)}
         | {"said": f"layer {number}, {layer.variance.name} · slope {interval(slope)}"}
@@ -107,7 +107,7 @@ def _slopes(summary: Summary) -> tuple[Chart, Rows]:
 
 
 def _perplexity(summary: Summary) -> tuple[Chart, Rows]:
-    """A point per bucket, at its end, with its interval; a rule where the model's positions end."""
+    """Draw a point with its interval at the end of each bucket, and a rule where the model's positions end."""
     rows: Rows = []
     for bucket in summary.buckets:
         ends = {name: exponential(nats) for name, nats in {"value": bucket.loss.value, **_bounds(bucket.loss)}.items()}
@@ -134,7 +134,7 @@ def _perplexity(summary: Summary) -> tuple[Chart, Rows]:
 
 
 def _bounds(estimate: Estimate) -> dict[str, float]:
-    """The interval; without width where it is unknown."""
+    """Return the ends of the interval; an unknown interval has width 0."""
     if not estimate.bounded:
         return {"low": estimate.value, "high": estimate.value}
     return {"low": estimate.low, "high": estimate.high}
@@ -146,6 +146,6 @@ def _tokens(lengths: list[int], field: str, title: str) -> Any:
 
 
 def _colours(summary: Summary) -> Any:
-    """From the first layer to the last."""
+    """Return the encoding of layers as colours, from the first layer to the last."""
     ends = alt.Scale(domain=[0, max(1, len(summary.layers) - 1)], range=[FIRST.light, LAST.light], interpolate="lab")
     return alt.Color("layer:Q", scale=ends)

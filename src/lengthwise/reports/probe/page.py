@@ -1,4 +1,4 @@
-"""The page of a probe: everything in one file that needs no network."""
+"""The page of a probe: one file that needs no network."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from lengthwise.reports.probe.summary import Summary, trend
 def render(
     summary: Summary, figures: Mapping[str, Markup], config: Mapping[str, Any], environment: Mapping[str, str]
 ) -> str:
-    """The page, with its figures as SVG elements."""
+    """Return the page, with its figures as SVG elements."""
     known = {
         "summary": summary,
         "findings": summary.findings,

@@ -1,4 +1,4 @@
-"""What a probe has shown, in sentences."""
+"""The results of a probe in sentences."""
 
 import math
 from statistics import fmean, median
@@ -9,25 +9,25 @@ from lengthwise.reports.text import counted, joined, percent, signed
 from lengthwise.statistics.bootstrap import FEWEST
 from lengthwise.statistics.estimate import Estimate
 
-TRENDS = {-1: "falls", 0: "does neither for certain", 1: "rises"}
+TRENDS = {-1: "falls", 0: "shows no certain trend", 1: "rises"}
 
 
 def verdicts(summary: Summary) -> list[str]:
-    """The variance, the first layer's, the weights and the perplexity; then what could not be measured."""
+    """Return sentences on the variance of all layers and of the first, the weights and the perplexity, then notes."""
     found = [_variance(summary), _first(summary), _weights(summary), _perplexity(summary)]
     few = len(summary.findings.windows) < FEWEST
-    notes = [f"Intervals are left out: they need {FEWEST} windows or more."] if few else []
+    notes = [f"Intervals are left out, because an interval needs {FEWEST} windows or more."] if few else []
     return [sentence for sentence in found if sentence] + notes + summary.findings.notes
 
 
 def interval(slope: Estimate) -> str:
-    """A slope with its interval, as in ``−0.12 [−0.20, −0.03]``; a dash for what is unknown."""
+    """Return a slope with its interval, as in ``−0.12 [−0.20, −0.03]``, or a dash if the slope is unknown."""
     bounds = f" [{signed(slope.low)}, {signed(slope.high)}]" if slope.bounded else ""
     return f"{signed(slope.value)}{bounds}" if slope.known else "–"
 
 
 def perplexity(bucket: Bucket) -> tuple[str, str]:
-    """Of the tokens of a bucket, and its interval; a dash where that is unknown."""
+    """Return the perplexity of a bucket and its interval, or a dash if the interval is unknown."""
     value, low, high = (exponential(nats) for nats in (bucket.loss.value, bucket.loss.low, bucket.loss.high))
     form = ",.2f" if value < 1000 else ",.0f" if value < 1e9 else ".2e"
     said = [f"{number:{form}}" if math.isfinite(number) else "over 1e308" for number in (value, low, high)]
@@ -54,7 +54,7 @@ def _first(summary: Summary) -> str:
     if not layer.slope.known:
         return ""
     return (
-        f"In the first layer it {TRENDS[trend(layer.slope)]}: {layer.spreads[0].deviation:.3g} at "
+        f"In the first layer the deviation {TRENDS[trend(layer.slope)]}: {layer.spreads[0].deviation:.3g} at "
         f"{layer.lengths[0]:,} tokens, {layer.spreads[-1].deviation:.3g} at {layer.lengths[-1]:,}, slope "
         f"{interval(layer.slope)}."
     )

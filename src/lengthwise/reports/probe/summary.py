@@ -10,33 +10,33 @@ from lengthwise.statistics.estimate import Estimate
 
 @dataclass(frozen=True)
 class Summary:
-    """What is known of every layer, and of every position."""
+    """The measurements of every layer, and the perplexity at every position."""
 
     findings: Findings
     layers: list[LayerFindings]
-    """Counted from 0, as everywhere."""
+    """Layers, counted from 0."""
     buckets: list[Bucket]
 
     @classmethod
     def of(cls, findings: Findings) -> Self:
-        """Of two windows or more."""
+        """Compute the summary of a probe's findings; at least two windows are needed."""
         return cls(findings, findings.layers(), findings.perplexity())
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """In tokens."""
+        """Measured lengths (tokens)."""
         return self.findings.lengths
 
     @property
     def shown(self) -> list[LayerFindings]:
-        """Layers that show their weights."""
+        """Layers whose attention weights are known."""
         return [layer for layer in self.layers if layer.dispersions is not None]
 
     def counted(self, sign: int) -> int:
-        """How many layers fall (-1), rise (1), or do neither for certain (0)."""
+        """Return the number of layers whose deviation falls (-1), rises (1) or shows no certain trend (0)."""
         return sum(trend(layer.variance.slope) == sign for layer in self.layers)
 
 
 def trend(slope: Estimate) -> int:
-    """-1 where the 95 % interval lies below 0, 1 where it lies above, otherwise 0."""
+    """Return -1 if the 95 % interval lies below 0, 1 if the interval lies above 0, otherwise 0."""
     return (slope.low > 0) - (slope.high < 0)

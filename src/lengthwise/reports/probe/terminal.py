@@ -15,7 +15,7 @@ STYLES = {-1: "bold red", 0: "dim", 1: "bold green"}
 
 
 def table(summary: Summary) -> Group:
-    """Layers in rows, perplexity by position below them, then the sentences."""
+    """Return a table of layers, a table of perplexity by position, and the sentences."""
     parts = [_layers(summary), *([_perplexity(summary)] if summary.buckets else [])]
     said = (Text(sentence) for sentence in verdicts(summary))
     return Group(*(line for part in parts for line in (part, "")), *said)
@@ -27,9 +27,9 @@ def _layers(summary: Summary) -> Table:
     measured = list(dict.fromkeys(summary.findings.measured.values()))
     table = bare(
         f"Attention by layer, at {first:,} and at {last:,} tokens, over {len(summary.findings.windows)} windows",
-        f"Layer 0 is {name}; measured is {joined(measured)}. Slope: of log deviation against log tokens; its interval "
-        "is a bootstrap over windows. Two numbers in a place are of the two lengths; the global variance is given as "
-        "their ratio.",
+        f"Layer 0 is {name}; measured: {joined(measured)}. Slope: log deviation against log tokens, with "
+        "a bootstrap interval over windows. Two numbers in a cell belong to the two lengths; global variance is the "
+        "ratio of the variance at the two lengths.",
     )
     table.collapse_padding = True  # eight columns fit into 80 characters
     weights = ("entropy\n/ log n", "first\ntoken", "largest\nweight") if summary.shown else ()
@@ -48,7 +48,10 @@ def _layers(summary: Summary) -> Table:
 
 
 def _perplexity(summary: Summary) -> Table:
-    table = bare("Perplexity by position", "Of the token that follows so many, with its 95 % interval over windows.")
+    table = bare(
+        "Perplexity by position",
+        "Perplexity of the next token after a number of tokens, with a 95 % interval over windows.",
+    )
     for heading in ("tokens before", "perplexity", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     for bucket in summary.buckets:
@@ -57,10 +60,10 @@ def _perplexity(summary: Summary) -> Table:
 
 
 def _ends(values: Sequence[float], form: str) -> Text:
-    """The first and the last of a line: on one line of the terminal, or on two where it is narrow."""
+    """Return the first and the last value, which a narrow terminal breaks into two lines."""
     return Text(" ".join(format(value, form) for value in (values if len(values) == 1 else (values[0], values[-1]))))
 
 
 def _ratio(values: Sequence[float]) -> Text:
-    """The last over the first."""
+    """Return the ratio of the last value to the first."""
     return Text(f"×{values[-1] / values[0]:.2f}" if values[0] else "–")

@@ -1,4 +1,4 @@
-// What a point of a figure says for a screen reader is shown to the pointer too.
+// The tooltip of a point shows the same text as its label for screen readers.
 const tip = document.getElementById("tip");
 for (const figure of document.querySelectorAll("figure")) {
   figure.addEventListener("pointermove", event => {
@@ -13,8 +13,8 @@ for (const figure of document.querySelectorAll("figure")) {
   figure.addEventListener("pointerleave", () => { tip.hidden = true; });
 }
 
-// Tables sort by the column whose heading is pressed: numbers from the largest, words from A; then the other way round;
-// then as they were. A row without a name stays under the one above it, and all stay under their section's heading.
+// A click on a heading sorts the table by this column: numbers from the largest, words from A. A second click reverses
+// the order, a third click restores it. A row without a name stays under the row above it, and in its section.
 for (const table of document.querySelectorAll("table:has(thead)")) {
   const sections = [];
   for (const row of table.tBodies[0].rows) {

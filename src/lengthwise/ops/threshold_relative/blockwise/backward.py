@@ -1,4 +1,4 @@
-"""The backward walk: the same tiles in the same order, with the weights computed anew."""
+"""The backward walk: the same tiles in the same order, with the weights recomputed."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,14 @@ from lengthwise.ops.threshold_relative.problem import TILE, Gradients, Problem, 
 
 
 def walk_backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
-    """Return the gradients of query, key, value and log_forget, not rounded yet.
+    """Return the gradients of query, key, value and log_forget before rounding.
 
-    The weights are computed again by the same walk, which stops where the forward walk stopped; the threshold has no
-    gradient.
+    The same walk recomputes the weights and stops where the forward walk stopped; the threshold has no gradient.
     """
     walk = Walk(problem)
     largest, total, steps = saved.rows
-    # The denominator divides the gradient's rows instead of the weights. As a logarithm added to the largest logit it
-    # would round the exponent, an error of 5e-7 in every weight of a row.
+    # The denominator divides the gradient's rows instead of the weights. If its logarithm were added to the largest
+    # logit, the exponent would be rounded, which is an error of 5e-7 in every weight of a row.
     nothing = total == 0
     gradient = gradient / total.masked_fill(nothing, 1)[..., None]
     inner = (gradient * saved.output).sum(-1)

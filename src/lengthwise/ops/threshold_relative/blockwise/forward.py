@@ -9,7 +9,7 @@ from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved
 
 
 def walk_forward(problem: Problem) -> Saved:
-    """Return the output, not rounded yet, and the largest logit, denominator and tiles visited of each query."""
+    """Return the output before rounding, and the largest logit, denominator and tiles visited of each query."""
     walk = Walk(problem)
     slots = walk.tiles * walk.batch * walk.heads
     output = torch.empty(slots, TILE, walk.width, dtype=walk.dtype, device=walk.device)
@@ -25,7 +25,7 @@ def walk_forward(problem: Problem) -> Saved:
             "bound": walk.of_rows(bound, state["head"], state["row"]),
             "oldest": oldest[(state["head"] // walk.heads)[:, None], state["row"]][..., None],
             "series": log_series(state["log_forget"]),
-            # Finite, since -inf less -inf would be NaN; a quarter, since a bound is added, and a part of the gate's.
+            # Finite, since -inf minus -inf would be NaN; a quarter of the range, to leave room for bound and gates.
             "largest": torch.full_like(zero, torch.finfo(walk.dtype).min / 4),
             "total": zero,
             "newer": zero,
@@ -54,7 +54,7 @@ def walk_forward(problem: Problem) -> Saved:
 def _visit(walk: Walk, state: State, step: int) -> None:
     """Add one tile of keys to the running softmax of each row that is not done."""
     position, kept, newer, logits = walk.scores(state, step, state["done"])
-    before = state["log_forget"] * state["newer"]  # what the tiles nearer to the query take off this one's logits
+    before = state["log_forget"] * state["newer"]  # what newer tiles take off the logits of this tile
     largest = torch.maximum(state["largest"], logits.amax(-1, keepdim=True) + before)
     largest = torch.where(state["done"], state["largest"], largest)
     rescale = torch.exp(state["largest"] - largest)

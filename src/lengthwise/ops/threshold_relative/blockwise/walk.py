@@ -1,11 +1,11 @@
-"""Threshold relative attention in pure torch: tiles of keys walked from the newest to the oldest, never all at once.
+"""Threshold relative attention in pure torch: tiles of keys are walked from the newest to the oldest.
 
 Memory is linear in the tokens, and each query stops at its own horizon (``horizon.py``, ``docs/horizon.md``).
 
-Three decisions keep the result of a query independent of what it is computed together with (a whole sequence, a chunk,
-one decoding step): tiles stand at fixed positions and every score tile is a product of the same shape, so that a score
-has the same bits everywhere and the discontinuity at the threshold falls the same way; the bound on its scores
-looks only at keys up to the query; and the horizon is decided row by row.
+Three decisions make the result of a query independent of the call (a whole sequence, a chunk, one decoding step). Tiles
+stand at fixed positions and every score tile is a product of the same shape, so that a score has the same bits
+everywhere and keep decisions agree. The bound on a query's scores uses only keys up to the query. The horizon is
+decided row by row.
 
 Shapes in this folder: A tiles of queries walked together, T = ``TILE`` queries or keys in a tile, D the head width.
 """
@@ -20,19 +20,19 @@ from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
 from lengthwise.ops.threshold_relative.problem import TILE, Problem, wide
 
 TOGETHER = 64
-"""Tiles of queries walked together: few enough for the score tiles to stay in a core's cache."""
+"""Number of tiles of queries walked together, small enough that the score tiles stay in a core's cache."""
 SMALLEST = 0.9
-"""The smallest weight has an exponent of this share of the smallest normal number's, 1e-34 in float32.
+"""Exponent of the smallest weight, as a share of the smallest normal number's exponent: 1e-34 in float32.
 
-Subnormal numbers take ten times the time of others, and a product of this weight with a value of 1e-3 is none yet.
-Nothing so small can reach the result, since the largest weight of a row is 1.
+Subnormal numbers take ten times the time of normal numbers; the product of this weight with a value of 1e-3 is still
+normal. A weight this small cannot reach the result, since the largest weight of a row is 1.
 """
 
 State = dict[str, Tensor]
 
 
 class Walk:
-    """The geometry of one call: which tiles of queries there are, and the score tile of each at every step back."""
+    """The geometry of one call: its tiles of queries, and the score tile of each at every step back."""
 
     def __init__(self, problem: Problem) -> None:
         query, key, value, log_forget, self.document_ids, self.limit, self.scale, *_ = problem
@@ -50,7 +50,7 @@ class Walk:
         self.future = self.within.flip(0) > self.within[:, None]  # keys run newest first inside a tile
 
     def chunks(self) -> Iterator[State]:
-        """The tiles of queries, some at a time; neighbours walk a similar way, so heads vary fastest."""
+        """Yield ``TOGETHER`` tiles of queries at a time; heads vary fastest, so that neighbours walk equally far."""
         rows = self.batch * self.heads
         for slot in torch.arange(self.tiles * rows, dtype=torch.long, device=self.device).split(TOGETHER):
             head, tile = slot % rows, self.first_tile + slot // rows
@@ -72,15 +72,17 @@ class Walk:
 
     @staticmethod
     def of_rows(tensor: Tensor, head: Tensor, row: Tensor) -> Tensor:
-        """The entries of a (batch, heads, queries) tensor for some tiles, (A, T, 1)."""
+        """Return the entries of a (batch, heads, queries) tensor for some tiles, (A, T, 1)."""
         return tensor.flatten(0, 1)[head[:, None], row][..., None]
 
     def scores(self, state: State, step: int, closed: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What each tile of queries sees ``step`` tiles back, keys newest first.
+        """Compute the score tile of each tile of queries ``step`` tiles back, keys newest first.
 
-        Returns the positions of the keys (A, T), the keep decisions as 0 and 1 (A, T, T), for each key the number of
-        kept ones newer than it *in this tile* (A, T, T), and the logits without the tiles before. Rows that are
-        ``closed`` (A, T, 1) keep nothing more, so that they stay as they are to the bit.
+        Rows that are ``closed`` (A, T, 1) keep no further keys, so that their sums do not change by a bit.
+
+        Returns:
+            The positions of the keys (A, T); the keep decisions as 0 and 1 (A, T, T); for each key the number of newer
+            kept keys *in this tile* (A, T, T); the logits (A, T, T) without the counts of newer tiles.
         """
         position = (state["tile"][:, None] - step) * TILE + self.within.flip(0)
         position = position.clamp(max=self.keys - 1)  # beyond the last key: in the future of every query
@@ -91,25 +93,25 @@ class Walk:
         if self.document_ids is not None:
             documents = self.document_ids[(state["head"] // self.heads)[:, None], position]
             logits.masked_fill_(state["document"][..., None] != documents[:, None], -torch.inf)
-        # Arithmetic on 0 and 1 is vectorised where masks are not, and NaN passes through it, as it should.
+        # Arithmetic on 0 and 1 is vectorised and masks are not; NaN passes through arithmetic, as it should.
         limit = torch.full_like(state["log_forget"], self.limit).masked_fill_(closed, torch.inf)
         kept = torch.gt(logits, limit, out=torch.empty_like(logits))
         newer = kept.cumsum(-1).sub_(kept)
         return position, kept, newer, logits.mul_(self.scale).addcmul_(state["log_forget"], newer)
 
     def weights(self, logits: Tensor, shift: Tensor, kept: Tensor) -> Tensor:
-        """``exp(logits - shift)`` where kept, in place. A shift of infinity closes a row."""
+        """Compute ``exp(logits - shift)`` of kept keys, in place. A shift of infinity closes a row."""
         return logits.sub_(shift).clamp_(min=SMALLEST * math.log(torch.finfo(self.dtype).tiny)).exp_().mul_(kept)
 
     def unpack(self, tiles: Tensor) -> Tensor:
-        """(slots, T, ...) to (batch, heads, queries, ...)."""
+        """Rearrange (slots, T, ...) into (batch, heads, queries, ...)."""
         tiles = tiles.unflatten(0, (self.tiles, self.batch, self.heads)).movedim(0, 2).flatten(2, 3)
         start = self.offset - self.first_tile * TILE
         return tiles[:, :, start : start + self.queries].contiguous()
 
 
 class Rows:
-    """Rows of a (batch, heads, tokens, D) tensor of any strides, gathered without copying the tensor first."""
+    """Rows of a (batch, heads, tokens, D) tensor with any strides, gathered without copying the tensor first."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor = with_contiguous_rows(tensor)
@@ -121,7 +123,7 @@ class Rows:
         self.rows = self.tensor.as_strided((last + 1, tensor.shape[-1]), (unit, 1))
 
     def __call__(self, head: Tensor, position: Tensor) -> Tensor:
-        """The rows at ``position`` (A, T) of each ``head`` (A,), counted over batch and heads: (A, T, D)."""
+        """Gather the rows at ``position`` (A, T) of each ``head`` (A,), counted over batch and heads: (A, T, D)."""
         start = head // self.heads * self.strides[0] + head % self.heads * self.strides[1]
         index = start[:, None] + position * self.strides[2]
         rows: Tensor = self.rows.index_select(0, index.flatten()).unflatten(0, index.shape)
@@ -129,7 +131,7 @@ class Rows:
 
 
 def part(state: State, done: Tensor) -> tuple[State, State]:
-    """The tiles whose rows are all done, or nothing, and the tiles still to walk."""
+    """Split the state into the tiles whose rows are all done (empty if there are none) and the remaining tiles."""
     finished = done.flatten(1).all(1)
     if not finished.any():
         return {}, state

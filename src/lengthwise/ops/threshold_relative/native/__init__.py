@@ -1,7 +1,7 @@
 """Threshold relative attention in C++ on the CPU.
 
-The kernels are in ``native/`` at the root of the repository. They take the walk of the blockwise backend, with queries
-in the lanes of a register, and with keys there when decoding.
+The kernels are in ``native/`` at the root of the repository. They do the blockwise backend's walk, with queries in the
+lanes of a register, or keys when decoding.
 """
 
 import torch

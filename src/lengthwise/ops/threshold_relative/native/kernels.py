@@ -1,4 +1,4 @@
-"""Tensors into the compiled kernels, and out of them."""
+"""Passing tensors to the compiled kernels, and returning their results."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,15 @@ from lengthwise.ops.threshold_relative.native.library import Arguments, Finding,
 from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
 
 NUMBERS = 3
-"""Of each query: largest logit in base 2, denominator, tiles visited."""
+"""Numbers for each query: largest logit in base 2, denominator, tiles visited."""
 GROUP = 16
-"""Numbers that the kernels take at once, whatever the registers hold (``GROUP`` in ``native/lanes.h``)."""
+"""Numbers that the kernels process at once, independent of the registers' size (``GROUP`` in ``native/lanes.h``)."""
 
 
 class Inputs:
-    """What a forward and a backward pass share, as the kernels want it; nothing is copied that they can read.
+    """The inputs that forward and backward share, in the kernels' format; only unreadable layouts are copied.
 
-    All tensors have to outlive the call, so they are held here.
+    All tensors have to outlive the call, so this object holds them.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -42,7 +42,7 @@ class Inputs:
         self.arguments = arguments
 
     def call(self, name: str, output: Tensor, rows: Tensor) -> Finding:
-        """Run a kernel on these inputs and what the forward pass returns, contiguous."""
+        """Run a kernel on these inputs, with the contiguous output and rows of the forward pass."""
         first, plane = rows.data_ptr(), rows.stride(0) * rows.itemsize
         self.arguments.output = output.data_ptr()
         self.arguments.largest, self.arguments.total, self.arguments.visited = first, first + plane, first + 2 * plane

@@ -23,12 +23,12 @@ class Rows(ctypes.Structure):
 
     @classmethod
     def of(cls, tensor: Tensor) -> "Rows":
-        """Pointer and strides; the tensor has to outlive the call."""
+        """Take a tensor's pointer and strides; the tensor has to outlive the call."""
         return cls(tensor.data_ptr(), *tensor.stride()[:3])
 
 
 class Arguments(ctypes.Structure):
-    """What ``native/arguments.h`` declares, field by field."""
+    """The structure that ``native/arguments.h`` declares, field by field."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "queries", "keys", "width")),
@@ -42,7 +42,7 @@ class Arguments(ctypes.Structure):
 
 
 def not_compiled() -> str | None:
-    """Why there are no native kernels here, in one sentence, or None."""
+    """Return in one sentence why there are no native kernels here, or None if there are."""
     if not COMPILED:
         return (
             "The native kernels were not compiled when lengthwise was installed; "
@@ -53,10 +53,11 @@ def not_compiled() -> str | None:
 
 @cache
 def library() -> ctypes.CDLL:
-    """The compiled library.
+    """Load the compiled library.
 
     Raises:
-        InputError: where it was not compiled, or the environment asks for an instruction path that is not here.
+        InputError: if it was not compiled, or if the environment asks for an instruction path that this machine does
+            not have.
     """
     if sentence := not_compiled():
         raise InputError(sentence)
@@ -76,26 +77,26 @@ def library() -> ctypes.CDLL:
 
 
 def path() -> str:
-    """The instruction path in use: ``"avx512"``, ``"avx2"`` or ``"portable"``."""
+    """Return the instruction path in use: ``"avx512"``, ``"avx2"`` or ``"portable"``."""
     name: bytes = library().lengthwise_path()
     return name.decode()
 
 
 class Finding(enum.IntEnum):
-    """What a kernel may have to say of the numbers it met."""
+    """What a kernel reports about the numbers it found."""
 
     NOTHING = 0
     NOT_FINITE = 1
-    """Some number of the output, or of the gradient of the query."""
+    """A number of the output, or of the gradient of the query, is not finite."""
     GATE_ABOVE_ONE = 2
-    """Nothing has been computed."""
+    """A gate is above 1, and nothing has been computed."""
 
 
 def call(name: str, arguments: Arguments) -> Finding:
-    """Run a kernel, without Python's global lock.
+    """Run a kernel without Python's global lock.
 
     Raises:
-        RuntimeError: for what the kernel ran out of.
+        RuntimeError: if the kernel runs out of memory, or cannot start a thread.
     """
     finding = ctypes.c_int32(Finding.NOTHING)
     arguments.finding = ctypes.addressof(finding)

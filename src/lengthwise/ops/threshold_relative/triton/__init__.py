@@ -1,10 +1,10 @@
 """Threshold relative attention on a GPU, in Triton.
 
-The kernels take the walk of the other backends. What they do not do is to read a number back: a gate above 1 cannot be
-refused there, so it makes its row NaN. With ``TRITON_INTERPRET=1`` in the environment before the first import they run
-on the CPU, slowly: that is how they are tested without a GPU.
+The kernels do the other backends' walk. No number is read back from the GPU, so the kernels cannot refuse a gate above
+1, and such a gate makes its row NaN. With ``TRITON_INTERPRET=1`` in the environment before the first import the kernels
+run on the CPU, slowly; the tests without a GPU use this mode.
 
-Triton itself takes a second to import, and may not be installed, so the first call imports the kernels.
+Triton takes a second to import, and may not be installed, so the kernels are imported by the first call.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
 INSTALLED = importlib.util.find_spec("triton") is not None
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 NUMBERS = 4
-"""Of each query: shift of its logits, denominator, position of the oldest key visited, tiles visited."""
+"""Numbers for each query: shift of its logits, denominator, position of the oldest key visited, tiles visited."""
 
 
 def forward(problem: Problem) -> Saved:
@@ -41,7 +41,7 @@ def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
 
 
 def not_installed() -> str | None:
-    """Return why there are no Triton kernels here, in one sentence, or None."""
+    """Return in one sentence why there are no Triton kernels here, or None if there are."""
     return None if INSTALLED else "Triton is not installed; install lengthwise[triton]."
 
 

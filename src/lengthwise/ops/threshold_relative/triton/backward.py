@@ -1,9 +1,9 @@
-"""The backward kernels: the walk of the forward pass once more, which ends where that one ended.
+"""The backward kernels: they repeat the walk of the forward pass, and end where it ended.
 
-Gradients of the queries and of the gates belong to a row of scores, and are summed up where it is walked. Those of keys
-and values gather from many rows: by atomic additions, whose order is left to chance, or, where torch is told to be
-deterministic, by a second kernel that owns a tile of keys. That one meets the rows in another order than the walk, and
-looks up how many newer keys a row had kept when it came to the tile.
+The gradients of a query and its gate belong to one row of scores, and are summed up during that row's walk. The
+gradients of a key and its value are sums over many rows. They use atomic additions, whose order is random. If torch is
+told to be deterministic, a second kernel, whose programs own one tile of keys each, computes these sums instead. It
+reads the rows in another order than the walk, so it looks up how many newer keys a row had kept before the tile.
 """
 
 import triton
@@ -67,7 +67,10 @@ def rows_kernel(
     N: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """Gradients of queries and gates; those of keys and values where ``ATOMIC``, else ``counts`` at every key tile."""
+    """Compute the gradients of queries and gates; with ``ATOMIC`` also of keys and values, else store ``counts``.
+
+    ``counts`` gets the number of keys that each row has kept before each tile of keys.
+    """
     row_tiles = tl.cdiv(past_row - first_row, M)
     tile, head = row_tiles - 1 - tl.program_id(0) % row_tiles, tl.program_id(0) // row_tiles
     batch, key_head = head // heads, head % heads // group
@@ -103,8 +106,8 @@ def rows_kernel(
             WIDTH, WHOLE, DOCUMENTS, False, INTERPRET, ATOMIC, N, BY_PRODUCT,
         )  # fmt: skip
     store(at(d_query, batch, head % heads), d_query.token, row, inside, width, d_q * scale, WIDTH)
-    # The gradients of a row's logits add up to 0, but for the rounding of its output; a gate multiplies what is left by
-    # the distance, so that is taken off again.
+    # The gradients of a row's logits add up to 0, except for the rounding of the row's output. The gate's gradient
+    # multiplies this rest by the distance, so the product is subtracted again.
     tl.store(d_log_forget + tl.cast(head, tl.int64) * queries + row, d_slope - rest * distance, mask=inside)
 
 
@@ -141,7 +144,7 @@ def keys_kernel(
     N: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """Adds to the gradients of one tile of keys and values what the rows from ``first_row`` to ``past_row`` give it."""
+    """Add the rows from ``first_row`` to ``past_row`` to the gradients of one tile of keys and values."""
     tile, every, key_heads = tl.program_id(0) % key_tiles, tl.program_id(0) // key_tiles, heads // group
     batch, key_head = every // key_heads, every % key_heads
     at_key = tile * N + tl.arange(0, N)
@@ -198,10 +201,11 @@ def row_tile(
     WHOLE: tl.constexpr,
     DOCUMENTS: tl.constexpr,
 ):
-    """What a tile of queries brings to every tile of keys.
+    """Load what a tile of queries uses with every tile of keys.
 
-    The query, the slope, the gradient of the output and its product with the output, the shift of the logits, one over
-    their denominator, the first key of the document, and the position. An output that is NaN passes no gradient on.
+    Returns the query, the slope, the gradient of the output and its product with the output, the shift of the logits,
+    the reciprocal of their denominator, the first key of the document, and the position. An output that is NaN passes
+    no gradient on.
     """
     of_row = tl.cast(head, tl.int64) * queries + row
     position = keys - queries + row
@@ -243,7 +247,7 @@ def weigh(
     INTERPRET: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """The weights of a tile (M, N), the gradient of its logits, and the counts of kept keys in it: newer ones, all."""
+    """Compute the weights of a tile and the gradients of its logits (M, N), and its counts of kept keys: newer, all."""
     visible = visible_keys(at_key, there, begin, position, oldest, DIAGONAL, DOCUMENTS)
     MASKED: tl.constexpr = DIAGONAL or DOCUMENTS
     start = slope * newer - shift
@@ -293,7 +297,7 @@ def differentiate(
     N: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """One tile of keys on the way back from a tile of queries."""
+    """Add one tile of keys to the gradients of a tile of queries."""
     at_key = tile * N + tl.arange(0, N)
     there = at_key < keys
     k = load(key, key_token, at_key, there, width, WIDTH, WHOLE, not DIAGONAL)

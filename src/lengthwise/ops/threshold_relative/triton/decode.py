@@ -1,9 +1,9 @@
-"""Few queries against many keys: ranges of keys side by side, of which only those before the horizon are read.
+"""Few queries against many keys: ranges of keys are walked in parallel, and only ranges before the horizon are read.
 
-The newest keys come first, and alone, since they tell how far back the others matter; then some more, then the rest.
-Every range counts from its own newest key, and its part of the sums is multiplied by :math:`e^{\\delta c}`, where
-:math:`c` keys are kept in newer ranges. Rows of a program are the queries of all heads that share a key head, so that
-keys are read once.
+The newest range is walked first and alone, because it tells how far back other keys matter; then some more ranges, then
+the rest. Every range counts from its own newest key. Its sums are then multiplied by :math:`e^{\\delta c}`, where
+:math:`c` is the number of keys kept in newer ranges. The rows of a program are the queries of all heads that share a
+key head, so that keys are read once.
 """
 
 import triton
@@ -23,9 +23,9 @@ from lengthwise.ops.threshold_relative.triton.walk import (
 )
 
 RANGES = tl.constexpr(128)
-"""At most so many of them: the last kernel adds them up as one vector, whose size is a power of two."""
+"""Largest number of ranges: the last kernel sums them up as one vector, whose size is a power of two."""
 FIRST = tl.constexpr(16)
-"""So many of them at most are read before the last launch: again a vector, of their counts."""
+"""Largest number of ranges before the last launch, which reads their counts as one vector."""
 
 
 @triton.jit(do_not_specialize=["queries", "keys", "done", "covered", "reach", "room"])
@@ -61,11 +61,11 @@ def range_kernel(
     M: tl.constexpr,
     N: tl.constexpr,
 ):
-    """Sums over one range of keys: values, of which broken ones apart, (rows, ranges, D), and what ``found`` holds.
+    """Compute the sums over one range of keys: the weighted values, with broken values apart, (rows, ranges, D).
 
-    ``found`` (5, rows, ranges): shift of the logits, denominator, kept keys, oldest key visited, whether a value is
-    broken. ``done`` ranges are there already and have ``covered`` so many keys; this one has ``reach``, and
-    there can be ``room`` of them.
+    ``found`` (5, rows, ranges) gets the shift of the logits, the denominator, the number of kept keys, the oldest key
+    visited, and whether a value is broken. ``done`` ranges are finished and cover ``covered`` keys. This range has
+    ``reach`` keys, and the arrays have room for ``room`` ranges.
     """
     part = done + tl.program_id(1)
     past = keys - covered - tl.program_id(1) * reach
@@ -75,7 +75,7 @@ def range_kernel(
     row = tl.program_id(2) * M + tl.arange(0, M)
     inside = row < group * queries
     position = keys - queries + row % queries
-    every = tl.program_id(0) * group * queries + row  # heads of a key head are neighbours
+    every = tl.program_id(0) * group * queries + row  # heads that share a key head are neighbours
     slope = slopes(log_forget + every, inside)
     column = tl.arange(0, WIDTH)
     q_rows = at(query, batch, key_head * group) + tl.cast(row // queries, tl.int64) * query.head
@@ -94,7 +94,7 @@ def range_kernel(
     found += tl.cast(every, tl.int64) * room
     tiles = 1
     if done > 0:
-        # The newest range holds a part of the denominator, and all that are done a part of the count.
+        # The newest range gives a part of the denominator, and all finished ranges give the count so far.
         shift = tl.load(found, mask=inside, other=0.0)
         total = tl.load(found + of_all, mask=inside, other=1.0)
         before = tl.arange(0, FIRST)
@@ -151,7 +151,7 @@ def together_kernel(
     tolerance,
     WIDTH: tl.constexpr,
 ):
-    """The ranges' sums, each times what the kept keys of newer ranges take off it; one program for each row."""
+    """Add up the sums of the ranges, each scaled by the kept keys of newer ranges; one program for each row."""
     every = tl.cast(tl.program_id(0), tl.int64)
     head, row = every // queries, every % queries
     part = tl.arange(0, RANGES)

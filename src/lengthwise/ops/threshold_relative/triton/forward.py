@@ -1,4 +1,4 @@
-"""The forward kernel: one program walks one tile of queries to the horizon of the last of them."""
+"""The forward kernel: one program walks one tile of queries until all its queries have met their horizon."""
 
 import triton
 import triton.language as tl
@@ -20,33 +20,33 @@ from lengthwise.ops.threshold_relative.triton.walk import (
     visible_keys,
 )
 
-# Without a running maximum, a weight is 2 ** logit, and no logit is further from 0 than a row's bound, the gate's part
-# apart. These numbers say which rows can go without.
+# Without a running maximum, a weight is 2 ** logit, and apart from the gate no logit is further from 0 than a row's
+# bound. These numbers say which rows need no running maximum.
 LARGEST_BOUND = tl.constexpr(86.0)
-"""Float32 and bfloat16 end at 2 ** 128. That leaves 2 ** 42 for the sums: 2 ** 22 keys with values up to 2 ** 20."""
+"""Float32 and bfloat16 end at 2 ** 128. This bound leaves 2 ** 42 for the sums: 2 ** 22 keys with values to 2 ** 20."""
 SMALLEST_TOTAL = tl.constexpr(1e-24)
-"""That is 2 ** -80, 46 powers of two above the smallest normal float32, 2 ** -126.
+"""This is 2 ** -80, 46 powers of two above the smallest normal float32, 2 ** -126.
 
-What a denominator of this size has lost among 2 ** 22 keys is at most its rounding unit, 2 ** -24.
+A denominator of this size loses at most its rounding unit, 2 ** -24, over 2 ** 22 keys.
 """
-# Float16 has fewer numbers, and weights go to the second product in the dtype of the values.
+# Float16 has a smaller range, and weights enter the second product in the dtype of the values.
 LARGEST_LOGIT_HALF = tl.constexpr(15.0)
-"""Float16 ends just below 2 ** 16. A larger bound is shifted down to this one."""
+"""Float16 ends just below 2 ** 16. The logits of a row with a larger bound are shifted down to this bound."""
 LARGEST_BOUND_HALF = tl.constexpr(25.0)
 """RMS-normalised rows of the widest heads, 256 numbers, have a bound of 16 * log2(e) = 23.1, and a little for rounding.
 
-The shift is then at most 10, and a key with a score above 0, the paper's threshold, weighs 2 ** -10 or more before it
-is forgotten: a normal number of float16, whose smallest is 2 ** -14.
+The shift is then at most 10. A key with a score above 0, the paper's threshold, weighs 2 ** -10 or more before it is
+forgotten, which is a normal number of float16, whose smallest is 2 ** -14.
 """
 SMALLEST_TOTAL_HALF = tl.constexpr(0.0625)
-"""Float16 rounds what is below 2 ** -14 to multiples of 2 ** -24, and so errs by 2 ** -25 at most.
+"""Float16 rounds numbers below 2 ** -14 to multiples of 2 ** -24, which is an error of at most 2 ** -25.
 
-Of a denominator of 2 ** -4 that is 2 ** -21: a thousandth of float16's rounding unit, 2 ** -11.
+Relative to a denominator of 2 ** -4 the error is 2 ** -21, a thousandth of float16's rounding unit, 2 ** -11.
 """
 FLAG = tl.constexpr(32)
-"""Queries to a flag of ``careful``: as many as the smallest tile has, so that tiles of any size can share the flags."""
+"""Queries per flag of ``careful``: as many as the smallest tile has, so that tiles of any size can share the flags."""
 FLAGS = tl.constexpr(MOST_QUERIES.value // FLAG.value)
-"""Flags to the largest tile."""
+"""Flags per largest tile."""
 
 
 @triton.autotune(FORWARD, key=CHOSEN_BY, prune_configs_by={"early_config_prune": fitting}, cache_results=True)
@@ -81,11 +81,11 @@ def forward_kernel(
     N: tl.constexpr,
     BY_PRODUCT: tl.constexpr,
 ):
-    """Output, and in ``rows`` of each query the logits' shift, the denominator, the oldest key visited and the tiles.
+    """Compute the output, and in ``rows`` for each query the logits' shift, denominator, oldest key and tiles visited.
 
-    Programs run over tiles of queries, the longest walks first, and over batch and heads. Where logits can overflow or
-    the output is not finite, the program says so in ``careful``, and the same kernel with ``CAREFUL`` does those tiles
-    again, with a running maximum and broken values set apart.
+    Programs run over tiles of queries, the longest walks first, and over batch and heads. If logits can overflow or the
+    output is not finite, the program sets the tile's flags in ``careful``. The same kernel with ``CAREFUL`` then does
+    the flagged tiles again, with a running maximum and broken values set apart.
     """
     row_tiles = tl.cdiv(queries, M)
     tile, head = row_tiles - 1 - tl.program_id(0) % row_tiles, tl.program_id(0) // row_tiles
@@ -148,7 +148,8 @@ def forward_kernel(
     if CAREFUL:
         attended = tl.where(broken * share > tl.exp2(tolerance), float("nan"), attended)
     else:
-        # Too small a denominator has lost what the dtype cannot hold, and a broken value may have no weight at all.
+        # A denominator that is too small has lost weights that the dtype cannot hold; and if the output is not finite,
+        # the broken value may have had no weight.
         poor = (total > 0.0) & (total < (SMALLEST_TOTAL_HALF if HALF else SMALLEST_TOTAL))
         finite = (tl.sum(attended * 0.0, 1) == 0.0) & (poor == 0)
         again = 1 - tl.min(tl.where(inside, finite, True).to(tl.int32), 0)
@@ -213,7 +214,7 @@ def visit(
         broken += dot(weights.to(v.dtype), tl.where(whole, 0.0, 1.0).to(v.dtype), INTERPRET)
         v = tl.where(whole, v, 0.0).to(v.dtype)
     else:
-        # Within its bounds the exponential is finite, and a product is one instruction less than a choice.
+        # Within the bounds the exponential is finite, and a product takes one instruction less than `where`.
         weights = tl.exp2(logits) * ones
     total += tl.sum(weights, 1)
     attended += dot(weights.to(v.dtype), v, INTERPRET)

@@ -1,4 +1,4 @@
-"""Tensors into the Triton kernels, and out of them. Nothing is read back from the device, so that it runs ahead."""
+"""Launching the Triton kernels. Nothing is read back from the device, so that the launches run ahead of it."""
 
 import math
 from functools import cache
@@ -19,19 +19,19 @@ from lengthwise.ops.threshold_relative.triton.tuning import MOST_QUERIES, NARROW
 from lengthwise.ops.threshold_relative.triton.walk import INTERPRETED, Rows
 
 FEW = 16
-"""So many queries at most have ranges of keys walked side by side."""
+"""Largest number of queries for which ranges of keys are walked in parallel."""
 RANGE = 256
-"""Keys in a range, but for the oldest ranges of a long cache: more than most fresh gates look at."""
+"""Keys in a range, except the oldest ranges of a long cache; more keys than most queries with fresh gates need."""
 AHEAD = 2
-"""Programs to a processor in the last launch of a decoding step: while one waits for its keys, another computes."""
+"""Programs per processor in the last launch of a decoding step: while one program waits for keys, another computes."""
 INTERPRETED_PROCESSORS = 8
-"""Where there is no GPU, as if there were so many: enough for ranges to be walked side by side."""
+"""Number of processors assumed without a GPU, enough for ranges to be walked in parallel."""
 COUNTS = 2**26
-"""At most so many counts of kept keys, 256 MiB, are held for the kernel that owns tiles of keys."""
+"""Largest number of counts of kept keys held for the kernel that owns tiles of keys: 256 MiB."""
 
 
 class Inputs:
-    """What a forward and a backward pass share, as the kernels want it; nothing is copied that they can read."""
+    """The inputs that forward and backward share, in the kernels' format; only unreadable layouts are copied."""
 
     def __init__(self, problem: Problem) -> None:
         query, key, _, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm = problem
@@ -44,7 +44,7 @@ class Inputs:
             "query": Rows.of(query),
             "key": Rows.of(key),
             "log_forget": gates,
-            # Where nothing is to be read, any tensor does for a pointer.
+            # Without documents nothing is read from `oldest`, so any tensor serves as the pointer.
             "oldest": gates if document_ids is None else first_of_document(document_ids).to(torch.int32),
             "heads": self.heads,
             "group": self.heads // self.kv_heads,
@@ -63,7 +63,7 @@ class Inputs:
         self.tolerance = math.log2(skip_tolerance) if skip_tolerance > 0 else -math.inf
 
     def horizon(self) -> dict[str, Any]:
-        """Return what the horizon depends on. Without a known norm, each query has that of the keys it sees."""
+        """Return the arguments of the horizon. Without a known norm, each query uses the norms of the keys it sees."""
         known = self.largest_key_norm is not None
         return {
             "key_norm": self.arguments["log_forget"] if known else running_key_norms(self.key),
@@ -73,11 +73,11 @@ class Inputs:
         }
 
     def grid(self, meta: dict[str, Any]) -> tuple[int]:
-        """Tiles of queries of all heads, a head after another; a grid's second dimension would end at 65,535."""
+        """Return the grid: the tiles of queries, head by head in one dimension, because a second ends at 65,535."""
         return (triton.cdiv(self.queries, meta["M"]) * self.batch * self.heads,)
 
     def tuned(self, kernel: Any) -> tuple[Any, dict[str, Any]]:
-        """A kernel that searches for its tiles, or the plain one and fixed tiles where that finds nothing."""
+        """Return the kernel that searches for its tile sizes, or the plain kernel and fixed sizes for other calls."""
         scores = self.batch * self.heads * self.queries * self.keys
         search = scores >= SEARCHED_FROM and self.query.dtype != torch.float32
         return (kernel, {}) if search else (kernel.fn, self.fixed)
@@ -87,16 +87,16 @@ class Inputs:
 
 
 def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
-    """Launch a kernel with those of the arguments that it takes."""
+    """Launch a kernel with the arguments that it takes."""
     names = {*kernel.arg_names, "num_warps", "num_stages"}
     kernel[grid](**{name: argument for name, argument in arguments.items() if name in names})
 
 
 def forward(problem: Problem) -> Saved:
-    """Return the output in the query's dtype, and four numbers of each query.
+    """Return the output in the query's dtype, and four numbers for each query.
 
-    These are the shift of its logits, its denominator, the position of the oldest key it has visited, and how many
-    tiles of 64 keys there are from that one on.
+    The numbers are the shift of its logits, its denominator, the position of the oldest key it has visited, and the
+    number of tiles of 64 keys from the oldest key on.
     """
     inputs = Inputs(problem)
     saved = Saved(empty_with_contiguous_rows(problem.query), inputs.empty(4, *problem.query.shape[:3]))
@@ -175,7 +175,7 @@ def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
 
 
 def _in_order(inputs: Inputs, arguments: dict[str, Any]) -> None:
-    """Every gradient by one program alone: a band of rows at a time, whose counts fit into memory."""
+    """Compute each gradient in one program, without atomic additions, in bands of rows whose counts fit into memory."""
     every, size, key_tiles = inputs.batch * inputs.heads, inputs.fixed["M"], triton.cdiv(inputs.keys, inputs.fixed["N"])
     band = size * min(max(1, COUNTS // (every * key_tiles * size)), triton.cdiv(inputs.queries, size))
     arguments |= inputs.fixed | {"counted_rows": band, "key_tiles": key_tiles, "ATOMIC": False}

@@ -1,10 +1,10 @@
-"""Sizes of tiles: a small search for the two kernels that training is made of, fixed ones for the others.
+"""Tile sizes: a small search for the two kernels of training, fixed sizes for the others.
 
-The search runs once for each head width, dtype and kind of call, not for each length, and Triton keeps what it has
-found on disk beside the compiled kernels. Short calls are not searched for: what they take is lost in the noise, and
-would settle the choice for long ones. Nor is float32, which the matrix units do not multiply as it stands. In half
-precision tiles have at least 64 queries and the warps come in fours: the matrix units of all generations then compute a
-score in the same way in every kernel.
+The search runs once for each head width, dtype and kind of call, not for each length; Triton keeps its result on disk
+beside the compiled kernels. Short calls do not search, because noise would dominate their times and fix the choice for
+long calls. Float32 does not search, because the matrix units do not multiply float32 exactly. In half precision tiles
+have at least 64 queries and a multiple of four warps: the matrix units of all generations then compute a score in the
+same way in every kernel.
 """
 
 from itertools import product
@@ -15,15 +15,15 @@ import triton.language as tl
 
 CHOSEN_BY = ["WIDTH", "WHOLE", "DOCUMENTS", "DTYPE"]
 SEARCHED_FROM = 2**26
-"""Scores in a call, of all heads together, from which on it is worth a search: 2,048 tokens of 16 heads."""
+"""Number of scores in a call, over all heads, from which on a search pays: 2,048 tokens and 16 heads."""
 MOST_QUERIES = tl.constexpr(128)
 """Queries in the largest tile."""
 NARROWEST = 16
-"""Numbers in a row at least, zeros among them: Triton's ``dot`` takes no fewer."""
+"""Smallest width of a row, padded with zeros, that Triton's ``dot`` takes."""
 
 
 def _configs(*choices: tuple[int, int, int, int]) -> list[triton.Config]:
-    """Queries and keys in a tile, warps, stages of prefetching; each with both ways to count inside a tile."""
+    """Make configurations from (queries in a tile, keys, warps, stages), with both ways to count inside a tile."""
     return [
         triton.Config({"M": m, "N": n, "BY_PRODUCT": by_product}, num_warps=warps, num_stages=stages)
         for (m, n, warps, stages), by_product in product(choices, (True, False))
@@ -35,13 +35,13 @@ BACKWARD = _configs((64, 64, 4, 2), (64, 64, 8, 2), (128, 64, 8, 2), (64, 64, 8,
 
 
 LARGEST_TILE = 128 * 64 * 128
-"""Queries times keys times head width, at least 64, of a tile whose sums still fit into registers."""
+"""Largest product of queries, keys and head width (at least 64) for which a tile's sums fit into registers."""
 
 
 def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants: Any) -> list[triton.Config]:
-    """Those worth a try: a tile that is too large for its registers takes minutes to compile, and is slow.
+    """Return the configurations worth a try: a tile too large for the registers compiles for minutes, and is slow.
 
-    What does not fit into the shared memory of the GPU at hand, Triton leaves out.
+    Triton itself leaves out configurations that do not fit into the GPU's shared memory.
     """
     width = constants["WIDTH"]
     if width > 128:
@@ -50,7 +50,7 @@ def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants:
 
 
 def fixed(width: int, dtype: str) -> dict[str, Any]:
-    """For what is not searched for; they fit into 99 KiB of shared memory, which all but old GPUs have."""
+    """Return tile sizes for calls without a search, for the 99 KiB of shared memory that all but old GPUs have."""
     if dtype == "float32":
         m, n, warps, stages = (64, 32, 8, 1) if width <= 64 else (32, 32, 8, 1) if width <= 128 else (32, 16, 8, 1)
     else:

@@ -1,0 +1,32 @@
+"""What all parts of a mechanism have in common: what has to be trained before the model that they belong to."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.call import Call
+
+
+class Part(nn.Module):
+    """Base of all parts.
+
+    A part may need another model, in which another part stands in its place. An experiment trains that model first, or
+    takes it from another run. There are two ways to use it: the part works with its trained weights
+    (:attr:`trained_as`), or the part learns from it before its own model is trained (:attr:`learns_from`).
+    """
+
+    trained_as: ClassVar[str | None] = None
+    """Name of the part that is trained in place of this one, and whose model's trained weights this one works with."""
+    learns_from: ClassVar[str | None] = None
+    """Name of the part whose trained model this one learns from, by :meth:`observe` and :meth:`learn`.
+
+    The part has to belong to an attention layer; what acts before the first layer learns nothing."""
+
+    def observe(self, call: Call, weights: Float[Tensor, "batch heads queries keys"]) -> None:
+        """Take in one batch of training examples: the call of the same layer in the trained model, and its weights."""
+        raise NotImplementedError
+
+    def learn(self) -> None:
+        """Learn from all batches that were observed; it is called once, after the last of them."""
+        raise NotImplementedError
