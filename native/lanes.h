@@ -1,8 +1,9 @@
 // The operations that all kernels are written in, on one register of floats, chosen when the file is compiled.
 //
-// Every path compiles the same sources into a namespace of its own, LENGTHWISE_PATH, and the library picks one at run
-// time. Nothing here may call an inline function of the standard library that is not forced inline: the linker would
-// keep one copy of it for all paths, perhaps the one whose instructions this processor does not have.
+// Every instruction path compiles the same sources into its own namespace, LENGTHWISE_PATH, and the library picks a
+// path at run time. This code must not call an inline function of the standard library that is not forced inline: the
+// linker would keep one copy of the function for all paths, perhaps with instructions that this processor does not
+// have.
 #pragma once
 
 #if defined(LENGTHWISE_AVX512)

@@ -102,7 +102,7 @@ def python(changed: tuple[Path, dict[str, set[Path]]]) -> Callable[..., str]:
     folder, _ = changed
 
     def run(*arguments: str) -> str:
-        environment = os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200"}
+        environment = os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200", "LENGTHWISE_TEST_GPU": ""}
         done = subprocess.run(
             [sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=folder, env=environment
         )

@@ -164,6 +164,6 @@ def test_the_invariants_hold_when_it_is_calibrated(hidden: Tensor) -> None:
 
 
 def test_it_has_to_know_the_training_length() -> None:
-    with pytest.raises(InputError, match="'calibrated' has to know how long training sequences are"):
+    with pytest.raises(InputError, match="'calibrated' needs to know how long training sequences are"):
         Attention(32, 4, mechanism="softmax+calibrated")
     assert not list(part(heads=2, context=4).parameters())

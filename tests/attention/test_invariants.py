@@ -23,7 +23,7 @@ def test_a_promise_is_kept(check: Check) -> None:
 
 def test_causal_only_is_refused(attention: Attention, build: Build) -> None:
     if not attention.weights.traits.bidirectional:
-        with pytest.raises(InputError, match="only ever causal"):
+        with pytest.raises(InputError, match="supports only causal attention"):
             build(attention.mechanism, causal=False)
 
 

@@ -201,7 +201,7 @@ def test_nothing_to_stretch_is_rope(name: str, reach: int) -> None:
 
 @pytest.mark.parametrize("name", [*STRETCHED, "xpos"])
 def test_lengths_have_to_be_known(name: str) -> None:
-    with pytest.raises(InputError, match=f"'{name}' has to know how long training sequences are"):
+    with pytest.raises(InputError, match=f"'{name}' needs to know how long training sequences are"):
         Attention(32, 4, mechanism=f"softmax+{name}")
     if name != "xpos":
         with pytest.raises(InputError, match="how long the longest sequence will be"):

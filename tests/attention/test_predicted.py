@@ -289,10 +289,10 @@ def test_decoding_without_a_second_head(batch: Tokens) -> None:
 
 def test_wrong_uses_are_answered(batch: Tokens) -> None:
     with pytest.raises(
-        InputError, match="numbers tokens by marks, which say what belongs together, and there are none"
+        InputError, match="needs marks, which say which tokens belong together, and got none"
     ):
         decoder()(batch.inputs)
-    with pytest.raises(InputError, match="'predicted' has to know how large the marks"):
+    with pytest.raises(InputError, match="'predicted' needs to know how large the marks"):
         decoder(marks=None)
     with pytest.raises(InputError, match="has numbers for marks up to 3, and a sequence has 4"):
         decoder(marks=3)(batch.inputs, marks=batch.marks)

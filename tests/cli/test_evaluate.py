@@ -152,9 +152,9 @@ WRONG = {
         "There is no metric called 'exact_mach'; did you mean 'exact_match'?",
     ),
     "measured anyway": (["--metric", "exact_match"], "The metric 'exact_match' is measured anyway; drop 'exact_match'"),
-    "of sets": (["--metric", "ordering"], "A task of sequences knows no item that holds the answer"),
-    "no metric": (["--metric", "lengthwise.tasks:Task"], "is no metric: it has to be a subclass of Metric"),
-    "no whole metric": (["--metric", "lengthwise.tasks:Share"], "is no whole metric: it has no 'of'"),
+    "of sets": (["--metric", "ordering"], "A task of sequences has no item that holds the answer"),
+    "no metric": (["--metric", "lengthwise.tasks:Task"], "is not a metric: it must be a subclass of Metric"),
+    "no whole metric": (["--metric", "lengthwise.tasks:Share"], "is an incomplete metric: it has no 'of'"),
     "not of the evaluation": (["--set", "train.steps=9"], "train is fixed once a run begins"),
     "no such setting": (["--set", "evaluate.sequence=9"], "did you mean 'evaluate.sequences'"),
 }

@@ -189,11 +189,11 @@ def test_a_task_of_ones_own_is_named_as_any(
     assert held["base"]["task"] == "tasks_of_mine:Mine"
     assert "tasks_of_mine:Mine" in lengthwise("list", "--settings", "tasks_of_mine:Mine").out
     for name, fragment in {
-        "tasks_of_mine:Less": "is no whole task: it has no 'example'",
-        "tasks_of_mine:Nothing": "is no task: it has to be a subclass of Task",
-        "tasks_of_mine:Alone": "a task has two at least",
+        "tasks_of_mine:Less": "is an incomplete task: it has no 'example'",
+        "tasks_of_mine:Nothing": "is not a task: it must be a subclass of Task",
+        "tasks_of_mine:Alone": "a task needs at least two",
         "tasks_of_mine:Missing": "has nothing called 'Missing'",
-        "math:pi": "is no task",
+        "math:pi": "is not a task",
         "no_such_module:Mine": "no module 'no_such_module'",
         "../tasks_of_mine:Mine": "is no module and class",
         "tasks_of_mine:": "is no module and class",

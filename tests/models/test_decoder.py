@@ -185,7 +185,7 @@ def test_coupled_numbers(name: str) -> None:
     assert (draws[:, ~digits] == (0 if name == "abacus" else shifts[:, :1])).all()
     assert torch.equal(model.eval().numbering(marks, marks), marks)
     assert model.position.table.num_embeddings == 61
-    with pytest.raises(InputError, match="there are none"):
+    with pytest.raises(InputError, match="got none"):
         model(torch.zeros(1, 9, dtype=torch.long))
 
 
@@ -193,5 +193,5 @@ def test_what_acts_before_the_layers_is_refused_by_a_layer() -> None:
     for mechanism in BEFORE:
         with pytest.raises(InputError, match="acts before the first layer"):
             Attention(16, heads=2, mechanism=mechanism)
-    with pytest.raises(InputError, match="say so with context="):
+    with pytest.raises(InputError, match="pass context="):
         Decoder(DecoderConfig(vocab_size=7, mechanism="softmax+learned"))

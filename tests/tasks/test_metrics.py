@@ -177,7 +177,7 @@ class Whole(FlipFlop): metrics = (CrossEntropy(), ExactMatch())
     [
         ("None_", r"has the metrics \(\); a task has a tuple of one"),
         ("NoMetric", "has the metrics .*; a task has a tuple of one"),
-        ("NoLoss", "has the loss .*, which is no Loss"),
+        ("NoLoss", "has the loss .*, which is not a Loss"),
         ("Unnamed", "The metric Nameless of .* has no 'name'"),
         ("InWords", "has the name 'exact match'.*a name is one word"),
         ("NoWay", "says that 'wider' is better"),

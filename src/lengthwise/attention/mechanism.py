@@ -112,10 +112,10 @@ class Mechanism:
         """
         if causal and not self.traits.causal:
             raise InputError(
-                f"'{self.weights}' cannot be kept from looking ahead: use it in encoders, with causal=False."
+                f"'{self.weights}' cannot be kept from looking ahead: it is only for encoders, with causal=False."
             )
         if not causal and not self.traits.bidirectional:
-            raise InputError(f"'{self.weights}' is only ever causal; drop causal=False.")
+            raise InputError(f"'{self.weights}' supports only causal attention; drop causal=False.")
         if self != self.in_layers:
             part = self.position if self._embedded else self.numbering
             raise InputError(
@@ -179,8 +179,7 @@ def read_name(name: str) -> dict[str, Any]:
     parts = _named_parts(name)
     if "weights" not in parts:
         raise InputError(
-            f"{name!r} says nothing of how scores become weights; put one of {', '.join(WEIGHTS)} before it, "
-            f"as in 'softmax+{name}'."
+            f"{name!r} names no weights part; put one of {', '.join(WEIGHTS)} before it, as in 'softmax+{name}'."
         )
     return parts
 
@@ -204,7 +203,7 @@ def _named_parts(name: str) -> dict[str, Any]:
             raise InputError(f"{name!r} names two {kind} parts, '{parts[kind]}' and '{text}'; it can have one.")
         parts[kind] = read(TABLES[kind], text)
         if placement is not None and (kind != "output" or part == "none"):
-            raise InputError(f"{given!r} says where {part!r} stands; only output parts such as 'layer-norm' can.")
+            raise InputError(f"{given!r} has a placement for {part!r}; only output parts like 'layer-norm' have one.")
         if placement is not None:
             parts["placement"] = placement
     return parts
@@ -229,7 +228,7 @@ def _kind_of_own(part: str) -> Kind:
         if isinstance(found, type) and issubclass(found, base):
             return kind
     names = ", ".join(base.__name__ for base in bases.values())
-    raise InputError(f"{part!r} is no part of a mechanism: it has to be a subclass of one of {names}.")
+    raise InputError(f"{part!r} is not a part of a mechanism: it must be a subclass of one of {names}.")
 
 
 def _usual_placement(output: Named) -> Placement:

@@ -56,7 +56,7 @@ class Sizes:
                 "reach": "how long the longest sequence will be, in tokens",
                 "marks": "how large the marks of the longest sequence will be",
             }
-            raise InputError(f"{part!r} has to know {told[name]}; say so with {name}=.")
+            raise InputError(f"{part!r} needs to know {told[name]}; pass {name}=.")
         return int(known)
 
 

@@ -76,8 +76,8 @@ class Decoder(nn.Module):
             if self.numbering is not None:
                 if self.numbering.traits.reads_marks and marks is None:
                     raise InputError(
-                        f"{self.config.mechanism!r} numbers tokens by marks, which say what belongs together, and "
-                        "there are none; tasks such as 'addition' give them."
+                        f"{self.config.mechanism!r} needs marks, which say which tokens belong together, and got none; "
+                        "tasks such as 'addition' give marks."
                     )
                 positions = self.numbering(counted, marks)
             if self.position is not None:

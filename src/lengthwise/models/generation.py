@@ -29,8 +29,8 @@ def greedy(
     for _ in range(new):
         if marks is not None and marks.shape[1] < tokens.shape[1]:
             raise InputError(
-                f"{model.config.mechanism!r} reads a mark of each of {tokens.shape[1]} tokens, and there are "
-                f"{marks.shape[1]}; only a numbering such as 'predicted' gives them to new tokens by itself."
+                f"{model.config.mechanism!r} needs a mark for each of {tokens.shape[1]} tokens; got "
+                f"{marks.shape[1]}, and only a numbering such as 'predicted' gives marks to new tokens."
             )
         unread = slice(cache.tokens, tokens.shape[1])
         said = model(tokens[:, unread], marks=None if marks is None else marks[:, unread], cache=cache)

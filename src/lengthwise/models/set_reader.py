@@ -43,11 +43,11 @@ class SetReader(nn.Module):
         config = self.config
         if items.ndim != 3 or items.shape[-1] != config.item_features or items.shape[1] < 1:
             raise InputError(
-                f"items must be (batch, items, {config.item_features}) with an item at least; got {tuple(items.shape)}."
+                f"items must be (batch, items, {config.item_features}) with an item or more; got {tuple(items.shape)}."
             )
         if query.shape != (len(items), config.query_features):
             raise InputError(
-                f"query must be (batch, {config.query_features}), {len(items)} of them; got {tuple(query.shape)}."
+                f"query must be (batch, {config.query_features}) with batch {len(items)}; got {tuple(query.shape)}."
             )
         if config.input_precision == "bfloat16":
             items, query = items.bfloat16().to(items.dtype), query.bfloat16().to(query.dtype)

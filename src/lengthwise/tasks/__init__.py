@@ -53,14 +53,16 @@ def find(name: str) -> "Task":
     from lengthwise.tasks.task import Task  # once the name is known to be right
 
     if not (isinstance(task, type) and issubclass(task, Task)):
-        raise InputError(f"{name!r} is no task: it has to be a subclass of Task, from lengthwise.tasks.")
+        raise InputError(f"{name!r} is not a task: it must be a subclass of Task, from lengthwise.tasks.")
     missing = [member for member in Task.__annotations__ if member != "options" and not hasattr(task, member)]
     missing += sorted(task.__abstractmethods__)
     if missing:
-        raise InputError(f"{name!r} is no whole task: it has no {missing[0]!r}, which lengthwise.tasks.Task explains.")
+        raise InputError(
+            f"{name!r} is an incomplete task: it has no {missing[0]!r}, which lengthwise.tasks.Task explains."
+        )
     if len(task.splits) < 2:
         raise InputError(
-            f"{name!r} has the splits {task.splits!r}; a task has two at least, the second to validate on."
+            f"{name!r} has the splits {task.splits!r}; a task needs at least two, the second for validation."
         )
     _check_metrics(name, task)
     return build(TASKS, named)
@@ -70,9 +72,9 @@ def _check_metrics(name: str, task: "type[Task]") -> None:
     from lengthwise.tasks.metrics.metric import Loss, Metric, check_metric
 
     if not (task.metrics and all(isinstance(metric, Metric) for metric in task.metrics)):
-        raise InputError(f"{name!r} has the metrics {task.metrics!r}; a task has a tuple of one Metric() or more.")
+        raise InputError(f"{name!r} has the metrics {task.metrics!r}; a task has a tuple of at least one Metric().")
     if not isinstance(task.loss, Loss):
-        raise InputError(f"{name!r} has the loss {task.loss!r}, which is no Loss(), from lengthwise.tasks.")
+        raise InputError(f"{name!r} has the loss {task.loss!r}, which is not a Loss(), from lengthwise.tasks.")
     for metric in (*task.metrics, task.loss):
         check_metric(metric, f"The metric {type(metric).__name__} of {name!r}")
     kinds = {metric.name: type(metric) for metric in (task.loss, *task.metrics)}

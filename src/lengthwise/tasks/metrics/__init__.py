@@ -56,10 +56,10 @@ def find_metric(name: str) -> "Metric":
     from lengthwise.tasks.metrics.metric import Metric, check_metric  # once the name is known to be right
 
     if not (isinstance(kind, type) and issubclass(kind, Metric)):
-        raise InputError(f"{name!r} is no metric: it has to be a subclass of Metric, from lengthwise.tasks.")
+        raise InputError(f"{name!r} is not a metric: it must be a subclass of Metric, from lengthwise.tasks.")
     if kind.__abstractmethods__:
         raise InputError(
-            f"{name!r} is no whole metric: it has no {min(kind.__abstractmethods__)!r}, which "
+            f"{name!r} is an incomplete metric: it has no {min(kind.__abstractmethods__)!r}, which "
             "lengthwise.tasks.Metric explains."
         )
     metric = kind()

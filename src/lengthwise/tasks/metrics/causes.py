@@ -24,7 +24,7 @@ class Cause(ShareOfExamples):
     def found(answered: Answered) -> Bool[Tensor, " batch"]:
         """Return True for each set whose heaviest key is the item that holds the answer."""
         if not isinstance(answered.batch, Sets):
-            raise InputError("A task of sequences knows no item that holds the answer; drop the metrics of sets.")
+            raise InputError("A task of sequences has no item that holds the answer; drop the metrics of sets.")
         return answered.heaviest == answered.batch.holder
 
 
