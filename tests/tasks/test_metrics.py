@@ -138,7 +138,7 @@ def test_a_task_measures_its_metrics_and_its_loss() -> None:
 
 def test_a_metric_of_another_shape_is_said() -> None:
     model = Decoder(DecoderConfig(5, layers=1, dim=16, heads=2))
-    with pytest.raises(InputError, match=r"Crooked\.of gives tensors of shapes .* for a batch of 12 examples"):
+    with pytest.raises(InputError, match=r"Crooked\.of gave tensors of shapes .* for a batch of 12 examples"):
         evaluate_point(model, Crooking(), EvaluateConfig(sequences=12), "validation", 16)
 
 
@@ -175,8 +175,8 @@ class Whole(FlipFlop): metrics = (CrossEntropy(), ExactMatch())
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("None_", r"has the metrics \(\); a task has a tuple of one"),
-        ("NoMetric", "has the metrics .*; a task has a tuple of one"),
+        ("None_", r"has the metrics \(\); a task has a tuple of at least one"),
+        ("NoMetric", "has the metrics .*; a task has a tuple of at least one"),
         ("NoLoss", "has the loss .*, which is not a Loss"),
         ("Unnamed", "The metric Nameless of .* has no 'name'"),
         ("InWords", "has the name 'exact match'.*a name is one word"),
