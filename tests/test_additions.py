@@ -120,10 +120,10 @@ def test_as_few_files_change_as_promised(changed: tuple[Path, dict[str, set[Path
 def test_what_is_new_is_listed(python: Callable[..., str]) -> None:
     listed = python("-m", "lengthwise", "list")
     for name, meaning in {
-        "delay": "Every token is to be answered by the one a few places before it",
-        "[places=2]": "How many places before a token its answer stands",
+        "delay": "The answer to every token is the token a few places before it",
+        "[places=2]": "Number of places between a token and its answer",
         "sparsemax": "Scores projected onto the simplex: exact zeros",
-        "logarithmic": "A penalty that grows with the logarithm of distance, one learned slope a head",
+        "logarithmic": "A penalty that grows with the logarithm of distance, with a learned slope per head",
     }.items():
         assert re.search(rf"^ +{re.escape(name)} +{re.escape(meaning)}", listed, re.MULTILINE), listed
 

@@ -118,7 +118,7 @@ def test_what_a_cache_cannot_do_is_said(attention: Attention, hidden: Tensor) ->
     cache.crop(0)
     with torch.no_grad():
         attention(hidden, cache=cache[0])
-    with pytest.raises(InputError, match="sequences 0 to 2; got 0 to 3"):
+    with pytest.raises(InputError, match="sequences 0 to 2; got indices 0 to 3"):
         cache.reorder(torch.tensor([0, 3]))
     with pytest.raises(InputError, match="list of integers"):
         cache.reorder(torch.tensor([0.0]))

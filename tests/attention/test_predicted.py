@@ -283,14 +283,12 @@ def test_decoding_without_a_second_head(batch: Tokens) -> None:
     assert marks is not None
     assert torch.equal(marks, batch.marks)
     assert torch.equal(written[:, 11:], coupled(written[:, :-1], marks=marks).logits[:, 10:].argmax(-1))
-    with pytest.raises(InputError, match="a mark of each of 12 tokens, and there are 11; only a numbering such as"):
+    with pytest.raises(InputError, match="a mark for each of 12 tokens; got 11, and only a numbering such as"):
         greedy(coupled, batch.inputs[:, :11], 4, marks=batch.marks[:, :11])
 
 
 def test_wrong_uses_are_answered(batch: Tokens) -> None:
-    with pytest.raises(
-        InputError, match="needs marks, which say which tokens belong together, and got none"
-    ):
+    with pytest.raises(InputError, match="needs marks, which say which tokens belong together, and got none"):
         decoder()(batch.inputs)
     with pytest.raises(InputError, match="'predicted' needs to know how large the marks"):
         decoder(marks=None)

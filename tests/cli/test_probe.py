@@ -125,7 +125,7 @@ def test_fewer_windows_than_asked_for_are_said(lengthwise: Call, saved: Call, fi
     assert "The text fills 12 windows of 32 tokens, not 40." in answer.out
 
 
-@pytest.mark.parametrize(("whole", "sentence"), [(1, "there is nothing to show"), (3, "Stopped after 3 of 5 windows.")])
+@pytest.mark.parametrize(("whole", "sentence"), [(1, "There is nothing to show"), (3, "Stopped after 3 of 5 windows.")])
 def test_what_was_measured_is_kept(
     lengthwise: Call,
     saved: Call,
@@ -310,4 +310,4 @@ def test_the_table_loses_no_number_where_it_is_narrow(saved: Call, file: Path) -
     numbers = [sorted(re.findall(r"[\d.,]*\d", shown[width])) for width in shown]
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 40
-    assert "Intervals are left out: they need 5 windows or more." in shown[200]  # of three
+    assert "Intervals are left out, because an interval needs 5 windows or more." in shown[200]  # of three

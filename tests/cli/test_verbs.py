@@ -36,7 +36,7 @@ def test_run_leaves_a_folder_that_says_everything(lengthwise: Call, tiny: list[s
     assert points == {(split, length) for split in ("validation", "dense", "sparse") for length in (16, 32)}
     summary = Summary.read(tmp_path / "summary.json")
     assert len(summary.values) == len(points) * len(summary.design.metrics)
-    assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).shape == (1, 4, 5)
+    assert load_model(tmp_path)(torch.zeros(1, 4, dtype=torch.long)).logits.shape == (1, 4, 5)
 
 
 def test_settings_come_from_recipe_file_options_and_set_in_that_order(
@@ -138,7 +138,7 @@ def test_a_trained_run_without_its_checkpoint_is_told_what_to_do(
     command = ["run", "flip-flop", *tiny, "--out", tmp_path]
     assert lengthwise(*command).code == 0
     shutil.rmtree(tmp_path / "checkpoint")
-    (tmp_path / "result.json").unlink()
+    (tmp_path / "evaluation.jsonl").unlink()  # or nothing would be left to do
     answer = lengthwise(*command, "--resume")
     assert answer.code == 2
     assert "was trained, but its checkpoint is gone" in answer.error
@@ -172,7 +172,7 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert answer.code == 0, answer.error
     assert "items" in answer.out
     assert "tokens" not in answer.out
-    assert answer.error.index("this comparison has 2") < answer.error.index("done")  # before anything is trained
+    assert answer.error.index("This comparison has 2") < answer.error.index("done")  # before anything is trained
     for said in (
         "Wrong by dispersion and by ordering",
         "of softmax minus that of the others",

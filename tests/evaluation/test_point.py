@@ -92,7 +92,7 @@ def test_a_former_point_that_is_damaged_is_said(tmp_path: Path, key: str) -> Non
 
 def test_a_metric_that_was_not_measured_is_said() -> None:
     assert POINT.value(ExactMatch()) == 4 / 11
-    with pytest.raises(InputError, match="measured on validation at 64 is exact_match and not 'token_accuracy'"):
+    with pytest.raises(InputError, match="on validation at 64 measured exact_match but not 'token_accuracy'"):
         POINT.value(TokenAccuracy())
 
 

@@ -182,7 +182,7 @@ def test_claims_that_are_not_decided_fold_away(sets: Experiment, sets_report: Pa
 def test_a_page_of_sets_speaks_of_sets(sets: Experiment, sets_report: Path) -> None:
     said = _text(sets_report).rsplit("How to repeat the experiment", 1)[0]
     assert "Training: 5 to 16 items per set" in said
-    assert "Accuracy The share of sets answered rightly." in said
+    assert "Accuracy The share of sets answered correctly." in said
     assert "Mean cross-entropy of the answers" in said
     assert "items per second" in said
     assert not re.search("(?i)tokens?|sequences?|exact match", said)
