@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 COPIED = ["src/lengthwise", "tests/conftest.py", "tests/ops/conftest.py", "tests/ops/test_backends.py"]
 FIRST = "import sys; from importlib.machinery import PathFinder; sys.meta_path.insert(0, PathFinder)"

@@ -272,6 +272,7 @@ def test_short_commands_run(command: Command, folder: Callable[[Path], Path]) ->
     assert text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command", [pytest.param(c, id=c.place) for c in COMMANDS if c.whole and beginning(c, SMALLER)]
 )
@@ -307,6 +308,7 @@ def test_sparsemax_is_a_projection(folder: Callable[[Path], Path]) -> None:
     assert found == "[[1.0, 0.0], [0.75, 0.25], [1.0, 0.0], [1.0, 0.0]]"
 
 
+@pytest.mark.long
 def test_a_task_of_ones_own_from_nothing(folder: Callable[[Path], Path]) -> None:
     text = run(folder(TASK), "-m", "lengthwise", "run", "my_tasks:Delay", *SMALL.split())
     assert "my_tasks:Delay" in text

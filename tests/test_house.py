@@ -71,6 +71,7 @@ def test_names_come_when_asked_for() -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "package",
     [
@@ -147,6 +148,7 @@ def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, se
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda script: script.stem)
 def test_a_benchmark_script_answers_for_help(script: Path) -> None:
     result = subprocess.run([sys.executable, script, "--help"], capture_output=True, encoding="utf-8")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 PAGE = (Path(__file__).parents[1] / "docs" / "how-to-task.md").read_text(encoding="utf-8")
 TASK, METRIC = (
     text

@@ -52,7 +52,12 @@ def test_every_import_is_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [["--help"], ["list"], ["list", "--settings"], ["bench", "--lengths", "64", "--rounds", "1"]], ids=" ".join
+    "verb",
+    [
+        *(["--help"], ["list"], ["list", "--settings"]),
+        pytest.param(["bench", "--lengths", "64", "--rounds", "1"], marks=pytest.mark.long),
+    ],
+    ids=" ".join,
 )
 def test_the_command_line_works_without_extras(verb: list[str]) -> None:
     """As in an environment that has nothing but what the dependencies bring."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lengthwise.files import last_line, read_lines
 
 Call = Callable[..., Any]
@@ -28,6 +30,7 @@ def final_weights(folder: Path) -> bytes:
     return (folder / "checkpoint" / "step-00000060" / "model.safetensors").read_bytes()
 
 
+@pytest.mark.long
 def test_killed_and_resumed_is_uninterrupted(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     assert lengthwise(*arguments(tiny, tmp_path / "whole")).code == 0
     killed = tmp_path / "killed"
@@ -68,6 +71,7 @@ def test_a_killed_comparison_leaves_no_worker_behind(tiny: list[str], tmp_path: 
     raise AssertionError("a worker goes on training without its parent")
 
 
+@pytest.mark.long
 def test_a_full_disk_is_named_and_the_last_checkpoint_stands(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     """The system refuses to write files beyond a size, as a full disk does."""
     assert lengthwise(*arguments(tiny, tmp_path / "whole")).code == 0

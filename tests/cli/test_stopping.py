@@ -55,6 +55,7 @@ def test_a_run_that_is_stopped_says_from_which_step_it_carries_on(
     assert not (folder / "trained.json").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", CODES)
 def test_the_workers_of_a_comparison_keep_theirs(tiny: list[str], tmp_path: Path, how: signal.Signals) -> None:
     run = tmp_path / "runs" / "softmax+rope" / "rate-0.001" / "seed-0"
@@ -79,6 +80,7 @@ def test_while_it_imports_it_ends_at_once(how: signal.Signals, after: float, tmp
     assert error in (b"Stopped.\n", b"")
 
 
+@pytest.mark.long
 def test_stopped_and_resumed_is_uninterrupted(tmp_path: Path) -> None:
     train = {"length": 8, "steps": 12, "batch_size": 4, "log_every": 1, "average": 0.9, "device": "cpu"}
     config = RunConfig.read(

@@ -49,6 +49,7 @@ def test_settings_come_from_recipe_file_options_and_set_in_that_order(
     assert (train["clip_norm"], train["learning_rate"], train["batch_size"]) == (3.0, 0.25, 4)
 
 
+@pytest.mark.long
 def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     command: list[Any] = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+alibi", *tiny]
     command += ["--seeds", 2, "--learning-rates", "1e-3,1e-2", "--jobs", 2, "--out", tmp_path, "--resume"]
@@ -82,6 +83,7 @@ def test_compare_tunes_chooses_and_evaluates(lengthwise: Call, tiny: list[str], 
     assert len(list(tmp_path.rglob("result.json"))) == 9
 
 
+@pytest.mark.long
 def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
     command: list[Any] = ["compare", "flip-flop", "-a", "threshold-relative", "-a", "softmax+rope", *tiny]
     command += ["--learning-rates", "1e-3", "--jobs", 2, "--out", tmp_path, "--resume"]
@@ -116,6 +118,7 @@ def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
     assert _reason(job, 1) == "ValueError: what it was"
 
 
+@pytest.mark.long
 def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "from pathlib import Path\n"
@@ -185,6 +188,7 @@ def test_sets_are_compared_in_their_own_words(lengthwise: Call, tmp_path: Path) 
     assert all(len(point["layers"]) == 1 for point in result["evaluation"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["argmax-retrieval", "dictionary-lookup"])
 def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path, task: str) -> None:
     settings = ["--lengths", "16", "--set", "model.dim=16", "--set", "evaluate.sequences=8", "--set"]

@@ -32,6 +32,7 @@ def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
     torch.testing.assert_close(model(tokens, select=select).logits, model(tokens).logits[select])
 
 
+@pytest.mark.long
 def test_compiled_in_one_graph_for_all_lengths() -> None:
     torch._dynamo.reset()
     torch.manual_seed(0)

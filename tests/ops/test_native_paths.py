@@ -83,6 +83,7 @@ def missing_instructions(path: str) -> str | None:
     return None if here in needed else f"{path} needs {needed[0]}, this processor has {here}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", native.library.PATHS)
 def test_path_within_budget(needs_native: str, path: str) -> None:
     if reason := missing_instructions(path):

@@ -83,6 +83,7 @@ def test_random_tokens_are_uniform_and_never_special(tokenizer: Build) -> None:
     assert draw(config, tokenizer("llama"), 30, 301, True).tokens.max() < 30  # the model knows no more
 
 
+@pytest.mark.long
 def test_the_documentation_of_python() -> None:
     text = prose.python_documentation()
     assert text == prose.python_documentation()

@@ -12,6 +12,8 @@ from lengthwise.analysis import summarise
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import write_report
 
+pytestmark = pytest.mark.long
+
 Browse = Callable[..., tuple[str, bytes]]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -43,6 +43,7 @@ def test_a_file_gives_an_equal_summary_back(kind: str, request: pytest.FixtureRe
     json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"), parse_constant=_refuse)
 
 
+@pytest.mark.long
 def test_a_report_of_what_was_read_back_is_the_same_to_the_byte(make_sets: Make, tmp_path: Path) -> None:
     summary = summarise(make_sets(seeds=6, layers=2, mechanisms=("softmax", "softmax+layer-norm")))
     page = write_report(summary, tmp_path / "first")
