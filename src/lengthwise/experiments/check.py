@@ -1,4 +1,4 @@
-"""What can be refused about a run is refused before anything of it is written."""
+"""Checks of a run before anything of it is written: what cannot work is refused here."""
 
 import os
 
@@ -17,12 +17,12 @@ HALF = 2
 
 
 def check(config: RunConfig) -> None:
-    """Make sure that the model can be built, that its device is here, and that it is not plainly too large.
+    """Check that the model can be built, that its device exists here, and that it is not plainly too large.
 
-    The model is built without memory (torch's meta device), so a size of any magnitude is answered at once.
+    The model is built without memory (on torch's meta device), so the check takes no time for a model of any size.
 
     Raises:
-        InputError: if one of these is not so.
+        InputError: if one of these checks fails.
     """
     for earlier in prerequisites(config):
         if earlier is not None:
@@ -56,7 +56,7 @@ def check(config: RunConfig) -> None:
 
 
 def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:
-    """Some numberings end at the longest sequence that the model was told of."""
+    """Refuse lengths that the numbering cannot hold: some numberings end at the model's reach."""
     if not isinstance(model, Decoder) or model.numbering is None:
         return
     task = config.build_task()
@@ -69,7 +69,7 @@ def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:
 
 @torch.no_grad()
 def _measure(config: RunConfig, device: torch.device) -> None:
-    """A metric says only when it is asked whether it can judge what the task has."""
+    """Measure two examples: only then does a metric say whether it can judge the task."""
     length, split = config.evaluate.points[0]
     few = config.evaluate.model_copy(update={"sequences": 2})
     evaluate_point(build(config.sized_model).to(device), config.build_task(), few, split, length, device=device)
@@ -77,27 +77,27 @@ def _measure(config: RunConfig, device: torch.device) -> None:
 
 @torch.no_grad()
 def _ask(config: RunConfig, device: torch.device) -> None:
-    """A backend that was asked for says only when it is called whether it exists and can run here."""
+    """Call the model once: only then does a named backend say whether it exists and can run here."""
     task, model = config.build_task(), build(config.sized_model).to(device)
     batch = task.sample(torch.Generator(), 1, config.train.lengths(task.stride)[0], task.splits[0])
     type(batch)(*(tensor.to(device) for tensor in batch)).ask(model)
 
 
 def _weights(model: Decoder | SetReader, config: RunConfig) -> int:
-    """Bytes of weights, gradients and both moments of AdamW, and of the average where there is one."""
+    """Return the bytes of weights, gradients and both moments of AdamW, and of the average if there is one."""
     copies = 5 if config.train.average else 4
     return copies * FLOAT * sum(parameter.numel() for parameter in model.parameters())
 
 
 def _kept_in_training(model: Decoder | SetReader, config: RunConfig) -> int:
-    """Bytes of what every layer keeps for the backward pass: at least what it reads."""
+    """Return the bytes that every layer keeps for the backward pass: at least its input."""
     layers = len(model.blocks) if isinstance(model, Decoder) else 1
     examples = config.train.batch_size // config.train.accumulate
     return HALF * layers * examples * config.train.length * config.model.dim
 
 
 def _kept_in_evaluation(model: Decoder | SetReader, length: int) -> int:
-    """Bytes of the keys and values of one sequence in every layer, or of one set as it is read."""
+    """Return the bytes of the keys and values of one sequence in every layer, or of one set."""
     config = model.config
     if isinstance(config, DecoderConfig):
         return HALF * config.layers * 2 * (config.kv_heads or config.heads) * config.dim // config.heads * length
@@ -105,7 +105,7 @@ def _kept_in_evaluation(model: Decoder | SetReader, length: int) -> int:
 
 
 def _memory(device: torch.device) -> int:
-    """Bytes of all memory that the device has."""
+    """Return the bytes of all memory of the device."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,4 +1,4 @@
-"""Comparing mechanisms: each is tuned on the training length alone, then evaluated beyond it with every seed.
+"""Comparisons: each mechanism is tuned at the training length alone, then evaluated beyond it with every seed.
 
 A comparison's folder holds ``comparison.json``, and its runs where :class:`RunPaths` says, each a folder of its own.
 """
@@ -25,7 +25,7 @@ FILE = "comparison.json"
 def compare(
     config: ComparisonConfig, folder: Path, *, processes: int, resume: bool, on_change: Callable[[Queue], None]
 ) -> Experiment:
-    """Train and evaluate everything that ``folder`` does not hold yet, and read it back.
+    """Train and evaluate everything that ``folder`` does not hold yet, and read the folder.
 
     What is evaluated may differ from what the folder holds, and replaces it; points that are there are not measured
     again.
@@ -61,7 +61,7 @@ def compare(
 
 
 def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Callable[[Queue], None]) -> None:
-    """Tune, choose, and let the best be trained with every seed and evaluated."""
+    """Tune, choose the best learning rates, and train and evaluate them with every seed."""
     paths = RunPaths(folder)
 
     def claimed_job(mechanism: str, rate: float, seed: int, evaluate: bool) -> Job:
@@ -70,7 +70,7 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
         return Job(key, paths[key], evaluate)
 
     def work(jobs: Sequence[Job]) -> None:
-        """Do what is not done, and what others take over before they do."""
+        """Run unfinished jobs in waves, prerequisites first."""
         for wave in waves((job for job in jobs if not _over(job)), lambda job: job.key):
             for job in wave:
                 with locked(job.folder):
@@ -96,8 +96,9 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
 
 
 def choose(config: ComparisonConfig, trials: Sequence[Run]) -> dict[str, float]:
-    """Each mechanism's learning rate: the best main metric, then the lowest loss, on validation data of the training
-    length.
+    """Choose the learning rate of each mechanism, by validation data of the training length.
+
+    The best main metric wins; among equal ones the lowest loss.
 
     Raises:
         InputError: if one of the trials was validated before the task had that metric.

@@ -35,7 +35,7 @@ class RunConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _sizes(cls, tree: Any) -> Any:
-        """The task says what the model reads and answers; nobody needs to repeat it."""
+        """Take the sizes of inputs and answers from the task, so that nobody has to repeat them."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
             model, task, name = tree.get("model", {}), find(tree["task"]), str(read(TASKS, tree["task"]))
             tree = {**tree, "task": name}
@@ -90,21 +90,21 @@ class RunConfig(Config):
 
     @property
     def metrics(self) -> "tuple[Metric, ...]":
-        """Those that are measured beside the task's own."""
+        """The metrics that are measured besides the task's own."""
         return tuple(map(find_metric, self.evaluate.metrics))
 
     def build_task(self) -> "Task":
-        """The task itself, with the metrics that are measured beside its own."""
+        """Build the task, with the metrics that are measured besides its own."""
         return find(self.task).with_metrics(*self.metrics)
 
     @property
     def key(self) -> RunKey:
-        """Which run of a comparison it would be."""
+        """The key that this run would have in a comparison."""
         return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed)
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
-        """The model, told how long its training sequences are and how far it has to reach, where nobody said."""
+        """The model with its context, reach and marks filled in where the settings leave them out."""
         if isinstance(self.model, SetReaderConfig):
             return self.model
         reach = self.model.reach or max(self.train.length, *self.evaluate.lengths)
@@ -116,9 +116,9 @@ class RunConfig(Config):
         )
 
     def settled(self, held: "RunConfig | None" = None) -> "RunConfig":
-        """The same run, whose model stays as it is when other lengths are evaluated.
+        """Return the same run with a model that stays the same when other lengths are evaluated.
 
-        The sizes that nobody named are those of the model that a folder holds, or else :attr:`sized_model` has them.
+        Sizes that the settings leave out come from the model in the folder, or else from :attr:`sized_model`.
         """
         model, told = self.model, (held or self).sized_model
         if not (isinstance(model, DecoderConfig) and isinstance(told, DecoderConfig)):
@@ -127,7 +127,7 @@ class RunConfig(Config):
         return self.model_copy(update={"model": replace(model, **sizes)})
 
     def vary(self, **sections: Any) -> "RunConfig":
-        """The same run with some values changed, as in ``vary(seed=1, model={"mechanism": "softmax+rope"})``."""
+        """Return the same run with some values changed, as in ``vary(seed=1, model={"mechanism": "softmax+rope"})``."""
         return RunConfig.read(merge(self.model_dump(mode="json"), sections))
 
 
@@ -155,15 +155,15 @@ class ComparisonConfig(Config):
         return names
 
     def settled(self, held: "ComparisonConfig | None" = None) -> "ComparisonConfig":
-        """The same of what all runs share."""
+        """Return the same comparison with a settled model in what all runs share."""
         return self.model_copy(update={"base": self.base.settled(None if held is None else held.base)})
 
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
-        """Which run that is; ``seed`` counts from 0."""
+        """Return the key of one run of the comparison; ``seed`` counts from 0."""
         return RunKey(Mechanism.parse(mechanism), learning_rate, self.base.seed + seed)
 
     def run(self, mechanism: str, learning_rate: float, seed: int) -> RunConfig:
-        """One run of the comparison; ``seed`` counts from 0."""
+        """Return the configuration of one run of the comparison; ``seed`` counts from 0."""
         return self.base.vary(
             seed=self.base.seed + seed, model={"mechanism": mechanism}, train={"learning_rate": learning_rate}
         )

@@ -18,7 +18,7 @@ INSTALLED = "none (installed package)"
 
 
 def environment() -> dict[str, str]:
-    """What someone needs to know to get the same numbers."""
+    """Collect what a person needs in order to repeat the numbers."""
     from lengthwise import __version__
 
     facts = {
@@ -43,7 +43,7 @@ def environment() -> dict[str, str]:
 
 
 def _command() -> str:
-    """The command line of this process, as a person would type it."""
+    """Return the command line of this process as a person would type it."""
     program = Path(sys.argv[0]).name
     return shlex.join(["lengthwise" if program in ("__main__.py", "-c") else program, *sys.argv[1:]])
 
@@ -56,7 +56,7 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """The commit of the source tree this runs from, if it is one.
+    """Return the commit of the source tree that this code runs from, if there is one.
 
     An environment often lies inside a repository of the user's own, whose commit says nothing about this code: the one
     that counts tracks this very file, at the place where our source tree has it.
@@ -80,7 +80,7 @@ def _commit() -> str:
 
 
 def _processor() -> str:
-    """The processor's name; Linux keeps it from ``platform``."""
+    """Return the processor's name, which ``platform`` does not know on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Evaluating later: other lengths, splits and metrics of models that are trained, without training again."""
+"""Later evaluations: other lengths, splits and metrics of trained models, without training again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from lengthwise.experiments.run import evaluate_run
 
 @dataclass(frozen=True)
 class More:
-    """What is to be evaluated beside what a folder's settings ask for."""
+    """Lengths, splits, metrics and settings to add to the evaluation of a folder."""
 
     lengths: tuple[int, ...] = ()
     """Tokens or items."""
@@ -28,10 +28,10 @@ class More:
     """Values of other settings of the evaluation, which replace those held."""
 
     def added_to(self, config: RunConfig) -> RunConfig:
-        """The same run, evaluated on all of it.
+        """Return the same run with all of this added to its evaluation.
 
         Raises:
-            InputError: for a length, a split, a metric or a setting that cannot be.
+            InputError: for a length, a split, a metric or a setting that the run cannot have.
         """
         config = config.vary(evaluate=self.settings)
         held = config.evaluate
@@ -46,7 +46,7 @@ class More:
 
 
 def extended(folder: Path, more: More) -> ComparisonConfig:
-    """The configuration of a run's or a comparison's folder with ``more`` to evaluate; nothing is written.
+    """Return the configuration of a run's or a comparison's folder with ``more`` added; nothing is written.
 
     Raises:
         InputError: if the folder holds neither, if a run that is to be evaluated is not trained, or if one of them
@@ -72,10 +72,10 @@ def evaluate_more(
     on_point: Callable[[Point], None],
     on_change: Callable[[Queue], None],
 ) -> Experiment:
-    """Measure what ``config``, from :func:`extended`, asks for and ``folder`` does not hold, and read it back.
+    """Measure the points of ``config`` (from :func:`extended`) that ``folder`` does not hold, and read the folder.
 
     Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated, ``processes`` at a time.
-    Whatever is stopped is carried on by the same call.
+    After a stop, the same call carries on.
 
     Raises:
         RunError: if another process writes into the folder.
@@ -100,5 +100,5 @@ def _is_run(folder: Path) -> bool:
 
 
 def _as_in(config: ComparisonConfig, run: RunConfig) -> RunConfig:
-    """The run, evaluated as the comparison says."""
+    """Return the run with the evaluation settings of the comparison."""
     return run.model_copy(update={"evaluate": config.base.evaluate})

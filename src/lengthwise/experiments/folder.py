@@ -29,13 +29,13 @@ C = TypeVar("C", RunConfig, ComparisonConfig)
 
 
 def settled(folder: Path, file: str, config: C) -> C:
-    """The configuration whose model is that of the folder, in all that nobody named."""
+    """Return the configuration with the sizes of the model that the folder holds, where the settings leave them out."""
     path = folder / file
     return config.settled(read_held(path, type(config))[0]) if path.exists() else config.settled()
 
 
 def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str] = ()) -> None:
-    """Make ``folder`` hold ``config``, settled, in ``file``, or make sure that it already does.
+    """Write the settled ``config`` into ``file`` of ``folder``, or check that it already stands there.
 
     With ``resume``, the settings named in ``may_change``, alone or as a section, may differ from those held, and
     replace them.
@@ -50,10 +50,10 @@ def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Colle
 
 @contextmanager
 def claimed(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str] = ()) -> Iterator[None]:
-    """As :func:`claim`, and no other process writes into ``folder`` meanwhile.
+    """Do as :func:`claim`, and keep other processes from writing into ``folder`` meanwhile.
 
     Raises:
-        InputError: as :func:`claim`; such a folder is left as it is.
+        InputError: as :func:`claim`; the folder then stays as it is.
         RunError: if another process writes there.
     """
     _changes(folder, file, config, resume=resume, may_change=may_change)
@@ -63,7 +63,7 @@ def claimed(folder: Path, file: str, config: C, *, resume: bool, may_change: Col
 
 
 def _changes(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str]) -> bool:
-    """Whether ``folder`` does not hold exactly this; raises where it must not."""
+    """Return True if ``folder`` has to be written; raise if it holds something else."""
     check_folder(folder)
     path = folder / file
     if not path.exists():
@@ -88,7 +88,7 @@ def _changes(folder: Path, file: str, config: C, *, resume: bool, may_change: Co
 
 
 def _flat(tree: Any, settings: Collection[str], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys with their values; that of one of the ``settings`` is whole, also where it is a tree by itself."""
+    """Return the values of a tree by dotted key. The value of one of ``settings`` stays whole, even if it is a tree."""
     if not isinstance(tree, dict) or prefix in settings:
         return {prefix: tree}
     return {
@@ -99,7 +99,7 @@ def _flat(tree: Any, settings: Collection[str], prefix: str = "") -> dict[str, A
 
 
 class RunFolder:
-    """Reading and writing one run's folder."""
+    """The folder of one run, to read and to write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,7 +120,7 @@ class RunFolder:
 
     @property
     def first(self) -> "RunFolder":
-        """The folder of the run whose trained model the parts of this one's learn from."""
+        """The folder of the run whose trained model the parts of this run's model learn from."""
         return RunFolder(self.path / FIRST)
 
     @property
@@ -130,7 +130,7 @@ class RunFolder:
 
     @property
     def trained(self) -> Trained | None:
-        """What is known since training ended; None before."""
+        """Results of the training; None before it has ended."""
         path = self.path / "trained.json"
         return read_json(path, Trained) if path.exists() else None
 
@@ -140,7 +140,7 @@ class RunFolder:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """All points evaluated so far, one for each split and length, also of lengths that are no longer asked for."""
+        """All measured points, one for each split and length, including lengths that the settings no longer ask for."""
         points = read_lines(self.path / "evaluation.jsonl", Point)
         return tuple({(point.split, point.length): point for point in points}.values())
 
@@ -149,20 +149,20 @@ class RunFolder:
         keep_lines(self.path / "evaluation.jsonl", Point)
 
     def add_point(self, point: Point) -> None:
-        """Keep a point the moment it is known."""
+        """Append a point as soon as it is measured."""
         append_line(self.path / "evaluation.jsonl", asdict(point))
 
     def asked(self, config: RunConfig) -> tuple[Point, ...]:
-        """The points that ``config`` asks for, as far as they are there with the metrics that it adds, in its order."""
+        """Return the measured points that ``config`` asks for and that have its metrics, in its order."""
         held = {(point.length, point.split): point for point in self.points}
         names = {metric.name for metric in config.metrics}
         found = (held.get(place) for place in config.evaluate.points)
         return tuple(point for point in found if point is not None and names <= point.values.keys())
 
     def due(self, config: RunConfig) -> list[tuple[int, str]]:
-        """Length and split of each point that ``config`` asks for and that is not there.
+        """Return length and split of each point that ``config`` asks for and that has to be measured.
 
-        A point of another number of examples is not there, nor is one that lacks a metric.
+        A point with another number of examples, or without one of the metrics, has to be measured again.
         """
         names = config.build_task().measures.keys()
         held = {(point.length, point.split, point.sequences): point.values.keys() for point in self.points}
@@ -188,7 +188,7 @@ class RunFolder:
 
     @property
     def failure(self) -> str | None:
-        """Why the last attempt failed, if it did."""
+        """The reason why the last attempt failed; None if it did not fail."""
         path = self.path / "failure.json"
         return read_json(path, Failure).message if path.exists() else None
 
@@ -201,12 +201,12 @@ class RunFolder:
 
     @property
     def metrics(self) -> tuple[dict[str, Any], ...]:
-        """Lines of metrics.jsonl, one for each step."""
+        """The lines of metrics.jsonl, one for each logged step."""
         lines = {line.step: asdict(line) for line in read_lines(self.path / "metrics.jsonl", Progress)}
         return tuple(line for _, line in sorted(lines.items()))
 
     def read(self) -> Run:
-        """Everything at once."""
+        """Read the whole folder."""
         held, told = read_held(self.path / "config.json", RunConfig)
         config = held.settled()
         return Run(

@@ -1,4 +1,4 @@
-"""The file that says whose a folder is: a configuration, and the environment it was begun in."""
+"""The file that says to which experiment a folder belongs: its configuration, and the environment of its start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,10 @@ class _Held:
 
 
 def read_held(path: Path, kind: type[C]) -> tuple[C, dict[str, str]]:
-    """The configuration, a ``kind``, and the environment that a file holds.
+    """Read the configuration (a ``kind``) and the environment that a file holds.
 
     Raises:
-        InputError: where it is missing or damaged, or its configuration cannot be used here.
+        InputError: if the file is missing or damaged, or if its configuration cannot be used here.
     """
     held = read_json(path, _Held, REMEDY)
     try:

@@ -1,4 +1,4 @@
-"""Which run of a comparison one is, and where in the comparison's folder it lies."""
+"""The key of a run within a comparison, and the place of the run in the comparison's folder."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +11,7 @@ from lengthwise.files import fitting
 
 @dataclass(frozen=True)
 class RunKey:
-    """All that the runs of a comparison differ in."""
+    """The three things in which the runs of a comparison differ."""
 
     mechanism: Mechanism
     learning_rate: float
@@ -23,8 +23,8 @@ class RunKey:
 class RunPaths:
     """Where the runs of a comparison's folder are: ``runs/MECHANISM/rate-RATE/seed-SEED/``.
 
-    A folder's MECHANISM may be any name that the mechanism has, as in folders from before it had one name of its own;
-    new folders have that one, or, where it is too long for a file system, its beginning and a hash.
+    MECHANISM is the canonical name. If this name is too long for a file system, it is shortened and ends with a hash.
+    Older folders may have any other name of the same mechanism, and are found.
     """
 
     def __init__(self, comparison: Path) -> None:
@@ -33,7 +33,7 @@ class RunPaths:
         self._others = {mechanism: name for name in sorted(names) if (mechanism := _of_other_name(name)) is not None}
 
     def __getitem__(self, key: RunKey) -> Path:
-        """The folder of a run, which need not be there."""
+        """Return the folder of a run, whether it exists or not."""
         inner = Path(f"rate-{key.learning_rate}") / f"seed-{key.seed}"
         path = self._runs / fitting(str(key.mechanism)) / inner
         other = self._others.get(key.mechanism)
@@ -44,7 +44,7 @@ class RunPaths:
 
 @cache
 def _of_other_name(name: str) -> Mechanism | None:
-    """The mechanism of a folder whose name is not the one that the mechanism has now; None for any other folder."""
+    """Return the mechanism of a folder that has another name than the canonical one; None for any other folder."""
     try:
         mechanism = Mechanism.parse(name)
     except LengthwiseError:  # nothing of ours, or a shortened name

@@ -37,10 +37,10 @@ class HeldError(RunError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing into ``folder``, which is created where it is missing.
+    """Keep other processes from writing into ``folder``, which is created if it is missing.
 
-    The system holds the lock for this process, and so releases it however the process ends. Who holds it stands beside
-    it in ``.holder.json``.
+    The system holds the lock for this process, and releases it however the process ends. ``.holder.json`` beside the
+    lock says which process holds it.
 
     Raises:
         HeldError: if another process writes there.
@@ -62,7 +62,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process writes into ``folder`` now; leaves it as it is."""
+    """Return True if a process writes into ``folder`` now; the folder stays as it is."""
     path = folder / ".lock"
     if not path.exists():
         return False
@@ -76,7 +76,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def _named(holder: Path) -> str:
-    """The process that holds a lock; it may not have said yet who it is."""
+    """Return the process that holds a lock; the process may not have written its name yet."""
     try:
         held = read_json(holder, _Holder)
         return f"Process {held.process} on {held.host}, since {held.since},"

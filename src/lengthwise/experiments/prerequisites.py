@@ -1,8 +1,7 @@
-"""What has to be trained before a run: the model whose weights it takes over, and the model that its parts learn from.
+"""Prerequisites of a run: the model whose weights the run takes over, and the model that its parts learn from.
 
-The parts of a mechanism say which models these are (:class:`~lengthwise.attention.part.Part`). A run by itself trains
-them on its own. In a comparison they may be contestants, too. Then runs wait for them, and take over what they have
-trained.
+The parts of a mechanism name these models (:class:`~lengthwise.attention.part.Part`). A single run trains them itself.
+In a comparison they may be contestants, too; then a run waits for them and takes over their results.
 """
 
 import shutil

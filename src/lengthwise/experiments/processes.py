@@ -1,4 +1,4 @@
-"""Many runs at once, each in a process of its own, so that one that fails leaves the others standing."""
+"""Many runs at once, each in its own process, so that a run that fails does not stop the others."""
 
 import multiprocessing
 import os
@@ -46,17 +46,17 @@ class Queue:
 
     @property
     def total(self) -> int:
-        """Number of all jobs."""
+        """The number of all jobs."""
         return len(self.waiting) + len(self.active) + len(self.done)
 
 
 def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], None], poll: float = 0.25) -> None:
-    """Work through the jobs, ``processes`` at a time; a failure is written into the folder of the run it befell.
+    """Run the jobs, ``processes`` at a time; a failure is written into the folder of its run.
 
     ``on_change`` gets the queue at every poll (seconds).
 
     Raises:
-        HeldError: once all others are done, if another process writes into the folder of a job, which is left alone.
+        HeldError: after all other jobs, if another process writes into the folder of a job; that folder stays as it is.
     """
     # A server that has imported torch once forks each worker in milliseconds; where there is no fork, start afresh.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
@@ -107,13 +107,13 @@ def run_all(jobs: Sequence[Job], processes: int, on_change: Callable[[Queue], No
 
 
 def end_if_worker() -> None:
-    """End this process where it is a worker, which gets here by importing a script that calls without a guard."""
+    """End this process if it is a worker. A worker gets here by importing a script that compares without a guard."""
     if multiprocessing.current_process().name.startswith(WORKER):
         os._exit(UNGUARDED)  # a server that forks workers would make any other way to end exit code 1
 
 
 def _work(job: Job) -> None:
-    """What a worker does; what it prints goes to log.txt in the run's folder."""
+    """Do the work of a worker; its output goes to log.txt in the run's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     try:
@@ -141,7 +141,7 @@ def _log(job: Job) -> Path:
 
 
 def _end_with_the_parent() -> None:
-    """A parent that is killed cannot stop its workers, and whoever resumes would find them in the folders."""
+    """End this process when its parent ends: a killed parent cannot stop its workers, which hold the folders."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
@@ -149,7 +149,7 @@ def _end_with_the_parent() -> None:
 
 
 def _reason(job: Job, exitcode: int) -> str:
-    """One sentence from how the process ended and the last thing it said."""
+    """Return one sentence from the exit code of the process and the last line of its output."""
     if exitcode < 0:
         cause = "; the system may have run out of memory" if -exitcode == signal.SIGKILL else ""
         return f"The process was ended by {signal.Signals(-exitcode).name}{cause}."

@@ -1,4 +1,4 @@
-"""What a run or a comparison has left in its folder, read back for reports and for choosing."""
+"""The contents of the folder of a run or a comparison, read for reports and for the choice of learning rates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from lengthwise.tasks import Task
 
 @dataclass(frozen=True)
 class Trained:
-    """What is known once a run is trained."""
+    """Results of the training of a run."""
 
     parameters: int
     seconds: float
@@ -23,7 +23,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Result:
-    """What is known once a run is evaluated."""
+    """Results of a run after its evaluation."""
 
     trained: Trained
     evaluation: tuple[Point, ...]
@@ -31,14 +31,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the last attempt failed."""
+    """The reason why the last attempt failed."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: trained where it has ``trained``, evaluated where it has points, failed where it says why."""
+    """One run. It is trained if ``trained`` is set, evaluated if it has points, and failed if ``failure`` is set."""
 
     folder: Path
     config: RunConfig
@@ -63,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The runs of a folder, for a report: a comparison, or a single run by itself."""
+    """The runs of a folder: of a comparison, or a single run."""
 
     folder: Path
     command: str
@@ -75,27 +75,27 @@ class Experiment:
 
     @property
     def task(self) -> Task:
-        """What all runs learn."""
+        """The task of all runs."""
         return self.config.base.build_task()
 
     @property
     def chosen_runs(self) -> tuple[Run, ...]:
-        """The runs that go on: of every mechanism at its chosen learning rate, seed by seed."""
+        """The runs of every mechanism at its chosen learning rate, seed by seed."""
         return tuple(run for mechanism in self.config.mechanisms for run in self.finalists(mechanism))
 
     @property
     def wanted_runs(self) -> int:
-        """How many runs there are to be at chosen learning rates; of a mechanism all of whose trials failed, none."""
+        """The number of runs planned at chosen learning rates; a mechanism whose trials all failed has none."""
         failed = {run.mechanism for run in self.runs if run.failure is not None}
         going = [name for name in self.config.mechanisms if name in self.chosen or name not in failed]
         return len(going) * self.config.seeds
 
     def finalists(self, mechanism: str) -> tuple[Run, ...]:
-        """The runs of a mechanism at its chosen learning rate, one per seed."""
+        """Return the runs of a mechanism at its chosen learning rate, one per seed."""
         rate = self.chosen.get(mechanism)
         return tuple(run for run in self.runs if run.mechanism == mechanism and run.learning_rate == rate)
 
     def trials(self, mechanism: str) -> tuple[Run, ...]:
-        """The runs of a mechanism with the first seed, one per learning rate."""
+        """Return the runs of a mechanism with the first seed, one per learning rate."""
         first = self.config.base.seed
         return tuple(run for run in self.runs if run.mechanism == mechanism and run.config.seed == first)

@@ -20,13 +20,13 @@ from lengthwise.training.seeds import seed_of
 
 
 def build_model(config: RunConfig) -> Decoder | SetReader:
-    """The untrained model; its weights depend on the seed alone."""
+    """Build the untrained model; its weights depend on the seed alone."""
     torch.manual_seed(seed_of(config.seed, "weights"))
     return build(config.sized_model)
 
 
 def load_model(folder: Path) -> Decoder | SetReader:
-    """The model of a run's folder at its newest checkpoint, on the CPU, ready for inference."""
+    """Load the model of a run's folder from its newest checkpoint, on the CPU, ready for inference."""
     run = RunFolder(folder)
     model = build(run.config.sized_model)
     newest = Checkpoint.newest(folder / "checkpoint")
@@ -42,7 +42,7 @@ def load_model(folder: Path) -> Decoder | SetReader:
 
 
 def train_run(folder: RunFolder, on_progress: Callable[[Progress], None] = lambda progress: None) -> None:
-    """Train, then validate at the training length; does nothing if that has been done.
+    """Train, then validate at the training length; do nothing if both are done.
 
     A model that parts of the mechanism learn from is trained first, unless the folder holds it.
     """
@@ -76,7 +76,7 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
 
 
 def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:
-    """The model of a run, with the weights of the model that has been trained for it."""
+    """Return the model of a run with the weights of the model that was trained in its place."""
     model = build(config.sized_model)
     model.load_state_dict(learner.state_dict())
     return model.to(next(learner.parameters()).device)
@@ -85,7 +85,7 @@ def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | 
 def _trained_first(
     folder: RunFolder, config: RunConfig, on_progress: Callable[[Progress], None]
 ) -> Decoder | SetReader | None:
-    """Train the model to learn from; None where a checkpoint holds what was learnt."""
+    """Train and return the model to learn from; return None if a checkpoint already holds what was learnt."""
     if Checkpoint.newest(folder.path / "checkpoint") is not None:
         return None
     folder.first.claim(config, resume=True)

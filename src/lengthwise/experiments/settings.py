@@ -1,4 +1,4 @@
-"""A comparison as people write it down: the settings of a run, beside the mechanisms, learning rates and seeds."""
+"""The settings of a comparison as people write them: those of a run, plus mechanisms, learning rates and seeds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +16,11 @@ def check_names(tree: Tree, kind: type[RunConfig] | type[ComparisonConfig]) -> N
     """Refuse a key or a mechanism that does not exist, before the task and the parts that do exist are imported.
 
     Args:
-        tree: what people write down of a ``kind``.
+        tree: the settings of a ``kind``, as people write them.
         kind: a run, or a comparison.
 
     Raises:
-        InputError: for the first that does not exist.
+        InputError: for the first name that does not exist.
     """
     check_keys(tree, {key.removeprefix("base."): of for key, of in keys(kind).items()})
     model, several = tree.get("model"), tree.get("mechanisms")
@@ -31,10 +31,10 @@ def check_names(tree: Tree, kind: type[RunConfig] | type[ComparisonConfig]) -> N
 
 
 def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:
-    """The comparison that ``tree`` describes.
+    """Read the comparison that ``tree`` describes.
 
     Raises:
-        InputError: for the first thing that does not fit.
+        InputError: for the first setting that does not fit.
     """
     own = {key: tree[key] for key in (*_COMPARED, "seeds") if key in tree}
     base = RunConfig.read({key: value for key, value in tree.items() if key not in own})
@@ -42,7 +42,7 @@ def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:
 
 
 def write_comparison(config: ComparisonConfig) -> Tree:
-    """What :func:`read_comparison` reads; where there is a single run, its settings, from which it can be run, too."""
+    """Return the settings that :func:`read_comparison` reads. Those of a single run are also settings of that run."""
     own = config.model_dump(mode="json")
     base: Tree = own.pop("base")
     single = len(config.mechanisms) == len(config.learning_rates) == config.seeds == 1
@@ -54,10 +54,10 @@ def write_comparison(config: ComparisonConfig) -> Tree:
 
 
 def compared(tree: Tree) -> Tree:
-    """The same settings, where those of a run, its mechanism and its learning rate, are all that are compared.
+    """Return the settings with a run's single mechanism and learning rate as the only ones to compare.
 
     Raises:
-        InputError: where both the one and the several are given.
+        InputError: if both the single value and the list are given.
     """
     for several, (section, key) in _COMPARED.items():
         inner = tree.get(section)

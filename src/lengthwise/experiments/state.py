@@ -1,7 +1,7 @@
-"""How far a run has come, from what its folder holds.
+"""The progress of a run, from the contents of its folder.
 
-Work is counted in tokens or items read, those of training and of evaluation alike; how long one takes differs between
-the two, so that a time made of it is rough.
+Work is counted in tokens or items, for training and evaluation alike. A token takes longer in one than in the other,
+so that an estimate of the time left is rough.
 """
 
 import json
@@ -16,7 +16,7 @@ from lengthwise.training.loop import Progress
 
 
 def state(folder: RunFolder) -> str:
-    """A few words, such as ``training at step 40 of 60``; what is said of training can be a few steps old."""
+    """Describe the state in a few words, such as ``training at step 40 of 60``, which may be a few steps old."""
     if folder.finished:
         return "finished"
     if folder.failure is not None:
@@ -36,7 +36,7 @@ def state(folder: RunFolder) -> str:
 
 
 def kept(folder: RunFolder) -> str:
-    """What a run that was stopped carries on from: a sentence or none."""
+    """Return a sentence that says where a stopped run carries on; empty if the folder holds no run."""
     if not (folder.path / "config.json").exists():
         return ""
     newest = Checkpoint.newest(folder.path / "checkpoint")
@@ -52,17 +52,17 @@ def kept(folder: RunFolder) -> str:
 
 
 def training_work(config: RunConfig) -> int:
-    """What all steps read."""
+    """Return the work of all training steps."""
     return config.train.steps * _of_a_step(config)
 
 
 def evaluation_work(config: RunConfig) -> int:
-    """What all points read."""
+    """Return the work of all points."""
     return sum(_of_points(config).values())
 
 
 def done_work(folder: RunFolder, config: RunConfig) -> int:
-    """What has been read, without reading all of the folder: it is asked several times a second."""
+    """Return the work done so far. The folder is not read as a whole, since progress asks several times a second."""
     line = last_line(folder.path / "metrics.jsonl", Progress)
     file, points = folder.path / "evaluation.jsonl", _of_points(config)
     measured = _measured(file, file.stat().st_size) if file.exists() else set()
@@ -75,7 +75,7 @@ def _of_a_step(config: RunConfig) -> int:
 
 
 def _of_points(config: RunConfig) -> dict[tuple[int, str], int]:
-    """What each point reads."""
+    """Return the work of each point."""
     evaluate, trained = config.evaluate, config.train.length
     return {
         (length, split): length * evaluate.sequences_at(length, split, trained_at=trained)
@@ -85,7 +85,7 @@ def _of_points(config: RunConfig) -> dict[tuple[int, str], int]:
 
 @lru_cache(maxsize=4096)
 def _measured(file: Path, size: int) -> set[tuple[int, str]]:
-    """Length and split of the points in a file of that size; a line cut short is none yet."""
+    """Return length and split of the points in a file of this size; an unfinished line does not count."""
     lines = file.read_bytes()[:size].splitlines(keepends=True)
     points = (json.loads(line) for line in lines if line.endswith(b"\n"))
     return {(point["length"], point["split"]) for point in points}
