@@ -23,9 +23,9 @@ class Task(ABC):
     """
 
     unit: ClassVar[str]
-    """Unit of lengths, in the plural: tokens or items."""
+    """Unit of a length in the plural, tokens or items."""
     example: ClassVar[str]
-    """The kind of example that has the length: sequence or set."""
+    """The kind of example that has the length, sequence or set."""
     model: ClassVar[str]
     """Kind of the model that can learn the task: decoder or set-reader."""
     stride: ClassVar[int]
