@@ -49,7 +49,7 @@ class Design:
     task: str
     """Name of the task, with its options in brackets."""
     unit: str
-    """Unit of lengths, in the plural: tokens or items."""
+    """Unit of a length in the plural, tokens or items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
     mechanisms: tuple[str, ...]
