@@ -42,8 +42,8 @@ def evaluate_point(
     found: dict[str, list[Tensor]] = {name: [] for name in task.measures}
     with Watch(model) as watch:
         for index, start in enumerate(range(0, examples, at_once)):
-            batch = task.sample(generator(label, split, length, index), min(at_once, examples - start), length, split)
-            batch = type(batch)(*(tensor.to(device) for tensor in batch))
+            size = min(at_once, examples - start)
+            batch = task.sample(generator(label, split, length, index), size, length, split).to(device)
             reply = batch.ask(model, config.chunk)
             watch.take()
             answered = Answered(batch, reply, watch.heaviest())

@@ -80,7 +80,7 @@ def _ask(config: RunConfig, device: torch.device) -> None:
     """Call the model once: only then does a named backend say whether it exists and can run here."""
     task, model = config.build_task(), build(config.sized_model).to(device)
     batch = task.sample(torch.Generator(), 1, config.train.lengths(task.stride)[0], task.splits[0])
-    type(batch)(*(tensor.to(device) for tensor in batch)).ask(model)
+    batch.to(device).ask(model)
 
 
 def _weights(model: Decoder | SetReader, config: RunConfig) -> int:

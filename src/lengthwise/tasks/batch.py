@@ -44,6 +44,10 @@ class Tokens(NamedTuple):
     marks: Int[Tensor, "batch length"] | Int[Tensor, "batch 0"]
     """Equal for tokens that play the same role; empty if the task has no marks."""
 
+    def to(self, device: torch.device | str) -> "Tokens":
+        """Return the same batch on a device."""
+        return type(self)(*(tensor.to(device) for tensor in self))
+
     def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
         """Compute the model's reply at the scored tokens; with ``chunk``, read that many tokens at a time."""
         logits = self._said(model, chunk)
@@ -90,6 +94,10 @@ class Sets(NamedTuple):
     targets: Int[Tensor, " batch"]
     holder: Int[Tensor, " batch"]
     """Index of the item that holds the answer."""
+
+    def to(self, device: torch.device | str) -> "Sets":
+        """Return the same batch on a device."""
+        return type(self)(*(tensor.to(device) for tensor in self))
 
     @property
     def scored(self) -> Bool[Tensor, "batch 1"]:
