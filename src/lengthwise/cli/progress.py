@@ -150,12 +150,7 @@ def _compared(config: "ComparisonConfig", folder: "Path") -> "list[Path]":
     from lengthwise.experiments.key import RunPaths
 
     paths = RunPaths(folder)
-    return [
-        paths[config.key(mechanism, rate, seed)]
-        for mechanism in config.mechanisms
-        for rate in config.learning_rates
-        for seed in range(config.seeds)
-    ]
+    return [paths[key] for key in config.run_keys]
 
 
 def _last(metrics: "Path") -> "Step | None":

@@ -47,7 +47,7 @@ def compare(
     config, paths = settled(folder, FILE, config), RunPaths(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
-            if not (paths[config.key(mechanism, rate, config.seeds - 1)] / "config.json").exists():
+            if not RunFolder(paths[config.key(mechanism, rate, config.seeds - 1)]).begun:
                 check(config.run(mechanism, rate, config.seeds - 1))
     with claimed(
         folder,
@@ -122,8 +122,9 @@ def read_experiment(folder: Path) -> Experiment:
     Raises:
         InputError: if the folder holds neither.
     """
-    if (folder / "config.json").exists():
-        run = RunFolder(folder).read()
+    alone = RunFolder(folder)
+    if alone.begun:
+        run = alone.read()
         config = ComparisonConfig(base=run.config, mechanisms=(run.mechanism,), learning_rates=(run.learning_rate,))
         chosen = {run.mechanism: run.learning_rate}
         return Experiment(folder, run.environment["command"], config, (run,), chosen)
@@ -133,14 +134,8 @@ def read_experiment(folder: Path) -> Experiment:
         )
     held, environment = read_held(folder / FILE, ComparisonConfig)
     config = held.settled()
-    found = RunPaths(folder)
-    paths = [
-        found[config.key(mechanism, rate, seed)]
-        for mechanism in config.mechanisms
-        for rate in sorted(config.learning_rates)
-        for seed in range(config.seeds)
-    ]
-    runs = [RunFolder(path).read() for path in paths if (path / "config.json").exists()]
+    paths = RunPaths(folder)
+    runs = [at.read() for key in config.run_keys if (at := RunFolder(paths[key])).begun]
     trials = [run for run in runs if run.config.seed == config.base.seed]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 

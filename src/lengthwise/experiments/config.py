@@ -158,6 +158,16 @@ class ComparisonConfig(Config):
         """Return the same comparison with a settled model in what all runs share."""
         return self.model_copy(update={"base": self.base.settled(None if held is None else held.base)})
 
+    @property
+    def run_keys(self) -> tuple[RunKey, ...]:
+        """The keys of all runs that may be trained, by mechanism, then learning rate (lowest first), then seed."""
+        return tuple(
+            self.key(mechanism, rate, seed)
+            for mechanism in self.mechanisms
+            for rate in sorted(self.learning_rates)
+            for seed in range(self.seeds)
+        )
+
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
         """Return the key of one run of the comparison; ``seed`` counts from 0."""
         return RunKey(Mechanism.parse(mechanism), learning_rate, self.base.seed + seed)

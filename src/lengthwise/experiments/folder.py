@@ -23,6 +23,7 @@ from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 from lengthwise.training.loop import Progress
 
+FILE = "config.json"
 FIRST = "teacher"
 """In a run's folder, the folder of the run that has to come first."""
 C = TypeVar("C", RunConfig, ComparisonConfig)
@@ -106,17 +107,22 @@ class RunFolder:
 
     def claim(self, config: RunConfig, *, resume: bool) -> None:
         """See :func:`claim`; what is evaluated may change."""
-        claim(self.path, "config.json", config, resume=resume, may_change=("evaluate",))
+        claim(self.path, FILE, config, resume=resume, may_change=("evaluate",))
 
     @contextmanager
     def claimed(self, config: RunConfig, *, resume: bool) -> Iterator[None]:
         """See :func:`claimed`; what is evaluated may change."""
-        with claimed(self.path, "config.json", config, resume=resume, may_change=("evaluate",)):
+        with claimed(self.path, FILE, config, resume=resume, may_change=("evaluate",)):
             yield
 
     def settled(self, config: RunConfig) -> RunConfig:
         """See :func:`settled`."""
-        return settled(self.path, "config.json", config)
+        return settled(self.path, FILE, config)
+
+    @property
+    def begun(self) -> bool:
+        """True if the folder holds a run."""
+        return (self.path / FILE).exists()
 
     @property
     def first(self) -> "RunFolder":
@@ -126,7 +132,7 @@ class RunFolder:
     @property
     def config(self) -> RunConfig:
         """The resolved configuration."""
-        return read_held(self.path / "config.json", RunConfig)[0].settled()
+        return read_held(self.path / FILE, RunConfig)[0].settled()
 
     @property
     def trained(self) -> Trained | None:
@@ -207,7 +213,7 @@ class RunFolder:
 
     def read(self) -> Run:
         """Read the whole folder."""
-        held, told = read_held(self.path / "config.json", RunConfig)
+        held, told = read_held(self.path / FILE, RunConfig)
         config = held.settled()
         return Run(
             folder=self.path,

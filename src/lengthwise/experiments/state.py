@@ -30,14 +30,14 @@ def state(folder: RunFolder) -> str:
     step = max(0 if line is None else line.step, 0 if newest is None else newest.step)
     if step:
         return f"training at step {step:,} of {config.train.steps:,}"
-    if (folder.first.path / "config.json").exists():
+    if folder.first.begun:
         return f"the model that it learns from is {state(folder.first)}"
     return "not trained yet"
 
 
 def kept(folder: RunFolder) -> str:
     """Return a sentence that says where a stopped run carries on; empty if the folder holds no run."""
-    if not (folder.path / "config.json").exists():
+    if not folder.begun:
         return ""
     newest = Checkpoint.newest(folder.path / "checkpoint")
     if folder.finished:
@@ -46,7 +46,7 @@ def kept(folder: RunFolder) -> str:
         return "Training is done; the same command with --resume carries on with the evaluation."
     if newest is not None:
         return f"The same command with --resume carries on from step {newest.step:,}."
-    if (folder.first.path / "config.json").exists():
+    if folder.first.begun:
         return "The same command with --resume carries on with the model to learn from."
     return "No step was done; the same command with --resume begins."
 
