@@ -9,13 +9,14 @@ from lengthwise.configuration import EACH_ONCE, Config
 from lengthwise.registry import unknown
 
 # Defaults on a GPU: sequences that would take minutes on a CPU, and enough heads to fill the GPU's processors.
-ON_CUDA = {
+ON_CUDA: dict[str, Any] = {
     "lengths": tuple(1024 * 2**power for power in range(8)),
     "contestants": DEFAULT["cuda"],
     "heads": 16,
     "dtype": "bfloat16",
     "budget": 2.0,
 }
+LENGTHS = (512, 1024, 2048, 4096, 8192)
 
 
 def _threads() -> int:
@@ -35,7 +36,7 @@ class BenchConfig(Config):
     """Settings of a benchmark: contestants, inputs and time limits. Some defaults depend on the device."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = _field(
-        (512, 1024, 2048, 4096, 8192), "1024:131072", "512:8192", min_length=1
+        LENGTHS, *(f"{doubling[0]}:{doubling[-1]}" for doubling in (ON_CUDA["lengths"], LENGTHS)), min_length=1
     )
     """Tokens of a sequence; in decoding, keys in the cache."""
     contestants: Annotated[tuple[str, ...], EACH_ONCE] = _field(
@@ -63,7 +64,7 @@ class BenchConfig(Config):
     """Compute gradients without atomic additions, so that each run gives the same bits."""
     rounds: PositiveInt = 15
     """Maximal number of turns of each contestant; the table shows medians."""
-    budget: PositiveFloat = _field(10.0, "2", "10")
+    budget: PositiveFloat = _field(10.0, f"{ON_CUDA['budget']:g}", "10")
     """Time for each length and kind, after which no round beyond the third begins [s]."""
     reference_limit: PositiveInt = 2048
     """Maximal number of tokens for the reference, whose memory is quadratic in the number of tokens."""
