@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from lengthwise.cli import options
-from lengthwise.cli.console import console, errors
+from lengthwise.cli.console import errors
 from lengthwise.cli.progress import ComparisonProgress
+from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
 
@@ -61,10 +62,10 @@ def compare(
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         seeds=seeds,
     )
-    from lengthwise.analysis import Design, summarise
+    from lengthwise.analysis import Design
     from lengthwise.experiments.comparison import compare
     from lengthwise.files import check_folder
-    from lengthwise.reports import overview, seeds_needed, write_report
+    from lengthwise.reports import seeds_needed
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
     check_folder(folder)
@@ -78,9 +79,7 @@ def compare(
             resume=resume,
             on_change=progress.changed,
         )
-    summary = summarise(experiment)
-    console.print(overview(summary))
-    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+    summary = show(experiment)
     if summary.failures:
         raise RunError(
             f"{len(summary.failures)} of {summary.runs} runs failed; the report says why. Repeat the command with "
@@ -89,8 +88,9 @@ def compare(
 
 
 def _kept(folder: Path) -> str:
-    begun = (folder / "comparison.json").exists()
-    return "Repeat the command with --resume to continue every run." if begun else ""
+    from lengthwise.experiments.comparison import FILE
+
+    return "Repeat the command with --resume to continue every run." if (folder / FILE).exists() else ""
 
 
 def _rates(text: str) -> list[float]:

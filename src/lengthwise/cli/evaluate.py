@@ -1,14 +1,15 @@
 """``lengthwise evaluate``: more lengths, splits and metrics for a trained run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lengthwise.cli import options
-from lengthwise.cli.console import console
 from lengthwise.cli.generated import parse_lengths
 from lengthwise.cli.progress import ComparisonProgress, RunProgress
+from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
 
@@ -47,30 +48,22 @@ def evaluate(
 
     Earlier measurements stay and are not repeated. After Ctrl-C or a kill, repeat the command to continue.
     """
-    from lengthwise.analysis import summarise
     from lengthwise.experiments.evaluating import More, evaluate_more, extended
     from lengthwise.experiments.folder import RunFolder
-    from lengthwise.reports import overview, write_report
 
     points = () if lengths is None else tuple(parse_lengths(lengths))
     more = More(points, tuple(splits or ()), tuple(metrics or ()), _of_evaluation(settings or []))
     config = extended(folder, more)
     progress: RunProgress | ComparisonProgress
-    if (folder / "config.json").exists():
+    if RunFolder(folder).begun:
         progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
+        told: dict[str, Callable[..., None]] = {"on_point": progress.evaluated}
     else:
         progress = ComparisonProgress(config, folder)
+        told = {"on_change": progress.changed}
     with stoppable(lambda: "Repeat the command to measure the missing points."), progress:
-        experiment = evaluate_more(
-            folder,
-            config,
-            processes=options.processes(jobs, config.base.train),
-            on_point=progress.evaluated if isinstance(progress, RunProgress) else lambda point: None,
-            on_change=progress.changed if isinstance(progress, ComparisonProgress) else lambda queue: None,
-        )
-    summary = summarise(experiment)
-    console.print(overview(summary))
-    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+        experiment = evaluate_more(folder, config, processes=options.processes(jobs, config.base.train), **told)
+    show(experiment)
     if failed := [run for run in experiment.chosen_runs if run.failure]:
         raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")
 

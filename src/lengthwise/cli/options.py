@@ -18,7 +18,6 @@ from lengthwise.training.config import TrainConfig
 if TYPE_CHECKING:
     from lengthwise.configuration import Tree
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
-    from lengthwise.training.config import TrainConfig
 
 OF_RECIPE = "the recipe's"
 Task = Annotated[
@@ -111,10 +110,10 @@ def _given(
 
 def processes(jobs: int | None, train: "TrainConfig") -> int:
     """Return the number of parallel runs."""
-    import torch
-
     if jobs is not None:
         return jobs
+    import torch
+
     if train.device != "cpu" and torch.cuda.is_available():
         return 1
     return max(1, (os.cpu_count() or 1) // train.threads)

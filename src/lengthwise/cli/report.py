@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lengthwise.cli.console import console
+from lengthwise.cli.showing import show
 
 
 def report(
@@ -14,10 +14,6 @@ def report(
     ],
 ) -> None:
     """Write report.html with its figures and summary.json from the results in a folder, and print the tables."""
-    from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
-    from lengthwise.reports import overview, write_report
 
-    summary = summarise(read_experiment(folder))
-    console.print(overview(summary))
-    console.print(f"Report: {write_report(summary, folder)}", soft_wrap=True)
+    show(read_experiment(folder))

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from lengthwise.cli import options
-from lengthwise.cli.console import console
 from lengthwise.cli.progress import RunProgress
+from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import RunError
 
@@ -51,14 +51,12 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
-    from lengthwise.analysis import summarise
     from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
     from lengthwise.experiments.state import kept
     from lengthwise.files import check_folder
-    from lengthwise.reports import overview, write_report
 
     folder = RunFolder(out or options.folder(task, config.task, f"{{}}-{config.model.mechanism}-seed-{config.seed}"))
     check_folder(folder.path)
@@ -74,6 +72,4 @@ def run(
         except RunError as error:
             folder.failure = str(error)
             raise
-    summary = summarise(read_experiment(folder.path))
-    console.print(overview(summary))
-    console.print(f"Report: {write_report(summary, folder.path)}", soft_wrap=True)
+    show(read_experiment(folder.path))

@@ -57,7 +57,7 @@ def extended(folder: Path, more: More) -> ComparisonConfig:
     trained = [run for run in experiment.chosen_runs if run.trained is not None]
     waiting = experiment.wanted_runs - len(trained) - sum(run.failure is not None for run in experiment.chosen_runs)
     if waiting or not trained:
-        verb, count = ("run", "is") if _is_run(folder) else ("compare", "holds runs that are")
+        verb, count = ("run", "is") if RunFolder(folder).begun else ("compare", "holds runs that are")
         raise InputError(f"{folder} {count} not trained yet; carry on with lengthwise {verb} --resume first.")
     for mechanism in {run.mechanism: run for run in trained}.values():
         check(_as_in(config, mechanism.config))
@@ -69,8 +69,8 @@ def evaluate_more(
     config: ComparisonConfig,
     *,
     processes: int,
-    on_point: Callable[[Point], None],
-    on_change: Callable[[Queue], None],
+    on_point: Callable[[Point], None] = lambda point: None,
+    on_change: Callable[[Queue], None] = lambda queue: None,
 ) -> Experiment:
     """Measure the points of ``config`` (from :func:`extended`) that ``folder`` does not hold, and read the folder.
 
@@ -80,8 +80,8 @@ def evaluate_more(
     Raises:
         RunError: if another process writes into the folder.
     """
-    if _is_run(folder):
-        run = RunFolder(folder)
+    run = RunFolder(folder)
+    if run.begun:
         with run.claimed(config.base, resume=True):
             evaluate_run(run, on_point)
         return read_experiment(folder)
@@ -93,10 +93,6 @@ def evaluate_more(
             jobs.append(Job(trained.config.key, trained.folder, evaluate=True))
         run_all([job for job in jobs if not RunFolder(job.folder).finished], processes, on_change)
     return read_experiment(folder)
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / "config.json").exists()
 
 
 def _as_in(config: ComparisonConfig, run: RunConfig) -> RunConfig:
