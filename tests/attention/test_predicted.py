@@ -18,10 +18,10 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import greedy
 from lengthwise.tasks import Tokens
-from lengthwise.tasks.addition import Addition
+from lengthwise.tasks.arithmetic.addition import Addition
 from lengthwise.tasks.batch import UNASKED, Reply
-from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.tasks.metrics import CrossEntropy
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import train
 from lengthwise.training.seeds import generator

@@ -77,4 +77,4 @@ def test_our_own_mistakes_stay_what_they_are(lengthwise: Call, monkeypatch: pyte
 
     monkeypatch.setattr("lengthwise.recipes.find", fails)
     with pytest.raises(ZeroDivisionError):
-        lengthwise("run", "lengthwise.tasks.flip_flop:FlipFlop")
+        lengthwise("run", "lengthwise.tasks.recall.flip_flop:FlipFlop")

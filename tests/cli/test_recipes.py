@@ -73,9 +73,9 @@ def test_the_papers_setting_is_that_of_its_code() -> None:
 
 def test_the_papers_test_sets_have_their_sizes() -> None:
     config = RunConfig.read(recipes.find("flip-flop-paper").settings)
-    trained_at, evaluate = config.train.length, config.evaluate
+    task, trained_at, evaluate = config.build_task(), config.train.length, config.evaluate
     for split, size in {"validation": 16_000, "dense": 4_000, "sparse": 160_000}.items():
-        numbers = [evaluate.sequences_at(length, split, trained_at=trained_at) for length in evaluate.lengths]
+        numbers = [evaluate.sequences_at(task, length, split, trained_at=trained_at) for length in evaluate.lengths]
         assert numbers == [size, 1_000, 500, 250]
 
 

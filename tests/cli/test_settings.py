@@ -19,7 +19,7 @@ Call = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("undrawn")
 TASK = '''
 from lengthwise.tasks import Task
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 
 class Mine(FlipFlop):
     """Nothing new."""

@@ -10,9 +10,9 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
 from lengthwise.evaluation.watch import Watch
 from lengthwise.models import Decoder, DecoderConfig, SetReaderConfig, build
-from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.argmax_retrieval import ArgmaxRetrieval
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
 
 

@@ -12,7 +12,7 @@ from lengthwise import Decoder, DecoderConfig
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.point import Measured
 from lengthwise.statistics.estimate import wilson
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
 
 
@@ -53,14 +53,14 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
 
 def test_long_points_have_fewer_sequences() -> None:
     config = EvaluateConfig(sequences=100, tokens=1_000)
-    assert [config.sequences_at(length, "dense") for length in (5, 100, 1_000, 9_999)] == [100, 10, 1, 1]
-    assert config.sequences_at(100, "dense", trained_at=100) == 10  # one number is bounded there, too
+    assert [config.sequences_at(FlipFlop(), length, "dense") for length in (5, 100, 1_000, 9_999)] == [100, 10, 1, 1]
+    assert config.sequences_at(FlipFlop(), 100, "dense", trained_at=100) == 10  # one number is bounded there, too
 
 
 def test_test_sets_are_whole_up_to_the_training_length() -> None:
     config = EvaluateConfig(sequences={"dense": 40, "sparse": 1_600}, tokens=1_000)
     sizes = [
-        [config.sequences_at(length, split, trained_at=20) for length in (10, 20, 22, 9_999)]
+        [config.sequences_at(FlipFlop(), length, split, trained_at=20) for length in (10, 20, 22, 9_999)]
         for split in ("dense", "sparse")
     ]
     assert sizes == [[40, 40, 40, 1], [1_600, 1_600, 45, 1]]
@@ -75,7 +75,7 @@ from lengthwise import Decoder, DecoderConfig
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.point import Measured
 from lengthwise.statistics.estimate import wilson
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 torch.set_num_threads(1)
 model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=32, heads=2, mechanism="{mechanism}"))
 point = evaluate_point(model, FlipFlop(), EvaluateConfig(sequences=2, tokens=65_536), "validation", 32_768)

@@ -113,7 +113,7 @@ def _run(folder: Path, config: RunConfig, full: bool) -> Run:
             split,
             length,
             _share(mechanism, split, length, seed),
-            config.evaluate.sequences_at(length, split, trained_at=config.train.length),
+            config.evaluate.sequences_at(config.build_task(), length, split, trained_at=config.train.length),
         )
         for split in config.evaluate.splits
         for length in config.evaluate.lengths

@@ -25,7 +25,7 @@ def _write(experiment: Experiment) -> Path:
 
 TASKS = '''
 from lengthwise.tasks import Metric, ShareOfExamples
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 
 
 class Distance(Metric):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lengthwise.errors import InputError
-from lengthwise.tasks.addition import Addition
+from lengthwise.tasks.arithmetic.addition import Addition
 
 PLUS, EQUALS = 10, 11
 

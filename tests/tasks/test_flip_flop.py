@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lengthwise.errors import InputError
-from lengthwise.tasks.flip_flop import IGNORE, READ, WRITE, FlipFlop
+from lengthwise.tasks.recall.flip_flop import IGNORE, READ, WRITE, FlipFlop
 
 
 @pytest.mark.parametrize("split", FlipFlop.splits)

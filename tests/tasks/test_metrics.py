@@ -14,7 +14,6 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import Answered, Metric, Sets, Tokens, find
 from lengthwise.tasks.batch import Reply
-from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.tasks.metrics import (
     Accuracy,
     CrossEntropy,
@@ -24,6 +23,7 @@ from lengthwise.tasks.metrics import (
     RightKey,
     TokenAccuracy,
 )
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 
 SCORED = torch.tensor([[False, True, True], [True, False, False], [True, True, False]])
 ANSWERS = torch.tensor([0, 1, 2, 0, 2])
@@ -144,7 +144,7 @@ def test_a_metric_of_another_shape_is_said() -> None:
 
 OWN = """
 from lengthwise.tasks import Metric
-from lengthwise.tasks.flip_flop import FlipFlop
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.tasks.metrics import CrossEntropy, ExactMatch, TokenAccuracy
 
 class Nameless(Metric):

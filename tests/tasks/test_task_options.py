@@ -7,8 +7,8 @@ from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import build
 from lengthwise.tasks import Sets, Task, Tokens, find
-from lengthwise.tasks.addition import Addition
-from lengthwise.tasks.flip_flop import IGNORE, FlipFlop
+from lengthwise.tasks.arithmetic.addition import Addition
+from lengthwise.tasks.recall.flip_flop import IGNORE, FlipFlop
 
 
 def drawn(task: Task, length: int, split: str = "train", batch: int = 400) -> Tokens | Sets:

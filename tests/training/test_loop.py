@@ -12,10 +12,10 @@ from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.files import read_lines
 from lengthwise.models import SetReaderConfig, build
 from lengthwise.tasks import Loss, Sets
-from lengthwise.tasks.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.batch import Reply
-from lengthwise.tasks.flip_flop import FlipFlop
 from lengthwise.tasks.metrics import CrossEntropy
+from lengthwise.tasks.recall.argmax_retrieval import ArgmaxRetrieval
+from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
 

@@ -1,19 +1,22 @@
 """Settings of an evaluation over lengths."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from lengthwise.configuration import EACH_ONCE, Config
+
+if TYPE_CHECKING:
+    from lengthwise.tasks import Task
 
 
 class EvaluateConfig(Config):
     """Lengths, splits and numbers of examples of an evaluation."""
 
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
-    """Lengths of the evaluation (tokens or items); a length named twice counts once."""
+    """Lengths of the evaluation, in the task's unit; a length named twice counts once."""
     splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
-    """Distributions of the task to evaluate on."""
+    """Distributions of the task to evaluate on; options in brackets make another difficulty: validation[operands=6]."""
     metrics: Annotated[tuple[str, ...], EACH_ONCE] = ()
     """Metrics beside the task's own: a metric of this library by name, or your own, for example my_metrics:Distance."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
@@ -22,6 +25,8 @@ class EvaluateConfig(Config):
     tokens: PositiveInt = 262_144
     """Largest number of tokens or items per point: longer points have fewer examples, but at least one. A test set
     that is used whole may exceed this number."""
+    decode: Literal["teacher-forced", "greedy"] = "teacher-forced"
+    """What the model reads after an answer: teacher-forced = the right answer, greedy = its own most likely token."""
     tokens_at_once: PositiveInt = 65_536
     """Tokens or items that the model reads in one batch; this number bounds the memory."""
     chunk: PositiveInt = 8_192
@@ -43,9 +48,10 @@ class EvaluateConfig(Config):
         """Length and split of every point, in the order in which they are evaluated."""
         return [(length, split) for length in self.lengths for split in self.splits]
 
-    def sequences_at(self, length: int, split: str, *, trained_at: int = 0) -> int:
+    def sequences_at(self, task: "Task", length: int, split: str, *, trained_at: int = 0) -> int:
         """Return the number of examples at ``length`` on ``split`` for a model trained at length ``trained_at``."""
-        bound = max(1, self.tokens // length)
+        drawn, _ = task.drawn_by(split)
+        bound = max(1, self.tokens // drawn.tokens(length))
         if isinstance(self.sequences, int):
             return min(self.sequences, bound)
         wanted = self.sequences[split]

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -51,6 +51,8 @@ class Point:
     values: dict[str, Measured]
     """Metrics by name, the task's loss included."""
     seconds: float
+    decode: Literal["teacher-forced", "greedy"] = "teacher-forced"
+    """What the model read after each of its answers: the right answer, or its own."""
     layers: tuple[Layer, ...] = ()
     """Statistics of each layer's attention, first layer first."""
     right: str | None = None

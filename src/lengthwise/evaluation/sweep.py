@@ -37,14 +37,15 @@ def evaluate_point(
     """
     began = time.perf_counter()
     model.eval()
-    examples = config.sequences_at(length, split, trained_at=trained_at)
-    at_once = max(1, config.tokens_at_once // length)
+    examples = config.sequences_at(task, length, split, trained_at=trained_at)
+    drawn, plain = task.drawn_by(split)
+    at_once = max(1, config.tokens_at_once // drawn.tokens(length))
     found: dict[str, list[Tensor]] = {name: [] for name in task.measures}
     with Watch(model) as watch:
         for index, start in enumerate(range(0, examples, at_once)):
             size = min(at_once, examples - start)
-            batch = task.sample(generator(label, split, length, index), size, length, split).to(device)
-            reply = batch.ask(model, config.chunk)
+            batch = drawn.sample(generator(label, split, length, index), size, length, plain).to(device)
+            reply = batch.generate(model) if config.decode == "greedy" else batch.ask(model, config.chunk)
             watch.take()
             answered = Answered(batch, reply, watch.heaviest())
             for name, metric in task.measures.items():
@@ -57,6 +58,7 @@ def evaluate_point(
         values={name: Measured.of(metric, *sums[name]) for name, metric in task.measures.items()},
         seconds=time.perf_counter() - began,
         layers=watch.result(),
+        decode=config.decode,
         right=packed(_right(task.main, sums[task.main.name][0])) if isinstance(task.main, ShareOfExamples) else None,
     )
 

@@ -33,7 +33,8 @@ def check(config: RunConfig) -> None:
         model = build(config.sized_model)
     _check_lengths(model, config)
     have = _memory(device)
-    longest = max(config.evaluate.lengths)
+    longest, task = max(config.evaluate.lengths), config.build_task()
+    read = max(task.drawn_by(split)[0].tokens(longest) for split in config.evaluate.splits)
     for what, need, remedy in (
         ("The model with its gradients and moments", _weights(model, config), "make the model smaller"),
         (
@@ -41,7 +42,7 @@ def check(config: RunConfig) -> None:
             _weights(model, config) + _kept_in_training(model, config),
             "lower train.length or train.batch_size, or raise train.accumulate",
         ),
-        (f"Evaluating at length {longest:,}", _kept_in_evaluation(model, longest), "leave the longest lengths out"),
+        (f"Evaluating at length {longest:,}", _kept_in_evaluation(model, read), "leave the longest lengths out"),
     ):
         if need > have:
             raise InputError(
@@ -60,9 +61,11 @@ def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:
     if not isinstance(model, Decoder) or model.numbering is None:
         return
     task = config.build_task()
-    for length in (config.train.length, *config.evaluate.lengths):
+    points = [(config.train.length, task.splits[0]), *config.evaluate.points]
+    for length, split in points:
+        drawn, _ = task.drawn_by(split)
         try:
-            model.numbering.check(length, task.largest_mark(length))
+            model.numbering.check(drawn.tokens(length), drawn.largest_mark(length))
         except InputError as error:
             raise InputError(f"The model cannot hold a length of {length:,}: {error}") from None
 
@@ -93,15 +96,15 @@ def _kept_in_training(model: Decoder | SetReader, config: RunConfig) -> int:
     """Return the bytes that every layer keeps for the backward pass: at least its input."""
     layers = len(model.blocks) if isinstance(model, Decoder) else 1
     examples = config.train.batch_size // config.train.accumulate
-    return HALF * layers * examples * config.train.length * config.model.dim
+    return HALF * layers * examples * config.build_task().tokens(config.train.length) * config.model.dim
 
 
-def _kept_in_evaluation(model: Decoder | SetReader, length: int) -> int:
+def _kept_in_evaluation(model: Decoder | SetReader, tokens: int) -> int:
     """Return the bytes of the keys and values of one sequence in every layer, or of one set."""
     config = model.config
     if isinstance(config, DecoderConfig):
-        return HALF * config.layers * 2 * (config.kv_heads or config.heads) * config.dim // config.heads * length
-    return HALF * config.dim * length
+        return HALF * config.layers * 2 * (config.kv_heads or config.heads) * config.dim // config.heads * tokens
+    return HALF * config.dim * tokens
 
 
 def _memory(device: torch.device) -> int:

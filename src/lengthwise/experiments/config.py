@@ -12,7 +12,6 @@ from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.key import RunKey
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.naming import read
-from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS, find
 from lengthwise.tasks.metrics import find_metric
 from lengthwise.training.config import TrainConfig
@@ -52,7 +51,7 @@ class RunConfig(Config):
             if (held := getattr(self.model, name)) != size:
                 raise ValueError(f"model.{name} is {held!r}, but {self.task} needs {size!r}; drop it.")
         trained = self.train.lengths(task.stride)
-        for length in (trained[0], trained[-1], *self.evaluate.lengths):
+        for length in (trained[0], trained[-1]):
             task.check_length(length)
         numbering = Mechanism.parse(self.model.mechanism).numbering
         if NUMBERINGS.load(numbering.name).traits.reads_marks and task.largest_mark(self.train.length) is None:
@@ -67,8 +66,9 @@ class RunConfig(Config):
         task, sizes = self.build_task(), self.evaluate.sequences
         named = sizes if isinstance(sizes, dict) else {}
         for split in (*self.evaluate.splits, *named):
-            if split not in task.splits:
-                raise ValueError(unknown(f"split of {self.task}", split, task.splits))
+            drawn, _ = task.drawn_by(split)
+            for length in self.evaluate.lengths:
+                drawn.check_length(length)
         needed = dict.fromkeys((task.splits[1], *self.evaluate.splits))  # training ends with validating
         missing = [split for split in needed if split not in named]
         if missing and isinstance(sizes, dict):
@@ -107,12 +107,14 @@ class RunConfig(Config):
         """The model with its context, reach and marks filled in where the settings leave them out."""
         if isinstance(self.model, SetReaderConfig):
             return self.model
-        reach = self.model.reach or max(self.train.length, *self.evaluate.lengths)
+        task, trained = self.build_task(), self.train.length
+        others = (task.drawn_by(split)[0] for split in self.evaluate.splits)
+        points = [(task, trained), *((other, length) for other in others for length in self.evaluate.lengths)]
         return replace(
             self.model,
-            context=self.model.context or self.train.length,
-            reach=reach,
-            marks=self.model.marks or self.build_task().largest_mark(reach),
+            context=self.model.context or task.tokens(trained),
+            reach=self.model.reach or max(drawn.tokens(length) for drawn, length in points),
+            marks=self.model.marks or max(drawn.largest_mark(length) or 0 for drawn, length in points) or None,
         )
 
     def settled(self, held: "RunConfig | None" = None) -> "RunConfig":

@@ -168,17 +168,18 @@ class RunFolder:
     def due(self, config: RunConfig) -> list[tuple[int, str]]:
         """Return length and split of each point that ``config`` asks for and that has to be measured.
 
-        A point with another number of examples, or without one of the metrics, has to be measured again.
+        A point with another number of examples, decoded otherwise, or without one of the metrics, has to be measured
+        again.
         """
-        names = config.build_task().measures.keys()
-        held = {(point.length, point.split, point.sequences): point.values.keys() for point in self.points}
-        evaluate, trained_at = config.evaluate, config.train.length
-        return [
-            (length, split)
-            for length, split in evaluate.points
-            if not names
-            <= held.get((length, split, evaluate.sequences_at(length, split, trained_at=trained_at)), set())
-        ]
+        task, evaluate, trained_at = config.build_task(), config.evaluate, config.train.length
+        names = task.measures.keys()
+        held = {(at.length, at.split, at.sequences, at.decode): at.values.keys() for at in self.points}
+
+        def measured(length: int, split: str) -> bool:
+            examples = evaluate.sequences_at(task, length, split, trained_at=trained_at)
+            return names <= held.get((length, split, examples, evaluate.decode), set())
+
+        return [place for place in evaluate.points if not measured(*place)]
 
     @property
     def finished(self) -> bool:

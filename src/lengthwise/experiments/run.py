@@ -115,8 +115,8 @@ def _evaluate(folder: RunFolder, on_point: Callable[[Point], None]) -> None:
             point = evaluate_point(
                 model, task, config.evaluate, split, length, trained_at=config.train.length, device=device.device
             )
-        before = held.get((length, split))
-        if before is not None and before.sequences == point.sequences:  # what is known of these examples stays
+        before = held.get((length, split), point)
+        if (before.sequences, before.decode) == (point.sequences, point.decode):  # what is known of examples stays
             point = replace(before, values=point.values | before.values)
         folder.add_point(point)
         on_point(point)

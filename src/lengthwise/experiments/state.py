@@ -71,14 +71,15 @@ def done_work(folder: RunFolder, config: RunConfig) -> int:
 
 
 def _of_a_step(config: RunConfig) -> int:
-    return config.train.batch_size * config.train.length
+    return config.train.batch_size * config.build_task().tokens(config.train.length)
 
 
 def _of_points(config: RunConfig) -> dict[tuple[int, str], int]:
     """Return the work of each point."""
-    evaluate, trained = config.evaluate, config.train.length
+    evaluate, trained, task = config.evaluate, config.train.length, config.build_task()
     return {
-        (length, split): length * evaluate.sequences_at(length, split, trained_at=trained)
+        (length, split): task.drawn_by(split)[0].tokens(length)
+        * evaluate.sequences_at(task, length, split, trained_at=trained)
         for length, split in evaluate.points
     }
 

@@ -31,10 +31,14 @@ __getattr__, __dir__ = on_demand(__name__)
 TASKS: "Registry[type[Task]]" = Registry(
     "task",
     {
-        "flip-flop": "lengthwise.tasks.flip_flop:FlipFlop",
-        "addition": "lengthwise.tasks.addition:Addition",
-        "argmax-retrieval": "lengthwise.tasks.argmax_retrieval:ArgmaxRetrieval",
-        "dictionary-lookup": "lengthwise.tasks.dictionary_lookup:DictionaryLookup",
+        "copy": "lengthwise.tasks.copying.copy:Copy",
+        "reverse": "lengthwise.tasks.copying.reverse:Reverse",
+        "parity": "lengthwise.tasks.counting.parity:Parity",
+        "local-count": "lengthwise.tasks.counting.local_count:LocalCount",
+        "flip-flop": "lengthwise.tasks.recall.flip_flop:FlipFlop",
+        "addition": "lengthwise.tasks.arithmetic.addition:Addition",
+        "argmax-retrieval": "lengthwise.tasks.recall.argmax_retrieval:ArgmaxRetrieval",
+        "dictionary-lookup": "lengthwise.tasks.recall.dictionary_lookup:DictionaryLookup",
     },
 )
 

@@ -1,6 +1,6 @@
 """The batches of a task: inputs and answers, and the call of a model on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,23 +23,30 @@ class Reply(NamedTuple):
     """
 
     logits: tuple[Float[Tensor, "scored classes"], ...]
-    answers: tuple[Int[Tensor, " scored"], ...]
+    answers: tuple[Int[Tensor, " scored"] | Float[Tensor, "scored classes"], ...]
 
     @property
     def right(self) -> Bool[Tensor, " scored"]:
-        """True for predictions that are right in all entries."""
-        return torch.stack([(said.argmax(-1) == right) | (right == UNASKED) for said, right in self.pairs()]).all(0)
+        """True for predictions that are right in all entries; under soft answers, those with a probability above 0."""
+        return torch.stack([_right(said.argmax(-1), answer) for said, answer in self.pairs()]).all(0)
 
     def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the logits and the answers of the tokens, then those of the marks if the model predicts marks."""
         return zip(self.logits, self.answers, strict=True)
 
 
+def _right(said: Int[Tensor, " scored"], answer: Tensor) -> Bool[Tensor, " scored"]:
+    if answer.is_floating_point():
+        return answer.gather(1, said[:, None])[:, 0] > 0
+    return (said == answer) | (answer == UNASKED)
+
+
 class Tokens(NamedTuple):
-    """Sequences of tokens for a decoder: inputs, next tokens, and the mask of scored predictions."""
+    """Sequences of tokens for a decoder: inputs, answers, and the mask of scored predictions."""
 
     inputs: Int[Tensor, "batch length"]
-    targets: Int[Tensor, "batch length"]
+    targets: Int[Tensor, "batch length"] | Float[Tensor, "batch length classes"]
+    """The right answers: tokens or classes; or probabilities of all classes, which are soft answers."""
     scored: Bool[Tensor, "batch length"]
     marks: Int[Tensor, "batch length"] | Int[Tensor, "batch 0"]
     """Equal for tokens that play the same role; empty if the task has no marks."""
@@ -50,7 +57,9 @@ class Tokens(NamedTuple):
 
     def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
         """Compute the model's reply at the scored tokens; with ``chunk``, read that many tokens at a time."""
-        logits = self._said(model, chunk)
+        return self._reply(self._said(model, chunk))
+
+    def _reply(self, logits: tuple[Float[Tensor, "scored classes"], ...]) -> Reply:
         right = (self.targets, self.next_marks)[: len(logits)]
         return Reply(logits, tuple(answers[self.scored] for answers in right))
 
@@ -70,14 +79,50 @@ class Tokens(NamedTuple):
             )
             for part in (slice(start, start + chunk) for start in range(0, self.inputs.shape[1], chunk))
         ]
-        # Chunks give the predictions column by column; restore the order of the whole batch.
+        return self._by_sequence(parts, range(0, self.inputs.shape[1], chunk))
+
+    def _by_sequence(self, parts: Sequence[tuple[Tensor, ...]], starts: Sequence[int]) -> tuple[Tensor, ...]:
+        """Put the predictions of parts, which are groups of columns, into the order of the whole batch."""
+        ends = [*starts[1:], self.scored.shape[1]]
         places = torch.arange(self.scored.numel(), dtype=torch.long, device=self.scored.device).view_as(self.scored)
-        order = torch.cat([p[s] for p, s in zip(places.split(chunk, 1), self.scored.split(chunk, 1), strict=True)])
+        columns = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+        order = torch.cat([places[:, part][self.scored[:, part]] for part in columns])
         return tuple(torch.cat(head)[order.argsort()] for head in zip(*parts, strict=True))
 
+    def generate(self, model: nn.Module) -> Reply:
+        """Compute the model's reply when it reads its own answers in place of the right ones.
+
+        A scored answer that is the next input is replaced by the model's most likely token (greedy generation); all
+        other inputs stay. Answers that are never read are those of :meth:`ask`.
+        """
+        if not self.continued:
+            return self.ask(model)
+        columns = self.scored.any(0).nonzero()[:, 0].tolist()
+        own, marks, cache = self.inputs.clone(), self.marks.clone(), KeyValueCache()
+        parts = []
+        for column in columns:
+            unread, scored = slice(cache.tokens, column + 1), self.scored[:, column]
+            asked = torch.zeros_like(own[:, unread], dtype=torch.bool)
+            asked[:, -1] = True
+            read = marks[:, unread] if marks.shape[1] else None
+            said = _heads(model(own[:, unread], marks=read, select=asked, cache=cache))
+            parts.append(tuple(logits[scored] for logits in said))
+            if column + 1 < own.shape[1]:
+                for tensor, logits in zip((own, marks), said, strict=False):
+                    following = tensor[:, column + 1]
+                    tensor[:, column + 1] = torch.where(scored, logits.argmax(-1), following)
+        return self._reply(self._by_sequence(parts, columns))
+
     @property
-    def answers(self) -> Int[Tensor, " scored"]:
-        """The right tokens of the scored predictions, sequence by sequence."""
+    def continued(self) -> bool:
+        """True if every scored answer is the next input, as in a text; False if answers are labels."""
+        if self.targets.is_floating_point():
+            return False
+        return bool(((self.targets[:, :-1] == self.inputs[:, 1:]) | ~self.scored[:, :-1]).all())
+
+    @property
+    def answers(self) -> Int[Tensor, " scored"] | Float[Tensor, "scored classes"]:
+        """The right answers of the scored predictions, sequence by sequence."""
         return self.targets[self.scored]
 
     @property
@@ -107,6 +152,10 @@ class Sets(NamedTuple):
     def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
         """Compute the model's reply. A set is read at once, whatever ``chunk`` is, because its items have no order."""
         return Reply(_heads(model(self.items, self.query)), (self.answers,))
+
+    def generate(self, model: nn.Module) -> Reply:
+        """Compute the model's reply; a set has one answer, which is never read."""
+        return self.ask(model)
 
     @property
     def answers(self) -> Int[Tensor, " batch"]:

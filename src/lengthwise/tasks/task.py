@@ -1,13 +1,17 @@
 """The base of tasks: a task maps a random generator, a batch size and a length to a batch."""
 
 import copy
+import re
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import torch
 
 from lengthwise.errors import InputError
-from lengthwise.options import BaseOptions, Value
+from lengthwise.naming import split as split_name
+from lengthwise.options import BaseOptions, Value, check, declared
+from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
 from lengthwise.tasks.metrics.exact_match import ExactMatch
@@ -23,19 +27,26 @@ class Task(ABC):
     """
 
     unit: ClassVar[str]
-    """Unit of a length in the plural, tokens or items."""
+    """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: ClassVar[str]
     """The kind of example that has the length, sequence or set."""
     model: ClassVar[str]
     """Kind of the model that can learn the task: decoder or set-reader."""
     stride: ClassVar[int]
     """Difference between successive lengths that examples can have."""
+    shortest: ClassVar[int] = 1
+    """Smallest length that examples can have; it need not be a multiple of the stride."""
     splits: ClassVar[tuple[str, ...]]
     """Names of the distributions that examples are drawn from; the first is for training, the second for validation."""
     loss: ClassVar[Loss] = CrossEntropy()
     """The loss that training minimises. It is measured together with the metrics."""
     metrics: ClassVar[tuple[Metric, ...]] = (ExactMatch(), TokenAccuracy())
     """Metrics of a model's answers. The first is the main metric, by which models are chosen and compared."""
+
+    @property
+    def title(self) -> str:
+        """The name of the task in sentences: its class, as in flip-flop."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
 
     @property
     def main(self) -> Metric:
@@ -67,16 +78,51 @@ class Task(ABC):
         """The settings of the model that the task determines."""
 
     def check_length(self, length: int) -> None:
-        """Raise InputError for a length that no example can have; by default, for all but multiples of the stride.
+        """Raise InputError for a length that no example can have.
 
-        The check draws no example, so it is fast at any length.
+        By default, a length must be a multiple of the stride, and at least the shortest. The check draws no example, so
+        it is fast at any length.
         """
-        if length < 1 or length % self.stride:
-            few = ", ".join(str(self.stride * number) for number in (1, 2, 3))
+        if length < self.shortest or length % self.stride:
+            first = -(-self.shortest // self.stride)
+            few = ", ".join(str(self.stride * number) for number in range(first, first + 3))
             raise InputError(
                 f"A {self.example} of {type(self).__name__} has {few} or more {self.unit}, in steps of {self.stride}; "
                 f"got a length of {length}."
             )
+
+    def check_split(self, split: str) -> None:
+        """Raise InputError for a split that the task does not have."""
+        if split not in self.splits:
+            raise InputError(unknown(f"split of {self.title}", split, self.splits))
+
+    def drawn_by(self, split: str) -> tuple[Self, str]:
+        """Return the task and the plain split that draw the examples of ``split``.
+
+        The examples of ``validation[operands=6]`` are validation examples of the same task with six operands, so that
+        a model can be evaluated at another difficulty than it was trained for.
+
+        Raises:
+            InputError: for a split or an option that the task does not have, and for an option that changes the sizes
+                of the model.
+        """
+        plain, changed = split_name(split)
+        self.check_split(plain)
+        if not changed:
+            return self, plain
+        chosen = check(self.title, declared(self.Options), changed)
+        task = copy.copy(self)
+        task.options = replace(self.options, **chosen)
+        if task.sizes != self.sizes:
+            raise InputError(f"The split {split!r} needs a model of other sizes than {self.title} trains.")
+        return task, plain
+
+    def tokens(self, length: int) -> int:
+        """Return the number of tokens of the longest example of ``length``; by default, ``length``.
+
+        The number bounds memory and positions; the last token is counted even if it is a target only.
+        """
+        return length
 
     def largest_mark(self, length: int) -> int | None:
         """Return the largest mark in an example of ``length``, without drawing it; None (the default) without marks."""

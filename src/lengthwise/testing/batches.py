@@ -44,10 +44,11 @@ def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
         expect(kind == wanted, f"{at} sample gives {kind}, where a model of the kind {task.model!r} reads {wanted}")
         first = batch[0].shape
         # A sequence is as long as its inputs, or has one more token, the last target.
-        widths = (length, length - 1) if isinstance(batch, Tokens) else (length,)
+        wanted_tokens = task.tokens(length)
+        widths = (wanted_tokens, wanted_tokens - 1) if isinstance(batch, Tokens) else (length,)
         expect(
             first[0] == EXAMPLES and first[1] in widths,
-            f"{at} the inputs have the shape {tuple(first)}, where {EXAMPLES} examples of {length} are expected",
+            f"{at} the inputs have the shape {tuple(first)}, where {EXAMPLES} examples of {widths[0]} are expected",
         )
         shapes = {"targets": batch.targets.shape, "scored": batch.scored.shape}
         one_each = first[:2] if isinstance(batch, Tokens) else first[:1]

@@ -8,6 +8,7 @@ from lengthwise.errors import InputError
 from lengthwise.tasks import Task, find
 from lengthwise.testing import batches, judging
 from lengthwise.testing.check import Check, parametrized, run_all
+from lengthwise.testing.solving import Solver, answers_are_those_of
 
 if TYPE_CHECKING:
     import pytest
@@ -25,18 +26,20 @@ PROMISES: dict[str, Callable[[Task, Sequence[int]], None]] = {
 }
 
 
-def check_task(task: str, *, lengths: Sequence[int] | None = None) -> None:
+def check_task(task: str, *, lengths: Sequence[int] | None = None, solve: Solver | None = None) -> None:
     """Test all promises of a task.
 
     Args:
         task: its name, as in ``my_tasks:Mine`` or ``flip-flop[ignore=0.9]``.
         lengths: lengths of the examples to draw; by default, three lengths that the task accepts.
+        solve: another way to find the answers of a sequence, to compare with: a function from the list of its tokens,
+            with -1 in place of every answer among them, to the list of its scored answers.
 
     Raises:
         AssertionError: if a promise is broken; one sentence names the task, the place, and the expected value.
         InputError: if there is no such task, or if it lacks an attribute that every task has.
     """
-    run_all(task_checks(task, lengths=lengths))
+    run_all(task_checks(task, lengths=lengths, solve=solve))
 
 
 def parametrize_tasks(*tasks: str, lengths: Sequence[int] | None = None) -> "pytest.MarkDecorator":
@@ -44,12 +47,14 @@ def parametrize_tasks(*tasks: str, lengths: Sequence[int] | None = None) -> "pyt
     return parametrized(check for each in tasks for check in task_checks(each, lengths=lengths))
 
 
-def task_checks(task: str, *, lengths: Sequence[int] | None = None) -> Iterator[Check]:
+def task_checks(task: str, *, lengths: Sequence[int] | None = None, solve: Solver | None = None) -> Iterator[Check]:
     """Yield the checks of :func:`check_task` one by one."""
     found = find(task)
     drawn = tuple(lengths) if lengths else _lengths(found)
     for promise, check in PROMISES.items():
         yield Check(task, promise, partial(check, found, drawn))
+    if solve is not None:
+        yield Check(task, "answers are those of the solver", partial(answers_are_those_of, solve, found, drawn))
 
 
 def _lengths(task: Task) -> tuple[int, ...]:
@@ -66,4 +71,4 @@ def _lengths(task: Task) -> tuple[int, ...]:
     for steps in (8, 16, 32):
         tried = (task.stride * more for more in range(steps, 2 * steps))
         found += [next((length for length in tried if takes(length)), 0)]
-    return tuple(length for length in found if length)
+    return tuple(length for length in found if length) or tuple(filter(takes, range(1, 8)))[-3:]

@@ -9,6 +9,7 @@ from lengthwise.source import on_demand
 if TYPE_CHECKING:
     from lengthwise.tasks.metrics.causes import Cause, Dispersion, Ordering, RightKey
     from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
+    from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
@@ -19,6 +20,7 @@ __all__ = [
     "Answered",
     "Cause",
     "CrossEntropy",
+    "DidNotStop",
     "Dispersion",
     "ExactMatch",
     "Loss",
@@ -27,7 +29,9 @@ __all__ = [
     "RightKey",
     "Share",
     "ShareOfExamples",
+    "StoppedEarly",
     "TokenAccuracy",
+    "WrongContent",
     "find_metric",
 ]
 
@@ -38,6 +42,9 @@ METRICS: "Registry[type[Metric]]" = Registry(
     {
         "exact_match": "lengthwise.tasks.metrics.exact_match:ExactMatch",
         "token_accuracy": "lengthwise.tasks.metrics.token_accuracy:TokenAccuracy",
+        "did_not_stop": "lengthwise.tasks.metrics.ending:DidNotStop",
+        "stopped_early": "lengthwise.tasks.metrics.ending:StoppedEarly",
+        "wrong_content": "lengthwise.tasks.metrics.ending:WrongContent",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",

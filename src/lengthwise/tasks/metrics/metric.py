@@ -27,12 +27,16 @@ class Answered(NamedTuple):
     heaviest: Int[Tensor, " batch"]
     """Index of the key with the largest weight of the last query in the last layer, summed over heads."""
 
+    def placed(self, values: Shaped[Tensor, " scored"], *, fill: int | bool) -> Shaped[Tensor, "batch places"]:
+        """Put the values of the scored predictions at their places, and ``fill`` elsewhere, on the CPU."""
+        scored = self.batch.scored.cpu()
+        placed = torch.full(scored.shape, fill, dtype=values.dtype, device="cpu")
+        placed[scored] = values.detach().cpu()
+        return placed
+
     def per_example(self, values: Shaped[Tensor, " scored"]) -> Float[Tensor, " batch"]:
         """Sum the values of the scored predictions over each example, in float64 on the CPU."""
-        scored = self.batch.scored.cpu()
-        placed = torch.zeros(scored.shape, dtype=torch.float64, device="cpu")
-        placed[scored] = values.detach().cpu().double()
-        return placed.sum(1)
+        return self.placed(values.double(), fill=0).sum(1)
 
     @property
     def scored(self) -> Int[Tensor, " batch"]:

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.metrics.causes import OF_SETS
 from lengthwise.tasks.metrics.metric import Metric
@@ -46,8 +44,7 @@ class ArgmaxRetrieval(Task):
             Items (batch_size, length, 1 + classes) float32, queries (batch_size, 1), answers below ``classes``.
         """
         self.check_length(length)
-        if split not in self.splits:
-            raise InputError(unknown("split of argmax-retrieval", split, self.splits))
+        self.check_split(split)
         classes = self.options.classes
         priority = torch.rand(batch_size, length, generator=generator, dtype=torch.float32, device="cpu")
         kind = torch.randint(classes, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")

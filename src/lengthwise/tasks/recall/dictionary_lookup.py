@@ -14,7 +14,6 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.metrics.causes import OF_SETS
 from lengthwise.tasks.metrics.metric import Metric
@@ -59,8 +58,7 @@ class DictionaryLookup(Task):
             ``values``.
         """
         self.check_length(length)
-        if split not in self.splits:
-            raise InputError(unknown("split of dictionary-lookup", split, self.splits))
+        self.check_split(split)
         bits, values = self.options.bits, self.options.values
         key = _distinct(generator, batch_size, length, bits)
         value = torch.randint(values, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")

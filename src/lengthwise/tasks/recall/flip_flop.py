@@ -12,7 +12,6 @@ import torch
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Tokens
 from lengthwise.tasks.task import Task
 
@@ -58,8 +57,7 @@ class FlipFlop(Task):
             A batch of (batch_size, length - 1) tokens. The predictions of the bit after each *read* are scored.
         """
         self.check_length(length)
-        if split not in self.ignored:
-            raise InputError(unknown("split of flip-flop", split, self.ignored))
+        self.check_split(split)
         pairs = length // 2
         first, second = (
             torch.rand(batch_size, pairs, generator=generator, dtype=torch.float32, device="cpu") for _ in range(2)

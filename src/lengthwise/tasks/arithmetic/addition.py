@@ -13,7 +13,6 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Tokens
 from lengthwise.tasks.task import Task
 
@@ -66,8 +65,7 @@ class Addition(Task):
             A batch of (batch_size, length - 1) tokens. The tokens before a digit of the sum are scored.
         """
         self.check_length(length)
-        if split not in self.splits:
-            raise InputError(unknown("split of addition", split, self.splits))
+        self.check_split(split)
         digits, base = length // 3 - 1, self.options.base
         first, second = (self._number(generator, batch_size, digits, split) for _ in range(2))
         if split == "carries":

@@ -1,0 +1,1 @@
+"""Arithmetic, digit by digit."""

@@ -1,0 +1,1 @@
+"""Tasks whose answer rearranges the symbols of the source."""

@@ -1,0 +1,1 @@
+"""Tasks that count symbols: parity, majorities, modes and histograms."""

@@ -1,0 +1,51 @@
+"""Random draws of tasks: tensors on the CPU, in fixed dtypes, from a given generator alone.
+
+A task that draws with these functions gives the same batch on every device and under every default dtype.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def integers(generator: torch.Generator, below: int, *shape: int, least: int = 0) -> Int[Tensor, "..."]:
+    """Draw integers from ``least`` to ``below - 1``, uniformly, int64."""
+    return torch.randint(least, below, shape, generator=generator, dtype=torch.long, device="cpu")
+
+
+def uniform(generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
+    """Draw numbers from 0 to 1, uniformly, float64."""
+    return torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
+
+
+def distinct(generator: torch.Generator, below: int, rows: int, count: int) -> Int[Tensor, "rows count"]:
+    """Draw ``count`` different integers from 0 to ``below - 1`` for each row, in random order, int64."""
+    return uniform(generator, rows, below).argsort(1)[:, :count]
+
+
+def shuffled(generator: torch.Generator, values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows columns"]:
+    """Return the values of each row in random order."""
+    return values.gather(1, uniform(generator, *values.shape).argsort(1))
+
+
+def weighted(generator: torch.Generator, weights: Sequence[float], *shape: int) -> Int[Tensor, "..."]:
+    """Draw indices of ``weights``, each with a probability proportional to its weight, int64."""
+    bounds = torch.tensor(weights, dtype=torch.float64, device="cpu").cumsum(0)
+    return torch.searchsorted(bounds / bounds[-1], uniform(generator, *shape), right=True)
+
+
+def counted(stop: int, *, start: int = 0) -> Int[Tensor, " count"]:
+    """Return the integers from ``start`` to ``stop - 1``, int64."""
+    return torch.arange(start, stop, dtype=torch.long, device="cpu")
+
+
+def constant(value: int, *shape: int) -> Int[Tensor, "..."]:
+    """Return a tensor filled with ``value``, int64."""
+    return torch.full(shape, value, dtype=torch.long, device="cpu")
+
+
+def bits_with(generator: torch.Generator, ones: Int[Tensor, " rows"], length: int) -> Int[Tensor, "rows {length}"]:
+    """Draw ``length`` bits for each row, with a given number of ones at random places, int64."""
+    return shuffled(generator, (counted(length) < ones[:, None]).long())

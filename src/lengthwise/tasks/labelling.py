@@ -1,0 +1,69 @@
+"""The base of tasks that label tokens: ``begin symbol symbol …``, with a class as the answer to each token."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from lengthwise.tasks.batch import UNASKED, Tokens
+from lengthwise.tasks.drawing import constant
+from lengthwise.tasks.task import Task
+
+
+class Labelled(NamedTuple):
+    """Symbols with their labels."""
+
+    symbols: Int[Tensor, "batch symbols"]
+    labels: Int[Tensor, "batch symbols+1"]
+    """The labels of the begin token and of the symbols; ``UNASKED`` for a token that is not scored."""
+
+
+class Labelling(Task):
+    """Base of tasks that label tokens.
+
+    A label is a class, which no later token shows: the model never reads its answers. A subclass says how many
+    ``symbols`` and ``classes`` there are, and draws symbols and labels. The token after the symbols is *begin*.
+    """
+
+    unit: ClassVar[str] = "symbols"
+    example: ClassVar[str] = "sequence"
+    model: ClassVar[str] = "decoder"
+    stride: ClassVar[int] = 1
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+
+    @property
+    @abstractmethod
+    def symbols(self) -> int:
+        """Number of different symbols, which are the tokens from 0 on."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of different labels."""
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The vocabulary, large enough for the symbols with *begin*, and for the labels."""
+        return {"vocab_size": max(self.symbols + 1, self.classes)}
+
+    def tokens(self, length: int) -> int:
+        """Return the number of tokens: the symbols and *begin*."""
+        return length + 1
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
+        """Draw sequences of ``length`` symbols with their labels."""
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+        """Draw ``begin symbol symbol …``.
+
+        Returns:
+            A batch of (batch_size, length + 1) tokens. The labelled tokens are scored.
+        """
+        self.check_length(length)
+        self.check_split(split)
+        symbols, labels = self.draw(generator, batch_size, length, split)
+        inputs = torch.cat([constant(self.symbols, batch_size, 1), symbols], dim=1)
+        return Tokens(inputs, labels.clamp(min=0), scored=labels != UNASKED, marks=inputs[:, :0])

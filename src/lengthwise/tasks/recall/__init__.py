@@ -1,0 +1,1 @@
+"""Tasks that look something up among what was read."""

@@ -1,0 +1,113 @@
+"""The base of tasks that answer a source with a sequence: ``begin source separator answer end``."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
+
+from lengthwise.tasks.batch import UNASKED, Tokens
+from lengthwise.tasks.drawing import constant, counted
+from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
+from lengthwise.tasks.metrics.exact_match import ExactMatch
+from lengthwise.tasks.metrics.metric import Metric
+from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
+from lengthwise.tasks.task import Task
+
+
+class Drawn(NamedTuple):
+    """Sources and their answers, without the tokens around them."""
+
+    source: Int[Tensor, "batch source"]
+    answer: Int[Tensor, "batch answer"]
+    """Symbols; a shorter answer is filled up with ``UNASKED`` on the right."""
+
+
+class Transduction(Task):
+    """Base of tasks that answer a source with a sequence.
+
+    The answer and the end token after it are scored, so that a right answer is one that greedy generation would give
+    and then stop. A subclass says how many ``symbols`` there are, and draws sources and answers; tokens from
+    ``symbols`` on are *begin*, *separator* and *end*.
+    """
+
+    unit: ClassVar[str] = "symbols"
+    example: ClassVar[str] = "sequence"
+    model: ClassVar[str] = "decoder"
+    stride: ClassVar[int] = 1
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        ExactMatch(),
+        TokenAccuracy(),
+        DidNotStop(),
+        StoppedEarly(),
+        WrongContent(),
+    )
+
+    @property
+    @abstractmethod
+    def symbols(self) -> int:
+        """Number of different symbols of sources and answers, which are the tokens from 0 on."""
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The vocabulary: the symbols, *begin*, *separator* and *end*."""
+        return {"vocab_size": self.symbols + 3}
+
+    def source_length(self, length: int) -> int:
+        """Return the number of symbols of a source; by default, ``length``."""
+        return length
+
+    def answer_length(self, length: int) -> int:
+        """Return the largest number of symbols of an answer; by default, ``length``."""
+        return length
+
+    def tokens(self, length: int) -> int:
+        """Return the number of tokens: those of the source, of the longest answer, and three around them."""
+        return self.source_length(length) + self.answer_length(length) + 3
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
+        """Draw sources of ``length`` and their answers."""
+
+    def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]] | None:
+        """Return the marks of source and answer, from 1 on; None (the default) if symbols play no common role."""
+        return None
+
+    def largest_mark(self, length: int) -> int | None:
+        """Return the largest mark of a source or an answer."""
+        places = self.places(length)
+        return None if places is None else int(torch.cat(places).max())
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+        """Draw ``begin source separator answer end``; the inputs are all tokens but the last.
+
+        Returns:
+            A batch of (batch_size, tokens(length) - 1) tokens. The predictions of the answer and of the end token are
+            scored. An end token fills up what follows a shorter answer, and is not scored there.
+        """
+        self.check_length(length)
+        self.check_split(split)
+        source, answer = self.draw(generator, batch_size, length, split)
+        begin, separator, end = range(self.symbols, self.symbols + 3)
+        answer = F.pad(answer, (0, 1), value=UNASKED)
+        last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
+        scored = counted(answer.shape[1]) <= last
+        answer = torch.where(answer == UNASKED, end, answer)
+        prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
+        tokens = torch.cat([prompt, answer], dim=1)
+        marks = tokens[:, :0] if (places := self.places(length)) is None else _marks(*places).expand(batch_size, -1)
+        return Tokens(
+            inputs=tokens[:, :-1],
+            targets=tokens[:, 1:],
+            scored=F.pad(scored, (prompt.shape[1] - 1, 0), value=False),
+            marks=marks,
+        )
+
+
+def _marks(source: Int[Tensor, " source"], answer: Int[Tensor, " answer"]) -> Int[Tensor, " inputs"]:
+    """Return the marks of all inputs; the tokens around source and answer have mark 0."""
+    zero = constant(0, 1)
+    return torch.cat([zero, source, zero, answer])

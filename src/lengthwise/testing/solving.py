@@ -1,0 +1,25 @@
+"""The promise of a task that its answers are those of a solver written apart."""
+
+from collections.abc import Callable, Sequence
+
+from lengthwise.errors import InputError
+from lengthwise.tasks import Task, Tokens
+from lengthwise.testing.batches import drawn
+from lengthwise.testing.check import expect
+
+HIDDEN = -1
+"""Stands in place of an answer among the tokens that a solver is given."""
+Solver = Callable[[list[int]], list[int]]
+
+
+def answers_are_those_of(solve: Solver, task: Task, lengths: Sequence[int]) -> None:
+    """Solve every example, and compare."""
+    for at, batch, _ in drawn(task, lengths):
+        if not isinstance(batch, Tokens):
+            raise InputError("A solver answers sequences of tokens; drop solve= for a task of sets.")
+        shown = batch.inputs.clone()
+        if batch.continued:
+            shown[:, 1:][batch.scored[:, :-1]] = HIDDEN
+        for index, tokens in enumerate(shown.tolist()):
+            found, right = solve(tokens), batch.targets[index][batch.scored[index]].tolist()
+            expect(found == right, f"{at} the answers to {tokens} are {right}, where the solver says {found}")

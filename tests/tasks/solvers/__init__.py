@@ -1,0 +1,10 @@
+"""Solvers: the answers of each task, found from its tokens by plain Python, one example at a time.
+
+A solver shares no code with its task. It is given the input tokens of an example, with -1 in place of each answer, and
+returns the scored answers. Each module of solvers has the name of a folder of tasks.
+"""
+
+from tests.tasks.solvers import copying, counting
+from tests.tasks.solvers.solver import Solver
+
+SOLVERS: dict[str, Solver] = {**copying.SOLVERS, **counting.SOLVERS}

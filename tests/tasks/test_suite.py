@@ -1,0 +1,65 @@
+"""Every task of the package keeps what all tasks promise, and its answers are those of a solver written apart."""
+
+import pytest
+import torch
+from tests.tasks.solvers import SOLVERS
+
+from lengthwise.models import Decoder, DecoderConfig
+from lengthwise.tasks import TASKS, Tokens, find
+from lengthwise.testing import Check, task_checks
+
+UNSOLVED = {"flip-flop", "addition", "argmax-retrieval", "dictionary-lookup"}
+"""Tasks whose own test files compare the answers."""
+CHECKS = [check for name in TASKS for check in task_checks(name, solve=SOLVERS.get(name))]
+MECHANISMS = ["softmax+rope", "threshold-relative", "stick-breaking", "softmax+learned+coupled"]
+
+
+def test_every_task_has_a_solver() -> None:
+    assert set(TASKS) - UNSOLVED == set(SOLVERS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_tasks(check: Check) -> None:
+    check()
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("name", [name for name in TASKS if find(name).model == "decoder"])
+def test_generated_answers_are_right_where_teacher_forced_answers_are(name: str, mechanism: str) -> None:
+    """Half of the answers are made those of the model, so that there are right ones among them."""
+    task = find(name)
+    length = next(length for length in range(9, 40) if length % task.stride == 0)
+    batch = task.sample(torch.Generator().manual_seed(0), 16, length, task.splits[1])
+    assert isinstance(batch, Tokens)
+    if "coupled" in mechanism and not batch.marks.numel():
+        mechanism = "softmax+rope"
+    torch.manual_seed(0)
+    reach = task.tokens(length)
+    marks = task.largest_mark(length)
+    model = Decoder(
+        DecoderConfig(**task.sizes, mechanism=mechanism, dim=32, context=reach, reach=reach, marks=marks)
+    ).eval()
+    with torch.no_grad():
+        own = batch.generate(model).logits[0].argmax(-1)
+        assert batch.continued or torch.equal(own, batch.ask(model).logits[0].argmax(-1))
+        if batch.continued:
+            batch = with_answers(batch, own)
+        forced, generated = (reply.right for reply in (batch.ask(model), batch.generate(model)))
+    sizes = batch.scored.sum(1).tolist()
+    exact = [torch.tensor([bool(of.all()) for of in right.split(sizes)]) for right in (forced, generated)]
+    assert torch.equal(*exact)
+    if batch.continued:
+        assert exact[0][::2].all()
+    for one, other in zip(forced.split(sizes), generated.split(sizes), strict=True):
+        first = int(torch.cat([~one, torch.tensor([True])]).int().argmax())
+        assert torch.equal(one[: first + 1], other[: first + 1])
+
+
+def with_answers(batch: Tokens, answers: torch.Tensor) -> Tokens:
+    """The batch with these answers in every other example."""
+    inputs, targets, scored = batch.inputs.clone(), batch.targets.clone(), batch.scored
+    chosen = scored.clone()
+    chosen[1::2] = False
+    targets[chosen] = answers[chosen[scored]]
+    inputs[:, 1:][chosen[:, :-1]] = targets[:, :-1][chosen[:, :-1]]
+    return batch._replace(inputs=inputs, targets=targets)
