@@ -49,7 +49,7 @@ class Design:
     task: str
     """Name of the task, with its options in brackets."""
     unit: str
-    """Unit of a length in the plural, tokens or items."""
+    """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
     mechanisms: tuple[str, ...]
@@ -68,6 +68,8 @@ class Design:
     """Longest training length (``unit``)."""
     shortest_training_length: int | None
     """Shortest training length (``unit``) if each batch draws its length; None if all training lengths are equal."""
+    level: float
+    """Share of the main metric at the training length above which a length still counts as effective."""
     training_steps: int
     metrics: tuple[MetricFacts, ...]
     """All measured metrics, the main metric first."""
@@ -91,6 +93,7 @@ class Design:
             lengths=tuple(sorted(set(base.evaluate.lengths))),
             training_length=base.train.length,
             shortest_training_length=base.train.shortest,
+            level=base.evaluate.level,
             training_steps=base.train.steps,
             metrics=tuple(_facts(own.get(name, metric), task) for name, metric in task.measures.items()),
             loss=_facts(task.loss, task),
