@@ -55,7 +55,7 @@ class Design:
     mechanisms: tuple[str, ...]
     """The compared mechanisms. The first mechanism is tested against each of the others."""
     learning_rates: tuple[float, ...]
-    """Peak learning rates tried for every mechanism with the first seed, lowest first."""
+    """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
     """Number of training seeds of each mechanism."""
     first_seed: int
@@ -86,7 +86,7 @@ class Design:
             unit=task.unit,
             example=task.example,
             mechanisms=config.mechanisms,
-            learning_rates=tuple(sorted(config.learning_rates)),
+            learning_rates=config.rates,
             seeds=config.seeds,
             first_seed=base.seed,
             splits=base.evaluate.splits,
