@@ -9,9 +9,10 @@ from lengthwise.source import on_demand
 if TYPE_CHECKING:
     from lengthwise.analysis.design import Design
     from lengthwise.analysis.loading import LoadedComparison, LoadedRun
+    from lengthwise.analysis.scoring import score
     from lengthwise.analysis.summary import Summary, summarise
 
-__all__ = ["Design", "LoadedComparison", "LoadedRun", "Summary", "load", "summarise"]
+__all__ = ["Design", "LoadedComparison", "LoadedRun", "Summary", "load", "score", "summarise"]
 
 __getattr__, __dir__ = on_demand(__name__)
 

@@ -1,5 +1,6 @@
 """The design of an experiment, known from the configuration before anything is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -8,6 +9,7 @@ from lengthwise.tasks import Metric, Task
 from lengthwise.tasks.metrics import Cause, ExactMatch
 
 if TYPE_CHECKING:
+    from lengthwise.evaluation.config import EvaluateConfig
     from lengthwise.experiments.config import ComparisonConfig
 
 
@@ -53,7 +55,7 @@ class Design:
     example: str
     """Kind of an example, in the singular: sequence or set."""
     mechanisms: tuple[str, ...]
-    """The compared mechanisms. The first mechanism is tested against each of the others."""
+    """The compared mechanisms, the first of which is tested against each of the others; or other people's models."""
     learning_rates: tuple[float, ...]
     """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
@@ -70,7 +72,8 @@ class Design:
     """Shortest training length (``unit``) if each batch draws its length; None if all training lengths are equal."""
     level: float
     """Share of the main metric at the training length above which a length still counts as effective."""
-    training_steps: int
+    training_steps: int | None
+    """Optimiser steps; None if the models were trained elsewhere."""
     metrics: tuple[MetricFacts, ...]
     """All measured metrics, the main metric first."""
     loss: MetricFacts
@@ -96,6 +99,35 @@ class Design:
             level=base.evaluate.level,
             training_steps=base.train.steps,
             metrics=tuple(_facts(own.get(name, metric), task) for name, metric in task.measures.items()),
+            loss=_facts(task.loss, task),
+        )
+
+    @classmethod
+    def of_models(
+        cls,
+        name: str,
+        task: Task,
+        models: tuple[str, ...],
+        evaluate: "EvaluateConfig",
+        trained_at: int,
+        measures: Mapping[str, Metric],
+    ) -> Self:
+        """Build the design of an evaluation of models that were trained elsewhere."""
+        return cls(
+            task=name,
+            unit=task.unit,
+            example=task.example,
+            mechanisms=models,
+            learning_rates=(),
+            seeds=1,
+            first_seed=0,
+            splits=evaluate.splits,
+            lengths=tuple(sorted(set(evaluate.lengths))),
+            training_length=trained_at,
+            shortest_training_length=None,
+            level=evaluate.level,
+            training_steps=None,
+            metrics=tuple(_facts(metric, task) for metric in measures.values()),
             loss=_facts(task.loss, task),
         )
 

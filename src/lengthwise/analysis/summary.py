@@ -1,13 +1,13 @@
 """The summary of an experiment, ``summary.json``: all results as one tree of plain data."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lengthwise import files
-from lengthwise.analysis.arms import arms
+from lengthwise.analysis.arms import Arms, arms
 from lengthwise.analysis.attention import Slope, Trace, home, slopes, traces
 from lengthwise.analysis.causes import Shares, causes
 from lengthwise.analysis.claims import RULE, Claim, claims
@@ -64,7 +64,7 @@ class Summary:
     drift_from: int
     """Length from which the drift of the global mean is measured."""
     training: tuple[Training, ...]
-    """Training of each mechanism, in the order of mechanisms."""
+    """Training of each mechanism, in the order of mechanisms; empty if the models were trained elsewhere."""
     curves: tuple[Curve, ...]
     """Training loss, one curve for each run at a chosen learning rate."""
     runs: int
@@ -138,25 +138,46 @@ class Summary:
 
 def summarise(experiment: Experiment) -> Summary:
     """Compute the summary of an experiment, finished or not."""
-    asked, models = Design.of(experiment.config), arms(experiment)
+    asked = Design.of(experiment.config)
+    models = arms(experiment)
+    return replace(
+        of_models(
+            models,
+            asked,
+            command=experiment.command,
+            settings=configuration(experiment),
+            environment=environment(experiment),
+        ),
+        claims=claims(models, asked),
+        training=training(experiment, asked),
+        curves=curves(experiment, asked),
+        runs=len(experiment.runs),
+        failures=failures(experiment),
+    )
+
+
+def of_models(
+    models: Arms, asked: Design, *, command: str, settings: str, environment: dict[str, tuple[str, ...]]
+) -> Summary:
+    """Compute the summary of what was measured of models, without their training, and so without a claim about it."""
     return Summary(
         schema=SCHEMA,
         written=f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
-        command=experiment.command,
+        command=command,
         design=asked,
         values=values(models, asked),
         grids=tuple(grid(models, asked, metric) for metric in asked.metrics),
         rule=RULE,
-        claims=claims(models, asked),
+        claims=(),
         effective=effective(models, asked),
         causes=causes(models, asked),
         traces=traces(models, asked),
         slopes=slopes(models, asked),
         drift_from=home(asked),
-        training=training(experiment, asked),
-        curves=curves(experiment, asked),
-        runs=len(experiment.runs),
-        failures=failures(experiment),
-        settings=configuration(experiment),
-        environment=environment(experiment),
+        training=(),
+        curves=(),
+        runs=0,
+        failures=(),
+        settings=settings,
+        environment=environment,
     )

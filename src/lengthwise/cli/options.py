@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lengthwise import recipes
+from lengthwise import recipes, tasks
 from lengthwise.cli.generated import option, parse_lengths
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
@@ -32,6 +32,14 @@ Steps = Annotated[int | None, option(TrainConfig, "steps", by_default=OF_RECIPE)
 Length = Annotated[int | None, option(TrainConfig, "length", by_default=OF_RECIPE)]
 LearningRate = Annotated[float | None, option(TrainConfig, "learning_rate", by_default=OF_RECIPE)]
 Lengths = Annotated[str | None, option(EvaluateConfig, "lengths", by_default=OF_RECIPE)]
+Splits = Annotated[
+    list[str] | None,
+    typer.Option("--split", help=f"A split of the task; repeat for each. Default: {OF_RECIPE}.", show_default=False),
+]
+Examples = Annotated[
+    int | None,
+    typer.Option(help=f"Largest number of examples per point. Default: {OF_RECIPE}.", min=1, show_default=False),
+]
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.", show_default=False)]
 Settings = Annotated[
     list[str] | None,
@@ -78,6 +86,28 @@ def resolve_comparison(task: str, file: Path | None, settings: list[str] | None,
             'as in mechanisms = ["softmax+rope", "softmax+alibi"].'
         )
     return read_comparison(tree)
+
+
+def evaluation(
+    task: str, lengths: str | None, splits: list[str] | None, examples: int | None
+) -> "tuple[str, EvaluateConfig]":
+    """Return the name of a recipe's task, and the recipe's evaluation with the given lengths, splits and examples."""
+    recipe = recipes.find(task)
+    from lengthwise.configuration import without_none
+
+    given = {
+        "lengths": None if lengths is None else parse_lengths(lengths),
+        "splits": splits or None,
+        "sequences": examples,
+    }
+    held = recipe.settings.get("evaluate", {})
+    config = EvaluateConfig.read(held | without_none(given))
+    learnt = tasks.load(recipe.task)
+    for split in config.splits:
+        drawn, _ = learnt.drawn_by(split)
+        for length in config.lengths:
+            drawn.check_length(length)
+    return str(read(TASKS, recipe.task)), config
 
 
 def _given(

@@ -9,6 +9,8 @@ from lengthwise.configuration import EACH_ONCE, Config
 if TYPE_CHECKING:
     from lengthwise.tasks import Task
 
+Decode = Literal["teacher-forced", "greedy"]
+
 
 class EvaluateConfig(Config):
     """Lengths, splits and numbers of examples of an evaluation."""
@@ -25,7 +27,7 @@ class EvaluateConfig(Config):
     tokens: PositiveInt = 262_144
     """Largest number of tokens or items per point: longer points have fewer examples, but at least one. A test set
     that is used whole may exceed this number."""
-    decode: Literal["teacher-forced", "greedy"] = "teacher-forced"
+    decode: Decode = "teacher-forced"
     """What the model reads after an answer: teacher-forced = the right answer, greedy = its own most likely token."""
     level: float = Field(0.95, gt=0, le=1)
     """Share of the main metric at the training length above which a longer length still counts as effective."""

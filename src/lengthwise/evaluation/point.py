@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import model_validator
 
 from lengthwise.errors import InputError
+from lengthwise.evaluation.config import Decode
 from lengthwise.evaluation.former import as_now
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.statistics.estimate import Estimate
@@ -51,7 +52,7 @@ class Point:
     values: dict[str, Measured]
     """Metrics by name, the task's loss included."""
     seconds: float
-    decode: Literal["teacher-forced", "greedy"] = "teacher-forced"
+    decode: Decode = "teacher-forced"
     """What the model read after each of its answers: the right answer, or its own."""
     layers: tuple[Layer, ...] = ()
     """Statistics of each layer's attention, first layer first."""

@@ -1,20 +1,21 @@
 """Evaluate a model at one length: metrics and attention statistics, in memory bounded by the settings."""
 
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lengthwise.errors import InputError
-from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.evaluation.config import Decode, EvaluateConfig
 from lengthwise.evaluation.point import Measured, Point, packed
 from lengthwise.evaluation.watch import Watch
-from lengthwise.tasks import Answered, Metric, ShareOfExamples, Task
+from lengthwise.tasks import Answered, Batch, Metric, ShareOfExamples, Task
+from lengthwise.tasks.batch import Reply
 from lengthwise.training.seeds import generator
 
 
-@torch.no_grad()
 def evaluate_point(
     model: nn.Module,
     task: Task,
@@ -35,30 +36,72 @@ def evaluate_point(
     Raises:
         InputError: if a metric does not return two numbers for each example.
     """
-    began = time.perf_counter()
-    model.eval()
     examples = config.sequences_at(task, length, split, trained_at=trained_at)
-    drawn, plain = task.drawn_by(split)
-    at_once = max(1, config.tokens_at_once // drawn.tokens(length))
-    found: dict[str, list[Tensor]] = {name: [] for name in task.measures}
+
+    def reply(batch: Batch) -> Reply:
+        return batch.generate(model) if config.decode == "greedy" else batch.ask(model, config.chunk)
+
+    batches = (batch.to(device) for batch in drawn(task, config, split, length, examples, label=label))
+    return measure(model, task, batches, reply, split=split, length=length, decode=config.decode)
+
+
+def drawn(
+    task: Task, config: EvaluateConfig, split: str, length: int, examples: int, *, label: str = "evaluation"
+) -> Iterator[Batch]:
+    """Draw the examples of a point, in batches of at most ``config.tokens_at_once`` tokens."""
+    source, plain = task.drawn_by(split)
+    at_once = max(1, config.tokens_at_once // source.tokens(length))
+    for index, start in enumerate(range(0, examples, at_once)):
+        yield source.sample(generator(label, split, length, index), min(at_once, examples - start), length, plain)
+
+
+@torch.no_grad()
+def measure(
+    model: nn.Module,
+    task: Task,
+    batches: Iterable[Batch],
+    reply: Callable[[Batch], Reply],
+    *,
+    split: str,
+    length: int,
+    decode: Decode = "teacher-forced",
+    measures: Mapping[str, Metric] | None = None,
+) -> Point:
+    """Measure the task's metrics and its loss on batches.
+
+    Args:
+        model: the model, whose attention layers are observed.
+        task: the task, which owns the metrics.
+        batches: the examples, on the model's device.
+        reply: gives the model's reply to a batch.
+        split: where the examples come from.
+        length: the length of the examples, in the task's unit.
+        decode: what the model reads after each of its answers.
+        measures: the metrics to measure, by name; by default, all of the task and its loss.
+
+    Raises:
+        InputError: if a metric does not return two numbers for each example.
+    """
+    began, examples = time.perf_counter(), 0
+    model.eval()
+    measures = task.measures if measures is None else measures
+    found: dict[str, list[Tensor]] = {name: [] for name in measures}
     with Watch(model) as watch:
-        for index, start in enumerate(range(0, examples, at_once)):
-            size = min(at_once, examples - start)
-            batch = drawn.sample(generator(label, split, length, index), size, length, plain).to(device)
-            reply = batch.generate(model) if config.decode == "greedy" else batch.ask(model, config.chunk)
+        for batch in batches:
+            answered = Answered(batch, reply(batch), watch.heaviest())
             watch.take()
-            answered = Answered(batch, reply, watch.heaviest())
-            for name, metric in task.measures.items():
+            examples += batch.scored.shape[0]
+            for name, metric in measures.items():
                 found[name].append(_both(metric, answered))
     sums = {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
     return Point(
         split=split,
         length=length,
         sequences=examples,
-        values={name: Measured.of(metric, *sums[name]) for name, metric in task.measures.items()},
+        values={name: Measured.of(metric, *sums[name]) for name, metric in measures.items()},
         seconds=time.perf_counter() - began,
         layers=watch.result(),
-        decode=config.decode,
+        decode=decode,
         right=packed(_right(task.main, sums[task.main.name][0])) if isinstance(task.main, ShareOfExamples) else None,
     )
 

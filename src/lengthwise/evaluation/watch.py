@@ -37,8 +37,13 @@ class Watch:
         for hook in self._hooks:
             hook.remove()
 
-    def heaviest(self) -> Int[Tensor, " batch"]:
-        """Return the key with the largest weight, summed over heads, in the last layer for each sequence just read."""
+    def heaviest(self) -> Int[Tensor, " batch"] | None:
+        """Return the key with the largest weight, summed over heads, in the last layer for each sequence just read.
+
+        The result is None if the model has no attention layer of this package.
+        """
+        if not self._layers:
+            return None
         return self._layers[-1].weights.sum(1)[:, 0].argmax(-1)
 
     def take(self) -> None:

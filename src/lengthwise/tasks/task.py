@@ -3,6 +3,7 @@
 import copy
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -76,6 +77,15 @@ class Task(ABC):
     @abstractmethod
     def sizes(self) -> dict[str, Any]:
         """The settings of the model that the task determines."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of every token, for people and for models of text; by default, its number."""
+        return tuple(map(str, range(self.sizes["vocab_size"])))
+
+    def spell(self, tokens: Sequence[int]) -> str:
+        """Write tokens as text: their names, with spaces between."""
+        return " ".join(self.names[token] for token in tokens)
 
     def check_length(self, length: int) -> None:
         """Raise InputError for a length that no example can have.

@@ -56,6 +56,11 @@ class Transduction(Task):
         """The vocabulary: the symbols, *begin*, *separator* and *end*."""
         return {"vocab_size": self.symbols + 3}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The symbols' numbers, and the three tokens around source and answer."""
+        return (*map(str, range(self.symbols)), "<begin>", "<separator>", "<end>")
+
     def source_length(self, length: int) -> int:
         """Return the number of symbols of a source; by default, ``length``."""
         return length

@@ -24,8 +24,9 @@ class Answered(NamedTuple):
     batch: Batch
     reply: Reply
     """The model's scored predictions, example by example."""
-    heaviest: Int[Tensor, " batch"]
-    """Index of the key with the largest weight of the last query in the last layer, summed over heads."""
+    heaviest: Int[Tensor, " batch"] | None
+    """Index of the key with the largest weight of the last query in the last layer, summed over heads; None if the
+    model has no attention layer of this package."""
 
     def placed(self, values: Shaped[Tensor, " scored"], *, fill: int | bool) -> Shaped[Tensor, "batch places"]:
         """Put the values of the scored predictions at their places, and ``fill`` elsewhere, on the CPU."""

@@ -1,0 +1,157 @@
+"""Fixed test sets: the examples of a task as files that anyone can share, with their hashes.
+
+A folder holds ``data.json``, and one file for each split and length, ``validation-256.jsonl``: a line for each example.
+A sequence has ``inputs`` and ``targets`` (tokens), ``scored`` (the places whose targets are answers) and, where tokens
+have marks, ``marks``; a set has ``items``, ``query``, ``target`` and ``holder``. The examples are those on which every
+model of this package is evaluated.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lengthwise import __version__, files
+from lengthwise.errors import InputError
+from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.evaluation.sweep import drawn
+from lengthwise.tasks import Batch, Sets, Task, Tokens, load
+
+FILE = "data.json"
+FORMAT = 1
+"""Version of the format; every change of the format raises the version."""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The examples of one split and length."""
+
+    __test__ = False  # no test of pytest
+
+    split: str
+    length: int
+    examples: int
+    file: str
+    """Name of the file in the folder."""
+    sha256: str
+    """Hash of the file."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The test sets of a folder."""
+
+    format: int
+    task: str
+    """Name of the task, with its options in brackets."""
+    lengthwise: str
+    """Version of the package that wrote the folder."""
+    sets: tuple[TestSet, ...]
+
+
+def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: bool = False) -> Dataset:
+    """Write the examples of a task at every length and split of ``config``, as JSON lines and, if asked, as Parquet.
+
+    Raises:
+        InputError: if the folder is not empty, or if Parquet is asked for and pandas or pyarrow is not installed.
+        RunError: if a file cannot be written.
+    """
+    if parquet:
+        _pandas()
+    files.check_folder(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; choose another folder with --out.")
+    task, sets = load(name), []
+    with files.explained("create", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for length, split in config.points:
+        batches = drawn(task, config, split, length, config.sequences_at(task, length, split))
+        rows = [row for batch in batches for row in _rows(batch)]
+        text = "".join(f"{json.dumps(row)}\n" for row in rows)
+        path = folder / f"{split}-{length}.jsonl"
+        files.write(path, text)
+        if parquet:
+            _pandas().DataFrame(rows).to_parquet(path.with_suffix(".parquet"), index=False)
+        sets.append(TestSet(split, length, len(rows), path.name, hashlib.sha256(text.encode()).hexdigest()))
+    dataset = Dataset(FORMAT, name, __version__, tuple(sets))
+    files.write_json(folder / FILE, asdict(dataset))
+    return dataset
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read what a folder holds, without its examples.
+
+    Raises:
+        InputError: if it holds no test sets, or test sets of another format.
+    """
+    if not (folder / FILE).exists():
+        raise InputError(f"{folder} holds no {FILE}; give a folder that lengthwise data has written.")
+    held = files.read_json(folder / FILE, dict[str, Any])
+    if held.get("format") != FORMAT:
+        raise InputError(
+            f"{folder} has format {held.get('format')!r}; this version reads format {FORMAT}. Write it again with "
+            "lengthwise data."
+        )
+    return files.read_json(folder / FILE, Dataset)
+
+
+def read_batches(folder: Path, of: TestSet, task: Task, tokens_at_once: int) -> Iterator[Batch]:
+    """Yield the examples of one test set, in batches of at most ``tokens_at_once`` tokens.
+
+    Raises:
+        InputError: if the file is missing, or is not the one whose hash was written.
+    """
+    try:
+        held = (folder / of.file).read_bytes()
+    except OSError:
+        raise InputError(
+            f"{folder / of.file} cannot be read; write the test sets again with lengthwise data."
+        ) from None
+    if hashlib.sha256(held).hexdigest() != of.sha256:
+        raise InputError(f"{folder / of.file} has changed since it was written: its hash differs from that in {FILE}.")
+    rows = [json.loads(line) for line in held.decode().splitlines()]
+    at_once = max(1, tokens_at_once // task.drawn_by(of.split)[0].tokens(of.length))
+    for start in range(0, len(rows), at_once):
+        yield _batch(rows[start : start + at_once])
+
+
+def _rows(batch: Batch) -> Iterator[dict[str, Any]]:
+    if isinstance(batch, Sets):
+        columns = {"items": batch.items, "query": batch.query, "target": batch.targets, "holder": batch.holder}
+    else:
+        columns = {"inputs": batch.inputs, "targets": batch.targets}
+        columns |= {"marks": batch.marks} if batch.marks.shape[1] else {}
+    for index in range(batch.scored.shape[0]):
+        row = {name: of[index].tolist() for name, of in columns.items()}
+        yield row if isinstance(batch, Sets) else row | {"scored": batch.scored[index].nonzero()[:, 0].tolist()}
+
+
+def _batch(rows: list[dict[str, Any]]) -> Batch:
+    def column(name: str, dtype: torch.dtype) -> torch.Tensor:
+        return torch.tensor([row[name] for row in rows], dtype=dtype, device="cpu")
+
+    if "items" in rows[0]:
+        items, query = column("items", torch.float32), column("query", torch.float32)
+        return Sets(items, query, column("target", torch.long), column("holder", torch.long))
+    inputs = column("inputs", torch.long)
+    soft = isinstance(rows[0]["targets"][0], list)
+    scored = torch.zeros_like(inputs, dtype=torch.bool)
+    for index, row in enumerate(rows):
+        scored[index, row["scored"]] = True
+    marks = column("marks", torch.long) if "marks" in rows[0] else inputs[:, :0]
+    return Tokens(inputs, column("targets", torch.float32 if soft else torch.long), scored, marks)
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+        import pyarrow  # noqa: F401 - pandas needs it to write Parquet
+    except ModuleNotFoundError:
+        raise InputError(
+            "Parquet files need pandas and pyarrow: install them with pip install 'lengthwise[dataframe]'."
+        ) from None
+    return pandas

@@ -1,0 +1,153 @@
+"""Models that are not of this package: scored as ours are, from tokens or text, on drawn or fixed examples."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lengthwise.analysis import Summary, score
+from lengthwise.analysis.scoring import score_folder
+from lengthwise.errors import InputError
+from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.evaluation.dataset import read_batches, read_dataset, write_dataset
+from lengthwise.models import DecoderConfig, build
+from lengthwise.models.config import SetReaderConfig
+from lengthwise.reports import write_report
+from lengthwise.tasks import load
+
+NAMES = ["reverse", "flip-flop[ignore=0.5]", "local-count", "addition", "argmax-retrieval"]
+
+
+def model_of(name: str) -> Any:
+    torch.manual_seed(0)
+    task = load(name)
+    config = DecoderConfig(**task.sizes, dim=16) if task.model == "decoder" else SetReaderConfig(**task.sizes, dim=16)
+    return build(config).eval()
+
+
+def exact(summary: Summary) -> list[float]:
+    return [row["value"] for row in summary.rows() if row["metric"] == "exact_match"]
+
+
+def reverse(prompts: list[str]) -> list[str]:
+    return [" ".join(reversed(prompt.split()[1:-1])) for prompt in prompts]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("decode", ["teacher-forced", "greedy"])
+def test_our_own_model_gets_the_same_score_as_in_an_evaluation(name: str, decode: str) -> None:
+    model, task = model_of(name), load(name)
+    summary = score(name, lambda *inputs: model(*inputs), lengths=[12], sequences=16, decode=decode)
+    config = EvaluateConfig(lengths=(12,), sequences=16)
+    point = evaluate_point(model, task, config, "validation", 12)
+    metrics = {row["metric"]: row["value"] for row in summary.rows()}
+    assert metrics["exact_match"] == point.values["exact_match"].value
+    if decode == "teacher-forced":
+        assert metrics["loss"] == pytest.approx(point.values["loss"].value, rel=1e-5)
+
+
+def test_texts_are_read_up_to_their_end(tmp_path: Path) -> None:
+    models = {
+        "right": reverse,
+        "unstopped": lambda prompts: [f"{text} 0" for text in reverse(prompts)],
+        "short": lambda prompts: [text.rpartition(" ")[0] for text in reverse(prompts)],
+        "words": lambda prompts: ["I do not know" for _ in prompts],
+        "silent": lambda prompts: ["" for _ in prompts],
+    }
+    summary = score("reverse", models, lengths=[4, 8], sequences=16, reads="text")
+    found = {(row["mechanism"], row["metric"]): row["value"] for row in summary.rows() if row["length"] == 8}
+    for name, metric in {
+        "right": "exact_match",
+        "unstopped": "did_not_stop",
+        "short": "stopped_early",
+        "words": "wrong_content",
+        "silent": "stopped_early",
+    }.items():
+        assert found[name, metric] == 1
+    assert {metric for _, metric in found} == {*load("reverse").measures} - {"loss"}
+    page = write_report(summary, tmp_path).read_text(encoding="utf-8")
+    assert "Training: elsewhere, up to 4 symbols per sequence." in page
+    assert "Learning rates tried" not in page
+
+
+def classes(tokens: Tensor, number: int = 35) -> Tensor:
+    return F.one_hot(tokens % number, number).float()
+
+
+@pytest.mark.parametrize(
+    ("predict", "reads", "sentence"),
+    [
+        (lambda tokens: classes(tokens)[:, 0], "tokens", r"shape \(16, 35\).*shape \(16, 10\) with 35 classes or more"),
+        (lambda tokens: classes(tokens, 34), "tokens", r"shape \(16, 10, 34\)"),
+        (lambda tokens: classes(tokens) * float("nan"), "tokens", "not numbers"),
+        (lambda tokens: tokens, "tokens", "a tensor of torch.int64"),
+        (lambda tokens: "text", "tokens", "returned str"),
+        (lambda prompts: ["0"], "text", "one text for each of 16 prompts"),
+        (lambda prompts: "0" * len(prompts), "text", "one text for each of 16 prompts"),
+    ],
+)
+def test_a_predictor_that_returns_something_else_is_told(predict: Any, reads: Any, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        score("reverse", predict, lengths=[4], sequences=16, reads=reads)
+
+
+@pytest.mark.parametrize("name", ["flip-flop", "local-count", "argmax-retrieval"])
+def test_answers_that_do_not_come_last_cannot_be_given_as_text(name: str) -> None:
+    with pytest.raises(InputError, match="score it from tokens"):
+        score(name, reverse, lengths=[12], sequences=4, reads="text")
+
+
+def test_impossible_requests_are_answered() -> None:
+    for changes, sentence in (
+        ({"lengths": [0]}, "lengths"),
+        ({"splits": ["dense"]}, "no split of reverse called 'dense'"),
+        ({"sequences": 0}, "sequences"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            score("reverse", classes, **{"lengths": [4]} | changes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: Path) -> None:
+    config = EvaluateConfig(lengths=(12, 24), sequences=16, tokens_at_once=128)
+    data = write_dataset(name, config, tmp_path / "data")
+    assert data == read_dataset(tmp_path / "data")
+    model, task = model_of(name), load(name)
+    summary = score_folder(tmp_path / "data", {"ours": lambda *inputs: model(*inputs)})
+    points = [evaluate_point(model, task, config, "validation", length) for length in (12, 24)]
+    assert exact(summary) == [point.values["exact_match"].value for point in points]
+    first = next(read_batches(tmp_path / "data", data.sets[0], task, 128))
+    assert first.scored.any()
+
+
+def test_test_sets_are_written_as_parquet_too(tmp_path: Path) -> None:
+    import pandas
+
+    write_dataset("reverse", EvaluateConfig(lengths=(4,), sequences=8), tmp_path / "data", parquet=True)
+    frame = pandas.read_parquet(tmp_path / "data/validation-4.parquet")
+    lines = (tmp_path / "data/validation-4.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [list(row) for row in frame["inputs"]] == [json.loads(line)["inputs"] for line in lines]
+
+
+def test_damaged_test_sets_are_told(tmp_path: Path) -> None:
+    folder, config = tmp_path / "data", EvaluateConfig(lengths=(4,), sequences=8)
+    with pytest.raises(InputError, match=r"holds no data\.json"):
+        score_folder(tmp_path, {"model": classes})
+    write_dataset("reverse", config, folder)
+    with pytest.raises(InputError, match="is not empty"):
+        write_dataset("reverse", config, folder)
+    with (folder / "validation-4.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    with pytest.raises(InputError, match="has changed since it was written"):
+        score_folder(folder, {"model": classes})
+    (folder / "validation-4.jsonl").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        score_folder(folder, {"model": classes})
+    held = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    (folder / "data.json").write_text(json.dumps(held | {"format": 99}), encoding="utf-8")
+    with pytest.raises(InputError, match="has format 99; this version reads format 1"):
+        score_folder(folder, {"model": classes})
