@@ -133,6 +133,11 @@ class RunConfig(Config):
         return RunConfig.read(merge(self.model_dump(mode="json"), sections))
 
 
+def _rounded(rate: float) -> float:
+    """Round a rate to three digits, which name its folder."""
+    return float(f"{rate:.3g}")
+
+
 class ComparisonConfig(Config):
     """Several mechanisms, each trained at its best learning rate with several seeds."""
 
@@ -144,6 +149,8 @@ class ComparisonConfig(Config):
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1), EACH_ONCE
     ]
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
+    bracket: int = Field(0, ge=0, le=8)
+    """Rates that a mechanism may try beyond each end of the sweep, one by one while its best rate lies at that end."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
 
@@ -166,9 +173,20 @@ class ComparisonConfig(Config):
         return tuple(
             self.key(mechanism, rate, seed)
             for mechanism in self.mechanisms
-            for rate in sorted(self.learning_rates)
+            for rate in self.rates
             for seed in range(self.seeds)
         )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """All learning rates that may be tried, lowest first: those of the sweep, and the bracket around them.
+
+        Beyond each end, rates go on by the factor between the last two rates there, or by 2 if there is one rate alone.
+        """
+        swept = sorted(self.learning_rates)
+        down, up = (swept[0] / swept[1], swept[-1] / swept[-2]) if len(swept) > 1 else (0.5, 2.0)
+        lower = [_rounded(swept[0] * down**step) for step in range(self.bracket, 0, -1)]
+        return (*lower, *swept, *(_rounded(swept[-1] * up**step) for step in range(1, self.bracket + 1)))
 
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
         """Return the key of one run of the comparison; ``seed`` counts from 0."""
