@@ -6,13 +6,13 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 from lengthwise.tasks.transduction import Transduction
 
 
 def sources_and_answers(name: str, length: int, rows: int = 4000, split: str = "train") -> tuple[Tensor, Tensor]:
     """Sources, and the scored answers up to the end token; all answers must have the same length."""
-    task, plain = find(name).drawn_by(split)
+    task, plain = load(name).drawn_by(split)
     assert isinstance(task, Transduction)
     batch = task.sample(torch.Generator().manual_seed(0), rows, length, plain)
     assert isinstance(batch, Tokens)

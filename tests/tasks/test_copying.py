@@ -8,7 +8,7 @@ from tests.tasks.samples import accuracy_by, is_uniform, numbers, sources_and_an
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from lengthwise.tasks import Tokens, find
     ],
 )
 def test_sources_are_uniform(name: str, length: int, values: Callable[[Tensor], Tensor], categories: int) -> None:
-    task = find(name)
+    task = load(name)
     batch = task.sample(torch.Generator().manual_seed(0), 4000, length, "train")
     assert isinstance(batch, Tokens)
     assert is_uniform(values(batch.inputs[:, 1 : length + 1]), categories)
@@ -50,7 +50,7 @@ def test_nothing_but_the_other_copy_shows_what_is_missing() -> None:
 
 
 def test_stacks_end_empty_and_full() -> None:
-    batch = find("stack-manipulation").sample(torch.Generator().manual_seed(0), 4000, 8, "train")
+    batch = load("stack-manipulation").sample(torch.Generator().manual_seed(0), 4000, 8, "train")
     heights = batch.scored.sum(1) - 1
     assert set(heights.tolist()) >= {0, 8}
 
@@ -58,7 +58,7 @@ def test_stacks_end_empty_and_full() -> None:
 @pytest.mark.parametrize("name", ["copy", "reverse", "unique-copy", "repeat-copy", "duplicate-string", "odds-first"])
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_a_symbol_and_its_copy_have_the_same_mark(name: str, length: int) -> None:
-    batch = find(name).sample(torch.Generator().manual_seed(0), 10, length, "train")
+    batch = load(name).sample(torch.Generator().manual_seed(0), 10, length, "train")
     assert isinstance(batch, Tokens)
     prompt = length + 2
     for row, marks in zip(batch.inputs.tolist(), batch.marks.tolist(), strict=True):
@@ -76,7 +76,7 @@ def test_a_symbol_and_its_copy_have_the_same_mark(name: str, length: int) -> Non
     ],
 )
 def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) -> None:
-    task = find(name)
+    task = load(name)
     task.check_length(length - 1)
     with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
         task.check_length(length)

@@ -8,7 +8,7 @@ from tests.tasks.samples import accuracy_by, is_uniform, numbers, sources_and_an
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 
 
 def numbered(values: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def test_a_mode_has_its_lead(split: str) -> None:
 
 
 def test_occurrences_above_the_largest_share_a_label() -> None:
-    batch = find("histogram[symbols=2,largest=3]").sample(torch.Generator().manual_seed(0), 400, 50, "train")
+    batch = load("histogram[symbols=2,largest=3]").sample(torch.Generator().manual_seed(0), 400, 50, "train")
     assert isinstance(batch, Tokens)
     assert is_uniform(numbers(batch.inputs[:, 1:5], 2), 16)
     assert set(batch.answers.tolist()) == {1, 2, 3}
@@ -118,7 +118,7 @@ def test_a_model_of_three_streams_can_be_evaluated_on_five() -> None:
     ],
 )
 def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) -> None:
-    task = find(name)
+    task = load(name)
     task.check_length(length - 1)
     with pytest.raises(InputError, match=sentence):
         task.check_length(length)
@@ -126,4 +126,4 @@ def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) 
 
 def test_a_source_is_as_long_as_its_lead() -> None:
     with pytest.raises(InputError, match="A mode that leads by 9 needs a length of at least 9; got a length of 8"):
-        find("mode[lead=9]").check_length(8)
+        load("mode[lead=9]").check_length(8)

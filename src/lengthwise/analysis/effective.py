@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lengthwise.analysis.arms import Arms, Evaluated
 from lengthwise.analysis.design import Design, MetricFacts
 from lengthwise.analysis.grids import known
 from lengthwise.evaluation.point import Measured, Point
-from lengthwise.experiments.record import Experiment, Run
 from lengthwise.statistics.effective_length import Number, Share, effective_length
 
 
@@ -45,19 +45,15 @@ class Effective:
         return self.length == self.longest
 
 
-def effective(experiment: Experiment, asked: Design) -> tuple[Effective, ...]:
+def effective(arms: Arms, asked: Design) -> tuple[Effective, ...]:
     """Estimate the effective length of every mechanism on every split that is evaluated beyond the training length."""
-    found = (
-        _effective(experiment.finalists(name), name, split, asked)
-        for split in asked.splits
-        for name in asked.mechanisms
-    )
+    found = (_effective(arms[name], name, split, asked) for split in asked.splits for name in asked.mechanisms)
     return tuple(of for of in found if of is not None)
 
 
-def _effective(runs: Sequence[Run], mechanism: str, split: str, asked: Design) -> Effective | None:
+def _effective(models: Sequence[Evaluated], mechanism: str, split: str, asked: Design) -> Effective | None:
     lengths = [length for length in asked.lengths if length > asked.training_length]
-    table = [row for run in runs if (row := _row(run, split, lengths, asked)) is not None]
+    table = [row for model in models if (row := _row(model, split, lengths, asked)) is not None]
     if not lengths or not table:
         return None
     at = list(zip([asked.training_length, *lengths], zip(*table, strict=True), strict=True))
@@ -79,14 +75,14 @@ def _effective(runs: Sequence[Run], mechanism: str, split: str, asked: Design) -
     )
 
 
-def _row(run: Run, split: str, lengths: Sequence[int], asked: Design) -> list[Point] | None:
+def _row(model: Evaluated, split: str, lengths: Sequence[int], asked: Design) -> list[Point] | None:
     """Return a seed's points at the training length and at the lengths beyond; None if one is missing.
 
     Where the training length is not evaluated, the validation at the end of the training stands for it.
     """
-    held = {point.length: point for point in run.points if point.split == split and known(point, asked.main)}
-    if run.trained is not None and known(run.trained.validation, asked.main):
-        held.setdefault(asked.training_length, run.trained.validation)
+    held = {point.length: point for point in model.points if point.split == split and known(point, asked.main)}
+    if model.validation is not None and known(model.validation, asked.main):
+        held.setdefault(asked.training_length, model.validation)
     wanted = [asked.training_length, *lengths]
     return [held[length] for length in wanted] if set(wanted) <= held.keys() else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lengthwise import files
+from lengthwise.analysis.arms import arms
 from lengthwise.analysis.attention import Slope, Trace, home, slopes, traces
 from lengthwise.analysis.causes import Shares, causes
 from lengthwise.analysis.claims import RULE, Claim, claims
@@ -137,20 +138,20 @@ class Summary:
 
 def summarise(experiment: Experiment) -> Summary:
     """Compute the summary of an experiment, finished or not."""
-    asked = Design.of(experiment.config)
+    asked, models = Design.of(experiment.config), arms(experiment)
     return Summary(
         schema=SCHEMA,
         written=f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
         command=experiment.command,
         design=asked,
-        values=values(experiment, asked),
-        grids=tuple(grid(experiment, asked, metric) for metric in asked.metrics),
+        values=values(models, asked),
+        grids=tuple(grid(models, asked, metric) for metric in asked.metrics),
         rule=RULE,
-        claims=claims(experiment, asked),
-        effective=effective(experiment, asked),
-        causes=causes(experiment, asked),
-        traces=traces(experiment, asked),
-        slopes=slopes(experiment, asked),
+        claims=claims(models, asked),
+        effective=effective(models, asked),
+        causes=causes(models, asked),
+        traces=traces(models, asked),
+        slopes=slopes(models, asked),
         drift_from=home(asked),
         training=training(experiment, asked),
         curves=curves(experiment, asked),

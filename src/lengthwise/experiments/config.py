@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from lengthwise import tasks
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.configuration import EACH_ONCE, Config, merge
@@ -12,8 +13,7 @@ from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.key import RunKey
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.naming import read
-from lengthwise.tasks import TASKS, find
-from lengthwise.tasks.metrics import find_metric
+from lengthwise.tasks import TASKS, metrics
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RunConfig(Config):
     def _sizes(cls, tree: Any) -> Any:
         """Take the sizes of inputs and answers from the task, so that nobody has to repeat them."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model, task, name = tree.get("model", {}), find(tree["task"]), str(read(TASKS, tree["task"]))
+            model, task, name = tree.get("model", {}), tasks.load(tree["task"]), str(read(TASKS, tree["task"]))
             tree = {**tree, "task": name}
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
@@ -80,7 +80,7 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _metrics_agree(self) -> Self:
-        task = find(self.task)
+        task = tasks.load(self.task)
         known = set(task.measures)
         for name, metric in zip(self.evaluate.metrics, self.metrics, strict=True):
             if metric.name in known:
@@ -91,11 +91,11 @@ class RunConfig(Config):
     @property
     def metrics(self) -> "tuple[Metric, ...]":
         """The metrics that are measured besides the task's own."""
-        return tuple(map(find_metric, self.evaluate.metrics))
+        return tuple(map(metrics.load_metric, self.evaluate.metrics))
 
     def build_task(self) -> "Task":
         """Build the task, with the metrics that are measured besides its own."""
-        return find(self.task).with_metrics(*self.metrics)
+        return tasks.load(self.task).with_metrics(*self.metrics)
 
     @property
     def key(self) -> RunKey:
