@@ -3,10 +3,10 @@
 A task that draws with these functions gives the same batch on every device and under every default dtype.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -49,3 +49,22 @@ def constant(value: int, *shape: int) -> Int[Tensor, "..."]:
 def bits_with(generator: torch.Generator, ones: Int[Tensor, " rows"], length: int) -> Int[Tensor, "rows {length}"]:
     """Draw ``length`` bits for each row, with a given number of ones at random places, int64."""
     return shuffled(generator, (counted(length) < ones[:, None]).long())
+
+
+def redrawn(
+    draw: Callable[[int], Int[Tensor, "rows ..."]],
+    wanted: Callable[[Int[Tensor, "rows ..."]], Bool[Tensor, " rows"]],
+    rows: int,
+) -> Int[Tensor, "rows ..."]:
+    """Draw rows with ``draw``, which is told how many, and draw each row again until it is ``wanted``."""
+    found = draw(rows)
+    left = (~wanted(found)).nonzero()[:, 0]
+    while len(left):
+        found[left] = draw(len(left))
+        left = left[~wanted(found[left])]
+    return found
+
+
+def occurrences(values: Int[Tensor, "rows columns"], below: int) -> Int[Tensor, "rows {below}"]:
+    """Count how often each integer from 0 to ``below - 1`` occurs in each row, int64."""
+    return constant(0, len(values), below).scatter_add(1, values, constant(1, *values.shape))

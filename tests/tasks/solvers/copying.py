@@ -11,4 +11,58 @@ def reverse(tokens: list[int]) -> list[int]:
     return [*reversed(between(tokens, 32)), 34]
 
 
-SOLVERS: dict[str, Solver] = {"copy": copy, "reverse": reverse}
+def unique_copy(tokens: list[int]) -> list[int]:
+    source = between(tokens, 150)
+    assert len(set(source)) == len(source)
+    return [*source, 152]
+
+
+def repeat_copy(tokens: list[int]) -> list[int]:
+    return [*between(tokens, 2), 4]
+
+
+def sort(tokens: list[int]) -> list[int]:
+    return [*sorted(between(tokens, 32)), 34]
+
+
+def duplicate_string(tokens: list[int]) -> list[int]:
+    return between(tokens, 2) * 2 + [4]
+
+
+def missing_duplicate(tokens: list[int]) -> list[int]:
+    source = between(tokens, 3)
+    half = len(source) // 2
+    pairs = [{one, other} for one, other in zip(source[:half], source[half:], strict=True)]
+    (missing,) = (pair - {2} for pair in pairs if 2 in pair)
+    assert all(len(pair) == 1 for pair in pairs if 2 not in pair)
+    return [*missing, 5]
+
+
+def odds_first(tokens: list[int]) -> list[int]:
+    source = between(tokens, 2)
+    odd = [symbol for place, symbol in enumerate(source, start=1) if place % 2]
+    even = [symbol for place, symbol in enumerate(source, start=1) if place % 2 == 0]
+    return [*odd, *even, 4]
+
+
+def stack_manipulation(tokens: list[int]) -> list[int]:
+    stack: list[int] = []
+    for token in between(tokens, 5):
+        if token == 2:
+            stack = stack[:-1]
+        else:
+            stack.append({0: 0, 1: 1, 3: 0, 4: 1}[token])
+    return [*stack[::-1], 7]
+
+
+SOLVERS: dict[str, Solver] = {
+    "copy": copy,
+    "reverse": reverse,
+    "unique-copy": unique_copy,
+    "repeat-copy": repeat_copy,
+    "sort": sort,
+    "duplicate-string": duplicate_string,
+    "missing-duplicate": missing_duplicate,
+    "odds-first": odds_first,
+    "stack-manipulation": stack_manipulation,
+}

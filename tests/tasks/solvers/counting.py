@@ -1,5 +1,6 @@
 """Solvers of the tasks that count."""
 
+from collections import Counter
 from itertools import groupby
 
 from tests.tasks.solvers.solver import Solver, between
@@ -13,4 +14,62 @@ def local_count(tokens: list[int]) -> list[int]:
     return [index for _, run in groupby(tokens[1:]) for index, _ in enumerate(run)]
 
 
-SOLVERS: dict[str, Solver] = {"parity": parity, "local-count": local_count}
+def _most_frequent(source: list[int]) -> int:
+    (first, often), *others = Counter(source).most_common(2)
+    assert all(often > number for _, number in others)
+    return first
+
+
+def bin_majority(tokens: list[int]) -> list[int]:
+    return [_most_frequent(between(tokens, 2)), 4]
+
+
+def interleaved_majority(tokens: list[int]) -> list[int]:
+    streams: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for place, bit in enumerate(between(tokens, 2)):
+        streams[place % 3].append(bit)
+    return [*map(_most_frequent, streams.values()), 4]
+
+
+def most_frequent_letter(tokens: list[int]) -> list[int]:
+    return [_most_frequent(between(tokens, 26)), 28]
+
+
+def count(tokens: list[int]) -> list[int]:
+    first, last = between(tokens, 256)
+    return [*range(first, last + 1), 258]
+
+
+def histogram(tokens: list[int]) -> list[int]:
+    seen: Counter[int] = Counter()
+    labels = []
+    for symbol in tokens[1:]:
+        seen[symbol] += 1
+        labels.append(min(seen[symbol], 10))
+    return labels
+
+
+def string_equality(tokens: list[int]) -> list[int]:
+    text = "".join(map(str, between(tokens, 2)))
+    half = len(text) // 2
+    return [int(text == text[half:] * 2), 4]
+
+
+def even_pairs(tokens: list[int]) -> list[int]:
+    bits = between(tokens, 2)
+    pairs = [(bits[place], bits[place + 1]) for place in range(len(bits) - 1)]
+    return [(pairs.count((0, 1)) + pairs.count((1, 0))) % 2, 4]
+
+
+SOLVERS: dict[str, Solver] = {
+    "parity": parity,
+    "local-count": local_count,
+    "bin-majority": bin_majority,
+    "majority": most_frequent_letter,
+    "interleaved-majority": interleaved_majority,
+    "mode": most_frequent_letter,
+    "count": count,
+    "histogram": histogram,
+    "string-equality": string_equality,
+    "even-pairs": even_pairs,
+}
