@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from tests.tasks.solvers.arithmetic import binary, expression, text, value
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 from lengthwise.tasks.arithmetic.calculation import Calculation
 from lengthwise.tasks.arithmetic.digits import carried, product
 from lengthwise.tasks.arithmetic.multiplication import Multiplication
@@ -30,7 +30,7 @@ CALCULATIONS = [
 
 
 def drawn(name: str, length: int, split: str = "train", examples: int = 400) -> Tokens:
-    batch = find(name).sample(torch.Generator().manual_seed(0), examples, length, split)
+    batch = load(name).sample(torch.Generator().manual_seed(0), examples, length, split)
     assert isinstance(batch, Tokens)
     return batch
 
@@ -54,7 +54,7 @@ def assert_uniform(values: Sequence[Hashable], kinds: int) -> None:
 @pytest.mark.parametrize(("task", "split"), CALCULATIONS)
 def test_a_calculation_is_written_as_its_format_says(task: str, which: str, split: str) -> None:
     """The operands are read, and the whole sequence, with its marks, is written again from Python's integers."""
-    found, digits = find(f"{task},{which}]"), 4
+    found, digits = load(f"{task},{which}]"), 4
     assert isinstance(found, Calculation)
     base, ends = found.options.base, found.options.end or not found.options.pad
     equals, end, length = base + 1, base + 2, digits if isinstance(found, Multiplication) else 3 * digits + 3
@@ -150,7 +150,7 @@ def test_other_formats_keep_the_promises(check: Check) -> None:
     ],
 )
 def test_answers_under_options_are_those_of_the_solver(name: str, solve: object) -> None:
-    answers_are_those_of(solve, find(name), [5, 7, 41])  # type: ignore[arg-type]
+    answers_are_those_of(solve, load(name), [5, 7, 41])  # type: ignore[arg-type]
 
 
 def test_addition_draws_what_it_always_drew() -> None:
@@ -162,7 +162,7 @@ def test_addition_draws_what_it_always_drew() -> None:
 
 def test_operands_are_a_second_dimension() -> None:
     """In training 2 to 5 numbers are added; a model of that training is evaluated on any number of them."""
-    task = find("addition[operands=5,end=true]")
+    task = load("addition[operands=5,end=true]")
     batch = drawn("addition[operands=5,end=true]", 33, examples=2000)
     assert_uniform([row.count(10) for row in batch.inputs.tolist()], kinds=4)
     assert (batch.targets[batch.scored] == 12).sum() == 2000
@@ -174,7 +174,7 @@ def test_operands_are_a_second_dimension() -> None:
         assert (long.inputs == 10).sum(1).eq(operands - 1).all()
         assert long.inputs.shape[1] == other.tokens(33) - 1 == 11 * operands + 10 + 1 + (operands > 10)
     assert {"did_not_stop", "wrong_content"} <= set(task.measures)
-    assert "did_not_stop" not in find("addition").measures
+    assert "did_not_stop" not in load("addition").measures
 
 
 def test_a_carry_goes_through_all_digits_of_several_operands() -> None:
@@ -216,7 +216,7 @@ def test_bits_of_one_significance_share_a_mark(little_endian: bool) -> None:
             weighed = [token << mark >> 1 if mark else -1 for token, mark in zip(row, marks, strict=True)]
             first, second, result, *_ = (list(part) for rest, part in groupby(weighed, lambda bit: bit < 0) if not rest)
             assert operation(sum(first), sum(second)) == sum(result)
-    assert find("square-root").largest_mark(5) == 3
+    assert load("square-root").largest_mark(5) == 3
     assert drawn("square-root", 5).marks[0].tolist() == [0, 3, 2, 2, 1, 1, 0, 3, 2, 1]
 
 
@@ -245,7 +245,7 @@ def test_all_pairs_are_marked_alike_often() -> None:
 @pytest.mark.parametrize("place", [1, -1])
 def test_no_single_token_tells_the_answer(name: str, place: int) -> None:
     """The most frequent answer for a token at one end of the source, learnt from half of the examples."""
-    batch, begin = drawn(name, 33, examples=8000), find(name).sizes["vocab_size"] - 3
+    batch, begin = drawn(name, 33, examples=8000), load(name).sizes["vocab_size"] - 3
     ends = [source[max(place - 1, -1)] for source in sources(batch, begin)]
     answers = [row[scored][-2].item() for row, scored in zip(batch.targets, batch.scored, strict=True)]
     best = {
@@ -282,7 +282,7 @@ def test_a_bag_of_digits_tells_little_about_a_pair() -> None:
 )
 def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        find(name).check_length(length)
+        load(name).check_length(length)
 
 
 @pytest.mark.parametrize(("base", "digits"), [(2, 700), (10, 300), (1000, 300)])

@@ -10,14 +10,14 @@ from tests.tasks.accepted import accepted
 
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
-from lengthwise.tasks import TASKS, Task, Tokens, find
+from lengthwise.tasks import TASKS, Task, Tokens, load
 
 LENGTHS = [*range(-1, 40), 8_192, 8_193]
 
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_lengths_that_are_known_can_be_drawn(name: str) -> None:
-    task = find(name)
+    task = load(name)
     for length in LENGTHS:
         known = drawn = None
         with suppress(InputError):
@@ -34,7 +34,7 @@ def test_the_lengths_that_are_known_can_be_drawn(name: str) -> None:
 @pytest.mark.parametrize("split", [0, 1])
 def test_the_largest_mark_is_that_of_an_example(name: str, split: int) -> None:
     """Or it is a bound, where marks differ between examples."""
-    task = find(name)
+    task = load(name)
     for length in (accepted(task, least) for least in (6, 12, 32)):
         batch = task.sample(torch.Generator(), 30, length, task.splits[split])
         largest = task.largest_mark(length)
@@ -72,7 +72,7 @@ def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(TASKS.load(name), "sample", sample)
     mechanism = {"model": {"mechanism": "softmax+learned+coupled"}} if name == "addition" else {}
     long = 300_000_000
-    short, long = (accepted(find(name), least) for least in (12, long))
+    short, long = (accepted(load(name), least) for least in (12, long))
     settings = {"task": name, "evaluate": {"lengths": [short, long]}, "train": {"length": short}}
     config = RunConfig.read(settings | mechanism)
     if name == "addition":
@@ -82,7 +82,7 @@ def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_default_dtype_is_that_of_others(name: str, default_dtype: Callable[[torch.dtype], None]) -> None:
     """A task draws the same numbers in every process."""
-    task = find(name)
+    task = load(name)
     length = accepted(task, 12)
     before = [task.sample(torch.Generator().manual_seed(0), 4, length, split) for split in task.splits]
     default_dtype(torch.float64)
