@@ -15,6 +15,7 @@ import torch
 import typer
 
 from lengthwise import cli
+from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options
 from lengthwise.experiments import comparison, evaluating
@@ -36,6 +37,7 @@ READ_ONLY = {
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
     "lengthwise run": "it trains for minutes",
+    "lengthwise score data/reverse": "it needs test sets that were written",
     "lengthwise runs": "it needs runs that were run",
     "make": "its targets make environments, and continuous integration runs them",
     "pip": "it installs or downloads",
@@ -175,10 +177,11 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         return end
 
     for owner, name in (
-        *((options, name) for name in ("resolve", "resolve_comparison")),
+        *((options, name) for name in ("resolve", "resolve_comparison", "evaluation")),
         *((config, "read") for config in (BenchConfig, ProbeConfig)),
     ):
         monkeypatch.setattr(owner, name, ends(getattr(owner, name)))
+    monkeypatch.setattr(scoring, "read_dataset", ends(lambda folder: None))
     monkeypatch.setattr(comparison, "read_experiment", ends(lambda folder: None))
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -9,7 +9,7 @@ from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import TASKS, Tokens, load
 from lengthwise.testing import Check, task_checks
 
-UNSOLVED = {"flip-flop", "addition", "argmax-retrieval", "dictionary-lookup"}
+UNSOLVED = {"flip-flop", "argmax-retrieval", "dictionary-lookup"}
 """Tasks whose own test files compare the answers."""
 CHECKS = [check for name in TASKS for check in task_checks(name, solve=SOLVERS.get(name))]
 MECHANISMS = ["softmax+rope", "threshold-relative", "stick-breaking", "softmax+learned+coupled"]

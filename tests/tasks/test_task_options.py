@@ -114,7 +114,7 @@ def test_a_run_holds_the_canonical_name_and_the_sizes_that_follow() -> None:
     )
     assert run.task == "addition[base=2]"
     assert run.model.vocab_size == 4
-    assert run.build_task().options == Addition.Options(base=2)
+    assert run.build_task().options == Addition(base=2).options
     task, model = run.build_task(), build(run.sized_model)
     reply = task.sample(torch.Generator(), 2, 12, "train").ask(model)
     assert task.loss.losses(reply).isfinite().all()

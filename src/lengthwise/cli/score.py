@@ -64,7 +64,7 @@ def score(
     def told(name: str, point: "Point") -> None:
         errors.print(f"{name}  {point.split} {point.length:,}  {point.sequences:,} examples", highlight=False)
 
-    if Path(task).is_dir():
+    if "/" in task or Path(task).is_dir():  # no task has such a name
         if lengths is not None or splits or examples is not None:
             raise InputError(f"{task} is a folder of fixed test sets; drop --lengths, --split and --examples.")
         folder = out or Path("runs") / f"score-{Path(task).name}"

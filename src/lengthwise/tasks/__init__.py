@@ -51,6 +51,16 @@ TASKS: "Registry[type[Task]]" = Registry(
         "even-pairs": "lengthwise.tasks.counting.even_pairs:EvenPairs",
         "flip-flop": "lengthwise.tasks.recall.flip_flop:FlipFlop",
         "addition": "lengthwise.tasks.arithmetic.addition:Addition",
+        "multiplication": "lengthwise.tasks.arithmetic.multiplication:Multiplication",
+        "binary-addition": "lengthwise.tasks.arithmetic.binary_addition:BinaryAddition",
+        "binary-multiplication": "lengthwise.tasks.arithmetic.binary_multiplication:BinaryMultiplication",
+        "square-root": "lengthwise.tasks.arithmetic.square_root:SquareRoot",
+        "modular-arithmetic": "lengthwise.tasks.arithmetic.modular_arithmetic:ModularArithmetic",
+        "modular-arithmetic-brackets": (
+            "lengthwise.tasks.arithmetic.modular_arithmetic_brackets:ModularArithmeticBrackets"
+        ),
+        "solve-equation": "lengthwise.tasks.arithmetic.solve_equation:SolveEquation",
+        "pairadd": "lengthwise.tasks.arithmetic.pairadd:Pairadd",
         "argmax-retrieval": "lengthwise.tasks.recall.argmax_retrieval:ArgmaxRetrieval",
         "dictionary-lookup": "lengthwise.tasks.recall.dictionary_lookup:DictionaryLookup",
     },

@@ -81,6 +81,15 @@ class Transduction(Task):
         """Return the marks of source and answer, from 1 on; None (the default) if symbols play no common role."""
         return None
 
+    def marks(
+        self, drawn: Drawn, length: int
+    ) -> tuple[Int[Tensor, "*batch source"], Int[Tensor, "*batch answer"]] | None:
+        """Return the marks of sources and answers that have been drawn; by default :meth:`places`, in every example.
+
+        A subclass whose marks differ between examples defines this method and :meth:`largest_mark`.
+        """
+        return self.places(length)
+
     def largest_mark(self, length: int) -> int | None:
         """Return the largest mark of a source or an answer."""
         places = self.places(length)
@@ -95,7 +104,8 @@ class Transduction(Task):
         """
         self.check_length(length)
         self.check_split(split)
-        source, answer = self.draw(generator, batch_size, length, split)
+        drawn = self.draw(generator, batch_size, length, split)
+        source, answer = drawn
         begin, separator, end = range(self.symbols, self.symbols + 3)
         answer = F.pad(answer, (0, 1), value=UNASKED)
         last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
@@ -103,7 +113,8 @@ class Transduction(Task):
         answer = torch.where(answer == UNASKED, end, answer)
         prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
         tokens = torch.cat([prompt, answer], dim=1)
-        marks = tokens[:, :0] if (places := self.places(length)) is None else _marks(*places).expand(batch_size, -1)
+        both = self.marks(drawn, length)
+        marks = tokens[:, :0] if both is None else _marks(*both).expand(batch_size, -1)
         return Tokens(
             inputs=tokens[:, :-1],
             targets=tokens[:, 1:],
@@ -112,7 +123,6 @@ class Transduction(Task):
         )
 
 
-def _marks(source: Int[Tensor, " source"], answer: Int[Tensor, " answer"]) -> Int[Tensor, " inputs"]:
+def _marks(source: Int[Tensor, "*batch source"], answer: Int[Tensor, "*batch answer"]) -> Int[Tensor, "*batch inputs"]:
     """Return the marks of all inputs; the tokens around source and answer have mark 0."""
-    zero = constant(0, 1)
-    return torch.cat([zero, source, zero, answer])
+    return torch.cat([F.pad(source, (1, 1)), answer], dim=-1)

@@ -69,6 +69,6 @@ def _lengths(task: Task) -> tuple[int, ...]:
 
     found = []
     for steps in (8, 16, 32):
-        tried = (task.stride * more for more in range(steps, 2 * steps))
+        tried = range(task.stride * steps, 2 * task.stride * steps)
         found += [next((length for length in tried if takes(length)), 0)]
     return tuple(length for length in found if length) or tuple(filter(takes, range(1, 8)))[-3:]

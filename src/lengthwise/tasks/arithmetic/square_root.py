@@ -1,0 +1,40 @@
+"""The square root of a binary number, rounded down, most significant bit first (arXiv 2207.02098).
+
+The number is uniform from 1 to 2^n − 1, written with n bits; the root has half as many bits, rounded up. The authors
+train on 1–40 bits and test to 500. A bit of the root shares its mark with the two bits of the number that have the
+square of its weight and twice that square.
+"""
+
+import math
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from lengthwise.tasks.arithmetic.binary import highest_bits
+from lengthwise.tasks.drawing import constant, counted, integers
+from lengthwise.tasks.transduction import Drawn, Transduction
+
+
+class SquareRoot(Transduction):
+    """The square root of a binary number, rounded down (arXiv 2207.02098)."""
+
+    symbols = 2
+
+    def answer_length(self, length: int) -> int:
+        """Return the number of bits of the root."""
+        return (length + 1) // 2
+
+    def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
+        """Draw numbers, and find their roots."""
+        before = length - 1 - highest_bits(generator, constant(length, batch_size, 1))  # how many zeros stand before
+        bits = integers(generator, 2, batch_size, length)
+        source = torch.where(counted(length) > before, bits, (counted(length) == before).long())
+        width = self.answer_length(length)
+        roots = (math.isqrt(int("".join(map(str, row)), 2)) for row in source.tolist())
+        written = [list(map(int, f"{root:0{width}b}")) for root in roots]
+        return Drawn(source, torch.tensor(written, dtype=torch.long, device="cpu"))
+
+    def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:
+        """Mark each bit of the root with its significance, counted from 1, and two bits of the number with the same."""
+        return counted(length).flip(0) // 2 + 1, counted(self.answer_length(length)).flip(0) + 1
