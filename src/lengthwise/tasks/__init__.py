@@ -37,8 +37,8 @@ TASKS: "Registry[type[Task]]" = Registry(
         "local-count": "lengthwise.tasks.counting.local_count:LocalCount",
         "flip-flop": "lengthwise.tasks.recall.flip_flop:FlipFlop",
         "addition": "lengthwise.tasks.arithmetic.addition:Addition",
-        "argmax-retrieval": "lengthwise.tasks.recall.argmax_retrieval:ArgmaxRetrieval",
-        "dictionary-lookup": "lengthwise.tasks.recall.dictionary_lookup:DictionaryLookup",
+        "argmax-retrieval": "lengthwise.tasks.sets.argmax_retrieval:ArgmaxRetrieval",
+        "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
     },
 )
 
