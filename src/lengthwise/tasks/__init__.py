@@ -39,6 +39,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "addition": "lengthwise.tasks.arithmetic.addition:Addition",
         "argmax-retrieval": "lengthwise.tasks.sets.argmax_retrieval:ArgmaxRetrieval",
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
+        "set-complement": "lengthwise.tasks.sets.set_complement:SetComplement",
     },
 )
 
