@@ -4,11 +4,12 @@ A solver shares no code with its task. It is given the input tokens of an exampl
 returns the scored answers. Each module of solvers has the name of a folder of tasks.
 """
 
-from tests.tasks.solvers import copying, counting, sets
+from tests.tasks.solvers import copying, counting, recall, sets
 from tests.tasks.solvers.solver import Solver
 
 SOLVERS: dict[str, Solver] = {
     **copying.SOLVERS,
     **counting.SOLVERS,
+    **recall.SOLVERS,
     **sets.SOLVERS,
 }
