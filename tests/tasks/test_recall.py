@@ -10,14 +10,14 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 from lengthwise.tasks.drawing import counted
 
 MANY = 4_000
 
 
 def drawn(name: str, length: int, split: str = "train", batch: int = MANY, seed: int = 0) -> Tokens:
-    task, plain = find(name).drawn_by(split)
+    task, plain = load(name).drawn_by(split)
     found = task.sample(torch.Generator().manual_seed(seed), batch, length, plain)
     assert isinstance(found, Tokens)
     return found
@@ -285,8 +285,8 @@ def test_difficulty_is_set_by_the_split(task: str, split: str, observe: Callable
 )
 def test_impossible_lengths_are_answered(task: str, length: int, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        find(task).sample(torch.Generator(), 1, length, "train")
-    find(task).check_length(length + 1)
+        load(task).sample(torch.Generator(), 1, length, "train")
+    load(task).check_length(length + 1)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_impossible_lengths_are_answered(task: str, length: int, sentence: str) 
 )
 def test_options_that_do_not_go_together_are_answered(task: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        find(task)
+        load(task)
 
 
 def test_words_are_the_same_for_all_texts() -> None:
@@ -314,6 +314,6 @@ def test_words_are_the_same_for_all_texts() -> None:
 
 
 def test_a_long_text_of_mqmtar_has_no_pair_twice() -> None:
-    task = find("mqmtar[words=50]")
+    task = load("mqmtar[words=50]")
     batch = task.sample(torch.Generator().manual_seed(0), 2, 1_000, "train")
     assert (batch.inputs == 257).sum(1).tolist() == [50, 50]

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import chisquare
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Answered, Sets, Tokens, find
+from lengthwise.tasks import Answered, Sets, Tokens, load
 from lengthwise.tasks.batch import Reply
 from lengthwise.tasks.metrics import TotalVariation
 
@@ -13,7 +13,7 @@ NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
 
 def sample(name: str, batch: int, length: int, seed: int = 0) -> Sets:
-    sets = find(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
+    sets = load(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
     assert isinstance(sets, Sets)
     return sets
 
@@ -21,7 +21,7 @@ def sample(name: str, batch: int, length: int, seed: int = 0) -> Sets:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("length", [1, 2, 16, 300])
 def test_shapes_are_those_the_model_is_built_for(name: str, length: int) -> None:
-    sizes, batch = find(name).sizes, sample(name, 7, length)
+    sizes, batch = load(name).sizes, sample(name, 7, length)
     assert batch.items.shape == (7, length, sizes["item_features"])
     assert batch.query.shape == (7, sizes["query_features"])
     assert batch.items.dtype == batch.query.dtype == torch.float32
@@ -74,13 +74,13 @@ def test_bad_input_is_answered(name: str) -> None:
     with pytest.raises(InputError, match="0"):
         sample(name, 1, 0)
     with pytest.raises(InputError, match="split"):
-        find(name).sample(torch.Generator(), 1, 4, "dense")
+        load(name).sample(torch.Generator(), 1, 4, "dense")
     with pytest.raises(InputError, match="65,536"):
         sample("dictionary-lookup", 1, 65_537)
 
 
 def complement(length: int) -> Tokens:
-    batch = find("set-complement[symbols=6]").sample(torch.Generator().manual_seed(0), 6_000, length, "train")
+    batch = load("set-complement[symbols=6]").sample(torch.Generator().manual_seed(0), 6_000, length, "train")
     assert isinstance(batch, Tokens)
     return batch
 
@@ -98,7 +98,7 @@ def test_absent_tokens_are_equally_likely() -> None:
 
 
 def test_no_sequence_holds_all_tokens() -> None:
-    find("set-complement[symbols=6]").check_length(5)
+    load("set-complement[symbols=6]").check_length(5)
     for length in (0, 6):
         with pytest.raises(InputError, match=f"1 to 5 tokens; got a length of {length}"):
             complement(length)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from tests.tasks.lengths import accepted
+from tests.tasks.accepted import accepted
 from tests.tasks.solvers import SOLVERS
 
 from lengthwise.models import Decoder, DecoderConfig
-from lengthwise.tasks import TASKS, Tokens, find
+from lengthwise.tasks import TASKS, Tokens, load
 from lengthwise.testing import Check, task_checks
 
 UNSOLVED = {"flip-flop", "addition", "argmax-retrieval", "dictionary-lookup"}
@@ -25,10 +25,10 @@ def test_tasks(check: Check) -> None:
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-@pytest.mark.parametrize("name", [name for name in TASKS if find(name).model == "decoder"])
+@pytest.mark.parametrize("name", [name for name in TASKS if load(name).model == "decoder"])
 def test_generated_answers_are_right_where_teacher_forced_answers_are(name: str, mechanism: str) -> None:
     """Half of the answers are made those of the model, so that there are right ones among them."""
-    task = find(name)
+    task = load(name)
     length = accepted(task, 9)
     batch = task.sample(torch.Generator().manual_seed(0), 16, length, task.splits[1])
     assert isinstance(batch, Tokens)

@@ -99,12 +99,11 @@ class Transduction(Task):
         begin, separator, end = range(self.symbols, self.symbols + 3)
         answer = F.pad(answer, (0, 1), value=UNASKED)
         last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
-        places = counted(answer.shape[1])
-        scored = (places >= self.given) & (places <= last)
+        scored = (self.given <= counted(answer.shape[1])) & (counted(answer.shape[1]) <= last)
         answer = torch.where(answer == UNASKED, end, answer)
         prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
         tokens = torch.cat([prompt, answer], dim=1)
-        marks = tokens[:, :0] if (roles := self.places(length)) is None else _marks(*roles).expand(batch_size, -1)
+        marks = tokens[:, :0] if (places := self.places(length)) is None else _marks(*places).expand(batch_size, -1)
         return Tokens(
             inputs=tokens[:, :-1],
             targets=tokens[:, 1:],

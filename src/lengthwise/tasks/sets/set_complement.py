@@ -2,8 +2,10 @@
 
 A sequence consists of distinct tokens out of v, drawn uniformly. After s tokens, the answer is a distribution: the
 probability is 1 / (v - s) for each token that has not occurred, and 0 for the others. A sequence has at most v - 1
-tokens. A model that ignores the sequence and gives 1 / v to every token has a total variation of s / v. The authors show
-that a model of one layer that is balanced at the lengths 1 and 2 generalises to longer sequences, with less precision.
+tokens. A model that ignores the sequence and gives 1 / v to every token has a total variation of s / v.
+
+The authors show that a model of one layer that is balanced at the lengths 1 and 2 generalises to longer sequences, with
+less precision.
 """
 
 from typing import Any, ClassVar
