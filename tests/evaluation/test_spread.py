@@ -11,8 +11,8 @@ from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
 from lengthwise.evaluation.watch import Watch
 from lengthwise.models import Decoder, DecoderConfig, SetReaderConfig, build
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.recall.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.recall.flip_flop import FlipFlop
+from lengthwise.tasks.sets.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.training.seeds import generator
 
 

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Sets, load
+from lengthwise.tasks import Answered, Sets, Tokens, load
+from lengthwise.tasks.batch import Reply
+from lengthwise.tasks.metrics import TotalVariation
 
 NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
@@ -74,3 +77,41 @@ def test_bad_input_is_answered(name: str) -> None:
         load(name).sample(torch.Generator(), 1, 4, "dense")
     with pytest.raises(InputError, match="65,536"):
         sample("dictionary-lookup", 1, 65_537)
+
+
+def complement(length: int) -> Tokens:
+    batch = load("set-complement[symbols=6]").sample(torch.Generator().manual_seed(0), 6_000, length, "train")
+    assert isinstance(batch, Tokens)
+    return batch
+
+
+def test_absent_tokens_are_equally_likely() -> None:
+    batch = complement(2)
+    assert batch.targets.dtype == torch.float32
+    counts = torch.bincount(batch.inputs @ torch.tensor([6, 1]), minlength=36).view(6, 6)
+    assert not counts.diagonal().any()
+    assert chisquare(counts[~torch.eye(6, dtype=torch.bool)].tolist()).pvalue > 0.001
+    for tokens, answers in zip(batch.inputs[:20].tolist(), batch.targets[:20], strict=True):
+        for seen, answer in ((1, answers[0]), (2, answers[1])):
+            assert answer.nonzero()[:, 0].tolist() == sorted(set(range(6)) - set(tokens[:seen]))
+            assert answer.max() == answer.sum() / (6 - seen)
+
+
+def test_no_sequence_holds_all_tokens() -> None:
+    load("set-complement[symbols=6]").check_length(5)
+    for length in (0, 6):
+        with pytest.raises(InputError, match=f"1 to 5 tokens; got a length of {length}"):
+            complement(length)
+
+
+def test_total_variation_is_the_distance_of_distributions() -> None:
+    """Of the uniform distribution over six tokens, 1/6 is at the absent token, and 2/6 at both."""
+    batch = complement(2)
+    said = torch.zeros(len(batch.answers), 6)
+    answered = Answered(batch, Reply((said,), (batch.answers,)), torch.zeros(6_000, dtype=torch.long))
+    sums, weights = TotalVariation().of(answered)
+    assert sums.tolist() == pytest.approx([1 / 6 + 2 / 6] * 6_000)
+    assert weights.unique().tolist() == [2]
+    classes = batch.inputs.flatten()
+    certain = answered._replace(reply=Reply((said,), (classes,)))
+    assert TotalVariation().of(certain)[0].tolist() == pytest.approx([2 * 5 / 6] * 6_000)

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lengthwise.tasks import Answered, Metric, Task, Tokens
@@ -81,6 +82,31 @@ class Constant(Whole):
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         batch = super().sample(generator, batch_size, length, split)
         return batch._replace(targets=torch.full_like(batch.targets, 3))
+
+
+class Soft(Whole):
+    """The next token is this one plus 1 or plus 2, modulo 8."""
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+        batch = super().sample(generator, batch_size, length, split)
+        first, second = (F.one_hot((batch.inputs + plus) % 8, 8) for plus in (1, 2))
+        return batch._replace(targets=(first + second) / 2)
+
+
+class Improper(Soft):
+    """The probabilities of its answers sum to 2."""
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+        batch = super().sample(generator, batch_size, length, split)
+        return batch._replace(targets=2 * batch.targets)
+
+
+class ConstantSoft(Soft):
+    """The answer is always the same distribution."""
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+        batch = super().sample(generator, batch_size, length, split)
+        return batch._replace(targets=torch.full_like(batch.targets, 1 / 8))
 
 
 class AnyLength(Whole):

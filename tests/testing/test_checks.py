@@ -85,6 +85,8 @@ def test_the_sentence_says_where_and_what_is_expected() -> None:
         ("Unscored", "every example has a scored prediction"),
         ("Marked", "marks are as large as it says"),
         ("Constant", "no one answer is always right"),
+        ("Improper", "batches agree with the sizes of the model"),
+        ("ConstantSoft", "no one answer is always right"),
         ("AnyLength", "it knows its lengths"),
         ("Backwards", "right answers are better than wrong ones"),
         ("Summed", "metrics judge every example"),
@@ -103,6 +105,16 @@ def test_a_broken_task_is_caught(task: str, promise: str) -> None:
 def test_a_whole_task_passes() -> None:
     check_task("broken_tasks:Whole")
     check_task("broken_tasks:Whole", lengths=[5, 9])
+    check_task("broken_tasks:Whole", solve=lambda tokens: [(token + 1) % 8 for token in tokens])
+
+
+def test_a_whole_task_with_soft_answers_passes() -> None:
+    def solve(tokens: list[int]) -> list[list[float]]:
+        return [[0.5 if (other - token) % 8 in (1, 2) else 0.0 for other in range(8)] for token in tokens]
+
+    check_task("broken_tasks:Soft", solve=solve)
+    with pytest.raises(AssertionError, match="the solver says"):
+        check_task("broken_tasks:Soft", solve=lambda tokens: [[1 / 8] * 8 for _ in tokens])
 
 
 @parametrize_tasks(*TASKS, "flip-flop[ignore=0.1]", "addition[base=2,reverse=false]")

@@ -14,8 +14,8 @@ from lengthwise.models import SetReaderConfig, build
 from lengthwise.tasks import Loss, Sets
 from lengthwise.tasks.batch import Reply
 from lengthwise.tasks.metrics import CrossEntropy
-from lengthwise.tasks.recall.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.tasks.recall.flip_flop import FlipFlop
+from lengthwise.tasks.sets.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train
 

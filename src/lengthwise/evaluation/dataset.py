@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from lengthwise import __version__, files
+from lengthwise import files
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.sweep import drawn
@@ -65,6 +65,8 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
     files.check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; choose another folder with --out.")
+    from lengthwise import __version__
+
     task, sets = load(name), []
     with files.explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ A task that draws with these functions gives the same batch on every device and 
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -22,7 +23,35 @@ def uniform(generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
 
 def distinct(generator: torch.Generator, below: int, rows: int, count: int) -> Int[Tensor, "rows count"]:
     """Draw ``count`` different integers from 0 to ``below - 1`` for each row, in random order, int64."""
-    return uniform(generator, rows, below).argsort(1)[:, :count]
+    if 4 * count > below:
+        return uniform(generator, rows, below).argsort(1)[:, :count]
+    # Repeats are drawn again. This treats all integers alike, so that all rows of different ones are equally likely.
+    drawn = integers(generator, below, rows, count)
+    while (again := first_equal(drawn) != counted(count)).any():
+        drawn[again] = integers(generator, below, int(again.sum()))
+    return drawn
+
+
+def avoiding(
+    generator: torch.Generator, below: int, avoided: Int[Tensor, "rows avoided"], count: int
+) -> Int[Tensor, "rows {count}"]:
+    """Draw ``count`` integers from 0 to ``below - 1`` for each row, uniformly, int64.
+
+    None of the integers is among the row's ``avoided``, which are different from each other.
+    """
+    drawn = integers(generator, below - avoided.shape[1], avoided.shape[0], count)
+    # The integers that are left are numbered from 0 on: from the n-th avoided one on, n fewer are left.
+    left = avoided.sort(1).values - counted(avoided.shape[1])
+    return drawn + torch.searchsorted(left, drawn, right=True)
+
+
+def first_equal(values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows columns"]:
+    """Return for each value the column in which it occurs first in its row, int64."""
+    order = values.argsort(dim=1, stable=True)
+    ordered = values.gather(1, order)
+    new = F.pad(ordered[:, 1:] != ordered[:, :-1], (1, 0), value=True)
+    first = torch.where(new, counted(values.shape[1]), 0).cummax(1).values
+    return torch.empty_like(values).scatter(1, order, order.gather(1, first))
 
 
 def shuffled(generator: torch.Generator, values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows columns"]:

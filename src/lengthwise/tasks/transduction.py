@@ -73,6 +73,11 @@ class Transduction(Task):
         """Return the number of tokens: those of the source, of the longest answer, and three around them."""
         return self.source_length(length) + self.answer_length(length) + 3
 
+    @property
+    def given(self) -> int:
+        """Number of first symbols of every answer that are not scored, such as a query; by default, 0."""
+        return 0
+
     @abstractmethod
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw sources of ``length`` and their answers."""
@@ -109,7 +114,7 @@ class Transduction(Task):
         begin, separator, end = range(self.symbols, self.symbols + 3)
         answer = F.pad(answer, (0, 1), value=UNASKED)
         last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
-        scored = counted(answer.shape[1]) <= last
+        scored = (self.given <= counted(answer.shape[1])) & (counted(answer.shape[1]) <= last)
         answer = torch.where(answer == UNASKED, end, answer)
         prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
         tokens = torch.cat([prompt, answer], dim=1)

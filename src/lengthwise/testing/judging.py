@@ -48,17 +48,19 @@ def _judges(metric: Metric, answered: Answered) -> None:
 
 
 def right_answers_are_better(task: Task, lengths: Sequence[int]) -> None:
-    """Compare right and wrong answers by the main metric and by the loss."""
+    """Compare right and wrong answers by the main metric and by the loss; wrong ones are those of the class after."""
     batch, sizes = draw(task, lengths[0], task.splits[0]), task.sizes
     kinds = sizes["vocab_size" if isinstance(batch, Tokens) else "classes"]
+    soft = batch.answers.is_floating_point()
+    certain = batch.answers if soft else F.one_hot(batch.answers, kinds).float()
 
-    def judged(metric: Metric, answers: Tensor) -> float:
-        logits = 10 * F.one_hot(answers, kinds).float()
+    def judged(metric: Metric, said: Tensor) -> float:
+        logits = said.clamp(min=1e-4).log()
         answered = Answered(batch, Reply((logits,), (batch.answers,)), _holders(batch))
         return metric.estimate(*(numbers.double().numpy() for numbers in metric.of(answered))).value
 
     for metric in (task.main, task.loss):
-        right, wrong = judged(metric, batch.answers), judged(metric, (batch.answers + 1) % kinds)
+        right, wrong = judged(metric, certain), judged(metric, certain.roll(1, dims=1))
         expect(
             metric.ahead(right, wrong) > 0,
             f"by {metric.name}, where {metric.better} is better, right answers get {right:.4g}, wrong ones {wrong:.4g}",

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
+from torch import Tensor
+
 from lengthwise.errors import InputError
 from lengthwise.tasks import Task, Tokens
 from lengthwise.testing.batches import drawn
@@ -9,7 +12,9 @@ from lengthwise.testing.check import expect
 
 HIDDEN = -1
 """Stands in place of an answer among the tokens that a solver is given."""
-Solver = Callable[[list[int]], list[int]]
+Answers = list[int] | list[list[float]]
+"""One class for each scored prediction; or the probabilities of all classes, for soft answers."""
+Solver = Callable[[list[int]], Answers]
 
 
 def answers_are_those_of(solve: Solver, task: Task, lengths: Sequence[int]) -> None:
@@ -21,5 +26,13 @@ def answers_are_those_of(solve: Solver, task: Task, lengths: Sequence[int]) -> N
         if batch.continued:
             shown[:, 1:][batch.scored[:, :-1]] = HIDDEN
         for index, tokens in enumerate(shown.tolist()):
-            found, right = solve(tokens), batch.targets[index][batch.scored[index]].tolist()
-            expect(found == right, f"{at} the answers to {tokens} are {right}, where the solver says {found}")
+            answers = batch.targets[index][batch.scored[index]]
+            found, right = solve(tokens), answers.tolist()
+            expect(_same(found, answers), f"{at} the answers to {tokens} are {right}, where the solver says {found}")
+
+
+def _same(found: Answers, right: Tensor) -> bool:
+    if not right.is_floating_point():
+        return found == right.tolist()
+    solved = torch.tensor(found, dtype=right.dtype, device="cpu")
+    return solved.shape == right.shape and torch.allclose(solved, right)

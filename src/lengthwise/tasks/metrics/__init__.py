@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.loading import load_metric
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
+    from lengthwise.tasks.metrics.total_variation import TotalVariation
 
 __all__ = [
     "METRICS",
@@ -31,6 +32,7 @@ __all__ = [
     "ShareOfExamples",
     "StoppedEarly",
     "TokenAccuracy",
+    "TotalVariation",
     "WrongContent",
     "load_metric",
 ]
@@ -45,6 +47,7 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "did_not_stop": "lengthwise.tasks.metrics.ending:DidNotStop",
         "stopped_early": "lengthwise.tasks.metrics.ending:StoppedEarly",
         "wrong_content": "lengthwise.tasks.metrics.ending:WrongContent",
+        "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",

@@ -1,0 +1,43 @@
+"""Flag retrieval: the symbol that follows the one flag of the source.
+
+The flag stands at a uniformly random place of the source, but not at its end; all other symbols are uniform and
+independent. The token after the symbols is the flag. The usual lengths are 5 in training, and up to 250 in tests.
+"""
+
+import torch
+
+from lengthwise.errors import InputError
+from lengthwise.options import option
+from lengthwise.tasks.drawing import integers
+from lengthwise.tasks.task import Task
+from lengthwise.tasks.transduction import Drawn, Transduction
+
+
+class FlagRetrieval(Transduction):
+    """The symbol after a flag."""
+
+    class Options(Task.Options):
+        symbols: int = option(10, at_least=2)
+        """Number of different symbols, without the flag."""
+
+    options: Options
+
+    @property
+    def symbols(self) -> int:
+        """Number of different symbols, with the flag."""
+        return self.options.symbols + 1
+
+    def answer_length(self, length: int) -> int:
+        """Return 1: the answer is a symbol."""
+        return 1
+
+    def check_length(self, length: int) -> None:
+        """Refuse lengths below 2."""
+        if length < 2:
+            raise InputError(f"A source has 2 or more symbols, the flag and the symbol after it; got {length}.")
+
+    def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
+        """Draw symbols, and put a flag among them."""
+        source = integers(generator, self.options.symbols, batch_size, length)
+        place = integers(generator, length - 1, batch_size, 1)
+        return Drawn(source.scatter(1, place, self.options.symbols), source.gather(1, place + 1))

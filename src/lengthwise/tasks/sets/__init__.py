@@ -1,0 +1,1 @@
+"""Tasks on sets, whose elements have no order."""
