@@ -4,7 +4,7 @@ A solver shares no code with its task. It is given the input tokens of an exampl
 returns the scored answers. Each module of solvers has the name of a folder of tasks.
 """
 
-from tests.tasks.solvers import copying, counting
+from tests.tasks.solvers import copying, counting, languages
 from tests.tasks.solvers.solver import Solver
 
-SOLVERS: dict[str, Solver] = {**copying.SOLVERS, **counting.SOLVERS}
+SOLVERS: dict[str, Solver] = {**copying.SOLVERS, **counting.SOLVERS, **languages.SOLVERS}
