@@ -62,7 +62,7 @@ def test_contents_lead_to_every_heading(report: Path) -> None:
     links = dict(re.findall(r'<li><a href="#([^"]+)">(.*?)</a></li>', page))
     assert links["exact-match"] == "Exact match"
     assert links == dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page))
-    assert len(links) == page.count("<h2") == 8
+    assert len(links) == page.count("<h2") == 9
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "token_accuracy"])

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from tests.tasks.solvers.languages import LANGUAGES
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Tokens, find
+from lengthwise.tasks import Tokens, load
 from lengthwise.tasks.languages.automaton import END, Automaton
 from lengthwise.tasks.languages.crasp import in_crasp
 from lengthwise.tasks.languages.members import members
@@ -21,7 +21,7 @@ from lengthwise.testing import check_task
 
 
 def drawn(name: str, length: int, rows: int, split: str = "validation") -> Tokens:
-    task, split = find(name).drawn_by(split)
+    task, split = load(name).drawn_by(split)
     batch = task.sample(torch.Generator().manual_seed(0), rows, length, split)
     assert isinstance(batch, Tokens)
     return batch
@@ -32,7 +32,7 @@ def strings(name: str, length: int, rows: int = 4000) -> Counter[tuple[int, ...]
 
 
 def language(name: str) -> RegularLanguage:
-    task = find(name)
+    task = load(name)
     assert isinstance(task, RegularLanguage)
     return task
 
@@ -116,12 +116,12 @@ def test_equal_languages_have_equal_automata() -> None:
         (lambda: Automaton.of("a", {"x": {"b": "x"}}, ["x"]), "symbol 'b', which is not among the symbols"),
         (lambda: automaton_of("(ab"), r"'\(ab' cannot be read"),
         (lambda: automaton_of(""), "No member of '' has a symbol"),
-        (lambda: find("tomita-2").check_length(7), "No member of tomita-2 has 7 symbols; choose.*: 6 and 8"),
-        (lambda: find("aaaa-star").check_length(300_000_001), "300000000 and 300000004"),
-        (lambda: find("abcde-blocks").check_length(4), "near: 5"),
-        (lambda: find("dyck-bounded").check_length(0), "near: 2"),
-        (lambda: find("dyck").check_length(5), "2, 4, 6 or more symbols"),
-        (lambda: find("alternation[blocks=7]").check_length(6), "7 blocks has 7 symbols or more; got 6"),
+        (lambda: load("tomita-2").check_length(7), "No member of tomita-2 has 7 symbols; choose.*: 6 and 8"),
+        (lambda: load("aaaa-star").check_length(300_000_001), "300000000 and 300000004"),
+        (lambda: load("abcde-blocks").check_length(4), "near: 5"),
+        (lambda: load("dyck-bounded").check_length(0), "near: 2"),
+        (lambda: load("dyck").check_length(5), "2, 4, 6 or more symbols"),
+        (lambda: load("alternation[blocks=7]").check_length(6), "7 blocks has 7 symbols or more; got 6"),
     ],
 )
 def test_bad_input_is_answered_by_a_sentence(made: object, sentence: str) -> None:
@@ -138,10 +138,10 @@ def test_a_language_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("Mine", "Unary"):
         check_task(f"languages_of_mine:{name}")
-    assert [find(f"languages_of_mine:{name}").stride for name in ("Mine", "Unary", "Finite")] == [1, 2, 1]
+    assert [load(f"languages_of_mine:{name}").stride for name in ("Mine", "Unary", "Finite")] == [1, 2, 1]
     assert language("languages_of_mine:Mine").sets == (("a", "b", END), ("b",), ("a",))
     with pytest.raises(InputError, match="No member of finite has 900 symbols; choose a length that is near: 3"):
-        find("languages_of_mine:Finite").check_length(900)
+        load("languages_of_mine:Finite").check_length(900)
 
 
 def test_a_model_is_evaluated_at_another_depth() -> None:

@@ -9,14 +9,14 @@ import torch
 
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
-from lengthwise.tasks import TASKS, Task, Tokens, find
+from lengthwise.tasks import TASKS, Task, Tokens, load
 
 LENGTHS = [*range(-1, 40), 8_192, 8_193]
 
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_lengths_that_are_known_can_be_drawn(name: str) -> None:
-    task = find(name)
+    task = load(name)
     for length in LENGTHS:
         known = drawn = None
         with suppress(InputError):
@@ -32,7 +32,7 @@ def test_the_lengths_that_are_known_can_be_drawn(name: str) -> None:
 @pytest.mark.parametrize("name", list(TASKS))
 @pytest.mark.parametrize("split", [0, 1])
 def test_the_largest_mark_is_that_of_an_example(name: str, split: int) -> None:
-    task = find(name)
+    task = load(name)
     for length in (12, 24, 33 if name == "addition" else 32):
         batch = task.sample(torch.Generator(), 3, length, task.splits[split])
         marked = isinstance(batch, Tokens) and batch.marks.numel() > 0
@@ -73,7 +73,7 @@ def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_default_dtype_is_that_of_others(name: str, default_dtype: Callable[[torch.dtype], None]) -> None:
     """A task draws the same numbers in every process."""
-    task = find(name)
+    task = load(name)
     before = [task.sample(torch.Generator().manual_seed(0), 4, 12, split) for split in task.splits]
     default_dtype(torch.float64)
     after = [task.sample(torch.Generator().manual_seed(0), 4, 12, split) for split in task.splits]

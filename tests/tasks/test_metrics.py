@@ -12,7 +12,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.models import Decoder, DecoderConfig
-from lengthwise.tasks import Answered, Metric, Sets, Tokens, find
+from lengthwise.tasks import Answered, Metric, Sets, Tokens, load
 from lengthwise.tasks.batch import Reply
 from lengthwise.tasks.metrics import (
     Accuracy,
@@ -190,6 +190,6 @@ def test_a_task_of_ones_own_is_told_what_its_metrics_lack(
 ) -> None:
     (tmp_path / "own_metrics.py").write_text(OWN, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    assert list(find("own_metrics:Whole").measures) == ["loss", "exact_match"]
+    assert list(load("own_metrics:Whole").measures) == ["loss", "exact_match"]
     with pytest.raises(InputError, match=said):
-        find(f"own_metrics:{name}")
+        load(f"own_metrics:{name}")

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Sets, find
+from lengthwise.tasks import Sets, load
 
 NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
 
 def sample(name: str, batch: int, length: int, seed: int = 0) -> Sets:
-    sets = find(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
+    sets = load(name).sample(torch.Generator().manual_seed(seed), batch, length, "validation")
     assert isinstance(sets, Sets)
     return sets
 
@@ -18,7 +18,7 @@ def sample(name: str, batch: int, length: int, seed: int = 0) -> Sets:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("length", [1, 2, 16, 300])
 def test_shapes_are_those_the_model_is_built_for(name: str, length: int) -> None:
-    sizes, batch = find(name).sizes, sample(name, 7, length)
+    sizes, batch = load(name).sizes, sample(name, 7, length)
     assert batch.items.shape == (7, length, sizes["item_features"])
     assert batch.query.shape == (7, sizes["query_features"])
     assert batch.items.dtype == batch.query.dtype == torch.float32
@@ -71,6 +71,6 @@ def test_bad_input_is_answered(name: str) -> None:
     with pytest.raises(InputError, match="0"):
         sample(name, 1, 0)
     with pytest.raises(InputError, match="split"):
-        find(name).sample(torch.Generator(), 1, 4, "dense")
+        load(name).sample(torch.Generator(), 1, 4, "dense")
     with pytest.raises(InputError, match="65,536"):
         sample("dictionary-lookup", 1, 65_537)

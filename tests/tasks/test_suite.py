@@ -5,7 +5,7 @@ import torch
 from tests.tasks.solvers import SOLVERS
 
 from lengthwise.models import Decoder, DecoderConfig
-from lengthwise.tasks import TASKS, Tokens, find
+from lengthwise.tasks import TASKS, Tokens, load
 from lengthwise.testing import Check, task_checks
 
 UNSOLVED = {"flip-flop", "addition", "argmax-retrieval", "dictionary-lookup"}
@@ -30,10 +30,10 @@ def test_tasks(check: Check) -> None:
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-@pytest.mark.parametrize("name", [name for name in TASKS if find(name).model == "decoder"])
+@pytest.mark.parametrize("name", [name for name in TASKS if load(name).model == "decoder"])
 def test_generated_answers_are_right_where_teacher_forced_answers_are(name: str, mechanism: str) -> None:
     """Half of the answers are made those of the model, so that there are right ones among them."""
-    task = find(name)
+    task = load(name)
     length = next(length for length in range(9, 40) if length % task.stride == 0)
     batch = task.sample(torch.Generator().manual_seed(0), 16, length, task.splits[1])
     assert isinstance(batch, Tokens)

@@ -6,7 +6,7 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import build
-from lengthwise.tasks import Sets, Task, Tokens, find
+from lengthwise.tasks import Sets, Task, Tokens, load
 from lengthwise.tasks.arithmetic.addition import Addition
 from lengthwise.tasks.recall.flip_flop import IGNORE, FlipFlop
 
@@ -17,7 +17,7 @@ def drawn(task: Task, length: int, split: str = "train", batch: int = 400) -> To
 
 def test_flip_flop_ignores_as_often_as_it_is_told() -> None:
     task = FlipFlop(ignore=0.9)
-    assert task.options == find("flip-flop[ignore=0.9]").options
+    assert task.options == load("flip-flop[ignore=0.9]").options
     shares = {}
     for split in task.splits:
         instructions = drawn(task, 512, split).inputs[:, 2:-1:2]
@@ -59,7 +59,7 @@ def test_sums_are_right_in_any_base_and_either_way_round(base: int, reverse: boo
 
 @pytest.mark.parametrize("classes", [2, 10, 30])
 def test_argmax_has_as_many_classes_as_it_is_told(classes: int) -> None:
-    task = find(f"argmax-retrieval[classes={classes}]")
+    task = load(f"argmax-retrieval[classes={classes}]")
     batch = drawn(task, 20)
     assert isinstance(batch, Sets)
     assert batch.items.shape[2] == task.sizes["item_features"] == 1 + classes
@@ -68,7 +68,7 @@ def test_argmax_has_as_many_classes_as_it_is_told(classes: int) -> None:
 
 @pytest.mark.parametrize("bits", [1, 4, 9])
 def test_lookup_can_use_every_key_of_any_width(bits: int) -> None:
-    task = find(f"dictionary-lookup[bits={bits},values=3]")
+    task = load(f"dictionary-lookup[bits={bits},values=3]")
     for length in {1, 2, 2 ** (bits // 2), 2**bits - 1, 2**bits}:
         batch = drawn(task, length, batch=50)
         assert isinstance(batch, Sets)
@@ -94,7 +94,7 @@ def test_lookup_can_use_every_key_of_any_width(bits: int) -> None:
 )
 def test_a_wrong_option_is_answered(name: str, sentence: str) -> None:
     with pytest.raises(InputError) as refusal:
-        find(name)
+        load(name)
     assert sentence in str(refusal.value)
     with pytest.raises(InputError) as refusal:
         RunConfig.read({"task": name})

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
+from lengthwise.analysis.arms import Arms
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.numbers import Interval, interval
 from lengthwise.evaluation.point import Layer
-from lengthwise.experiments.record import Experiment
 from lengthwise.statistics.estimate import student_mean
 from lengthwise.statistics.slopes import log_slope
 
@@ -73,14 +73,14 @@ def home(asked: Design) -> int:
     return asked.training_length if asked.training_length in asked.lengths else asked.lengths[0]
 
 
-def traces(experiment: Experiment, asked: Design) -> tuple[Trace, ...]:
+def traces(arms: Arms, asked: Design) -> tuple[Trace, ...]:
     """List every statistic of every layer, in the order of splits, layers, mechanisms, statistics and lengths.
 
     Unknown values are left out: a deviation over a single example, or a drift from a length not evaluated yet.
     """
     found = []
-    for split, layer, mechanism in _layers(experiment, asked):
-        of = _by_length(experiment, mechanism, split, layer)
+    for split, layer, mechanism in _layers(arms, asked):
+        of = _by_length(arms, mechanism, split, layer)
         for name, statistic in STATISTICS.items():
             for length, seeds in sorted(of.items()):
                 if values := _values(statistic, seeds, of.get(home(asked), {})):
@@ -89,12 +89,12 @@ def traces(experiment: Experiment, asked: Design) -> tuple[Trace, ...]:
     return tuple(found)
 
 
-def slopes(experiment: Experiment, asked: Design) -> tuple[Slope, ...]:
+def slopes(arms: Arms, asked: Design) -> tuple[Slope, ...]:
     """Compute the slope of every layer for which two or more lengths have a standard deviation."""
     found = []
-    for split, layer, mechanism in _layers(experiment, asked):
+    for split, layer, mechanism in _layers(arms, asked):
         lines: dict[int, dict[int, float]] = {}
-        for length, seeds in _by_length(experiment, mechanism, split, layer).items():
+        for length, seeds in _by_length(arms, mechanism, split, layer).items():
             for seed, at in seeds.items():
                 if at.spread.deviation > 0:
                     lines.setdefault(seed, {})[length] = at.spread.deviation
@@ -113,9 +113,9 @@ def _values(statistic: Statistic, seeds: dict[int, Layer], homes: dict[int, Laye
     return [value for value in values if math.isfinite(value) and (value > 0 or not statistic.log)]
 
 
-def _layers(experiment: Experiment, asked: Design) -> Iterable[tuple[str, int, str]]:
+def _layers(arms: Arms, asked: Design) -> Iterable[tuple[str, int, str]]:
     """Yield each split, layer (counted from 1) and mechanism with a measurement at some length."""
-    points = {name: [p for run in experiment.finalists(name) for p in run.points] for name in asked.mechanisms}
+    points = {name: [p for model in arms[name] for p in model.points] for name in asked.mechanisms}
     deepest = max((len(p.layers) for of in points.values() for p in of), default=0)
     for split in asked.splits:
         for layer in range(1, deepest + 1):
@@ -124,13 +124,13 @@ def _layers(experiment: Experiment, asked: Design) -> Iterable[tuple[str, int, s
                     yield split, layer, name
 
 
-def _by_length(experiment: Experiment, mechanism: str, split: str, layer: int) -> dict[int, dict[int, Layer]]:
+def _by_length(arms: Arms, mechanism: str, split: str, layer: int) -> dict[int, dict[int, Layer]]:
     """Return the statistics of the layer by length, then by seed."""
     found: dict[int, dict[int, Layer]] = {}
-    for run in experiment.finalists(mechanism):
-        for point in run.points:
+    for model in arms[mechanism]:
+        for point in model.points:
             if point.split == split and len(point.layers) >= layer:
-                found.setdefault(point.length, {})[run.config.seed] = point.layers[layer - 1]
+                found.setdefault(point.length, {})[model.seed] = point.layers[layer - 1]
     return found
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from lengthwise.analysis.arms import Arms
 from lengthwise.analysis.design import Design
 from lengthwise.evaluation.point import Point
-from lengthwise.experiments.record import Experiment
 from lengthwise.tasks.metrics import Accuracy, Dispersion, Ordering, RightKey
 
 NEEDED = tuple(metric.name for metric in (Accuracy, Dispersion, Ordering, RightKey))
@@ -31,13 +31,13 @@ class Shares:
     """Share of examples in which the right key had the largest weight, with right and wrong answers."""
 
 
-def causes(experiment: Experiment, asked: Design) -> tuple[Shares, ...]:
+def causes(arms: Arms, asked: Design) -> tuple[Shares, ...]:
     """Compute the shares of every measured point, in the order of splits, mechanisms and lengths."""
     found = []
     for split in asked.splits:
         for mechanism in asked.mechanisms:
             known: dict[int, list[Point]] = {}
-            for point in (p for run in experiment.finalists(mechanism) for p in run.points if p.split == split):
+            for point in (p for model in arms[mechanism] for p in model.points if p.split == split):
                 if all(name in point.values for name in NEEDED):
                     known.setdefault(point.length, []).append(point)
             found += [_shares(split, mechanism, length, known[length]) for length in sorted(known)]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lengthwise.analysis.arms import Arms, Evaluated
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.grids import known
 from lengthwise.analysis.numbers import Interval, interval
 from lengthwise.evaluation.point import Point
-from lengthwise.experiments.record import Experiment, Run
 from lengthwise.statistics import paired
 from lengthwise.statistics.mcnemar import discordance
 from lengthwise.statistics.paired import Outcome, holm, paired_differences, pairs_needed
@@ -111,23 +111,23 @@ class Claim:
         return self.decisive is not None and self.decisive.pairs >= self.needed
 
 
-def claims(experiment: Experiment, asked: Design) -> tuple[Claim, ...]:
+def claims(arms: Arms, asked: Design) -> tuple[Claim, ...]:
     """Test one claim for each other mechanism and split with a pair beyond the training length."""
     mine, *others = asked.mechanisms
     found: list[Claim] = []
     for split in asked.splits:
-        tested = [_claim(experiment, asked, mine, theirs, split) for theirs in others]
+        tested = [_claim(arms, asked, mine, theirs, split) for theirs in others]
         found += _corrected([claim for claim in tested if claim.beyond])
     return tuple(found)
 
 
-def _claim(experiment: Experiment, asked: Design, mine: str, theirs: str, split: str) -> Claim:
-    metric, primary = experiment.task.main, asked.primary
-    ours, others = (_points(experiment.finalists(name), split, asked) for name in (mine, theirs))
+def _claim(arms: Arms, asked: Design, mine: str, theirs: str, split: str) -> Claim:
+    metric, primary = asked.main, asked.primary
+    ours, others = (_points(arms[name], split, asked) for name in (mine, theirs))
     both = sorted(ours.keys() & others.keys())
     ahead: dict[int, list[float]] = {}
     for at in both:
-        ahead.setdefault(at[0], []).append(metric.ahead(ours[at].value(metric), others[at].value(metric)))
+        ahead.setdefault(at[0], []).append(metric.ahead(*(of[at].values[metric.name].value for of in (ours, others))))
     wanted = range(asked.first_seed, asked.first_seed + asked.seeds)
     largest = 1.0 if metric.unit == "%" else math.inf
     tested = paired_differences(ahead, training=asked.training_length, primary=primary, largest=largest)
@@ -149,9 +149,9 @@ def _claim(experiment: Experiment, asked: Design, mine: str, theirs: str, split:
     )
 
 
-def _points(runs: tuple[Run, ...], split: str, asked: Design) -> dict[tuple[int, int], Point]:
+def _points(models: Sequence[Evaluated], split: str, asked: Design) -> dict[tuple[int, int], Point]:
     """Return the points at which the main metric was measured, by length and seed."""
-    points = ((run.config.seed, point) for run in runs for point in run.points if point.split == split)
+    points = ((model.seed, point) for model in models for point in model.points if point.split == split)
     return {(point.length, seed): point for seed, point in points if known(point, asked.main)}
 
 

@@ -49,13 +49,13 @@ class Design:
     task: str
     """Name of the task, with its options in brackets."""
     unit: str
-    """Unit of a length in the plural, tokens or items."""
+    """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
     mechanisms: tuple[str, ...]
     """The compared mechanisms. The first mechanism is tested against each of the others."""
     learning_rates: tuple[float, ...]
-    """Peak learning rates tried for every mechanism with the first seed, lowest first."""
+    """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
     """Number of training seeds of each mechanism."""
     first_seed: int
@@ -68,6 +68,8 @@ class Design:
     """Longest training length (``unit``)."""
     shortest_training_length: int | None
     """Shortest training length (``unit``) if each batch draws its length; None if all training lengths are equal."""
+    level: float
+    """Share of the main metric at the training length above which a length still counts as effective."""
     training_steps: int
     metrics: tuple[MetricFacts, ...]
     """All measured metrics, the main metric first."""
@@ -84,13 +86,14 @@ class Design:
             unit=task.unit,
             example=task.example,
             mechanisms=config.mechanisms,
-            learning_rates=tuple(sorted(config.learning_rates)),
+            learning_rates=config.rates,
             seeds=config.seeds,
             first_seed=base.seed,
             splits=base.evaluate.splits,
             lengths=tuple(sorted(set(base.evaluate.lengths))),
             training_length=base.train.length,
             shortest_training_length=base.train.shortest,
+            level=base.evaluate.level,
             training_steps=base.train.steps,
             metrics=tuple(_facts(own.get(name, metric), task) for name, metric in task.measures.items()),
             loss=_facts(task.loss, task),

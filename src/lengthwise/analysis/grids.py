@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from lengthwise.analysis.arms import Arms
 from lengthwise.analysis.design import Design, MetricFacts
 from lengthwise.analysis.numbers import Interval, finite
 from lengthwise.evaluation.point import Point
-from lengthwise.experiments.record import Experiment
 
 MANY = 12
 """With more mechanisms than this number, grids list the best mechanism first, and the page draws a heat map instead of
@@ -23,8 +23,8 @@ class Value:
 
     mechanism: str
     seed: int
-    learning_rate: float
-    """Peak learning rate that was chosen for the mechanism."""
+    learning_rate: float | None
+    """Peak learning rate that was chosen for the mechanism; None if the model was trained elsewhere."""
     split: str
     length: int
     """Tokens or items per example."""
@@ -113,13 +113,13 @@ class Grid:
         return (place(cell.mean) - worst) / (best - worst) if best != worst else 1.0
 
 
-def values(experiment: Experiment, asked: Design) -> tuple[Value, ...]:
-    """List every value of every metric for the runs at the chosen learning rates."""
+def values(arms: Arms, asked: Design) -> tuple[Value, ...]:
+    """List every value of every metric of every model."""
     return tuple(
         Value(
             mechanism=name,
-            seed=run.config.seed,
-            learning_rate=run.learning_rate,
+            seed=model.seed,
+            learning_rate=model.learning_rate,
             split=point.split,
             length=point.length,
             metric=metric.name,
@@ -129,16 +129,16 @@ def values(experiment: Experiment, asked: Design) -> tuple[Value, ...]:
             examples=point.sequences,
         )
         for name in asked.mechanisms
-        for run in experiment.finalists(name)
-        for point in run.points
+        for model in arms[name]
+        for point in model.points
         for metric in asked.metrics
         if (measured := point.values.get(metric.name))
     )
 
 
-def grid(experiment: Experiment, asked: Design, metric: MetricFacts) -> Grid:
+def grid(arms: Arms, asked: Design, metric: MetricFacts) -> Grid:
     """Put a metric of every mechanism on every split and length into a grid."""
-    points = {name: [p for run in experiment.finalists(name) for p in run.points] for name in asked.mechanisms}
+    points = {name: [p for model in arms[name] for p in model.points] for name in asked.mechanisms}
     rows = {
         split: {
             name: tuple(

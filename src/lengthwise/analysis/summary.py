@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lengthwise import files
+from lengthwise.analysis.arms import arms
 from lengthwise.analysis.attention import Slope, Trace, home, slopes, traces
 from lengthwise.analysis.causes import Shares, causes
 from lengthwise.analysis.claims import RULE, Claim, claims
 from lengthwise.analysis.design import Design
+from lengthwise.analysis.effective import Effective, effective
 from lengthwise.analysis.grids import MANY, Grid, Value, grid, values
 from lengthwise.analysis.settings import configuration, environment
-from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, value_rows
+from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, rows_of
 from lengthwise.analysis.training import Curve, Failed, Training, curves, failures, training
 from lengthwise.errors import InputError
 from lengthwise.experiments.record import Experiment
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "summary.json"
-SCHEMA = 1
+SCHEMA = 2
 """Version of the format; every change of the format raises the version."""
 REMEDY = "Write the summary again with lengthwise report FOLDER."
 
@@ -50,6 +52,9 @@ class Summary:
     """Rule by which claims are decided, in words."""
     claims: tuple[Claim, ...]
     """Claims in the order of splits and mechanisms."""
+    effective: tuple[Effective, ...]
+    """Effective lengths, in the order of splits and mechanisms; empty if no length beyond the training length is
+    evaluated."""
     causes: tuple[Shares, ...]
     """Causes of wrong answers; empty if the task does not measure causes."""
     traces: tuple[Trace, ...]
@@ -109,11 +114,14 @@ class Summary:
 
         Args:
             table: ``values`` has a row for each mechanism, seed, split, length and metric, with the columns of
-                :class:`~lengthwise.analysis.grids.Value`. ``claims`` has a row for each claim and length, with the
-                columns of :class:`~lengthwise.analysis.claims.Difference`, the ruling of the claim, and whether the
-                length decides the claim.
+                :class:`~lengthwise.analysis.grids.Value`. ``effective`` has a row for each mechanism and split, with
+                the columns of :class:`~lengthwise.analysis.effective.Effective`. ``claims`` has a row for each claim
+                and length, with the columns of :class:`~lengthwise.analysis.claims.Difference`, the ruling of the
+                claim, and whether the length decides the claim.
         """
-        return value_rows(self.values) if table == "values" else claim_rows(self.claims)
+        if table == "claims":
+            return claim_rows(self.claims)
+        return rows_of(self.values if table == "values" else self.effective)
 
     def to_dataframe(self, table: Table = "values") -> "pandas.DataFrame":
         """Make a pandas data frame of a table, see :meth:`rows`; None becomes NaN.
@@ -130,19 +138,20 @@ class Summary:
 
 def summarise(experiment: Experiment) -> Summary:
     """Compute the summary of an experiment, finished or not."""
-    asked = Design.of(experiment.config)
+    asked, models = Design.of(experiment.config), arms(experiment)
     return Summary(
         schema=SCHEMA,
         written=f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
         command=experiment.command,
         design=asked,
-        values=values(experiment, asked),
-        grids=tuple(grid(experiment, asked, metric) for metric in asked.metrics),
+        values=values(models, asked),
+        grids=tuple(grid(models, asked, metric) for metric in asked.metrics),
         rule=RULE,
-        claims=claims(experiment, asked),
-        causes=causes(experiment, asked),
-        traces=traces(experiment, asked),
-        slopes=slopes(experiment, asked),
+        claims=claims(models, asked),
+        effective=effective(models, asked),
+        causes=causes(models, asked),
+        traces=traces(models, asked),
+        slopes=slopes(models, asked),
         drift_from=home(asked),
         training=training(experiment, asked),
         curves=curves(experiment, asked),

@@ -5,15 +5,17 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from lengthwise.analysis.claims import Claim
+from lengthwise.analysis.effective import Effective
 from lengthwise.analysis.grids import Value
 from lengthwise.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
 
-Table = Literal["values", "claims"]
+Table = Literal["values", "effective", "claims"]
 COLUMNS: dict[Table, tuple[str, ...]] = {
     "values": tuple(field.name for field in fields(Value)),
+    "effective": tuple(field.name for field in fields(Effective)),
     "claims": (
         *("mine", "theirs", "split", "ruling", "length", "decides"),
         *("pairs", "mean", "low", "high", "p", "corrected_p", "outcome"),
@@ -22,9 +24,9 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
 """Columns of each table, in order."""
 
 
-def value_rows(values: Sequence[Value]) -> list[dict[str, Any]]:
-    """List one row for each value."""
-    return [{name: getattr(value, name) for name in COLUMNS["values"]} for value in values]
+def rows_of(found: Sequence[Value] | Sequence[Effective]) -> list[dict[str, Any]]:
+    """List one row for each value or effective length."""
+    return [vars(each).copy() for each in found]
 
 
 def claim_rows(claims: Sequence[Claim]) -> list[dict[str, Any]]:
@@ -64,4 +66,5 @@ def dataframe(table: Table, rows: Sequence[dict[str, Any]]) -> "pandas.DataFrame
             "lengthwise export FOLDER --csv, which work without pandas."
         ) from None
     frame = pandas.DataFrame(rows, columns=list(COLUMNS[table]))
-    return frame.astype({name: float for name in ("value", "low", "high") if name in frame})
+    may_lack = ("low", "high", "value") if table != "effective" else ("low", "high", "length", "perfect")
+    return frame.astype({name: float for name in may_lack if name in frame})

@@ -39,6 +39,9 @@ class Training:
     """Chosen learning rate; None before the choice."""
     trials: tuple[Trial, ...]
     """One trial for each learning rate, lowest first."""
+    edge: Literal["lowest", "highest"] | None
+    """End of the rates tried at which the chosen rate lies, so that a better one may lie beyond; None if other rates
+    were tried on both sides, or if one rate alone was tried."""
     seconds: float | None
     """Mean training time over seeds at the chosen learning rate (s); None before the choice."""
     tokens_per_second: float | None
@@ -99,17 +102,25 @@ def _training(experiment: Experiment, asked: Design, mechanism: str) -> Training
     finalists = experiment.finalists(mechanism)
     trained = [run.trained for run in finalists if run.trained]
     trials = {run.learning_rate: run for run in experiment.trials(mechanism)}
+    chosen = experiment.chosen.get(mechanism)
     return Training(
         mechanism=mechanism,
         runs=len(own),
         parameters=next((run.trained.parameters for run in own if run.trained), None),
-        learning_rate=experiment.chosen.get(mechanism),
+        learning_rate=chosen,
         trials=tuple(_trial(asked, rate, trials.get(rate)) for rate in asked.learning_rates),
+        edge=_edge(sorted(trials), chosen),
         seconds=fmean(known.seconds for known in trained) if trained else None,
         tokens_per_second=fmean(known.tokens_per_second for known in trained) if trained else None,
         finished=sum(run.failure is None and bool(run.points) for run in finalists),
         failed=sum(run.failure is not None for run in finalists or own),
     )
+
+
+def _edge(tried: list[float], chosen: float | None) -> Literal["lowest", "highest"] | None:
+    if chosen is None or len(tried) < 2:
+        return None
+    return "lowest" if chosen == tried[0] else "highest" if chosen == tried[-1] else None
 
 
 def _trial(asked: Design, rate: float, run: Run | None) -> Trial:

@@ -36,6 +36,16 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    bracket: Annotated[
+        int | None,
+        typer.Option(
+            help="Rates that a mechanism may try beyond each end of the sweep, one by one while its best rate lies at "
+            "that end. Default: the recipe's.",
+            min=0,
+            max=8,
+            show_default=False,
+        ),
+    ] = None,
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
@@ -60,6 +70,7 @@ def compare(
         lengths=lengths,
         mechanisms=mechanisms or None,
         learning_rates=None if learning_rates is None else _rates(learning_rates),
+        bracket=bracket,
         seeds=seeds,
     )
     from lengthwise.analysis import Design

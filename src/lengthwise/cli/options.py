@@ -69,7 +69,7 @@ def resolve_comparison(task: str, file: Path | None, settings: list[str] | None,
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.settings import check_names, compared, read_comparison
 
-    default = {**recipe.settings, "learning_rates": recipe.learning_rates}
+    default = {**recipe.settings, "learning_rates": recipe.learning_rates, "bracket": recipe.bracket}
     tree = merge(default, *map(compared, _given(task, file, settings, **options)))
     check_names(tree, ComparisonConfig)
     if "mechanisms" not in tree:

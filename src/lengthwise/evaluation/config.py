@@ -27,6 +27,8 @@ class EvaluateConfig(Config):
     that is used whole may exceed this number."""
     decode: Literal["teacher-forced", "greedy"] = "teacher-forced"
     """What the model reads after an answer: teacher-forced = the right answer, greedy = its own most likely token."""
+    level: float = Field(0.95, gt=0, le=1)
+    """Share of the main metric at the training length above which a longer length still counts as effective."""
     tokens_at_once: PositiveInt = 65_536
     """Tokens or items that the model reads in one batch; this number bounds the memory."""
     chunk: PositiveInt = 8_192

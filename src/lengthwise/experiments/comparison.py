@@ -30,8 +30,9 @@ def compare(
     What is evaluated may differ from what the folder holds, and replaces it; points that are there are not measured
     again.
 
-    First every mechanism is trained at every learning rate with the first seed; then the rate that validates best goes
-    on to all seeds and to the evaluation. A mechanism that is used with the weights of another of them takes
+    First every mechanism is trained at every learning rate with the first seed. While the rate that validates best lies
+    at an end of those tried, the next rate beyond that end is tried, too, as far as the bracket goes. Then the best
+    rate goes on to all seeds and to the evaluation. A mechanism that is used with the weights of another of them takes
     over what that one has learnt, since training it would end with the same weights. A folder can be carried on with
     other mechanisms, rates or seeds: every run is a folder of its own, and those it has are used.
 
@@ -54,7 +55,7 @@ def compare(
         FILE,
         config,
         resume=resume,
-        may_change=("mechanisms", "learning_rates", "seeds", "base.evaluate"),
+        may_change=("mechanisms", "learning_rates", "bracket", "seeds", "base.evaluate"),
     ):
         _work(config, folder, processes, on_change)
     return read_experiment(folder)
@@ -77,22 +78,37 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
                     take_over(job.key, paths)
             run_all(wave, processes, on_change)
 
-    if len(config.learning_rates) == 1:
+    if len(config.rates) == 1:
         chosen = dict.fromkeys(config.mechanisms, config.learning_rates[0])
     else:
-        trials = [
-            claimed_job(mechanism, rate, 0, evaluate=False)
-            for rate in config.learning_rates
-            for mechanism in config.mechanisms
-        ]
-        work(trials)
-        chosen = choose(config, [RunFolder(job.folder).read() for job in trials])
+        due = [(mechanism, rate) for rate in config.learning_rates for mechanism in config.mechanisms]
+        while due:
+            work([claimed_job(mechanism, rate, 0, evaluate=False) for mechanism, rate in due])
+            trials = _trials(config, paths)
+            chosen = choose(config, trials)
+            due = [pair for mechanism, best in chosen.items() for pair in _beyond(config, trials, mechanism, best)]
     finalists = [
         claimed_job(mechanism, rate, seed, evaluate=True)
         for seed in range(config.seeds)
         for mechanism, rate in chosen.items()
     ]
     work(finalists)
+
+
+def _trials(config: ComparisonConfig, paths: RunPaths) -> list[Run]:
+    """Read the runs of all learning rates that were tried with the first seed."""
+    places = (
+        RunFolder(paths[config.key(mechanism, rate, 0)]) for mechanism in config.mechanisms for rate in config.rates
+    )
+    return [place.read() for place in places if place.begun]
+
+
+def _beyond(config: ComparisonConfig, trials: Sequence[Run], mechanism: str, best: float) -> list[tuple[str, float]]:
+    """Return the rates to try next: those beyond an end of the tried rates, if the best rate lies there."""
+    tried = [config.rates.index(run.learning_rate) for run in trials if run.mechanism == mechanism]
+    at, ends = config.rates.index(best), (min(tried), max(tried))
+    beyond = {at + step for step, end in zip((-1, 1), ends, strict=True) if at == end}
+    return [(mechanism, config.rates[place]) for place in sorted(beyond) if 0 <= place < len(config.rates)]
 
 
 def choose(config: ComparisonConfig, trials: Sequence[Run]) -> dict[str, float]:

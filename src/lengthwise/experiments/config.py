@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from lengthwise import tasks
 from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.configuration import EACH_ONCE, Config, merge
@@ -12,8 +13,7 @@ from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.key import RunKey
 from lengthwise.models import DecoderConfig, SetReaderConfig
 from lengthwise.naming import read
-from lengthwise.tasks import TASKS, find
-from lengthwise.tasks.metrics import find_metric
+from lengthwise.tasks import TASKS, metrics
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RunConfig(Config):
     def _sizes(cls, tree: Any) -> Any:
         """Take the sizes of inputs and answers from the task, so that nobody has to repeat them."""
         if isinstance(tree, dict) and isinstance(tree.get("task"), str):
-            model, task, name = tree.get("model", {}), find(tree["task"]), str(read(TASKS, tree["task"]))
+            model, task, name = tree.get("model", {}), tasks.load(tree["task"]), str(read(TASKS, tree["task"]))
             tree = {**tree, "task": name}
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
@@ -80,7 +80,7 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _metrics_agree(self) -> Self:
-        task = find(self.task)
+        task = tasks.load(self.task)
         known = set(task.measures)
         for name, metric in zip(self.evaluate.metrics, self.metrics, strict=True):
             if metric.name in known:
@@ -91,11 +91,11 @@ class RunConfig(Config):
     @property
     def metrics(self) -> "tuple[Metric, ...]":
         """The metrics that are measured besides the task's own."""
-        return tuple(map(find_metric, self.evaluate.metrics))
+        return tuple(map(metrics.load_metric, self.evaluate.metrics))
 
     def build_task(self) -> "Task":
         """Build the task, with the metrics that are measured besides its own."""
-        return find(self.task).with_metrics(*self.metrics)
+        return tasks.load(self.task).with_metrics(*self.metrics)
 
     @property
     def key(self) -> RunKey:
@@ -133,6 +133,11 @@ class RunConfig(Config):
         return RunConfig.read(merge(self.model_dump(mode="json"), sections))
 
 
+def _rounded(rate: float) -> float:
+    """Round a rate to three digits, which name its folder."""
+    return float(f"{rate:.3g}")
+
+
 class ComparisonConfig(Config):
     """Several mechanisms, each trained at its best learning rate with several seeds."""
 
@@ -144,6 +149,8 @@ class ComparisonConfig(Config):
         tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1), EACH_ONCE
     ]
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
+    bracket: int = Field(0, ge=0, le=8)
+    """Rates that a mechanism may try beyond each end of the sweep, one by one while its best rate lies at that end."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
 
@@ -166,9 +173,20 @@ class ComparisonConfig(Config):
         return tuple(
             self.key(mechanism, rate, seed)
             for mechanism in self.mechanisms
-            for rate in sorted(self.learning_rates)
+            for rate in self.rates
             for seed in range(self.seeds)
         )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """All learning rates that may be tried, lowest first: those of the sweep, and the bracket around them.
+
+        Beyond each end, rates go on by the factor between the last two rates there, or by 2 if there is one rate alone.
+        """
+        swept = sorted(self.learning_rates)
+        down, up = (swept[0] / swept[1], swept[-1] / swept[-2]) if len(swept) > 1 else (0.5, 2.0)
+        lower = [_rounded(swept[0] * down**step) for step in range(self.bracket, 0, -1)]
+        return (*lower, *swept, *(_rounded(swept[-1] * up**step) for step in range(1, self.bracket + 1)))
 
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
         """Return the key of one run of the comparison; ``seed`` counts from 0."""

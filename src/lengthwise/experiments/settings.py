@@ -36,7 +36,7 @@ def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:
     Raises:
         InputError: for the first setting that does not fit.
     """
-    own = {key: tree[key] for key in (*_COMPARED, "seeds") if key in tree}
+    own = {key: tree[key] for key in (*_COMPARED, "bracket", "seeds") if key in tree}
     base = RunConfig.read({key: value for key, value in tree.items() if key not in own})
     return ComparisonConfig.read({**own, "base": base.model_dump(mode="json")})
 

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
-from pydantic import Field, PositiveFloat, create_model
+from pydantic import Field, NonNegativeInt, PositiveFloat, create_model
 
 from lengthwise.configuration import Config, Tree
 from lengthwise.evaluation.config import EvaluateConfig
@@ -46,6 +46,8 @@ class Recipe(Config):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     learning_rates: tuple[PositiveFloat, ...] = Field(min_length=1)
+    bracket: NonNegativeInt = 0
+    """Rates that a mechanism may try beyond each end of the sweep."""
 
     @property
     def settings(self) -> Tree:

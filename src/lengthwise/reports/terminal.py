@@ -19,7 +19,7 @@ SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ",
 
 def overview(summary: Summary) -> Group:
     """Return all tables, followed by the rulings on the claims."""
-    tables = (summary_table(summary), causes_table(summary), paired_table(summary))
+    tables = (summary_table(summary), effective_table(summary), causes_table(summary), paired_table(summary))
     parts = [table for table in tables if table is not None]
     said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(summary)]
     said += [Text(summary.rule, "dim")] if summary.claims else []
@@ -43,6 +43,35 @@ def summary_table(summary: Summary) -> Table:
         for mechanism, row in rows.items():
             table.add_row(Text(mechanism), *(_shown(main, cell) for cell in row))
         table.add_section()
+    return table
+
+
+def effective_table(summary: Summary) -> Table | None:
+    """Return the effective lengths; None if no length beyond the training length is evaluated."""
+    if not summary.effective:
+        return None
+    design, perfect = summary.design, summary.design.main.counts_right
+    table = bare(
+        f"Effective length in {design.unit}: {design.main.label} within {design.level:g} of its value at the training "
+        "length",
+        "95 % interval over seeds and examples. ≥: the longest evaluated length.",
+    )
+    table.add_column("", overflow="fold")
+    for heading in ("effective", "interval", *(["perfect"] if perfect else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    split = None
+    for row in summary.effective:
+        if row.split != split and len(design.splits) > 1:
+            table.add_section()
+            table.add_row(Text(title(row.split), "bold"))
+        split = row.split
+
+        def shown(length: int | None, otherwise: str, longest: int = row.longest) -> str:
+            return otherwise if length is None else f"{'≥ ' if length == longest else ''}{length:,}"
+
+        ends = "–" if row.low is None else f"{row.low:,} to {shown(row.high, '–')}"
+        cells = [shown(row.length, "not learnt"), ends, *([shown(row.perfect, "none")] if perfect else [])]
+        table.add_row(Text(row.mechanism), *cells)
     return table
 
 

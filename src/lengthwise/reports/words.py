@@ -11,7 +11,7 @@ class Words(NamedTuple):
     """The nouns of one task."""
 
     unit: str
-    """Unit of a length in the plural, tokens or items."""
+    """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Task, find
+from lengthwise.tasks import Task, load
 from lengthwise.testing import batches, judging
 from lengthwise.testing.check import Check, parametrized, run_all
 from lengthwise.testing.solving import Solver, answers_are_those_of
@@ -49,7 +49,7 @@ def parametrize_tasks(*tasks: str, lengths: Sequence[int] | None = None) -> "pyt
 
 def task_checks(task: str, *, lengths: Sequence[int] | None = None, solve: Solver | None = None) -> Iterator[Check]:
     """Yield the checks of :func:`check_task` one by one."""
-    found = find(task)
+    found = load(task)
     drawn = tuple(lengths) if lengths else _lengths(found)
     for promise, check in PROMISES.items():
         yield Check(task, promise, partial(check, found, drawn))

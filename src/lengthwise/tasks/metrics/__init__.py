@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from lengthwise.errors import InputError
 from lengthwise.registry import Registry
 from lengthwise.source import on_demand
 
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
     from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
+    from lengthwise.tasks.metrics.loading import load_metric
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 
@@ -32,7 +32,7 @@ __all__ = [
     "StoppedEarly",
     "TokenAccuracy",
     "WrongContent",
-    "find_metric",
+    "load_metric",
 ]
 
 __getattr__, __dir__ = on_demand(__name__)
@@ -51,24 +51,3 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "ordering": "lengthwise.tasks.metrics.causes:Ordering",
     },
 )
-
-
-def find_metric(name: str) -> "Metric":
-    """Make the metric called ``name``; a metric of your own is named by module and class: ``my_metrics:Distance``.
-
-    Raises:
-        InputError: if there is no such metric, or if it lacks an attribute that every metric has.
-    """
-    kind = METRICS.load(name)
-    from lengthwise.tasks.metrics.metric import Metric, check_metric  # once the name is known to be right
-
-    if not (isinstance(kind, type) and issubclass(kind, Metric)):
-        raise InputError(f"{name!r} is not a metric: it must be a subclass of Metric, from lengthwise.tasks.")
-    if kind.__abstractmethods__:
-        raise InputError(
-            f"{name!r} is an incomplete metric: it has no {min(kind.__abstractmethods__)!r}, which "
-            "lengthwise.tasks.Metric explains."
-        )
-    metric = kind()
-    check_metric(metric, f"The metric {name!r}")
-    return metric

@@ -1,0 +1,110 @@
+"""Effective length: how far a mechanism gets before the main metric drops below a share of its value in training.
+
+The effective length is the longest evaluated length up to which the mean over seeds stays above ``level`` times its
+value at the training length (for metrics where lower is better: below that value divided by ``level``), at every length
+between. It is censored at the longest evaluated length: where the metric still holds there, nobody knows how far it
+goes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lengthwise.analysis.arms import Arms, Evaluated
+from lengthwise.analysis.design import Design, MetricFacts
+from lengthwise.analysis.grids import known
+from lengthwise.evaluation.point import Measured, Point
+from lengthwise.statistics.effective_length import Number, Share, effective_length
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The effective length of a mechanism on one split."""
+
+    mechanism: str
+    split: str
+    seeds: int
+    """Number of seeds that are evaluated at every length."""
+    base: float
+    """Main metric at the training length, mean over seeds (unit of the metric)."""
+    length: int | None
+    """Effective length; None if the metric is 0 at the training length: nothing has been learnt that could last."""
+    low: int | None
+    high: int | None
+    """``low`` and ``high`` are the ends of the 95 % interval over seeds and examples, both evaluated lengths."""
+    perfect: int | None
+    """Longest perfect length: up to it, every example of every seed is right; None if there is no such length, or if
+    the main metric is not a share of examples."""
+    longest: int
+    """Longest evaluated length, at which all lengths are censored."""
+
+    @property
+    def censored(self) -> bool:
+        """True if the metric holds at the longest evaluated length, so that the effective length may be longer."""
+        return self.length == self.longest
+
+
+def effective(arms: Arms, asked: Design) -> tuple[Effective, ...]:
+    """Estimate the effective length of every mechanism on every split that is evaluated beyond the training length."""
+    found = (_effective(arms[name], name, split, asked) for split in asked.splits for name in asked.mechanisms)
+    return tuple(of for of in found if of is not None)
+
+
+def _effective(models: Sequence[Evaluated], mechanism: str, split: str, asked: Design) -> Effective | None:
+    lengths = [length for length in asked.lengths if length > asked.training_length]
+    table = [row for model in models if (row := _row(model, split, lengths, asked)) is not None]
+    if not lengths or not table:
+        return None
+    at = list(zip([asked.training_length, *lengths], zip(*table, strict=True), strict=True))
+    found = effective_length(
+        [(length, _at(asked.main, points)) for length, points in at],
+        level=asked.level,
+        higher_is_better=asked.main.better == "higher",
+    )
+    return Effective(
+        mechanism=mechanism,
+        split=split,
+        seeds=len(table),
+        base=float(np.mean([point.values[asked.main.name].value for point in at[0][1]])),
+        length=None if found is None else found.length,
+        low=None if found is None else found.low,
+        high=None if found is None else found.high,
+        perfect=_perfect(asked.main, at),
+        longest=lengths[-1],
+    )
+
+
+def _row(model: Evaluated, split: str, lengths: Sequence[int], asked: Design) -> list[Point] | None:
+    """Return a seed's points at the training length and at the lengths beyond; None if one is missing.
+
+    Where the training length is not evaluated, the validation at the end of the training stands for it.
+    """
+    held = {point.length: point for point in model.points if point.split == split and known(point, asked.main)}
+    if model.validation is not None and known(model.validation, asked.main):
+        held.setdefault(asked.training_length, model.validation)
+    wanted = [asked.training_length, *lengths]
+    return [held[length] for length in wanted] if set(wanted) <= held.keys() else None
+
+
+def _at(metric: MetricFacts, points: Sequence[Point]) -> Share | Number:
+    found = [point.values[metric.name] for point in points]
+    if metric.counts_right:
+        return Share(np.array([of.numerator for of in found]), np.array([of.weight for of in found]))
+    return Number(np.array([of.value for of in found]), np.array([_error(of) for of in found]))
+
+
+def _error(of: Measured) -> float:
+    """Return the standard error that a 95 % interval has under a normal distribution."""
+    return (of.high - of.low) / (2 * 1.96) if of.bounded else 0.0
+
+
+def _perfect(metric: MetricFacts, at: Sequence[tuple[int, Sequence[Point]]]) -> int | None:
+    if not metric.counts_right:
+        return None
+    longest = None
+    for length, points in at:
+        if any(point.values[metric.name].value < 1 for point in points):
+            break
+        longest = length
+    return longest
