@@ -26,6 +26,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 SMALL = "--steps 4 --length 32 --lengths 32,64 --set evaluate.sequences=4 --set model.dim=16 --out out"
 SMALLER = {
     "lengthwise run my_tasks:Sparser": SMALL,
+    "lengthwise run my_languages:Mine": SMALL,
     "lengthwise compare flip-flop -a softmax+alibi -a my_parts:Sparsemax+my_parts:Logarithmic": SMALL,
 }
 """Commands, by their beginnings, that are run with less to do than they show."""

@@ -12,7 +12,7 @@ from lengthwise.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["pydantic", "typer", "rich", "scipy", "lightning_fabric", "altair", "vl_convert", "jinja2", "transformers"]
-HEAVY += ["torch._dynamo"]
+HEAVY += ["automata", "torch._dynamo"]
 
 
 def python(code: str) -> None:

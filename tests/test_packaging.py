@@ -14,7 +14,7 @@ import lengthwise
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULES = {"vl_convert_python": "vl_convert"}
+MODULES = {"vl_convert_python": "vl_convert", "automata_lib": "automata"}
 """Modules that are not called as their distribution is."""
 RIVALS = {"fla", "click", "pydantic_core", "pytest"}
 """A rival that benchmarks take where it happens to be, what typer and pydantic are made of, and what tests run with."""

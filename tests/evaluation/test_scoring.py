@@ -13,7 +13,7 @@ from lengthwise.analysis import Summary, score
 from lengthwise.analysis.scoring import score_folder
 from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
-from lengthwise.evaluation.dataset import read_batches, read_dataset, write_dataset
+from lengthwise.experiments.dataset import read_batches, read_dataset, write_dataset
 from lengthwise.models import DecoderConfig, build
 from lengthwise.models.config import SetReaderConfig
 from lengthwise.reports import write_report

@@ -72,7 +72,10 @@ def test_a_configuration_draws_nothing(name: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(TASKS.load(name), "sample", sample)
     mechanism = {"model": {"mechanism": "softmax+learned+coupled"}} if name == "addition" else {}
     task = load(name)
-    short, long = accepted(task, 12), next(length for length in (300_000_000, 300_000_001, 60_000, 60) if accepts(task, length))
+    short, long = (
+        accepted(task, 12),
+        next(length for length in (300_000_000, 300_000_001, 60_000, 60) if accepts(task, length)),
+    )
     lengths = {"evaluate": {"lengths": [short, long]}, "train": {"length": short}}
     config = RunConfig.read({"task": name} | lengths | mechanism)
     if name == "addition":

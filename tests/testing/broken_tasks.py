@@ -48,6 +48,13 @@ class Counting(Whole):
         return batch._replace(inputs=(batch.inputs + self.drawn) % 8)
 
 
+class Varied(Whole):
+    """There are many examples of a length, where the task speaks of one."""
+
+    def has_one_example(self, length: int) -> bool:
+        return True
+
+
 class Short(Whole):
     """On one split, sequences are half as long."""
 

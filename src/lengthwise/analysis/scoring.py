@@ -10,10 +10,10 @@ from lengthwise.analysis.design import Design
 from lengthwise.analysis.summary import Summary, of_models
 from lengthwise.configuration import to_toml
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.evaluation.dataset import read_batches, read_dataset
 from lengthwise.evaluation.foreign import FromTokens, Predict, Write, classes_of, reply_in_text
 from lengthwise.evaluation.point import Point
 from lengthwise.evaluation.sweep import drawn, measure
+from lengthwise.experiments.dataset import read_batches, read_dataset
 from lengthwise.experiments.environment import environment
 from lengthwise.naming import read
 from lengthwise.tasks import TASKS, Batch, Metric, Task, load

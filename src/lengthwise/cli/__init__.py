@@ -51,7 +51,9 @@ app.command("runs")(runs.runs)
 app.command("list")(list_.list_)
 
 _EXTRAS = {
-    **dict.fromkeys(("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe"), "experiments"),
+    **dict.fromkeys(
+        ("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe", "automata"), "experiments"
+    ),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
 }
 """The extra that installs each module."""

@@ -21,7 +21,7 @@ def data(
 ) -> None:
     """Write the examples on which models are evaluated on a TASK, with their hashes, for other programs and people."""
     name, config = options.evaluation(task, lengths, splits, examples)
-    from lengthwise.evaluation.dataset import write_dataset
+    from lengthwise.experiments.dataset import write_dataset
 
     folder = out or Path("data") / options.folder(task, name, "{}").name
     written = write_dataset(name, config, folder, parquet=parquet)

@@ -131,6 +131,15 @@ class Tokens(NamedTuple):
         return F.pad(self.marks[:, 1:], (0, 1), value=UNASKED)
 
 
+class Labels(Tokens):
+    """Sequences whose answers are labels: no answer is the next input, even where the two have the same number."""
+
+    @property
+    def continued(self) -> bool:
+        """False: labels are never read."""
+        return False
+
+
 class Sets(NamedTuple):
     """Sets of items, each with a query and one answer, which one item of the set holds."""
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.tasks.batch import UNASKED, Tokens
+from lengthwise.tasks.batch import UNASKED, Labels
 from lengthwise.tasks.drawing import constant
 from lengthwise.tasks.task import Task
 
@@ -56,7 +56,7 @@ class Labelling(Task):
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw sequences of ``length`` symbols with their labels."""
 
-    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Labels:
         """Draw ``begin symbol symbol …``.
 
         Returns:
@@ -66,4 +66,4 @@ class Labelling(Task):
         self.check_split(split)
         symbols, labels = self.draw(generator, batch_size, length, split)
         inputs = torch.cat([constant(self.symbols, batch_size, 1), symbols], dim=1)
-        return Tokens(inputs, labels.clamp(min=0), scored=labels != UNASKED, marks=inputs[:, :0])
+        return Labels(inputs, labels.clamp(min=0), scored=labels != UNASKED, marks=inputs[:, :0])

@@ -47,7 +47,7 @@ class Task(ABC):
     @property
     def title(self) -> str:
         """The name of the task in sentences: its class, as in flip-flop."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])", "-", type(self).__name__).lower()
 
     @property
     def main(self) -> Metric:
@@ -133,6 +133,10 @@ class Task(ABC):
         The number bounds memory and positions; the last token is counted even if it is a target only.
         """
         return length
+
+    def has_one_example(self, length: int) -> bool:
+        """Return True if there is a single example of ``length``, which every draw gives; by default, False."""
+        return False
 
     def largest_mark(self, length: int) -> int | None:
         """Return the largest mark in an example of ``length``, without drawing it; None (the default) without marks."""

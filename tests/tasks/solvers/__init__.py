@@ -4,13 +4,14 @@ A solver shares no code with its task. It is given the input tokens of an exampl
 returns the scored answers. Each module of solvers has the name of a folder of tasks.
 """
 
-from tests.tasks.solvers import arithmetic, copying, counting, recall, sets
+from tests.tasks.solvers import arithmetic, copying, counting, languages, recall, sets
 from tests.tasks.solvers.solver import Solver
 
 SOLVERS: dict[str, Solver] = {
     **arithmetic.SOLVERS,
     **copying.SOLVERS,
     **counting.SOLVERS,
+    **languages.SOLVERS,
     **recall.SOLVERS,
     **sets.SOLVERS,
 }

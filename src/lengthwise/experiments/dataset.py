@@ -19,6 +19,7 @@ from lengthwise import files
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.sweep import drawn
+from lengthwise.experiments.environment import environment
 from lengthwise.tasks import Batch, Sets, Task, Tokens, load
 
 FILE = "data.json"
@@ -48,9 +49,9 @@ class Dataset:
     format: int
     task: str
     """Name of the task, with its options in brackets."""
-    lengthwise: str
-    """Version of the package that wrote the folder."""
     sets: tuple[TestSet, ...]
+    environment: dict[str, str]
+    """What the folder was written with: versions, commit and command, by name."""
 
 
 def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: bool = False) -> Dataset:
@@ -65,8 +66,6 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
     files.check_folder(folder)
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; choose another folder with --out.")
-    from lengthwise import __version__
-
     task, sets = load(name), []
     with files.explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +78,7 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
         if parquet:
             _pandas().DataFrame(rows).to_parquet(path.with_suffix(".parquet"), index=False)
         sets.append(TestSet(split, length, len(rows), path.name, hashlib.sha256(text.encode()).hexdigest()))
-    dataset = Dataset(FORMAT, name, __version__, tuple(sets))
+    dataset = Dataset(FORMAT, name, tuple(sets), environment())
     files.write_json(folder / FILE, asdict(dataset))
     return dataset
 
