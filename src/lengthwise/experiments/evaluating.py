@@ -10,8 +10,9 @@ from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
 from lengthwise.experiments.comparison import FILE, read_experiment
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.executors.executor import Executor, Job, Queue
+from lengthwise.experiments.executors.processes import Processes
 from lengthwise.experiments.folder import RunFolder, claimed
-from lengthwise.experiments.processes import Job, Queue, run_all
 from lengthwise.experiments.record import Experiment
 from lengthwise.experiments.run import evaluate_run
 
@@ -68,13 +69,15 @@ def evaluate_more(
     folder: Path,
     config: ComparisonConfig,
     *,
-    processes: int,
+    processes: int = 1,
+    on: Executor | None = None,
     on_point: Callable[[Point], None] = lambda point: None,
     on_change: Callable[[Queue], None] = lambda queue: None,
 ) -> Experiment:
     """Measure the points of ``config`` (from :func:`extended`) that ``folder`` does not hold, and read the folder.
 
-    Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated, ``processes`` at a time.
+    Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated ``on`` an executor, by
+    default in ``processes`` processes of this machine at a time. A single run is evaluated in this process.
     After a stop, the same call carries on.
 
     Raises:
@@ -91,7 +94,8 @@ def evaluate_more(
         for trained in (run for run in experiment.chosen_runs if run.trained is not None):
             RunFolder(trained.folder).claim(_as_in(config, trained.config), resume=True)
             jobs.append(Job(trained.config.key, trained.folder, evaluate=True))
-        run_all([job for job in jobs if not RunFolder(job.folder).finished], processes, on_change)
+        due = [job for job in jobs if not RunFolder(job.folder).finished]
+        (on or Processes(processes)).run(due, on_change)
     return read_experiment(folder)
 
 
