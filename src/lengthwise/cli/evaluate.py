@@ -1,8 +1,7 @@
 """``lengthwise evaluate``: more lengths, splits and metrics for a trained run."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +33,8 @@ def evaluate(
         ),
     ] = None,
     jobs: options.Jobs = None,
+    on: options.On = "processes",
+    address: options.Address = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,21 +49,23 @@ def evaluate(
 
     Earlier measurements stay and are not repeated. After Ctrl-C or a kill, repeat the command to continue.
     """
+    where = options.on_executor(on, address)
     from lengthwise.experiments.evaluating import More, evaluate_more, extended
     from lengthwise.experiments.folder import RunFolder
 
     points = () if lengths is None else tuple(parse_lengths(lengths))
     more = More(points, tuple(splits or ()), tuple(metrics or ()), _of_evaluation(settings or []))
     config = extended(folder, more)
+    executor = options.executor(where, jobs, config.base.train)
     progress: RunProgress | ComparisonProgress
     if RunFolder(folder).begun:
         progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
-        told: dict[str, Callable[..., None]] = {"on_point": progress.evaluated}
+        told: dict[str, Any] = {"on_point": progress.evaluated}
     else:
         progress = ComparisonProgress(config, folder)
         told = {"on_change": progress.changed}
     with stoppable(lambda: "Repeat the command to measure the missing points."), progress:
-        experiment = evaluate_more(folder, config, processes=options.processes(jobs, config.base.train), **told)
+        experiment = evaluate_more(folder, config, on=executor, **told)
     show(experiment)
     if failed := [run for run in experiment.chosen_runs if run.failure]:
         raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")

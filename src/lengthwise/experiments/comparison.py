@@ -59,14 +59,10 @@ def compare(
         for rate in config.learning_rates:
             if not RunFolder(paths[config.key(mechanism, rate, config.seeds - 1)]).begun:
                 check(config.run(mechanism, rate, config.seeds - 1))
-    with claimed(
-        folder,
-        FILE,
-        config,
-        resume=resume,
-        may_change=("mechanisms", "learning_rates", "bracket", "seeds", "base.evaluate"),
-    ):
-        _work(config, folder, on or Processes(processes), on_change)
+    executor = Processes(processes) if on is None else on
+    may_change = ("mechanisms", "learning_rates", "bracket", "seeds", "base.evaluate")
+    with executor, claimed(folder, FILE, config, resume=resume, may_change=may_change):
+        _work(config, folder, executor, on_change)
     return read_experiment(folder)
 
 

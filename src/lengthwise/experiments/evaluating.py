@@ -89,13 +89,14 @@ def evaluate_more(
             evaluate_run(run, on_point)
         return read_experiment(folder)
     experiment = read_experiment(folder)
-    with claimed(folder, FILE, config, resume=True, may_change=("base.evaluate",)):
+    executor = Processes(processes) if on is None else on
+    with executor, claimed(folder, FILE, config, resume=True, may_change=("base.evaluate",)):
         jobs = []
         for trained in (run for run in experiment.chosen_runs if run.trained is not None):
             RunFolder(trained.folder).claim(_as_in(config, trained.config), resume=True)
             jobs.append(Job(trained.config.key, trained.folder, evaluate=True))
         due = [job for job in jobs if not RunFolder(job.folder).finished]
-        (on or Processes(processes)).run(due, on_change)
+        executor.run(due, on_change)
     return read_experiment(folder)
 
 

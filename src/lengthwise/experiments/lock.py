@@ -39,8 +39,8 @@ class HeldError(RunError):
 def locked(folder: Path, patience: float | None = None) -> Iterator[None]:
     """Keep other processes from writing into ``folder``, which is created if it is missing.
 
-    Another process gets ``patience`` seconds to end, by default :data:`PATIENCE`. The system holds the lock for this process, and releases it however the process ends. ``.holder.json`` beside the
-    lock says which process holds it.
+    Another process gets ``patience`` seconds to end, by default :data:`PATIENCE`. The system holds the lock for this
+    process, and releases it however the process ends. ``.holder.json`` beside the lock says which process holds it.
 
     Raises:
         HeldError: if another process writes there.

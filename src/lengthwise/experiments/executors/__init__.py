@@ -1,7 +1,7 @@
 """Where the runs of a comparison work: in processes of this machine, on a Ray cluster, or as jobs of SLURM.
 
-An executor has one method, :meth:`~lengthwise.experiments.executors.executor.Executor.run`. Each is imported when it is
-asked for, and so is the package that it needs.
+An executor has one method, :meth:`~lengthwise.experiments.executors.executor.Executor.run`. An executor is
+imported when it is asked for, and so is the package that it needs.
 """
 
 from typing import TYPE_CHECKING

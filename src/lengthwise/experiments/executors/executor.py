@@ -2,8 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from lengthwise.experiments.key import RunKey
 from lengthwise.options import BaseOptions
@@ -32,8 +35,8 @@ class Queue:
         return len(self.waiting) + len(self.active) + len(self.done)
 
 
-class Executor(ABC):
-    """Base of all executors.
+class Executor(AbstractContextManager["Executor", None], ABC):
+    """Base of all executors. Jobs run within the context of an executor, which is connected to its machines there.
 
     Args:
         at_once: the largest number of runs at a time; None if the executor decides.
@@ -48,6 +51,19 @@ class Executor(ABC):
     def __init__(self, at_once: int | None = None, **options: object) -> None:
         self.at_once = at_once
         self.options = self.Options.choose(self, options)
+
+    def __enter__(self) -> Self:
+        """Connect to the machines.
+
+        Raises:
+            InputError: if they cannot be reached.
+        """
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect from the machines."""
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], on_change: Callable[[Queue], None]) -> None:

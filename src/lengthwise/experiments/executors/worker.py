@@ -75,13 +75,13 @@ def log_of(folder: Path) -> Path:
     return folder / "log.txt"
 
 
-def prepared(folder: Path) -> None:
+def prepared(folder: Path, patience: float | None = None) -> None:
     """Forget what an earlier attempt said, which is not the reason if this one fails.
 
     Raises:
         HeldError: if another process writes into the folder.
     """
-    with locked(folder):
+    with locked(folder, patience):
         RunFolder(folder).failure = None
         log_of(folder).unlink(missing_ok=True)
 
