@@ -101,7 +101,7 @@ def _slurm(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o755)
     (folder / "sbatch.py").write_text(
-        "import os, re, subprocess, sys\n"
+        "import os, re, subprocess, sys\nnull = subprocess.DEVNULL\n"
         "script, number = open(sys.argv[1]).read(), sys.argv[2]\n"
         "array = re.search(r'--array=0-(\\d+)', script)\n"
         "for index in range(int(array[1]) + 1) if array else [None]:\n"
@@ -109,7 +109,7 @@ def _slurm(folder: Path) -> None:
         "    env = os.environ | {'SLURM_JOB_ID': name.replace('_', '0'), 'SLURM_NTASKS': '1'}\n"
         "    if index is not None:\n"
         "        env |= {'SLURM_ARRAY_JOB_ID': number, 'SLURM_ARRAY_TASK_ID': str(index)}\n"
-        "    job = subprocess.Popen(['bash', sys.argv[1]], env=env, start_new_session=True)\n"
+        "    job = subprocess.Popen(['bash', sys.argv[1]], env=env, start_new_session=True, stdout=null, stderr=null)\n"
         f"    open(f'{jobs}/{{name}}', 'w').write(str(job.pid))\n"
         "print('Submitted batch job', number)\n",
         encoding="utf-8",
@@ -195,7 +195,7 @@ def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeyp
     (tmp_path / "my_failing_tasks.py").write_text(
         "from lengthwise.tasks.recall.flip_flop import FlipFlop\n"
         "class Failing(FlipFlop):\n"
-        "    def sample(self, generator, batch_size, length, split="train"):\n"
+        "    def sample(self, generator, batch_size, length, split='train'):\n"
         "        if length > 8:\n"
         "            raise ValueError('too long for it')\n"
         "        return super().sample(generator, batch_size, length, split)\n",
@@ -209,9 +209,13 @@ def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeyp
     assert not experiment.runs[0].failure
     more = extended(folder, More(lengths=(16,)))
     experiment = evaluate_more(folder, more, on=begin("retries=1"))
-    assert (
-        experiment.runs[0].failure == "my_failing_tasks.py, line 5, fails with ValueError: too long for it; correct it there."
-    )
+    said = "my_failing_tasks.py, line 5, fails with ValueError: too long for it; correct it there."
+    assert experiment.runs[0].failure == said
+
+    run = experiment.runs[0].folder  # as the folder of a single run
+    alone = evaluate_more(run, extended(run, More(splits=("dense",))), on=begin("retries=0"))
+    assert [run.failure for run in alone.runs] == [said]
+    assert ("dense", 8) in {(point.split, point.length) for point in alone.runs[0].points}
 
 
 @pytest.mark.long
@@ -241,7 +245,7 @@ def test_after_a_killed_command(cluster: Any, expected: list[Any], tmp_path: Pat
 @pytest.mark.long
 def test_a_node_that_dies(cluster: Any, expected: list[Any], tmp_path: Path) -> None:
     """The other node does its work."""
-    lost = next(node for node in cluster.list_all_nodes() if node.resource_spec.num_cpus == 1)
+    lost = next(iter(cluster.worker_nodes))
     killer = Killer(lambda process: cluster.remove_node(lost, allow_graceful=False))
     on = build(EXECUTORS, read(EXECUTORS, f"ray[address={cluster.address},retries=1]"), None)
     experiment = compare(asked(), tmp_path, on=on, resume=True, on_change=killer)

@@ -1,7 +1,8 @@
 """``lengthwise evaluate``: more lengths, splits and metrics for a trained run."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,10 @@ from lengthwise.cli.progress import ComparisonProgress, RunProgress
 from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from lengthwise.experiments.executors.executor import Queue
+    from lengthwise.experiments.folder import RunFolder
 
 
 def evaluate(
@@ -56,19 +61,39 @@ def evaluate(
     points = () if lengths is None else tuple(parse_lengths(lengths))
     more = More(points, tuple(splits or ()), tuple(metrics or ()), _of_evaluation(settings or []))
     config = extended(folder, more)
-    executor = options.executor(where, jobs, config.base.train)
+    executor, run = options.executor(where, jobs, config.base.train), RunFolder(folder)
     progress: RunProgress | ComparisonProgress
-    if RunFolder(folder).begun:
-        progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
+    if run.begun:
+        progress = RunProgress(config.base, len(run.due(config.base)))
         told: dict[str, Any] = {"on_point": progress.evaluated}
+        if where.name != "processes":
+            told = {"on": executor, "on_change": _followed(run, progress)}
     else:
         progress = ComparisonProgress(config, folder)
-        told = {"on_change": progress.changed}
+        told = {"on": executor, "on_change": progress.changed}
     with stoppable(lambda: "Repeat the command to measure the missing points."), progress:
-        experiment = evaluate_more(folder, config, on=executor, **told)
+        experiment = evaluate_more(folder, config, **told)
     show(experiment)
     if failed := [run for run in experiment.chosen_runs if run.failure]:
         raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")
+
+
+def _followed(run: "RunFolder", progress: RunProgress) -> Callable[["Queue"], None]:
+    """Return a function that shows each point that another process has added to the run's folder."""
+    from lengthwise.evaluation import Point
+    from lengthwise.files import read_lines
+
+    file = run.path / "evaluation.jsonl"
+    seen = len(read_lines(file, Point))
+
+    def changed(queue: "Queue") -> None:
+        nonlocal seen
+        points = read_lines(file, Point)
+        for point in points[seen:]:
+            progress.evaluated(point)
+        seen = len(points)
+
+    return changed
 
 
 def _of_evaluation(settings: list[str]) -> dict[str, object]:

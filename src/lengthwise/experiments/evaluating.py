@@ -56,7 +56,8 @@ def extended(folder: Path, more: More) -> ComparisonConfig:
     experiment = read_experiment(folder)
     config = experiment.config.model_copy(update={"base": more.added_to(experiment.config.base)})
     trained = [run for run in experiment.chosen_runs if run.trained is not None]
-    waiting = experiment.wanted_runs - len(trained) - sum(run.failure is not None for run in experiment.chosen_runs)
+    failed = [run for run in experiment.chosen_runs if run.trained is None and run.failure is not None]
+    waiting = experiment.wanted_runs - len(trained) - len(failed)
     if waiting or not trained:
         verb, count = ("run", "is") if RunFolder(folder).begun else ("compare", "holds runs that are")
         raise InputError(f"{folder} {count} not trained yet; carry on with lengthwise {verb} --resume first.")
@@ -77,13 +78,19 @@ def evaluate_more(
     """Measure the points of ``config`` (from :func:`extended`) that ``folder`` does not hold, and read the folder.
 
     Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated ``on`` an executor, by
-    default in ``processes`` processes of this machine at a time. A single run is evaluated in this process.
+    default in ``processes`` processes of this machine at a time. A single run is evaluated in this process, unless
+    ``on`` is given.
     After a stop, the same call carries on.
 
     Raises:
         RunError: if another process writes into the folder.
     """
     run = RunFolder(folder)
+    if run.begun and on is not None:
+        with on:
+            run.claim(config.base, resume=True)
+            on.run([] if run.finished else [Job(config.base.key, folder, evaluate=True)], on_change)
+        return read_experiment(folder)
     if run.begun:
         with run.claimed(config.base, resume=True):
             evaluate_run(run, on_point)

@@ -86,7 +86,7 @@ class Slurm(Remote):
         is_local = self.options.cluster == "local"
         time.sleep(0.25 if is_local else 2.0)
         over = [job for job, sent in self._sent.items() if sent.done()]
-        return [(job, _outcome(self._sent.pop(job), 0 if is_local else PATIENCE)) for job in over]
+        return [(job, _outcome(self._sent.pop(job), 0 if is_local else PATIENCE / 4)) for job in over]
 
     def stop(self) -> None:
         """See :meth:`Remote.stop`."""
