@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from lengthwise.analysis.axes import Axis, axes
 from lengthwise.statistics.paired import pairs_needed
 from lengthwise.tasks import Metric, Task
 from lengthwise.tasks.metrics import Cause, ExactMatch
@@ -64,6 +65,8 @@ class Design:
     """First training seed; the other seeds follow it."""
     splits: tuple[str, ...]
     """Distributions on which the models are evaluated."""
+    axes: tuple[Axis, ...]
+    """Splits that differ in one number alone, an option of the task."""
     lengths: tuple[int, ...]
     """Evaluated lengths, shortest first (``unit``)."""
     training_length: int
@@ -93,6 +96,7 @@ class Design:
             seeds=config.seeds,
             first_seed=base.seed,
             splits=base.evaluate.splits,
+            axes=axes(task, base.evaluate.splits),
             lengths=tuple(sorted(set(base.evaluate.lengths))),
             training_length=base.train.length,
             shortest_training_length=base.train.shortest,
@@ -122,6 +126,7 @@ class Design:
             seeds=1,
             first_seed=0,
             splits=evaluate.splits,
+            axes=axes(task, evaluate.splits, elsewhere=True),
             lengths=tuple(sorted(set(evaluate.lengths))),
             training_length=trained_at,
             shortest_training_length=None,
@@ -135,6 +140,12 @@ class Design:
     def main(self) -> MetricFacts:
         """The metric by which models are chosen and compared."""
         return self.metrics[0]
+
+    @property
+    def trained_lengths(self) -> tuple[int, ...]:
+        """The evaluated lengths that occur in training."""
+        shortest = self.shortest_training_length or self.training_length
+        return tuple(length for length in self.lengths if shortest <= length <= self.training_length)
 
     @property
     def primary(self) -> int:

@@ -49,6 +49,7 @@ def compare(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
+    splits: options.Splits = None,
     jobs: options.Jobs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
@@ -68,6 +69,7 @@ def compare(
         steps=steps,
         length=length,
         lengths=lengths,
+        splits=splits,
         mechanisms=mechanisms or None,
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         bracket=bracket,
