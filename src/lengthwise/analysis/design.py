@@ -55,6 +55,8 @@ class Design:
     """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
+    in_crasp: bool | None
+    """True if the task is a regular language in C-RASP, which predicts generalisation; None for other tasks."""
     mechanisms: tuple[str, ...]
     """The compared mechanisms, the first of which is tested against each of the others; or other people's models."""
     learning_rates: tuple[float, ...]
@@ -91,6 +93,7 @@ class Design:
             task=base.task,
             unit=task.unit,
             example=task.example,
+            in_crasp=task.in_crasp,
             mechanisms=config.mechanisms,
             learning_rates=config.rates,
             seeds=config.seeds,
@@ -121,6 +124,7 @@ class Design:
             task=name,
             unit=task.unit,
             example=task.example,
+            in_crasp=task.in_crasp,
             mechanisms=models,
             learning_rates=(),
             seeds=1,

@@ -1,14 +1,14 @@
 """The look of tables in the terminal."""
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
 def bare(title: str, caption: str) -> Table:
     """Return a table without rules and without columns."""
     return Table(
-        title=escape(title),  # brackets hold options of a task, and no styles
-        caption=escape(caption),
+        title=Text(title, "table.title"),  # a string would be read as markup, in which brackets are styles
+        caption=Text(caption, "table.caption"),
         title_justify="left",
         caption_justify="left",
         box=None,

@@ -137,6 +137,11 @@ class Task(ABC):
         """
         return length
 
+    @property
+    def in_crasp(self) -> bool | None:
+        """True if C-RASP has the language of the task, which predicts generalisation; None if the task has none."""
+        return None
+
     def has_one_example(self, length: int) -> bool:
         """Return True if there is a single example of ``length``, which every draw gives; by default, False."""
         return False
