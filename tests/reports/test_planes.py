@@ -52,8 +52,7 @@ def test_the_plane_holds_the_cells_of_the_grid(swept: Experiment) -> None:
         for value, row in zip(plane.axis.values, rows, strict=True):
             assert row == summary.main.rows[f"validation[operands={value}]"][mechanism]
             assert [cell and cell.seeds for cell in row] == [2, 2, 2]
-    rows = summary.rows("planes")
-    assert len(rows) == 2 * 5 * 3
+    assert len(summary.rows("planes")) == 2 * 5 * 3
     frame = summary.to_dataframe("planes")
     wide = frame[frame.mechanism == "softmax+rope"].pivot(index="value", columns="length", values="mean")
     assert wide.loc[6, 123] < wide.loc[6, 33] < wide.loc[2, 33]
