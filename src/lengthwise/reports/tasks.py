@@ -1,7 +1,7 @@
 """The documentation's page of tasks, generated from their classes and from the facts of the literature."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lengthwise.options import Option, spelled
 from lengthwise.tasks.catalogue import Entry
@@ -50,7 +50,7 @@ was tried is no result yet. Report every seed: every report has intervals over s
 split with a range, `validation[operands=2:6]`, measures
 [both](evaluating-later.md#two-dimensions-length-and-difficulty).
 
-## How to read the tables
+## How to read the tables and lists
 
 - **Trained, tested**: lengths of the authors, in the unit of the task; 64 · 2^k are 64, 128, 256 and so on.
 - **Chance**: exact match of a model that always gives the most frequent answer, at the longest training length of the
@@ -80,25 +80,31 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
     for family in dict.fromkeys(entry.family for entry in entries):
         chosen = [entry for entry in entries if entry.family == family]
         theory = any(entry.in_crasp is not None for entry in chosen)
-        heads = ["name", "", "source", "unit", "trained", "tested", "chance", "published", *["C-RASP"] * theory, "also"]
+        heads = ["name", "definition", "source", "unit", "trained", "tested", "chance", *["C-RASP"] * theory, "also"]
         yield ""
         yield f"## {family}"
         yield ""
         yield "| " + " | ".join(heads) + " |"
         yield "|---" * len(heads) + "|"
         yield from (_row(entry, theory) for entry in chosen)
-        with_options = [entry for entry in chosen if entry.options]
-        if with_options:
-            yield ""
-            yield "Options, with their defaults:"
-            yield ""
-            yield from (f"- `{entry.name}`: {'; '.join(map(_option, entry.options))}." for entry in with_options)
+        yield from _list("Published:", {entry.name: _published(entry.facts) for entry in chosen})
+        yield from _list(
+            "Options, with their defaults:",
+            {entry.name: "; ".join(map(_option, entry.options)) for entry in chosen},
+        )
+
+
+def _list(heading: str, said: Mapping[str, str]) -> Iterator[str]:
+    """Yield a list of what is said of the tasks; nothing if nothing is said of any."""
+    lines = [f"- `{name}`: {text}." for name, text in said.items() if text]
+    if lines:
+        yield from ("", heading, "", *lines)
 
 
 def _row(entry: Entry, theory: bool) -> str:
     file = f"../src/{entry.module.replace('.', '/')}.py"
     cells = [f"[`{entry.name}`]({file})", _plain(entry.summary), _source(entry.source), entry.unit]
-    cells += _of(entry.facts, entry.main)
+    cells += [_source(entry.facts.trained), entry.facts.tested, chance(entry.facts)] if entry.facts else [""] * 3
     if theory:
         cells.append({True: "yes", False: "no", None: ""}[entry.in_crasp])
     main = [] if entry.main in ("exact match", "accuracy") else [entry.main]
@@ -106,11 +112,9 @@ def _row(entry: Entry, theory: bool) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _of(facts: Facts | None, main: str) -> list[str]:
-    if facts is None:
-        return [""] * 4
-    published = "; ".join(f"{_source(of.says)} {SIGNS[of.evidence]}" for of in facts.published)
-    return [_source(facts.trained), facts.tested, chance(facts), published]
+def _published(facts: Facts | None) -> str:
+    found = facts.published if facts is not None else ()
+    return "; ".join(f"{_source(of.says)} {SIGNS[of.evidence]}" for of in found)
 
 
 def chance(facts: Facts) -> str:
