@@ -7,6 +7,7 @@ from typing import Any
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.tasks import Task
+from lengthwise.training.loop import Validation
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Run:
     failure: str | None
     metrics: tuple[dict[str, Any], ...]
     """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
+    validations: tuple[Validation, ...] = ()
+    """Validations during the training, in the order of steps."""
 
     @property
     def mechanism(self) -> str:
