@@ -59,7 +59,9 @@ class Design:
     learning_rates: tuple[float, ...]
     """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
-    """Number of training seeds of each mechanism."""
+    """Number of runs of each mechanism: of its training seeds, or of its pairs of crossed seeds."""
+    crossed: tuple[int, int] | None
+    """Numbers of seeds of the weights and of the training data that are crossed; None if they are the same seeds."""
     first_seed: int
     """First training seed; the other seeds follow it."""
     splits: tuple[str, ...]
@@ -90,7 +92,8 @@ class Design:
             example=task.example,
             mechanisms=config.mechanisms,
             learning_rates=config.rates,
-            seeds=config.seeds,
+            seeds=config.runs,
+            crossed=(config.seeds, config.data_seeds) if config.data_seeds > 1 else None,
             first_seed=base.seed,
             splits=base.evaluate.splits,
             lengths=tuple(sorted(set(base.evaluate.lengths))),
@@ -120,6 +123,7 @@ class Design:
             mechanisms=models,
             learning_rates=(),
             seeds=1,
+            crossed=None,
             first_seed=0,
             splits=evaluate.splits,
             lengths=tuple(sorted(set(evaluate.lengths))),
@@ -135,6 +139,11 @@ class Design:
     def main(self) -> MetricFacts:
         """The metric by which models are chosen and compared."""
         return self.metrics[0]
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of a claim: one for each seed, or for each seed of the weights where seeds are crossed."""
+        return self.crossed[0] if self.crossed else self.seeds
 
     @property
     def primary(self) -> int:

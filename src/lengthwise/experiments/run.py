@@ -68,7 +68,7 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
         learner,
         task,
         config.train,
-        seed=config.seed,
+        seed=config.seed if config.data_seed is None else config.data_seed,
         folder=folder.path,
         on_progress=on_progress,
         validate=lambda model: _during(model, config),
