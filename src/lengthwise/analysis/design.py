@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from lengthwise.statistics.paired import pairs_needed
 from lengthwise.tasks import Metric, Task
-from lengthwise.tasks.metrics import Cause, ExactMatch
+from lengthwise.tasks.metrics import Cause, Ending, ExactMatch
 
 if TYPE_CHECKING:
     from lengthwise.evaluation.config import EvaluateConfig
@@ -33,9 +33,9 @@ class MetricFacts:
     """Kind of the interval of a number, in words."""
     meaning: str
     """Definition of the metric in one sentence."""
-    role: Literal["metric", "cause", "loss"]
-    """``cause`` = a share of one cause of errors; ``loss`` = the training loss, measured although it is not a metric of
-    the task; ``metric`` = every other metric."""
+    role: Literal["metric", "cause", "ending", "loss"]
+    """``cause`` = a share of one cause of errors; ``ending`` = a share of one way in which answers go wrong; ``loss`` =
+    the training loss, measured although it is not a metric of the task; ``metric`` = every other metric."""
     counts_right: bool
     """True if the metric is the share of examples whose whole answer is right."""
 
@@ -173,7 +173,9 @@ class Design:
 
 def _facts(metric: Metric, task: Task) -> MetricFacts:
     own = {metric.name for metric in task.metrics}
-    cause = isinstance(metric, Cause) and metric is not task.main
+    role: Literal["metric", "cause", "ending", "loss"] = "metric" if metric.name in own else "loss"
+    if metric is not task.main and isinstance(metric, Cause | Ending):
+        role = "cause" if isinstance(metric, Cause) else "ending"
     return MetricFacts(
         name=metric.name,
         label=metric.label,
@@ -183,6 +185,6 @@ def _facts(metric: Metric, task: Task) -> MetricFacts:
         axis=metric.axis,
         interval=metric.interval,
         meaning=(type(metric).__doc__ or "").strip().partition("\n")[0],
-        role="cause" if cause else "metric" if metric.name in own else "loss",
+        role=role,
         counts_right=isinstance(metric, ExactMatch),
     )
