@@ -18,6 +18,7 @@ from lengthwise.analysis.planes import Plane, plane_rows, planes
 from lengthwise.analysis.settings import configuration, environment
 from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, rows_of
 from lengthwise.analysis.training import Curve, Failed, Training, curves, failures, training
+from lengthwise.analysis.variance import Variance, variances
 from lengthwise.errors import InputError
 from lengthwise.experiments.record import Experiment
 
@@ -66,6 +67,8 @@ class Summary:
     """Slopes of the standard deviation of attention outputs against the length."""
     drift_from: int
     """Length from which the drift of the global mean is measured."""
+    variances: tuple[Variance, ...]
+    """Sources of variance, in the order of splits, mechanisms and lengths; empty if no seeds are crossed."""
     training: tuple[Training, ...]
     """Training of each mechanism, in the order of mechanisms; empty if the models were trained elsewhere."""
     curves: tuple[Curve, ...]
@@ -182,6 +185,7 @@ def of_models(
         traces=traces(models, asked),
         slopes=slopes(models, asked),
         drift_from=home(asked),
+        variances=variances(models, asked),
         training=(),
         curves=(),
         runs=0,

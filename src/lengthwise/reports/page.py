@@ -66,6 +66,7 @@ def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
         "words": words(design),
         "verdicts": sentences.verdicts(summary),
         "grids": shown,
+        "endings": [grid for grid in summary.grids if grid.metric.role == "ending" and grid.cells],
         "rulings": rulings(summary),
         "causes": by_place(summary.causes),
         "by_statistic": by_statistic(summary.traces),

@@ -34,6 +34,7 @@ from lengthwise.tasks.drawing import constant, counted, integers
 class Addition(Calculation):
     """Numbers and their sum, digit by digit (arXiv 2402.09371)."""
 
+    operation: ClassVar[str] = "+"
     unit: ClassVar[str] = "tokens"
     stride: ClassVar[int] = 3
     shortest: ClassVar[int] = 6

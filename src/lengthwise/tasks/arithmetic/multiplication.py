@@ -23,6 +23,7 @@ from lengthwise.tasks.arithmetic.digits import numbers, product
 class Multiplication(Calculation):
     """Two numbers and their product, digit by digit (arXiv 2405.20671)."""
 
+    operation: ClassVar[str] = "*"
     unit: ClassVar[str] = "digits"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
