@@ -94,13 +94,7 @@ def compare(
     if needed := seeds_needed(Design.of(config)):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
-        experiment = compare(
-            config,
-            folder,
-            on=executor,
-            resume=resume,
-            on_change=progress.changed,
-        )
+        experiment = compare(config, folder, on=executor, resume=resume, on_change=progress.changed)
     summary = show(experiment)
     if summary.failures:
         raise RunError(
