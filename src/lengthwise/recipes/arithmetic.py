@@ -21,12 +21,14 @@ ADDITION = Recipe(
 )
 ARITHMETIC = (
     ADDITION,
-    laptop("multiplication", 5, 6, 8, 10, 20, shortest=1, steps=4_000, unit="digits"),
+    laptop(
+        "multiplication[reverse_operands=true]", 3, 4, 6, 8, 16, shortest=1, steps=8_000, unit="digits", batch_size=64
+    ),
     laptop("binary-addition[little_endian=true]", 12, 18, 24, 48, 96, shortest=4, steps=4_000),
     laptop("binary-multiplication", 8, 12, 16, 32, 64, shortest=3, steps=4_000),
     laptop("square-root", 8, 12, 16, 32, 64, shortest=1, steps=4_000),
-    laptop("modular-arithmetic", 9, 13, 17, 35, 71, shortest=1, steps=4_000),
-    laptop("modular-arithmetic-brackets", 12, 18, 24, 48, 96, shortest=1, steps=4_000),
-    laptop("solve-equation", 12, 18, 24, 48, 96, shortest=3, steps=4_000),
-    laptop("pairadd", 16, 32, 64, 128, 256, shortest=2, steps=4_000, unit="digits"),
+    laptop("modular-arithmetic[multiply=false]", 7, 11, 15, 31, 63, shortest=1, steps=5_000),
+    laptop("modular-arithmetic-brackets", 9, 13, 18, 36, 72, shortest=1, steps=5_000),
+    laptop("solve-equation", 9, 13, 18, 36, 72, shortest=3, steps=5_000),
+    laptop("pairadd[base=5]", 8, 16, 32, 64, 128, shortest=2, steps=5_000, unit="digits"),
 )
