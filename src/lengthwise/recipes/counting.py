@@ -3,7 +3,7 @@
 from lengthwise.recipes.laptop import laptop
 
 COUNTING = (
-    laptop("parity", 10, 15, 20, 40, 80, shortest=1, steps=4_000, batch_size=64),
+    laptop("parity", 10, 15, 20, 40, 80, shortest=1, steps=5_000, batch_size=64),
     laptop("local-count[longest=16]", 64, 128, 256, 512, 1024, shortest=16, steps=2_000, batch_size=16),
     laptop("bin-majority", 32, 64, 128, 256, 512, shortest=1, steps=1_500),
     laptop("majority", 32, 64, 128, 256, 512, shortest=1, steps=2_000),

@@ -29,7 +29,7 @@ RECALL = (
     laptop("n-gram-lookup[n=1]", 32, 64, 128, 256, 512, shortest=8, steps=3_000),
     laptop("selective-copying[copied=8]", 32, 64, 128, 256, 512, shortest=8, steps=2_000),
     laptop("mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=16, steps=5_000),
-    laptop("forgetting-mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=20, steps=6_000),
+    laptop("forgetting-mqar[vocabulary=32,pairs=2,updates=1]", 24, 48, 96, 192, 384, shortest=12, steps=6_000),
     laptop("compositional-mqar[vocabulary=66]", 32, 64, 128, 256, 512, shortest=24, steps=6_000),
     laptop("mqmtar[alphabet=16,key=1,value=1,words=16]", 32, 64, 128, 256, 512, shortest=16, steps=4_000),
     laptop("noisy-recall", 32, 64, 128, 256, 512, shortest=8, steps=4_000, unit="tokens"),
