@@ -120,7 +120,7 @@ def test_as_few_files_change_as_promised(changed: tuple[Path, dict[str, set[Path
 
 
 def test_what_is_new_is_listed(python: Callable[..., str]) -> None:
-    listed = python("-m", "lengthwise", "list")
+    listed = python("-m", "lengthwise", "list") + python("-m", "lengthwise", "list", "--tasks", "delay")
     for name, meaning in {
         "delay": "The answer to every token is the token a few places before it",
         "[places=2]": "Number of places between a token and its answer",

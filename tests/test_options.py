@@ -6,7 +6,8 @@ import pytest
 
 from lengthwise.attention.tables import TABLES
 from lengthwise.errors import InputError
-from lengthwise.naming import Named, carried, options_of, read, split
+from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.naming import Named, carried, options_of, read, spanned, split
 from lengthwise.options import BaseOptions, Value, declared, option, spelled, written
 from lengthwise.registry import Registry
 from lengthwise.tasks import TASKS
@@ -196,3 +197,42 @@ def test_an_option_says_what_it_means(table: "Registry[type]", name: str, option
     meaning = option.meaning  # type: ignore[attr-defined]
     assert meaning.endswith(".")
     assert len(meaning) < 110
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("validation", ["validation"]),
+        ("validation[size=2]", ["validation[size=2]"]),
+        ("validation[size=2:4]", ["validation[size=2]", "validation[size=3]", "validation[size=4]"]),
+        ("dense[size=4|8:9,word=a|b]", [f"dense[size={size},word={word}]" for size in (4, 8, 9) for word in "ab"]),
+        ("dense[share=0.1|0.5, size=3]", ["dense[share=0.1, size=3]", "dense[share=0.5, size=3]"]),
+    ],
+)
+def test_a_range_and_a_list_stand_for_several_names(text: str, names: list[str]) -> None:
+    assert spanned(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a[size=4:2]", "the range '4:2'; a range goes up in whole numbers, as in 2:6"),
+        ("a[size=0.1:0.5]", "the range '0.1:0.5'"),
+        ("a[size=1:2:3]", "the range '1:2:3'"),
+        ("a[size=1:1000000000]", "stands for more than 100 names; list fewer values, as in 4|16|64"),
+        ("a[size=1:20,share=1:20]", "stands for more than 100 names"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        spanned(text)
+    assert sentence in str(refusal.value)
+
+
+def test_splits_are_written_out_wherever_they_are_given() -> None:
+    wide = "validation[operands=2:4]"
+    asked = EvaluateConfig.read({"splits": ["carries", wide], "sequences": {"carries": 3, wide: 5}})
+    names = tuple(f"validation[operands={operands}]" for operands in (2, 3, 4))
+    assert asked.splits == ("carries", *names)
+    assert asked.sequences == {"carries": 3} | dict.fromkeys(names, 5)
+    assert EvaluateConfig.read(asked.model_dump(mode="json")) == asked

@@ -3,11 +3,16 @@
 The options follow the name in brackets, as ``key=value`` with commas between them. A value is a number (``5e5`` is
 500000), ``true``, ``false`` or a word. Names with the same meaning are read as the same :class:`Named` and written in
 the same way: options in the order of their declaration, without options that have their default value.
+
+Where several names are wanted, as for the splits of an evaluation, a value may stand for several values
+(:func:`spanned`): ``validation[operands=2:4]`` and ``validation[operands=2|3|4]`` are three splits.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeVar
 
 from lengthwise.errors import InputError
@@ -48,6 +53,52 @@ def split(text: str) -> tuple[str, dict[str, Value]]:
             raise InputError(f"{text!r} gives the option {key} twice; give it once.")
         options[key] = _value(value)
     return name, options
+
+
+MOST = 100
+"""The largest number of names that one text can stand for: more are a slip of the pen, and would run for days."""
+
+
+def spanned(text: str) -> list[str]:
+    """Return the names that a text stands for: several if a value in its brackets is a range or a list.
+
+    ``2:6`` stands for the whole numbers from 2 to 6, and ``4|16|64`` for these values, which may be numbers or words; a
+    list may hold ranges. With several such options, the names are those of all combinations. A text without ranges and
+    lists stands for itself.
+
+    >>> spanned("validation[operands=2:4]")
+    ['validation[operands=2]', 'validation[operands=3]', 'validation[operands=4]']
+
+    Raises:
+        InputError: for a range that is empty or not between whole numbers, and for more than 100 names.
+    """
+    name, bracket, inner = text.partition("[")
+    if not (":" in inner or "|" in inner):
+        return [text]
+    choices = []
+    for pair in inner.removesuffix("]").split(","):
+        key, equals, value = pair.partition("=")
+        choices.append([f"{key}{equals}{one.strip()}" for part in value.split("|") for one in _range(part, text)])
+    count = math.prod(map(len, choices))
+    if count > MOST:
+        raise InputError(f"{text!r} stands for more than {MOST} names; list fewer values, as in 4|16|64.")
+    end = "]" if text.endswith("]") else ""
+    return [f"{name}{bracket}{','.join(chosen)}{end}" for chosen in product(*choices)]
+
+
+def _range(part: str, text: str) -> list[str]:
+    if ":" not in part:
+        return [part]
+    try:
+        first, last = map(int, part.split(":"))
+    except ValueError:
+        first, last = 1, 0
+    if first > last:
+        raise InputError(
+            f"{text!r} has the range {part.strip()!r}; a range goes up in whole numbers, as in 2:6. List other values, "
+            "as in 4|16|64."
+        )
+    return list(map(str, range(first, min(last, first + MOST) + 1)))
 
 
 def _value(text: str) -> Value:

@@ -31,9 +31,9 @@ def on_demand(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
 
 
 def docstring(target: str) -> str:
-    """Return the docstring of the class ``"module:attribute"``; empty if it has none."""
+    """Return the docstring of the class ``"module:attribute"``, or of the module ``"module"``; empty if it has none."""
     module, _, name = target.partition(":")
-    node = _class(_tree(module), name)
+    node = _class(_tree(module), name) if name else _tree(module)
     return "" if node is None else ast.get_docstring(node) or ""
 
 

@@ -54,7 +54,7 @@ def test_characters_that_a_terminal_lacks_become_similar_ones(encoding: str) -> 
     assert re.match(r"better \+, worse -, none [-–], 4[x×], \?", shown), shown
 
 
-@pytest.mark.parametrize("line", ["list", "list --mechanisms", "--help"])
+@pytest.mark.parametrize("line", ["list", "list --mechanisms", "list --tasks", "--help"])
 def test_an_ascii_terminal_is_no_error(line: str) -> None:
     run = [sys.executable, "-m", "lengthwise", *line.split()]
     answer = subprocess.run(run, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})

@@ -80,6 +80,18 @@ def test_more_is_added_without_training(lengthwise: Call, run: Path) -> None:
     assert lines(run) == written, "nothing is measured twice"
 
 
+def test_a_list_of_an_options_values_is_a_split_for_each(lengthwise: Call, run: Path) -> None:
+    answer = lengthwise("evaluate", run, "--split", "validation[ignore=0.1|0.9]")
+    assert answer.code == 0, answer.error
+    splits = ["validation", "validation[ignore=0.1]", "validation[ignore=0.9]"]
+    assert [p.split for p in RunFolder(run).read().points] == 2 * splits
+    assert "Exact match by tokens and ignore on flip-flop, validation data" in answer.out
+    for option in ("size=3:1", "ignore=0.1:0.5", "size=2:4"):
+        answer = lengthwise("evaluate", run, "--split", f"validation[{option}]")
+        assert answer.code == 2
+        assert "range" in answer.error or "no option" in answer.error
+
+
 def test_a_longer_evaluation_is_the_same_model(lengthwise: Call, run: Path) -> None:
     assert load_model(run).config.reach == 16
     assert lengthwise("evaluate", run, "--lengths", "64").code == 0

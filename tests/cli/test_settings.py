@@ -66,8 +66,11 @@ def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["flip-flop"], "list flip-flop needs --settings"),
-        (["--markdown"], "--markdown needs --mechanisms"),
+        (["flip-flop"], "list flip-flop needs --tasks or --settings"),
+        (["--markdown"], "--markdown needs --tasks or --mechanisms"),
+        (["--tasks", "--markdown", "copy"], "--markdown needs --tasks or --mechanisms, without a TASK"),
+        (["--tasks", "--settings"], "--tasks and --settings cannot be shown together"),
+        (["--tasks", "flipflop"], "did you mean 'flip-flop'"),
         (["--mechanisms", "--settings"], "--mechanisms and --settings cannot be shown together"),
         (["--settings", "flipflop"], "did you mean 'flip-flop'"),
     ],

@@ -1,6 +1,7 @@
 """The verbs from end to end, small."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -154,11 +155,29 @@ def test_list_names_what_there_is(lengthwise: Call) -> None:
     for name in ("flip-flop", "threshold-relative", "softmax", "rope", "alibi", "layer-norm"):
         assert name in out
     lines = [line.strip() for line in out.splitlines()]
-    for line in ("[kept=5]", "[base=10000]", "[ignore=0.8]", "[truncate=true]", "[eps=1e-5]"):
+    for line in ("[kept=5]", "[base=10000]", "[truncate=true]", "[eps=1e-5]"):
         [meaning, *_] = [found.removeprefix(line).strip() for found in lines if found.startswith(line)]
         assert len(meaning) > 20, line
+    assert "[ignore=0.8]" not in out, "tasks are listed without options"
     assert "beta_fast=32" in lengthwise("list", "--mechanisms").out
     assert "train.learning_rate" in lengthwise("list", "--settings").out
+
+
+def test_list_groups_tasks_by_family(lengthwise: Call) -> None:
+    lines = lengthwise("list").out.splitlines()
+    (start,) = (place for place, line in enumerate(lines) if line.startswith("Arithmetic, digit by digit"))
+    assert lines[start + 1].split()[0] == "addition"
+    table = lengthwise("list", "--tasks").out
+    for row in (r"^flip-flop +tokens +exact match +dense, sparse +ignore=0.8", r"^tomita-3 +symbols +exact match +no"):
+        assert re.search(row, table, re.MULTILINE), row
+    assert lengthwise("list", "--tasks", "--markdown").out.startswith("# Tasks\n")
+
+
+def test_list_shows_one_task_in_full(lengthwise: Call) -> None:
+    out = " ".join(lengthwise("list", "--tasks", "majority").out.split())
+    for text in ("The most frequent symbol", "[symbols=26] Number of different", "chance 3.8 %", "NoPE 99.9 / 98.5 %"):
+        assert text in out
+    assert "[ignore=0.8]" in lengthwise("list", "--tasks", "flip-flop").out
 
 
 @pytest.mark.parametrize("verb", ["run", "compare", "report", "list"])

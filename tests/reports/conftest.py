@@ -14,6 +14,7 @@ from lengthwise.evaluation.point import Layer, Measured, Point
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.record import Experiment, Run, Trained
+from lengthwise.naming import split as named
 from lengthwise.reports import write_report
 
 Make = Callable[..., Experiment]
@@ -58,7 +59,9 @@ def _point(split: str, length: int, share: float, sequences: int) -> Point:
 
 
 def _share(mechanism: str, split: str, length: int, seed: int) -> float:
-    reach = REACH.get(mechanism, 800) * EASE.get(split, 1.0) * (1 + 0.4 * seed)
+    plain, options = named(split)
+    reach = REACH.get(mechanism, 800) * EASE.get(plain, 1.0) * (1 + 0.4 * seed)
+    reach *= 0.5 ** max(0, int(options.get("operands", 3)) - 3)
     return 1 / (1 + (length / reach) ** 3)
 
 
@@ -145,9 +148,10 @@ def _experiment(
     lengths: tuple[int, ...] = LENGTHS,
     task: str = "flip-flop",
     sequences: int | dict[str, int] = 512,
+    train: dict[str, int] | None = None,
 ) -> Experiment:
     """A finished comparison in which every mechanism goes on with its first learning rate."""
-    train = {"shortest": 5, "length": 16} if task == "argmax-retrieval" else {}
+    train = train or ({"shortest": 5, "length": 16} if task == "argmax-retrieval" else {})
     config = ComparisonConfig.read(
         {
             "base": {
@@ -209,6 +213,15 @@ def many(make: Make) -> Experiment:
     names = tuple(f"softmax+{position}" for position in positions)
     names = (*names[:2], "threshold-relative", *names[2:])
     return make(mechanisms=names, rates=(1e-3,), seeds=1, splits=("validation", "sparse"))
+
+
+@pytest.fixture(scope="session")
+def swept(make: Make) -> Experiment:
+    """Two mechanisms with two seeds on sums of up to three numbers, evaluated on two to six numbers."""
+    splits = ("carries", *(f"validation[operands={operands}]" for operands in range(2, 7)))
+    mechanisms = ("threshold-relative", "softmax+rope")
+    task = {"task": "addition[operands=3]", "lengths": (33, 63, 123), "train": {"shortest": 9, "length": 33}}
+    return make(mechanisms=mechanisms, rates=(1e-3,), splits=splits, **task)
 
 
 @pytest.fixture(scope="session")

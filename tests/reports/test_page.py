@@ -153,7 +153,10 @@ def test_several_seeds_do_not_hide_how_few_sequences_there_are(experiment: Exper
 
 def test_escapes_what_it_shows(alone: Experiment) -> None:
     settings: Any = SimpleNamespace(
-        model=SimpleNamespace(mechanism=ATTACK), train=alone.runs[0].config.train, seed=alone.config.base.seed
+        model=SimpleNamespace(mechanism=ATTACK),
+        train=alone.runs[0].config.train,
+        seed=alone.config.base.seed,
+        data_seed=None,
     )
     run = replace(
         alone.runs[0],
@@ -218,7 +221,7 @@ def test_escapes_names_in_every_section(make_sets: Make) -> None:
 
     def renamed(run: Run) -> Run:
         model = SimpleNamespace(mechanism=names[run.mechanism])
-        settings: Any = SimpleNamespace(model=model, train=run.config.train, seed=run.config.seed)
+        settings: Any = SimpleNamespace(model=model, train=run.config.train, seed=run.config.seed, data_seed=None)
         return replace(run, config=settings)
 
     config = ComparisonConfig.model_construct(**dict(experiment.config) | {"mechanisms": tuple(names.values())})

@@ -132,3 +132,18 @@ def test_drawing_is_imported_late() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
         == "set()\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ("tomita-7", "Theory predicts that transformers without positional encodings generalise to longer strings"),
+        ("tomita-3", "Theory does not predict that transformers without positional encodings generalise"),
+        ("flip-flop", ""),
+    ],
+)
+def test_of_a_regular_language_is_said_what_theory_predicts(make: Make, task: str, sentence: str) -> None:
+    summary = summarise(make(task=task, mechanisms=("softmax",), rates=(1e-3,), seeds=1, splits=("validation",)))
+    said = [text for text in verdicts(summary) if text.startswith("Theory")]
+    assert len(said) == (sentence != "")
+    assert all(text.startswith(sentence) and "arXiv 2608.13433" in text for text in said)

@@ -74,13 +74,14 @@ def test_the_data_frame_has_a_row_for_every_value(experiment: Experiment) -> Non
     runs = [run for name in experiment.config.mechanisms for run in experiment.finalists(name)]
     points = [(run, point) for run in runs for point in run.points]
     assert len(frame) == 3 * len(points) == 3 * 5 * 3 * 6  # three metrics; of six finalists one failed
-    columns = ["mechanism", "seed", "learning_rate", "split", "length", "metric", "value", "low", "high", "examples"]
+    columns = ["mechanism", "seed", "data_seed", "learning_rate", "split", "length", "metric"]
+    columns += ["value", "low", "high", "examples"]
     assert list(frame.columns) == columns
-    rows = frame.set_index(columns[:6])
+    rows = frame.set_index(columns[:7])
     assert rows.index.is_unique
     for run, point in points:
         for metric, measured in point.values.items():
-            at = (run.mechanism, run.config.seed, run.learning_rate, point.split, point.length, metric)
+            at = (run.mechanism, *(run.config.seed,) * 2, run.learning_rate, point.split, point.length, metric)
             numbers = (measured.value, measured.low, measured.high, point.sequences)
             assert tuple(rows.loc[at]) == numbers
     means = frame.groupby(["metric", "mechanism", "split", "length"]).value.mean()

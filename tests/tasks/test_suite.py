@@ -7,6 +7,7 @@ from tests.tasks.solvers import SOLVERS
 
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import TASKS, Tokens, load
+from lengthwise.tasks.metrics import Ending
 from lengthwise.testing import Check, task_checks
 
 UNSOLVED = {"flip-flop", "argmax-retrieval", "dictionary-lookup"}
@@ -28,6 +29,20 @@ def test_every_task_has_a_solver() -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_tasks(check: Check) -> None:
     check()
+
+
+@pytest.mark.parametrize("name", [*TASKS, "addition[pad=false]", "addition[end=true,hints=random]"])
+def test_the_end_token_has_one_name_and_every_token_has_one(name: str) -> None:
+    """Models of text need not name the end."""
+    task = load(name)
+    if task.model != "decoder":
+        return
+    assert len(set(task.names)) == len(task.names) == task.sizes["vocab_size"]
+    ends = any(isinstance(metric, Ending) for metric in task.metrics)
+    batch = task.sample(torch.Generator().manual_seed(0), 4, accepted(task, 9), task.splits[0])
+    assert isinstance(batch, Tokens)
+    for targets, scored in zip(batch.targets, batch.scored, strict=True):
+        assert ends == (not targets.is_floating_point() and task.names[int(targets[scored][-1])] == "<end>")
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

@@ -12,12 +12,19 @@ class Evaluated:
     """The points of one model."""
 
     seed: int
-    """Training seed."""
+    """Seed of the weights, and of the training data unless they have a seed of their own."""
     learning_rate: float | None
     """Peak learning rate of the training; None if the model was trained elsewhere."""
     points: tuple[Point, ...]
     validation: Point | None = None
     """Validation at the training length at the end of the training; None if the model was trained elsewhere."""
+    data_seed: int | None = None
+    """Seed of the training data; None if it is the seed."""
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        """Both seeds: models of two mechanisms are paired by them."""
+        return self.seed, self.seed if self.data_seed is None else self.data_seed
 
 
 Arms = Mapping[str, tuple[Evaluated, ...]]
@@ -28,7 +35,13 @@ def arms(experiment: Experiment) -> Arms:
     """Return the runs at the chosen learning rates."""
     return {
         name: tuple(
-            Evaluated(run.config.seed, run.learning_rate, run.points, run.trained.validation if run.trained else None)
+            Evaluated(
+                run.config.seed,
+                run.learning_rate,
+                run.points,
+                run.trained.validation if run.trained else None,
+                run.config.data_seed,
+            )
             for run in experiment.finalists(name)
         )
         for name in experiment.config.mechanisms

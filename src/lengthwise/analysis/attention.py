@@ -13,6 +13,9 @@ from lengthwise.evaluation.point import Layer
 from lengthwise.statistics.estimate import student_mean
 from lengthwise.statistics.slopes import log_slope
 
+Pair = tuple[int, int]
+"""The seeds of a model: of its weights, and of its data."""
+
 
 class Statistic(NamedTuple):
     """A statistic of one layer's attention at one length."""
@@ -93,7 +96,7 @@ def slopes(arms: Arms, asked: Design) -> tuple[Slope, ...]:
     """Compute the slope of every layer for which two or more lengths have a standard deviation."""
     found = []
     for split, layer, mechanism in _layers(arms, asked):
-        lines: dict[int, dict[int, float]] = {}
+        lines: dict[Pair, dict[int, float]] = {}
         for length, seeds in _by_length(arms, mechanism, split, layer).items():
             for seed, at in seeds.items():
                 if at.spread.deviation > 0:
@@ -104,7 +107,7 @@ def slopes(arms: Arms, asked: Design) -> tuple[Slope, ...]:
     return tuple(found)
 
 
-def _values(statistic: Statistic, seeds: dict[int, Layer], homes: dict[int, Layer]) -> list[float]:
+def _values(statistic: Statistic, seeds: dict[Pair, Layer], homes: dict[Pair, Layer]) -> list[float]:
     """Return one value for each seed that has the statistic."""
     if statistic.drift:
         values = [statistic.of(at) - statistic.of(homes[seed]) for seed, at in seeds.items() if seed in homes]
@@ -124,13 +127,13 @@ def _layers(arms: Arms, asked: Design) -> Iterable[tuple[str, int, str]]:
                     yield split, layer, name
 
 
-def _by_length(arms: Arms, mechanism: str, split: str, layer: int) -> dict[int, dict[int, Layer]]:
+def _by_length(arms: Arms, mechanism: str, split: str, layer: int) -> dict[int, dict[Pair, Layer]]:
     """Return the statistics of the layer by length, then by seed."""
-    found: dict[int, dict[int, Layer]] = {}
+    found: dict[int, dict[Pair, Layer]] = {}
     for model in arms[mechanism]:
         for point in model.points:
             if point.split == split and len(point.layers) >= layer:
-                found.setdefault(point.length, {})[model.seed] = point.layers[layer - 1]
+                found.setdefault(point.length, {})[model.pair] = point.layers[layer - 1]
     return found
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Literal
 
 from lengthwise.analysis.arms import Arms, Evaluated
@@ -29,7 +30,10 @@ RULINGS: dict[Outcome, Ruling] = {"better": "holds", "worse": "fails", "undecide
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference between two mechanisms at one length, over pairs of runs with the same seed."""
+    """The difference between two mechanisms at one length, over pairs of runs with the same seed.
+
+    Where seeds of weights and data are crossed, a pair is a seed of the weights, with means over the seeds of the data.
+    """
 
     length: int
     """Tokens or items per example."""
@@ -127,8 +131,9 @@ def _claim(arms: Arms, asked: Design, mine: str, theirs: str, split: str) -> Cla
     both = sorted(ours.keys() & others.keys())
     ahead: dict[int, list[float]] = {}
     for at in both:
-        ahead.setdefault(at[0], []).append(metric.ahead(*(of[at].values[metric.name].value for of in (ours, others))))
-    wanted = range(asked.first_seed, asked.first_seed + asked.seeds)
+        means = (fmean(point.values[metric.name].value for point in of[at]) for of in (ours, others))
+        ahead.setdefault(at[0], []).append(metric.ahead(*means))
+    wanted = range(asked.first_seed, asked.first_seed + asked.pairs)
     largest = 1.0 if metric.unit == "%" else math.inf
     tested = paired_differences(ahead, training=asked.training_length, primary=primary, largest=largest)
     decisive = next((d for d in tested if d.length == primary), None)
@@ -145,14 +150,25 @@ def _claim(arms: Arms, asked: Design, mine: str, theirs: str, split: str) -> Cla
         missing=tuple(s for s in wanted if any((n, s) not in ours or (n, s) not in others for n in ahead)),
         needed=pairs_needed(1),
         needed_elsewhere=pairs_needed(secondary) if secondary else None,
-        trained=tuple(pair for at in both if at[0] == primary and (pair := _pair(at[1], ours[at], others[at]))),
+        trained=()
+        if asked.crossed
+        else tuple(pair for at in both if at[0] == primary and (pair := _pair(at[1], *ours[at], *others[at]))),
     )
 
 
-def _points(models: Sequence[Evaluated], split: str, asked: Design) -> dict[tuple[int, int], Point]:
-    """Return the points at which the main metric was measured, by length and seed."""
-    points = ((model.seed, point) for model in models for point in model.points if point.split == split)
-    return {(point.length, seed): point for seed, point in points if known(point, asked.main)}
+def _points(models: Sequence[Evaluated], split: str, asked: Design) -> dict[tuple[int, int], list[Point]]:
+    """Return the points at which the main metric was measured, by length and seed of the weights.
+
+    Crossed seeds have a point for each seed of the data, over which the test takes the mean: pairs that share a seed
+    are not independent. A seed without one of these points is left out.
+    """
+    found: dict[tuple[int, int], list[Point]] = {}
+    for model in models:
+        for point in model.points:
+            if point.split == split and known(point, asked.main):
+                found.setdefault((point.length, model.seed), []).append(point)
+    each = asked.crossed[1] if asked.crossed else 1
+    return {at: points for at, points in found.items() if len(points) == each}
 
 
 def _difference(of: paired.Difference) -> Difference:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
+from lengthwise.analysis.axes import Axis, axes
 from lengthwise.statistics.paired import pairs_needed
 from lengthwise.tasks import Metric, Task
-from lengthwise.tasks.metrics import Cause, ExactMatch
+from lengthwise.tasks.metrics import Cause, Ending, ExactMatch
 
 if TYPE_CHECKING:
     from lengthwise.evaluation.config import EvaluateConfig
@@ -33,9 +34,9 @@ class MetricFacts:
     """Kind of the interval of a number, in words."""
     meaning: str
     """Definition of the metric in one sentence."""
-    role: Literal["metric", "cause", "loss"]
-    """``cause`` = a share of one cause of errors; ``loss`` = the training loss, measured although it is not a metric of
-    the task; ``metric`` = every other metric."""
+    role: Literal["metric", "cause", "ending", "loss"]
+    """``cause`` = a share of one cause of errors; ``ending`` = a share of one way in which answers go wrong; ``loss`` =
+    the training loss, measured although it is not a metric of the task; ``metric`` = every other metric."""
     counts_right: bool
     """True if the metric is the share of examples whose whole answer is right."""
 
@@ -54,16 +55,22 @@ class Design:
     """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
     """Kind of an example, in the singular: sequence or set."""
+    in_crasp: bool | None
+    """True if the task is a regular language in C-RASP, which predicts generalisation; None for other tasks."""
     mechanisms: tuple[str, ...]
     """The compared mechanisms, the first of which is tested against each of the others; or other people's models."""
     learning_rates: tuple[float, ...]
     """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
-    """Number of training seeds of each mechanism."""
+    """Number of runs of each mechanism: of its training seeds, or of its pairs of crossed seeds."""
+    crossed: tuple[int, int] | None
+    """Numbers of seeds of the weights and of the training data that are crossed; None if they are the same seeds."""
     first_seed: int
     """First training seed; the other seeds follow it."""
     splits: tuple[str, ...]
     """Distributions on which the models are evaluated."""
+    axes: tuple[Axis, ...]
+    """Splits that differ in one number alone, an option of the task."""
     lengths: tuple[int, ...]
     """Evaluated lengths, shortest first (``unit``)."""
     training_length: int
@@ -88,11 +95,14 @@ class Design:
             task=base.task,
             unit=task.unit,
             example=task.example,
+            in_crasp=task.in_crasp,
             mechanisms=config.mechanisms,
             learning_rates=config.rates,
-            seeds=config.seeds,
+            seeds=config.runs,
+            crossed=(config.seeds, config.data_seeds) if config.data_seeds > 1 else None,
             first_seed=base.seed,
             splits=base.evaluate.splits,
+            axes=axes(task, base.evaluate.splits),
             lengths=tuple(sorted(set(base.evaluate.lengths))),
             training_length=base.train.length,
             shortest_training_length=base.train.shortest,
@@ -117,11 +127,14 @@ class Design:
             task=name,
             unit=task.unit,
             example=task.example,
+            in_crasp=task.in_crasp,
             mechanisms=models,
             learning_rates=(),
             seeds=1,
+            crossed=None,
             first_seed=0,
             splits=evaluate.splits,
+            axes=axes(task, evaluate.splits, elsewhere=True),
             lengths=tuple(sorted(set(evaluate.lengths))),
             training_length=trained_at,
             shortest_training_length=None,
@@ -135,6 +148,17 @@ class Design:
     def main(self) -> MetricFacts:
         """The metric by which models are chosen and compared."""
         return self.metrics[0]
+
+    @property
+    def trained_lengths(self) -> tuple[int, ...]:
+        """The evaluated lengths that occur in training."""
+        shortest = self.shortest_training_length or self.training_length
+        return tuple(length for length in self.lengths if shortest <= length <= self.training_length)
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of a claim: one for each seed, or for each seed of the weights where seeds are crossed."""
+        return self.crossed[0] if self.crossed else self.seeds
 
     @property
     def primary(self) -> int:
@@ -164,7 +188,9 @@ class Design:
 
 def _facts(metric: Metric, task: Task) -> MetricFacts:
     own = {metric.name for metric in task.metrics}
-    cause = isinstance(metric, Cause) and metric is not task.main
+    role: Literal["metric", "cause", "ending", "loss"] = "metric" if metric.name in own else "loss"
+    if metric is not task.main and isinstance(metric, Cause | Ending):
+        role = "cause" if isinstance(metric, Cause) else "ending"
     return MetricFacts(
         name=metric.name,
         label=metric.label,
@@ -174,6 +200,6 @@ def _facts(metric: Metric, task: Task) -> MetricFacts:
         axis=metric.axis,
         interval=metric.interval,
         meaning=(type(metric).__doc__ or "").strip().partition("\n")[0],
-        role="cause" if cause else "metric" if metric.name in own else "loss",
+        role=role,
         counts_right=isinstance(metric, ExactMatch),
     )

@@ -53,14 +53,16 @@ def effective(arms: Arms, asked: Design) -> tuple[Effective, ...]:
 
 def _effective(models: Sequence[Evaluated], mechanism: str, split: str, asked: Design) -> Effective | None:
     lengths = [length for length in asked.lengths if length > asked.training_length]
-    table = [row for model in models if (row := _row(model, split, lengths, asked)) is not None]
-    if not lengths or not table:
+    ordered = sorted(models, key=lambda model: model.pair)
+    table = [row for model in ordered if (row := _row(model, split, lengths, asked)) is not None]
+    if not lengths or not table or (asked.crossed and len(table) < asked.seeds):
         return None
     at = list(zip([asked.training_length, *lengths], zip(*table, strict=True), strict=True))
     found = effective_length(
         [(length, _at(asked.main, points)) for length, points in at],
         level=asked.level,
         higher_is_better=asked.main.better == "higher",
+        crossed=asked.crossed,
     )
     return Effective(
         mechanism=mechanism,

@@ -23,6 +23,8 @@ class Value:
 
     mechanism: str
     seed: int
+    data_seed: int
+    """Seed of the training data, which equals ``seed`` unless seeds of weights and data are crossed."""
     learning_rate: float | None
     """Peak learning rate that was chosen for the mechanism; None if the model was trained elsewhere."""
     split: str
@@ -119,6 +121,7 @@ def values(arms: Arms, asked: Design) -> tuple[Value, ...]:
         Value(
             mechanism=name,
             seed=model.seed,
+            data_seed=model.pair[1],
             learning_rate=model.learning_rate,
             split=point.split,
             length=point.length,

@@ -14,9 +14,11 @@ from lengthwise.analysis.claims import RULE, Claim, claims
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.effective import Effective, effective
 from lengthwise.analysis.grids import MANY, Grid, Value, grid, values
+from lengthwise.analysis.planes import Plane, plane_rows, planes
 from lengthwise.analysis.settings import configuration, environment
 from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, rows_of
 from lengthwise.analysis.training import Curve, Failed, Training, curves, failures, training
+from lengthwise.analysis.variance import Variance, variances
 from lengthwise.errors import InputError
 from lengthwise.experiments.record import Experiment
 
@@ -48,6 +50,8 @@ class Summary:
     """Every metric of every run at a chosen learning rate, in the order of mechanisms, seeds, points and metrics."""
     grids: tuple[Grid, ...]
     """Means over seeds: one grid for each metric, the main metric first."""
+    planes: tuple[Plane, ...]
+    """The main metric against the length and an option of the task, for the splits that differ in this option alone."""
     rule: str
     """Rule by which claims are decided, in words."""
     claims: tuple[Claim, ...]
@@ -63,6 +67,8 @@ class Summary:
     """Slopes of the standard deviation of attention outputs against the length."""
     drift_from: int
     """Length from which the drift of the global mean is measured."""
+    variances: tuple[Variance, ...]
+    """Sources of variance, in the order of splits, mechanisms and lengths; empty if no seeds are crossed."""
     training: tuple[Training, ...]
     """Training of each mechanism, in the order of mechanisms; empty if the models were trained elsewhere."""
     curves: tuple[Curve, ...]
@@ -117,10 +123,13 @@ class Summary:
                 :class:`~lengthwise.analysis.grids.Value`. ``effective`` has a row for each mechanism and split, with
                 the columns of :class:`~lengthwise.analysis.effective.Effective`. ``claims`` has a row for each claim
                 and length, with the columns of :class:`~lengthwise.analysis.claims.Difference`, the ruling of the
-                claim, and whether the length decides the claim.
+                claim, and whether the length decides the claim. ``planes`` has a row for each mechanism, value of the
+                option and length, with the means over seeds and the ends of :class:`~lengthwise.analysis.grids.Cell`.
         """
         if table == "claims":
             return claim_rows(self.claims)
+        if table == "planes":
+            return plane_rows(self.planes)
         return rows_of(self.values if table == "values" else self.effective)
 
     def to_dataframe(self, table: Table = "values") -> "pandas.DataFrame":
@@ -160,13 +169,15 @@ def of_models(
     models: Arms, asked: Design, *, command: str, settings: str, environment: dict[str, tuple[str, ...]]
 ) -> Summary:
     """Compute the summary of what was measured of models, without their training, and so without a claim about it."""
+    grids = tuple(grid(models, asked, metric) for metric in asked.metrics)
     return Summary(
         schema=SCHEMA,
         written=f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
         command=command,
         design=asked,
         values=values(models, asked),
-        grids=tuple(grid(models, asked, metric) for metric in asked.metrics),
+        grids=grids,
+        planes=planes(grids[0], asked),
         rule=RULE,
         claims=(),
         effective=effective(models, asked),
@@ -174,6 +185,7 @@ def of_models(
         traces=traces(models, asked),
         slopes=slopes(models, asked),
         drift_from=home(asked),
+        variances=variances(models, asked),
         training=(),
         curves=(),
         runs=0,

@@ -12,7 +12,7 @@ from lengthwise.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-Table = Literal["values", "effective", "claims"]
+Table = Literal["values", "effective", "claims", "planes"]
 COLUMNS: dict[Table, tuple[str, ...]] = {
     "values": tuple(field.name for field in fields(Value)),
     "effective": tuple(field.name for field in fields(Effective)),
@@ -20,6 +20,7 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         *("mine", "theirs", "split", "ruling", "length", "decides"),
         *("pairs", "mean", "low", "high", "p", "corrected_p", "outcome"),
     ),
+    "planes": ("mechanism", "split", "option", "value", "length", "seeds", "examples", "mean", "low", "high"),
 }
 """Columns of each table, in order."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.numbers import finite
 from lengthwise.experiments.record import Experiment, Run
+from lengthwise.training.loop import Validation
 
 CURVE = 300
 """Largest number of points of a loss curve; a figure cannot show more."""
@@ -27,6 +28,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Escape:
+    """When the training of one seed left chance."""
+
+    seed: int
+    step: int | None
+    """First step from which on every validation is better than the untrained model was, with intervals apart; None if
+    there is no such step."""
+    chance: float
+    """Main metric of the untrained model (unit of the metric)."""
+    last: float
+    """Main metric at the last validation (unit of the metric)."""
+
+
+@dataclass(frozen=True)
 class Training:
     """The training of one mechanism."""
 
@@ -42,6 +57,8 @@ class Training:
     edge: Literal["lowest", "highest"] | None
     """End of the rates tried at which the chosen rate lies, so that a better one may lie beyond; None if other rates
     were tried on both sides, or if one rate alone was tried."""
+    escapes: tuple[Escape, ...]
+    """One for each seed that was validated during its training at the chosen learning rate."""
     seconds: float | None
     """Mean training time over seeds at the chosen learning rate (s); None before the choice."""
     tokens_per_second: float | None
@@ -110,6 +127,7 @@ def _training(experiment: Experiment, asked: Design, mechanism: str) -> Training
         learning_rate=chosen,
         trials=tuple(_trial(asked, rate, trials.get(rate)) for rate in asked.learning_rates),
         edge=_edge(sorted(trials), chosen),
+        escapes=tuple(_escape(run, asked) for run in finalists if len(run.validations) > 1),
         seconds=fmean(known.seconds for known in trained) if trained else None,
         tokens_per_second=fmean(known.tokens_per_second for known in trained) if trained else None,
         finished=sum(run.failure is None and bool(run.points) for run in finalists),
@@ -121,6 +139,19 @@ def _edge(tried: list[float], chosen: float | None) -> Literal["lowest", "highes
     if chosen is None or len(tried) < 2:
         return None
     return "lowest" if chosen == tried[0] else "highest" if chosen == tried[-1] else None
+
+
+def _escape(run: Run, asked: Design) -> Escape:
+    chance, *later = run.validations
+
+    def better(than_chance: Validation) -> bool:
+        if asked.main.better == "higher":
+            return than_chance.low > chance.high
+        return than_chance.high < chance.low
+
+    stays = next((place for place in range(len(later), 0, -1) if not better(later[place - 1])), 0)
+    step = later[stays].step if stays < len(later) else None
+    return Escape(run.config.seed, step, chance.value, later[-1].value)
 
 
 def _trial(asked: Design, rate: float, run: Run | None) -> Trial:

@@ -1,5 +1,6 @@
 """``lengthwise compare``: train, evaluate and compare several mechanisms."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,11 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Seeds per mechanism. Default: 1.", min=1, show_default=False)
+        str | None,
+        typer.Option(
+            help="Seeds per mechanism; 3x4 crosses 3 seeds of the weights with 4 of the training data. Default: 1.",
+            show_default=False,
+        ),
     ] = None,
     learning_rates: Annotated[
         str | None,
@@ -49,6 +54,7 @@ def compare(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
+    splits: options.Splits = None,
     jobs: options.Jobs = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
@@ -68,10 +74,11 @@ def compare(
         steps=steps,
         length=length,
         lengths=lengths,
+        splits=splits,
         mechanisms=mechanisms or None,
         learning_rates=None if learning_rates is None else _rates(learning_rates),
         bracket=bracket,
-        seeds=seeds,
+        **_seeds(seeds),
     )
     from lengthwise.analysis import Design
     from lengthwise.experiments.comparison import compare
@@ -102,6 +109,15 @@ def _kept(folder: Path) -> str:
     from lengthwise.experiments.comparison import FILE
 
     return "Repeat the command with --resume to continue every run." if (folder / FILE).exists() else ""
+
+
+def _seeds(text: str | None) -> dict[str, int | None]:
+    if text is None:
+        return {}
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if found is None:
+        raise InputError(f"--seeds takes a number, or two as in 3x4; got {text!r}.")
+    return {"seeds": int(found[1]), "data_seeds": int(found[2]) if found[2] else None}
 
 
 def _rates(text: str) -> list[float]:

@@ -22,7 +22,12 @@ def evaluate(
     lengths: options.Lengths = None,
     splits: Annotated[
         list[str] | None,
-        typer.Option("--split", help="Another split of the task; repeat for each.", show_default=False),
+        typer.Option(
+            "--split",
+            help="Another split of the task; repeat for each. A range or a list of an option's values makes one split "
+            r"for each value: 'validation\[operands=2:6]', 'validation\[pairs=4|16|64]'.",
+            show_default=False,
+        ),
     ] = None,
     metrics: Annotated[
         list[str] | None,

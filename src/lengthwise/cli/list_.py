@@ -1,6 +1,6 @@
 """``lengthwise list``: show all tasks, recipes, metrics and parts by name."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lengthwise.cli.console import console
+from lengthwise.cli.tables import option_rows, print_table
 from lengthwise.errors import InputError
 from lengthwise.options import spelled
 
@@ -16,15 +17,24 @@ if TYPE_CHECKING:
 
 
 def list_(
-    task: Annotated[
+    name: Annotated[
         str | None,
-        typer.Argument(help="With --settings: show all settings of this task or recipe.", show_default=False),
+        typer.Argument(
+            metavar="TASK",
+            help="With --settings: show all settings of this task or recipe. With --tasks: show this task in full.",
+            show_default=False,
+        ),
     ] = None,
+    tasks: Annotated[
+        bool,
+        typer.Option("--tasks", help="Show all tasks with options, units, splits and metrics; or one TASK in full."),
+    ] = False,
     mechanisms: Annotated[
         bool, typer.Option("--mechanisms", help="Show all parts of mechanisms, with their sources.")
     ] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="With --mechanisms: write the page of the documentation.")
+        bool,
+        typer.Option("--markdown", help="With --tasks or --mechanisms: write the page of the documentation."),
     ] = False,
     settings: Annotated[
         bool,
@@ -32,14 +42,25 @@ def list_(
     ] = False,
 ) -> None:
     """Show the tasks, the recipes, the metrics and the parts of mechanisms."""
-    if mechanisms and settings:
-        raise InputError("--mechanisms and --settings cannot be shown together; drop one of the two.")
-    if markdown and not mechanisms:
-        raise InputError("--markdown needs --mechanisms; add --mechanisms or drop --markdown.")
-    if task is not None and not settings:
-        raise InputError(f"list {task} needs --settings; add --settings to show all settings of {task}.")
-    if task is not None:
-        _resolved(task)
+    chosen = [f"--{word}" for word, on in (("tasks", tasks), ("mechanisms", mechanisms), ("settings", settings)) if on]
+    if len(chosen) > 1:
+        raise InputError(f"{chosen[0]} and {chosen[1]} cannot be shown together; drop one of the two.")
+    if markdown and (settings or not chosen or name is not None):
+        raise InputError("--markdown needs --tasks or --mechanisms, without a TASK; add one of the two or drop it.")
+    if name is not None and not (tasks or settings):
+        raise InputError(
+            f"list {name} needs --tasks or --settings; add --tasks to show the task, or --settings to show all its "
+            "settings."
+        )
+    if tasks:
+        from lengthwise.cli.list_tasks import all_tasks, one_task
+
+        if name is None:
+            all_tasks(markdown=markdown)
+        else:
+            one_task(name)
+    elif name is not None:
+        _resolved(name)
     elif settings:
         _settings()
     elif mechanisms:
@@ -52,11 +73,14 @@ def _all() -> None:
     from lengthwise.attention.tables import TABLES, TITLES, summary_and_source
     from lengthwise.recipes import RECIPES
     from lengthwise.tasks import TASKS
+    from lengthwise.tasks.families import families
     from lengthwise.tasks.metrics import METRICS
 
-    _table("Tasks", _entries(TASKS, str))
-    _table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
-    _table("Metrics", ((metric, METRICS.summary(metric).rstrip(".")) for metric in METRICS))
+    for family, names in families(TASKS).items():
+        print_table(family, ((name, TASKS.summary(name).rstrip(".")) for name in names))
+    console.print("lengthwise list --tasks shows the tasks with their options, --tasks TASK shows one in full.\n")
+    print_table("Recipes", ((recipe.name, recipe.summary) for recipe in RECIPES.values()))
+    print_table("Metrics", ((metric, METRICS.summary(metric).rstrip(".")) for metric in METRICS))
     console.print(
         Text.assemble(
             "A mechanism joins a weights part and, optionally, a position, a numbering and an output part, as in ",
@@ -74,7 +98,7 @@ def _all() -> None:
         )
     )
     for kind, table in TABLES.items():
-        _table(TITLES[kind], _entries(table, lambda summary: summary_and_source(summary)[0]))
+        print_table(TITLES[kind], _entries(table, lambda summary: summary_and_source(summary)[0]))
 
 
 def _entries(table: "Registry[Any]", shorten: Callable[[str], str]) -> Iterator[tuple[str, str]]:
@@ -83,8 +107,7 @@ def _entries(table: "Registry[Any]", shorten: Callable[[str], str]) -> Iterator[
 
     for name in table:
         yield name, shorten(table.summary(name))
-        for option in options_of(table, name):
-            yield f"  [{option.name}={spelled(option.default)}]", f"  {option.meaning.rstrip('.')} ({option.wanted})"
+        yield from ((f"  {option}", f"  {meaning}") for option, meaning in option_rows(options_of(table, name)))
 
 
 def _mechanisms(markdown: bool) -> None:
@@ -147,11 +170,3 @@ def _resolved(task: str) -> None:
     typer.echo(to_toml(options.resolve(task, None, None).model_dump(mode="json")))
     typer.echo("# In a comparison, mechanisms and learning_rates replace model.mechanism and train.learning_rate:")
     typer.echo(f"# learning_rates = {list(recipes.find(task).learning_rates)}")
-
-
-def _table(title: str, rows: Iterable[tuple[str, str]]) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
-    for name, meaning in rows:
-        table.add_row(Text(name, "cyan"), meaning)
-    console.print(table)
-    console.print()

@@ -34,7 +34,12 @@ LearningRate = Annotated[float | None, option(TrainConfig, "learning_rate", by_d
 Lengths = Annotated[str | None, option(EvaluateConfig, "lengths", by_default=OF_RECIPE)]
 Splits = Annotated[
     list[str] | None,
-    typer.Option("--split", help=f"A split of the task; repeat for each. Default: {OF_RECIPE}.", show_default=False),
+    typer.Option(
+        "--split",
+        help=r"A split of the task; repeat for each. Options make another difficulty, and a range or a list makes "
+        rf"one split for each value: 'validation\[operands=2:6]', 'validation\[pairs=4|16|64]'. Default: {OF_RECIPE}.",
+        show_default=False,
+    ),
 ]
 Examples = Annotated[
     int | None,
@@ -118,13 +123,14 @@ def _given(
     steps: int | None = None,
     length: int | None = None,
     lengths: str | None = None,
+    splits: list[str] | None = None,
     **sections: Any,
 ) -> "tuple[Tree, Tree]":
     """Return the settings of the file and those of the command line; an option that is not given is left out."""
     from lengthwise.configuration import from_settings, from_toml, merge, without_none
 
     points = None if lengths is None else parse_lengths(lengths)
-    shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points}}
+    shared = {"train": {"steps": steps, "length": length}, "evaluate": {"lengths": points, "splits": splits or None}}
     line = merge(without_none(merge(shared, sections)), from_settings(settings or []))
     given = from_toml(file) if file else {}, line
     learnt = recipes.find(task).task

@@ -140,8 +140,8 @@ def _done_share(config: "ComparisonConfig", runs: "list[Path]") -> float:
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.state import done_work, evaluation_work, training_work
 
-    arms, tried = len(config.mechanisms), len(config.learning_rates) + config.seeds - 1
-    work = arms * (tried * training_work(config.base) + config.seeds * evaluation_work(config.base))
+    arms, tried = len(config.mechanisms), len(config.learning_rates) + config.runs - 1
+    work = arms * (tried * training_work(config.base) + config.runs * evaluation_work(config.base))
     return min(1.0, sum(done_work(RunFolder(run), config.base) for run in runs) / work)
 
 
@@ -162,7 +162,8 @@ def _last(metrics: "Path") -> "Step | None":
 
 def _name(job: "Job") -> str:
     key = job.key
-    return f"{key.mechanism}  rate {key.learning_rate}  seed {key.seed}"
+    data = "" if key.data_seed is None else f"  data seed {key.data_seed}"
+    return f"{key.mechanism}  rate {key.learning_rate}  seed {key.seed}{data}"
 
 
 def _speed(loss: float, per_second: float, unit: str) -> str:

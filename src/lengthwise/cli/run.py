@@ -27,6 +27,7 @@ def run(
     steps: options.Steps = None,
     length: options.Length = None,
     lengths: options.Lengths = None,
+    splits: options.Splits = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and data. Default: 0.", show_default=False)] = None,
     out: Annotated[
         Path | None,
@@ -47,6 +48,7 @@ def run(
         steps=steps,
         length=length,
         lengths=lengths,
+        splits=splits,
         seed=seed,
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},

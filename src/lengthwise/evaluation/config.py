@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from lengthwise.configuration import EACH_ONCE, Config
+from lengthwise.naming import spanned
 
 if TYPE_CHECKING:
     from lengthwise.tasks import Task
@@ -18,7 +19,9 @@ class EvaluateConfig(Config):
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = Field((128, 256, 512, 1024, 2048, 4096), min_length=1)
     """Lengths of the evaluation, in the task's unit; a length named twice counts once."""
     splits: Annotated[tuple[str, ...], EACH_ONCE] = Field(("validation",), min_length=1)
-    """Distributions of the task to evaluate on; options in brackets make another difficulty: validation[operands=6]."""
+    """Distributions of the task to evaluate on. Options in brackets make another difficulty, validation[operands=6];
+    a range of whole numbers or a list makes one split for each value: validation[operands=2:6], validation[pairs=4|16].
+    """
     metrics: Annotated[tuple[str, ...], EACH_ONCE] = ()
     """Metrics beside the task's own: a metric of this library by name, or your own, for example my_metrics:Distance."""
     sequences: PositiveInt | dict[str, PositiveInt] = 512
@@ -35,6 +38,16 @@ class EvaluateConfig(Config):
     """Tokens or items that the model reads in one batch; this number bounds the memory."""
     chunk: PositiveInt = 8_192
     """Tokens of a sequence read at a time; a longer sequence is read in chunks, through the cache."""
+
+    @field_validator("splits", "sequences", mode="before")
+    @classmethod
+    def _spanned(cls, value: Any) -> Any:
+        """Write out the splits that are given by a range or a list of an option's values."""
+        if isinstance(value, dict):
+            return {name: size for split, size in value.items() for name in spanned(split)}
+        if isinstance(value, list | tuple) and all(isinstance(split, str) for split in value):
+            return tuple(name for split in value for name in spanned(split))
+        return value
 
     @field_validator("sequences", mode="wrap")
     @classmethod

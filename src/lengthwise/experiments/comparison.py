@@ -48,14 +48,14 @@ def compare(
     config, paths = settled(folder, FILE, config), RunPaths(folder)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
-            if not RunFolder(paths[config.key(mechanism, rate, config.seeds - 1)]).begun:
-                check(config.run(mechanism, rate, config.seeds - 1))
+            if not RunFolder(paths[config.key(mechanism, rate, config.runs - 1)]).begun:
+                check(config.run(mechanism, rate, config.runs - 1))
     with claimed(
         folder,
         FILE,
         config,
         resume=resume,
-        may_change=("mechanisms", "learning_rates", "bracket", "seeds", "base.evaluate"),
+        may_change=("mechanisms", "learning_rates", "bracket", "seeds", "data_seeds", "base.evaluate"),
     ):
         _work(config, folder, processes, on_change)
     return read_experiment(folder)
@@ -89,7 +89,7 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
             due = [pair for mechanism, best in chosen.items() for pair in _beyond(config, trials, mechanism, best)]
     finalists = [
         claimed_job(mechanism, rate, seed, evaluate=True)
-        for seed in range(config.seeds)
+        for seed in range(config.runs)
         for mechanism, rate in chosen.items()
     ]
     work(finalists)
@@ -152,7 +152,8 @@ def read_experiment(folder: Path) -> Experiment:
     config = held.settled()
     paths = RunPaths(folder)
     runs = [at.read() for key in config.run_keys if (at := RunFolder(paths[key])).begun]
-    trials = [run for run in runs if run.config.seed == config.base.seed]
+    firsts = {config.key(mechanism, rate, 0) for mechanism in config.mechanisms for rate in config.rates}
+    trials = [run for run in runs if run.config.key in firsts]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 
 

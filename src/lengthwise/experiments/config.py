@@ -26,7 +26,9 @@ class RunConfig(Config):
     task: str
     """What is learnt, by name, with its options in brackets; one of your own by its module and class: my_tasks:Mine."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """Of the weights and of the training data."""
+    """Of the weights, and of the training data unless data_seed is given."""
+    data_seed: int | None = Field(None, ge=0, lt=2**63)
+    """Of the training data, if it is not the seed."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -100,7 +102,7 @@ class RunConfig(Config):
     @property
     def key(self) -> RunKey:
         """The key that this run would have in a comparison."""
-        return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed)
+        return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed, self.data_seed)
 
     @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
@@ -153,6 +155,8 @@ class ComparisonConfig(Config):
     """Rates that a mechanism may try beyond each end of the sweep, one by one while its best rate lies at that end."""
     seeds: PositiveInt = 1
     """Seeds per mechanism, counted from the base's."""
+    data_seeds: PositiveInt = 1
+    """If more than 1: seeds of the training data, each of which is crossed with each seed of the weights."""
 
     @field_validator("mechanisms")
     @classmethod
@@ -174,8 +178,13 @@ class ComparisonConfig(Config):
             self.key(mechanism, rate, seed)
             for mechanism in self.mechanisms
             for rate in self.rates
-            for seed in range(self.seeds)
+            for seed in range(self.runs)
         )
+
+    @property
+    def runs(self) -> int:
+        """Number of runs per mechanism at one learning rate: one per seed, or per pair of crossed seeds."""
+        return self.seeds * self.data_seeds
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -189,11 +198,16 @@ class ComparisonConfig(Config):
         return (*lower, *swept, *(_rounded(swept[-1] * up**step) for step in range(1, self.bracket + 1)))
 
     def key(self, mechanism: str, learning_rate: float, seed: int) -> RunKey:
-        """Return the key of one run of the comparison; ``seed`` counts from 0."""
-        return RunKey(Mechanism.parse(mechanism), learning_rate, self.base.seed + seed)
+        """Return the key of one run of the comparison; ``seed`` counts the runs from 0."""
+        return RunKey(Mechanism.parse(mechanism), learning_rate, *self.seeds_of(seed))
 
     def run(self, mechanism: str, learning_rate: float, seed: int) -> RunConfig:
-        """Return the configuration of one run of the comparison; ``seed`` counts from 0."""
-        return self.base.vary(
-            seed=self.base.seed + seed, model={"mechanism": mechanism}, train={"learning_rate": learning_rate}
-        )
+        """Return the configuration of one run of the comparison; ``seed`` counts the runs from 0."""
+        own, data = self.seeds_of(seed)
+        changed = {"model": {"mechanism": mechanism}, "train": {"learning_rate": learning_rate}}
+        return self.base.vary(seed=own, data_seed=data, **changed)
+
+    def seeds_of(self, run: int) -> tuple[int, int | None]:
+        """Return the seed of a run, and the seed of its data if the two are crossed."""
+        own, data = divmod(run, self.data_seeds)
+        return self.base.seed + own, self.base.seed + data if self.data_seeds > 1 else None

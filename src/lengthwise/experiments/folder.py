@@ -21,7 +21,7 @@ from lengthwise.experiments.held import read_held
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
-from lengthwise.training.loop import Progress
+from lengthwise.training.loop import Progress, Validation
 
 FILE = "config.json"
 FIRST = "teacher"
@@ -212,6 +212,12 @@ class RunFolder:
         lines = {line.step: asdict(line) for line in read_lines(self.path / "metrics.jsonl", Progress)}
         return tuple(line for _, line in sorted(lines.items()))
 
+    @property
+    def validations(self) -> tuple[Validation, ...]:
+        """The validations during the training, in the order of steps; none in folders written before they existed."""
+        lines = {line.step: line for line in read_lines(self.path / "validation.jsonl", Validation)}
+        return tuple(line for _, line in sorted(lines.items()))
+
     def read(self) -> Run:
         """Read the whole folder."""
         held, told = read_held(self.path / FILE, RunConfig)
@@ -224,4 +230,5 @@ class RunFolder:
             points=self.asked(config),
             failure=self.failure,
             metrics=self.metrics,
+            validations=self.validations,
         )

@@ -82,7 +82,9 @@ def take_over(key: RunKey, paths: RunPaths) -> None:
     weights, model = (_trained(key, mechanism, paths) for mechanism in _mechanisms(key.mechanism))
     if weights is not None:
         with explained("write the checkpoint", folder):
-            shutil.copy2(weights / "metrics.jsonl", folder)
+            for file in ("metrics.jsonl", "validation.jsonl"):
+                if (weights / file).exists():
+                    shutil.copy2(weights / file, folder)
             _copy(weights / "checkpoint", folder / "checkpoint")
     elif model is not None and not (first := RunFolder(folder).first.path).exists():
         with explained("write the run", folder):

@@ -7,6 +7,7 @@ from typing import Any
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.tasks import Task
+from lengthwise.training.loop import Validation
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Run:
     failure: str | None
     metrics: tuple[dict[str, Any], ...]
     """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
+    validations: tuple[Validation, ...] = ()
+    """Validations during the training, in the order of steps."""
 
     @property
     def mechanism(self) -> str:
@@ -88,7 +91,7 @@ class Experiment:
         """The number of runs planned at chosen learning rates; a mechanism whose trials all failed has none."""
         failed = {run.mechanism for run in self.runs if run.failure is not None}
         going = [name for name in self.config.mechanisms if name in self.chosen or name not in failed]
-        return len(going) * self.config.seeds
+        return len(going) * self.config.runs
 
     def finalists(self, mechanism: str) -> tuple[Run, ...]:
         """Return the runs of a mechanism at its chosen learning rate, one per seed."""
@@ -97,5 +100,5 @@ class Experiment:
 
     def trials(self, mechanism: str) -> tuple[Run, ...]:
         """Return the runs of a mechanism with the first seed, one per learning rate."""
-        first = self.config.base.seed
-        return tuple(run for run in self.runs if run.mechanism == mechanism and run.config.seed == first)
+        first, own = self.config.seeds_of(0), [run for run in self.runs if run.mechanism == mechanism]
+        return tuple(run for run in own if (run.config.seed, run.config.data_seed) == first)

@@ -5,18 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from lengthwise.errors import InputError
-from lengthwise.evaluation import Point, evaluate_point
+from lengthwise.evaluation import EvaluateConfig, Point, evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.record import Trained
 from lengthwise.models import Decoder, SetReader, build
+from lengthwise.statistics.estimate import Estimate
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.device import fabric, threads
 from lengthwise.training.loop import Progress, train
 from lengthwise.training.seeds import seed_of
+
+FEW = 128
+"""Number of examples of a validation during the training."""
 
 
 def build_model(config: RunConfig) -> Decoder | SetReader:
@@ -59,20 +64,34 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     learner = build_model(before.weights or config)
     if first is not None:
         learn(learner, first, task, config.train.length)
-    effort = train(learner, task, config.train, seed=config.seed, folder=folder.path, on_progress=on_progress)
-    model = learner if before.weights is None else _with_weights(config, learner)
-    validation = evaluate_point(
-        model,
+    effort = train(
+        learner,
         task,
-        config.evaluate,
-        task.splits[1],
-        config.train.length,
-        label="validation",
-        trained_at=config.train.length,
-        device=next(model.parameters()).device,
+        config.train,
+        seed=config.seed if config.data_seed is None else config.data_seed,
+        folder=folder.path,
+        on_progress=on_progress,
+        validate=lambda model: _during(model, config),
     )
+    model = learner if before.weights is None else _with_weights(config, learner)
+    validation = _validated(model, config, config.evaluate)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
+
+
+def _validated(model: nn.Module, config: RunConfig, evaluate: EvaluateConfig) -> Point:
+    """Evaluate on validation data at the training length."""
+    task, length = config.build_task(), config.train.length
+    device = next(model.parameters()).device
+    return evaluate_point(
+        model, task, evaluate, task.splits[1], length, label="validation", trained_at=length, device=device
+    )
+
+
+def _during(model: nn.Module, config: RunConfig) -> Estimate:
+    """Measure the main metric on few validation examples, in the midst of training."""
+    few = config.evaluate.model_copy(update={"sequences": FEW})
+    return _validated(model, config, few).values[config.build_task().main.name]
 
 
 def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:

@@ -36,7 +36,7 @@ def read_comparison(tree: Mapping[str, Any]) -> ComparisonConfig:
     Raises:
         InputError: for the first setting that does not fit.
     """
-    own = {key: tree[key] for key in (*_COMPARED, "bracket", "seeds") if key in tree}
+    own = {key: tree[key] for key in (*_COMPARED, "bracket", "seeds", "data_seeds") if key in tree}
     base = RunConfig.read({key: value for key, value in tree.items() if key not in own})
     return ComparisonConfig.read({**own, "base": base.model_dump(mode="json")})
 
@@ -45,7 +45,7 @@ def write_comparison(config: ComparisonConfig) -> Tree:
     """Return the settings that :func:`read_comparison` reads. Those of a single run are also settings of that run."""
     own = config.model_dump(mode="json")
     base: Tree = own.pop("base")
-    single = len(config.mechanisms) == len(config.learning_rates) == config.seeds == 1
+    single = len(config.mechanisms) == len(config.learning_rates) == config.runs == 1
     for several, (section, key) in _COMPARED.items():
         del base[section][key]
         if single:

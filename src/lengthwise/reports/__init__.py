@@ -37,7 +37,7 @@ def overview(summary: "Summary") -> "Group":
 
 
 def verdicts(summary: "Summary") -> list[str]:
-    """Return the results in sentences: one per mechanism, then notes on few examples and failed runs."""
+    """Return the results in sentences: one per mechanism, then what theory predicts, and notes on examples and runs."""
     from lengthwise.reports import sentences
 
     return [f"{mechanism} {text}".strip() for mechanism, text in sentences.verdicts(summary)]

@@ -10,6 +10,7 @@ from lengthwise.analysis.attention import by_statistic
 from lengthwise.analysis.causes import by_place
 from lengthwise.analysis.grids import Grid
 from lengthwise.analysis.summary import FILE, Summary
+from lengthwise.options import spelled
 from lengthwise.reports import drawing, figures, palette, sentences, text
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
@@ -25,6 +26,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "signed": text.signed,
     "multiple": text.multiple,
     "p_value": text.p_value,
+    "spelled": spelled,
     "title_of": text.title,
     "run_name": sentences.name,
 }
@@ -40,6 +42,7 @@ def write(summary: Summary, folder: Path) -> Path:
     of_metric = figures.heat if summary.many else figures.metric
     shown = [grid for grid in summary.grids if grid.metric.role == "metric"]
     charts = {grid.metric.name: of_metric(summary, grid) for grid in shown}
+    charts |= {f"plane-{of.axis.split}": figures.plane(summary, of) for of in summary.planes}
     charts["training_loss"] = figures.training_loss(summary)
     if summary.claims and not summary.many:  # many mechanisms would need hundreds of panels
         charts["paired"] = figures.paired(summary)
@@ -63,6 +66,7 @@ def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
         "words": words(design),
         "verdicts": sentences.verdicts(summary),
         "grids": shown,
+        "endings": [grid for grid in summary.grids if grid.metric.role == "ending" and grid.cells],
         "rulings": rulings(summary),
         "causes": by_place(summary.causes),
         "by_statistic": by_statistic(summary.traces),

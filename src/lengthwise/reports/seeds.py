@@ -18,13 +18,13 @@ def seeds_needed(design: Design) -> str | None:
     )
     can = (
         "enough to compare its own trained models only"
-        if design.seeds < first
+        if design.pairs < first
         else "enough for the longest length only"
-        if design.seeds < all_of_them
+        if design.pairs < all_of_them
         else "enough"
     )
     return (
         f"At least {first} seeds are needed to decide whether {design.mechanisms[0]}, trained again, "
         f"{beats(design.main)} another mechanism at {design.primary:,} {design.unit}, the longest "
-        f"length{elsewhere}. This comparison has {counted(design.seeds, 'seed')}: {can}."
+        f"length{elsewhere}. This comparison has {counted(design.pairs, 'seed')}: {can}."
     )

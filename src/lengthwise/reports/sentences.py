@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from lengthwise.analysis.design import Design
 from lengthwise.analysis.grids import Cell, Grid
 from lengthwise.analysis.summary import Summary
 from lengthwise.analysis.training import Failed
@@ -26,7 +27,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """Return one verdict per mechanism, then notes on few examples and failed runs.
+    """Return one verdict per mechanism, then the prediction of theory, and notes on few examples and failed runs.
 
     With many mechanisms, those with the same verdict share it, and a verdict is about the first split alone.
     """
@@ -36,7 +37,19 @@ def verdicts(summary: Summary) -> list[Verdict]:
     if summary.many:
         found = _together(found)
     few = _few(summary.main, words(summary.design))
-    return found + [Verdict("", text) for text in (few, _failed(summary)) if text]
+    return found + [Verdict("", text) for text in (_theory(summary.design), few, _failed(summary)) if text]
+
+
+def _theory(design: Design) -> str:
+    """Return what C-RASP predicts for a regular language; empty for other tasks."""
+    if design.in_crasp is None:
+        return ""
+    verb, reason = ("predicts", "is") if design.in_crasp else ("does not predict", "is not")
+    return (
+        f"Theory {verb} that transformers without positional encodings generalise to longer strings of this language: "
+        f"it {reason} in C-RASP (arXiv 2410.02140, decided by the criterion of arXiv 2608.13433). With positional "
+        "encodings, no such criterion is known."
+    )
 
 
 def _together(verdicts: Sequence[Verdict]) -> list[Verdict]:

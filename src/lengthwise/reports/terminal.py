@@ -8,7 +8,9 @@ from lengthwise.analysis.causes import by_place
 from lengthwise.analysis.claims import Difference
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.grids import Cell, Grid
+from lengthwise.analysis.planes import Plane
 from lengthwise.analysis.summary import Summary
+from lengthwise.options import spelled
 from lengthwise.reports.bare import bare
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, steps, title
@@ -19,29 +21,61 @@ SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ",
 
 def overview(summary: Summary) -> Group:
     """Return all tables, followed by the rulings on the claims."""
-    tables = (summary_table(summary), effective_table(summary), causes_table(summary), paired_table(summary))
+    tables = [
+        *(plane_table(summary, plane) for plane in summary.planes),
+        *(summary_table(summary), effective_table(summary), causes_table(summary), paired_table(summary)),
+    ]
     parts = [table for table in tables if table is not None]
     said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(summary)]
     said += [Text(summary.rule, "dim")] if summary.claims else []
     return Group(*(line for part in parts for line in (part, "")), *said)
 
 
-def summary_table(summary: Summary) -> Table:
-    """Return the main metric, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns."""
+def summary_table(summary: Summary) -> Table | None:
+    """Return the main metric, mean over seeds: mechanisms in rows, grouped by split, and lengths in columns.
+
+    Splits of planes are left out, because :func:`plane_table` shows them; None if no split is left.
+    """
     main, design = summary.main, summary.design
+    elsewhere = {split for axis in design.axes for split in axis.splits}
+    if elsewhere.issuperset(main.rows):
+        return None
     metric, nouns = main.metric, words(design)
     counts = f", {nouns.of(metric.measure)}" if metric.measure else ""
     table = _table(
         design,
         f"{headed(metric.label)} on {design.task}{counts}",
         f"Lengths in {nouns.unit}, and as multiples of the training length ({design.training_length:,} {nouns.unit}). "
-        + (_seeds(main) if main.cells else "Nothing is evaluated yet."),
+        + _seeds(main),
     )
     for split, rows in main.rows.items():
+        if split in elsewhere:
+            continue
         if len(main.rows) > 1:
             table.add_row(Text(title(split), "bold"))
         for mechanism, row in rows.items():
             table.add_row(Text(mechanism), *(_shown(main, cell) for cell in row))
+        table.add_section()
+    return table
+
+
+def plane_table(summary: Summary, plane: Plane) -> Table:
+    """Return the main metric by an option of the task and length: a section for each mechanism."""
+    axis, design, metric = plane.axis, summary.design, summary.design.main
+    within = "*" if axis.trained_values and design.trained_lengths else ""
+    table = _table(
+        design,
+        f"{headed(metric.label)} by {design.unit} and {axis.option} on {design.task}, {axis.split} data",
+        _seeds(summary.main) + (f" {within}: occurs in training." if within else ""),
+    )
+    for mechanism, rows in plane.rows.items():
+        table.add_row(Text(mechanism, "bold"))
+        for value, row in reversed(list(zip(axis.values, rows, strict=True))):
+            cells = [_shown(summary.main, cell) for cell in row]
+            for cell, length in zip(cells, plane.lengths, strict=True):
+                if value in axis.trained_values and length in design.trained_lengths:
+                    cell.append(within)
+            table.add_row(Text(f"  {axis.option} {spelled(value)}"), *cells)
         table.add_section()
     return table
 
@@ -125,6 +159,8 @@ def _table(design: Design, heading: str, caption: str) -> Table:
 
 
 def _seeds(main: Grid) -> str:
+    if not main.cells:
+        return "Nothing is evaluated yet."
     fewest, most = (pick(cell.seeds for cell in main.cells) for pick in (min, max))
     return f"Mean over {counted(most, 'seed')}." if fewest == most else f"Mean over {fewest} to {most} seeds."
 

@@ -87,8 +87,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def title(split: str) -> str:
-    """Return a split's name as a heading."""
-    return split.replace("-", " ").replace("_", " ").capitalize()
+    """Return a split's name as a heading, with its options after a comma."""
+    plain, _, options = split.partition("[")
+    plain = plain.replace("-", " ").replace("_", " ").capitalize()
+    return f"{plain}, {options.removesuffix(']')}" if options else plain
 
 
 def headed(words: str) -> str:

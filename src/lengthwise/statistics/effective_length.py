@@ -59,7 +59,12 @@ class Span:
 
 
 def effective_length(
-    at: Sequence[tuple[int, Share | Number]], *, level: float, higher_is_better: bool, seed: int = 0
+    at: Sequence[tuple[int, Share | Number]],
+    *,
+    level: float,
+    higher_is_better: bool,
+    crossed: tuple[int, int] | None = None,
+    seed: int = 0,
 ) -> Span | None:
     """Estimate the longest length up to which the mean over seeds stays within ``level`` of the base.
 
@@ -68,6 +73,9 @@ def effective_length(
         level: the share of the base's value that still counts; a lower-is-better metric may rise to the base's value
             divided by ``level``.
         higher_is_better: the direction of the metric.
+        crossed: numbers of seeds of the weights and of the data, if the seeds are all pairs of them, in this order.
+            Then a draw takes seeds of each kind with replacement, and all their pairs (Owen, Annals of Applied
+            Statistics 1, 2007).
         seed: the seed of the draws.
 
     Returns:
@@ -78,8 +86,10 @@ def effective_length(
     means = np.stack([of.values.mean(keepdims=True) for of in found])
     if higher_is_better and means[0, 0] <= 0:
         return None
-    random, seeds = np.random.default_rng(seed), len(found[0].values)
-    picked = random.integers(0, seeds, (RESAMPLES, seeds))
+    random = np.random.default_rng(seed)
+    weights, data = crossed or (len(found[0].values), 1)
+    rows, columns = (random.integers(0, number, (RESAMPLES, number)) for number in (weights, data))
+    picked = (rows[:, :, None] * data + columns[:, None, :]).reshape(RESAMPLES, -1)
     drawn = np.stack([np.take_along_axis(of.draw(random, RESAMPLES), picked, 1).mean(1) for of in found])
     value, *_ = _last(means, level, higher_is_better)
     tail = (1 - LEVEL) / 2

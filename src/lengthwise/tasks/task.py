@@ -3,8 +3,9 @@
 import copy
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -41,6 +42,8 @@ class Task(ABC):
     """Names of the distributions that examples are drawn from; the first is for training, the second for validation."""
     loss: ClassVar[Loss] = CrossEntropy()
     """The loss that training minimises. It is measured together with the metrics."""
+    trained_from: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    """The smallest value of an option in training, for options that training varies up to their own value."""
     metrics: ClassVar[tuple[Metric, ...]] = (ExactMatch(), TokenAccuracy())
     """Metrics of a model's answers. The first is the main metric, by which models are chosen and compared."""
 
@@ -133,6 +136,11 @@ class Task(ABC):
         The number bounds memory and positions; the last token is counted even if it is a target only.
         """
         return length
+
+    @property
+    def in_crasp(self) -> bool | None:
+        """True if C-RASP has the language of the task, which predicts generalisation; None if the task has none."""
+        return None
 
     def has_one_example(self, length: int) -> bool:
         """Return True if there is a single example of ``length``, which every draw gives; by default, False."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from lengthwise.configuration import Config
 
@@ -42,6 +42,8 @@ class TrainConfig(Config):
     """CPU threads of the process; small models run fastest on one thread."""
     log_every: PositiveInt = 10
     """Steps between two lines of metrics.jsonl."""
+    validate_every: NonNegativeInt = 100
+    """Steps between two validations during the training, which change nothing in it; 0 validates at the end only."""
     checkpoint_every: PositiveInt = 100
     """Steps between two checkpoints."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
+from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Task
 from lengthwise.training import checkpoint
 from lengthwise.training.average import Average
@@ -37,6 +38,18 @@ class Progress:
     """Mean speed since training began or resumed (tokens or items per second)."""
 
 
+@dataclass(frozen=True)
+class Validation:
+    """The main metric on validation data at the training length after a step: one line of ``validation.jsonl``."""
+
+    step: int
+    """Optimiser steps done; 0 is the untrained model."""
+    value: float
+    low: float
+    high: float
+    """``low`` and ``high`` are the ends of the 95 % interval over examples (unit of the metric)."""
+
+
 @flushed_subnormals()
 def train(
     model: nn.Module,
@@ -46,12 +59,14 @@ def train(
     seed: int,
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    validate: Callable[[nn.Module], Estimate] | None = None,
 ) -> Effort:
     """Train ``model`` in place, starting from the newest checkpoint in ``folder`` if there is one.
 
-    Writes ``metrics.jsonl`` and ``checkpoint/`` into ``folder``. With ``config.average``, the model ends with the
-    averaged weights. The returned effort includes the training before the checkpoint from which it resumed.
-    In the main thread, SIGINT (Ctrl-C) and SIGTERM take effect after the current step and its checkpoint.
+    Writes ``metrics.jsonl`` and ``checkpoint/`` into ``folder``, and ``validation.jsonl`` if there is a ``validate``,
+    which is called before the first step and then every ``config.validate_every`` steps. With ``config.average``, the
+    model ends with the averaged weights. The returned effort includes the training before the checkpoint from which it
+    resumed. In the main thread, SIGINT (Ctrl-C) and SIGTERM take effect after the current step and its checkpoint.
 
     Raises:
         RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
@@ -77,7 +92,22 @@ def train(
         done, before = newest.step, newest.load(model, optimizer, averaged)
     metrics = folder / "metrics.jsonl"
     keep_lines(metrics, Progress, lambda line: line.step <= done)  # later steps will be done again
+    validations = folder / "validation.jsonl"
+    keep_lines(validations, Validation, lambda line: line.step <= done)
 
+    def validated(step: int) -> float:
+        """Validate after a step, and return the seconds that it took; the training goes on with the same numbers."""
+        if validate is None or not config.validate_every or step % config.validate_every:
+            return 0.0
+        start = time.perf_counter()
+        with torch.random.fork_rng(devices=[device.device] if device.device.type == "cuda" else []):
+            found = validate(averaged or model)
+        append_line(validations, asdict(Validation(step, found.value, found.low, found.high)))
+        wrapped.train()
+        return time.perf_counter() - start
+
+    if not done:
+        validated(0)
     began, tokens = time.perf_counter(), 0
     with threads(config), held() as stopped:
         for step in range(done, config.steps):
@@ -106,6 +136,7 @@ def train(
                 progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
                 append_line(metrics, asdict(progress))
                 on_progress(progress)
+            began += validated(done)  # which is no training
             if last or stop or done % config.checkpoint_every == 0:
                 _finite(loss, done)  # never save a checkpoint of a diverged model
                 effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)

@@ -6,5 +6,6 @@ from lengthwise.reports.figures.heat import heat
 from lengthwise.reports.figures.loss import training_loss
 from lengthwise.reports.figures.metric import metric
 from lengthwise.reports.figures.paired import paired
+from lengthwise.reports.figures.plane import plane
 
-__all__ = ["attention", "causes", "heat", "metric", "paired", "training_loss"]
+__all__ = ["attention", "causes", "heat", "metric", "paired", "plane", "training_loss"]

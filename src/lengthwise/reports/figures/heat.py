@@ -34,10 +34,12 @@ def heat(summary: Summary, grid: Grid) -> tuple[Chart, Rows]:
         )
         for index, split in enumerate(grid.rows)
     ]
-    return arranged(panels, columns), [_row(summary.design, grid, cell, order) for cell in grid.cells]
+    rows = [{**facts(summary.design, grid, cell), "rank": order.index(cell.mechanism)} for cell in grid.cells]
+    return arranged(panels, columns), rows
 
 
-def _row(design: Design, grid: Grid, cell: Cell, order: list[str]) -> dict[str, Any]:
+def facts(design: Design, grid: Grid, cell: Cell) -> dict[str, Any]:
+    """Return a cell as data."""
     shown = number(cell.mean, grid.metric.unit)
     return {
         "mechanism": cell.mechanism,
@@ -47,7 +49,6 @@ def _row(design: Design, grid: Grid, cell: Cell, order: list[str]) -> dict[str, 
         "mean": cell.mean,
         "low": cell.low,
         "high": cell.high,
-        "rank": order.index(cell.mechanism),
         "shade": bisect_right(palette.STEPS, grid.merit(cell)),
         "shown": "100" if shown == "100.0" else "0" if shown == "0.0" else shown,
         "said": said(design, grid, cell),
@@ -60,14 +61,19 @@ def _panel(split: str, lengths: list[int], name: str, order: list[str]) -> Chart
     names = f"{order}[datum.value]" if order else "''"
     rank = alt.Axis(labelExpr=names, labelLimit=NAMES, minExtent=room, labelColor=palette.INK.light, grid=False)
     length = alt.Axis(format=",d", orient="top", labelAngle=0, labelFontSize=10, grid=False)
-    shades = alt.Scale(domain=list(range(len(palette.SHADES))), range=[shade.light for shade in palette.SHADES])
     cells = only(alt.Chart(title=title(split)), split=split).encode(
         alt.X("length:O", scale=alt.Scale(domain=lengths), axis=length, title=name if order else " "),
         alt.Y("rank:O", axis=rank, title=None),
     )
+    return alt.layer(*shaded(cells))
+
+
+def shaded(cells: Chart) -> tuple[Chart, Chart]:
+    """Return the shades of cells, and the numbers in them."""
+    shades = alt.Scale(domain=list(range(len(palette.SHADES))), range=[shade.light for shade in palette.SHADES])
     colour = alt.Color("shade:O", scale=shades, legend=None)
     ink = alt.condition(f"datum.shade < {FIRST_DARK}", alt.value(palette.INK.light), alt.value(palette.PAPER.light))
-    return alt.layer(
+    return (
         cells.mark_rect(stroke=palette.PAPER.light, strokeWidth=1).encode(color=colour, description="said:N"),
         cells.mark_text(fontSize=10, aria=False).encode(text="shown:N", color=ink),
     )

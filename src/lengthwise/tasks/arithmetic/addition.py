@@ -18,6 +18,7 @@ The formats of the literature, all with ``end=true``:
   on ``validation[operands=6]``. The authors give the operands as many digits as the sum.
 """
 
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -33,10 +34,12 @@ from lengthwise.tasks.drawing import constant, counted, integers
 class Addition(Calculation):
     """Numbers and their sum, digit by digit (arXiv 2402.09371)."""
 
+    operation: ClassVar[str] = "+"
     unit: ClassVar[str] = "tokens"
     stride: ClassVar[int] = 3
     shortest: ClassVar[int] = 6
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "carries")
+    trained_from = MappingProxyType({"operands": 2})
 
     class Options(Calculation.Options):
         operands: int = option(2, at_least=2)

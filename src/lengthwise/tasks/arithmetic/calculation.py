@@ -41,6 +41,8 @@ class Calculation(Task):
 
     example: ClassVar[str] = "sequence"
     model: ClassVar[str] = "decoder"
+    operation: ClassVar[str]
+    """The sign between two operands."""
 
     class Options(Task.Options):
         base: int = option(10, at_least=2)
@@ -85,6 +87,12 @@ class Calculation(Task):
     def sizes(self) -> dict[str, Any]:
         """The vocabulary: the digits, two signs, the end token, and the hints."""
         return {"vocab_size": self.options.base + 2 + self._ends + self._hinted * self.options.hint_symbols}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The digits, the signs, the end token if there is one, and the hints."""
+        digits, hints = map(str, range(self.options.base)), self._hinted * self.options.hint_symbols
+        return (*digits, self.operation, "=", *["<end>"] * self._ends, *(f"#{hint}" for hint in range(hints)))
 
     def check_length(self, length: int) -> None:
         """Refuse also a length that needs more hints than there are."""

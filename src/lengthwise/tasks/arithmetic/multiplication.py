@@ -10,6 +10,7 @@ have N and M digits. The authors train on 1–5 digits by 1 or 2, and test 10 (2
 10^M.
 """
 
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -22,9 +23,11 @@ from lengthwise.tasks.arithmetic.digits import numbers, product
 class Multiplication(Calculation):
     """Two numbers and their product, digit by digit (arXiv 2405.20671)."""
 
+    operation: ClassVar[str] = "*"
     unit: ClassVar[str] = "digits"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    trained_from = MappingProxyType({"second": 1})
 
     class Options(Calculation.Options):
         base: int = option(10, at_least=2, at_most=1000)

@@ -18,6 +18,7 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.tasks.labelling import Labelled, Labelling
 from lengthwise.tasks.languages.automaton import Automaton
+from lengthwise.tasks.languages.crasp import in_crasp
 from lengthwise.tasks.languages.members import members
 from lengthwise.tasks.languages.patterns import automaton_of
 
@@ -65,6 +66,11 @@ class RegularLanguage(Labelling):
             near = " and ".join(map(str, self.automaton.near(length)))
             raise InputError(f"No member of {self.title} has {length} symbols; choose a length that is near: {near}.")
 
+    @property
+    def in_crasp(self) -> bool:
+        """True if the language is in C-RASP (:mod:`~lengthwise.tasks.languages.crasp`)."""
+        return _in_crasp(self.automaton)
+
     def has_one_example(self, length: int) -> bool:
         """Return True if the language has one member of ``length``."""
         return self.automaton.members(length) == 1
@@ -75,6 +81,9 @@ class RegularLanguage(Labelling):
         symbols, states = members(automaton, generator, batch_size, length)
         classes = [sets.index(names) if names else 0 for names in automaton.follows]
         return Labelled(symbols, torch.tensor(classes, dtype=torch.long, device="cpu")[states])
+
+
+_in_crasp = lru_cache(in_crasp)
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from lengthwise.source import on_demand
 if TYPE_CHECKING:
     from lengthwise.tasks.metrics.causes import Cause, Dispersion, Ordering, RightKey
     from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
-    from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
+    from lengthwise.tasks.metrics.ending import DidNotStop, Ending, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.loading import load_metric
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
@@ -23,6 +23,7 @@ __all__ = [
     "CrossEntropy",
     "DidNotStop",
     "Dispersion",
+    "Ending",
     "ExactMatch",
     "Loss",
     "Metric",

@@ -10,6 +10,7 @@ The tokens are those of keys, those of values, and the pad token. The authors tr
 256 to 1,024; they train on all tokens. There, the last pair repeats a pair that is drawn before the others.
 """
 
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -32,6 +33,7 @@ class FuzzyRecall(Task):
     model: ClassVar[str] = "decoder"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    trained_from = MappingProxyType({"key": 1})
 
     class Options(Task.Options):
         keys: int = option(7, at_least=1)

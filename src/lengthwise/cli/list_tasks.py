@@ -1,0 +1,94 @@
+"""``lengthwise list --tasks``: the table of all tasks, one task in full, and the page of the documentation."""
+
+import re
+
+import typer
+from rich.text import Text
+
+from lengthwise.cli.console import console
+from lengthwise.cli.tables import option_rows, print_table
+from lengthwise.errors import InputError
+from lengthwise.naming import split
+from lengthwise.options import spelled
+from lengthwise.registry import unknown
+from lengthwise.reports.bare import bare
+from lengthwise.reports.tasks import chance, page, prose
+from lengthwise.source import docstring
+from lengthwise.tasks import TASKS
+from lengthwise.tasks.catalogue import Entry, catalogue
+from lengthwise.tasks.facts import EVIDENCE
+
+NOTES = """\
+All tasks have the splits train and validation. Marks: tokens that belong together have equal marks, which coupled
+positions read. C-RASP: whether the language has a program in C-RASP, which predicts that transformers without
+positional encodings generalise to longer strings (arXiv 2410.02140). lengthwise list --tasks TASK shows the meaning of
+options, and published results."""
+
+
+def all_tasks(*, markdown: bool) -> None:
+    """Print all tasks by family, or the page of the documentation."""
+    entries = list(catalogue())
+    if markdown:
+        typer.echo(page(entries), nl=False)
+        return
+    for family in dict.fromkeys(entry.family for entry in entries):
+        rows = [_columns(entry) for entry in entries if entry.family == family]
+        names = [name for name in rows[0] if any(row[name] for row in rows)]
+        table = bare(family, "")
+        for name in names:
+            table.add_column(name, no_wrap=name in ("name", "unit"))
+        for row in rows:
+            table.add_row(*(Text(row[name], "cyan" if name == "name" else "") for name in names))
+        console.print(table)
+        console.print()
+    console.print(NOTES.replace("\n", " "))
+
+
+def one_task(name: str) -> None:
+    """Print the definition of a task of the library, its options, and what the literature says about it.
+
+    Raises:
+        InputError: if the library has no such task.
+    """
+    plain, _ = split(name)
+    if plain not in TASKS:
+        raise InputError(unknown("task", plain, TASKS))
+    (entry,) = (entry for entry in catalogue() if entry.name == plain)
+    console.print(Text(f"{plain}: {entry.summary}\n", "bold"))
+    text = prose(docstring(entry.module))
+    console.print(re.sub(r"(?<!\n)\n(?![\n -])", " ", text), end="\n\n")  # paragraphs, as wide as the terminal
+    print_table("Facts", _facts(entry).items())
+    if entry.options:
+        print_table("Options", option_rows(entry.options))
+
+
+def _columns(entry: Entry) -> dict[str, str]:
+    return {
+        "name": entry.name,
+        "unit": entry.unit,
+        "main metric": entry.main,
+        "more splits": ", ".join(name for name in entry.splits if name not in ("train", "validation")),
+        "marks": "yes" if entry.marks else "",
+        "C-RASP": _yes_or_no(entry.in_crasp),
+        "options": ", ".join(f"{option.name}={spelled(option.default)}" for option in entry.options),
+    }
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    facts = {
+        "source": entry.source,
+        "unit of lengths": entry.unit,
+        "splits": ", ".join(entry.splits),
+        "main metric": entry.main,
+        "marks": _yes_or_no(entry.marks),
+        "end token scored": _yes_or_no(entry.scores_end),
+        "in C-RASP": _yes_or_no(entry.in_crasp),
+    }
+    if of := entry.facts:
+        facts |= {"trained by the authors": of.trained, "tested by the authors": of.tested, "chance": chance(of)}
+        facts["published"] = "; ".join(f"{result.says} ({EVIDENCE[result.evidence]})" for result in of.published)
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _yes_or_no(holds: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[holds]

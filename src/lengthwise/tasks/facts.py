@@ -1,0 +1,189 @@
+"""What the literature says about tasks of this library: lengths, published results, and the level of chance.
+
+A definition stands in the file of its task; here is what only the page of tasks and ``lengthwise list --tasks`` show. A
+task without an entry is shown without facts.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Evidence = Literal["data", "abstract", "quoted"]
+EVIDENCE: dict[Evidence, str] = {
+    "data": "read in the code or the result files of the source",
+    "abstract": "read in the abstract of the source",
+    "quoted": "quoted by a third party",
+}
+"""How sure a published number is."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published result."""
+
+    says: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts about a task with its default options."""
+
+    chance: float | None
+    """Exact match of the one answer that is most often right, at the length ``at``: a share; None for other metrics."""
+    at: int
+    """Length of ``chance``, in the task's unit: the longest training length of the authors, or else 50."""
+    trained: str = ""
+    """The authors' training lengths; empty if no source has data for the task."""
+    tested: str = ""
+    """The authors' test lengths."""
+    published: tuple[Published, ...] = ()
+
+
+def _in_each(ape: str, nope: str, task: str = "") -> tuple[Published, ...]:
+    where = f"`{task}`, at" if task else "At"
+    return (Published(f"{where} 51–100 / 101–150: APE {ape} %, NoPE {nope} %", "data"),)
+
+
+def _chomsky(chance: float, at: int = 40) -> Facts:
+    return Facts(chance, at, "1–40", "to 500")
+
+
+def _regular(chance: float, at: int = 50) -> Facts:
+    return Facts(chance, at, "to 50", "51–100, 101–150")
+
+
+def _huang(chance: float, ape: str, nope: str, trained: str = "to 50", at: int = 50) -> Facts:
+    return Facts(chance, at, trained, "51–100, 101–150", _in_each(ape, nope))
+
+
+FACTS: dict[str, Facts] = {
+    "copy": Facts(
+        0,
+        64,
+        "32–64",
+        "64 · 2^k",
+        (
+            Published("Softmax / entmax / ASEntmax at 16×: 99.4 / 99.4 / 99.4 %", "quoted"),
+            Published("at 32×: 96.1 / 96.3 / 96.3 %, at 64×: 85.5 / 0 / 86.6 %", "quoted"),
+            Published("an independent reproduction has softmax at 16× at 65 ± 46 % over seeds", "data"),
+        ),
+    ),
+    "reverse": Facts(
+        0,
+        64,
+        "32–64",
+        "to 8 · 64",
+        (
+            Published("Softmax / entmax / ASEntmax at 1.5×: 36 / 100 / 100 %, at 2×: 0 / 93.5 / 99.8 %", "quoted"),
+            Published("at 4×: 0 / 28.5 / 96.4 %, at 8×: 0 / 2.5 / 56.7 %", "quoted"),
+        ),
+    ),
+    "unique-copy": _huang(0, "99.9 / 98.7", "18.0 / 0"),
+    "repeat-copy": _huang(0, "25.6 / 0", "28.0 / 0"),
+    "sort": Facts(
+        0,
+        64,
+        "32–64",
+        "2, 4, 8 · 64",
+        (
+            Published(
+                "Softmax / entmax / ASEntmax at 2×: 0 / 100 / 100 %, at 4×: 0 / 57.8 / 79.7 %, at 8×: 0 %", "quoted"
+            ),
+            Published("an independent reproduction has softmax at 2× at 99 % at a learning rate of 6.4e-3", "data"),
+            *_in_each("99.96 / 99.4", "99.8 / 80.6", "sort[symbols=150,distinct=true]"),
+        ),
+    ),
+    "duplicate-string": _chomsky(0),
+    "missing-duplicate": _chomsky(1 / 2),
+    "odds-first": _chomsky(0),
+    "stack-manipulation": _chomsky(0),
+    "parity": _huang(1 / 2, "83.0 / 62.1", "74.5 / 63.3"),
+    "local-count": Facts(0, 128, "64–128", "64 · 2^k"),
+    "bin-majority": _huang(1 / 2, "100 / 100", "100 / 100", "1–50"),
+    "majority": _huang(1 / 26, "99.6 / 97.8", "99.9 / 98.5", "1–50"),
+    "interleaved-majority": _huang(1 / 8, "96.8 / 84.7", "68.8 / 39.5", "3–50", 48),
+    "mode": Facts(1 / 26, 50),
+    "count": Facts(1 / 207, 50),
+    "histogram": Facts(0, 100, "to 100", "to 100"),
+    "string-equality": Facts(1 / 2, 50),
+    "even-pairs": _chomsky(1 / 2),
+    "flip-flop": Facts(0, 512, "512 (arXiv 2503.23174)"),
+    "n-back": Facts(0, 64, "32–64", "64–4,096"),
+    "induction": Facts(1 / 16, 256, "256", "64–1,048,576"),
+    "flag-retrieval": Facts(1 / 10, 5, "5", "to 250"),
+    "unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Generalises", "abstract"),)),
+    "non-unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Does not generalise", "abstract"),)),
+    "n-gram-lookup": Facts(1 / 26, 50),
+    "selective-copying": Facts(0, 4096, "4,096", "4,096"),
+    "mqar": Facts(0, 64, "64 (4 pairs), 128 (8), 256 (16–64)", "512 (128 pairs), 1,024 (256)"),
+    "forgetting-mqar": Facts(0, 50),
+    "compositional-mqar": Facts(0, 50),
+    "mqmtar": Facts(
+        0,
+        64,
+        "32–64",
+        "64–65,536",
+        (
+            Published(
+                "Softmax / entmax / ASEntmax at 16×: 99.5 / 99.5 / 99.7 %, at 64×: 97.8 / 92.7 / 99.6 %", "quoted"
+            ),
+            Published("at 256×: 80.2 / 66.8 / 99.0 %, at 1,024×: 3.0 / 9.3 / 95.3 %", "quoted"),
+            Published(
+                "ASEntmax left its plateau in 0 of 10 reproductions by default, and in 3 of 3 with other settings",
+                "data",
+            ),
+        ),
+    ),
+    "noisy-recall": Facts(0, 128, "128", "128; 256–1,024"),
+    "fuzzy-recall": Facts(0.014, 128, "128", "128; 256–1,024"),
+    "addition": Facts(
+        0,
+        33,
+        "1–30 digits (2405.20671), 1–40 (2402.09371), 1–10 × 2–5 numbers (2410.15787)",
+        "to 200 digits, 100, 11–15 × 6–7 numbers",
+        (
+            Published("Abacus positions, trained to 20 digits: up to 99 % at 100", "abstract"),
+            Published(
+                "index hints, FIRE and randomised positions, trained to 40: above 98 % at 100 in the best runs, with a "
+                "large variance over seeds (2402.09371)",
+                "abstract",
+            ),
+        ),
+    ),
+    "multiplication": Facts(1 / 10, 5, "1–5 × 1–2 digits, or 1–10 × 1–4", "10 digits, or 11–15 × 5–6"),
+    "binary-addition": _huang(0, "26.8 / 0", "27.7 / 0"),
+    "binary-multiplication": _chomsky(0),
+    "square-root": _chomsky(0),
+    "modular-arithmetic": _chomsky(1 / 5, 39),
+    "modular-arithmetic-brackets": _chomsky(1 / 5),
+    "solve-equation": _chomsky(1 / 5),
+    "pairadd": Facts(1 / 10, 50),
+    "argmax-retrieval": Facts(1 / 10, 16, "5–16", "to 16,384"),
+    "dictionary-lookup": Facts(1 / 10, 50),
+    "set-complement": Facts(None, 50),
+    "tomita-1": _regular(1),
+    "tomita-2": _regular(1),
+    "tomita-3": _regular(0.012),
+    "tomita-4": _regular(0),
+    "tomita-5": _regular(0),
+    "tomita-6": _regular(0),
+    "tomita-7": _regular(0.068),
+    "dyck-bounded": _regular(0),
+    "aa-star": Facts(1, 50, "to 50 (paper), to 100 (code)", "51–100, 101–150"),
+    "aaaa-star": Facts(1, 48, "to 50 (paper), to 500 (code)", "51–100, 101–150"),
+    "abab-star": Facts(1, 48, "to 50 (paper), to 500 (code)", "51–100, 101–150"),
+    "abcde-blocks": _regular(0),
+    "one-d": _regular(0.02),
+    "zero-twos": _regular(0),
+    "dyck": _regular(0),
+    "alternation": Facts(
+        0.012,
+        250,
+        "201–250",
+        "251–400",
+        (Published("Theory: a decoder of d layers succeeds up to d + 2 blocks and fails at d + 3", "data"),),
+    ),
+    "group-word": Facts(0, 20, "2–20"),
+    "cycle-navigation": _chomsky(1 / 5),
+}
+"""Facts by the name of the task."""

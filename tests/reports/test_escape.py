@@ -1,0 +1,27 @@
+"""When a seed left chance."""
+
+from dataclasses import replace
+
+import pytest
+
+from lengthwise.analysis import summarise
+from lengthwise.experiments.record import Experiment
+from lengthwise.training.loop import Validation
+
+
+@pytest.mark.parametrize(
+    ("later", "step"),
+    [
+        ([0.5, 0.6, 1.0], 10),
+        ([0.1, 0.1, 1.0], 30),
+        ([0.9, 0.1, 0.9], 30),  # what it left and came back to does not count
+        ([0.9, 0.9, 0.1], None),
+    ],
+)
+def test_a_seed_leaves_chance_once_and_for_all(later: list[float], step: int | None, alone: Experiment) -> None:
+    run = alone.runs[0]
+    values = [0.1, *later]
+    found = [Validation(10 * place, value, value - 0.05, value + 0.05) for place, value in enumerate(values)]
+    experiment = replace(alone, runs=(replace(run, validations=tuple(found)),))
+    escape = summarise(experiment).training[0].escapes[0]
+    assert (escape.seed, escape.step, escape.chance, escape.last) == (0, step, 0.1, later[-1])
