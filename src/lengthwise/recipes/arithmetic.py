@@ -27,7 +27,7 @@ ARITHMETIC = (
     laptop("binary-addition[little_endian=true]", 12, 18, 24, 48, 96, shortest=4, steps=4_000),
     laptop("binary-multiplication", 8, 12, 16, 32, 64, shortest=3, steps=4_000),
     laptop("square-root", 8, 12, 16, 32, 64, shortest=1, steps=4_000),
-    laptop("modular-arithmetic[multiply=false]", 5, 7, 9, 19, 39, shortest=1, steps=5_000, batch_size=64),
+    laptop("modular-arithmetic[multiply=false]", 5, 7, 9, 19, 39, shortest=1, steps=4_000, batch_size=64),
     laptop("modular-arithmetic-brackets", 9, 13, 18, 36, 72, shortest=1, steps=9_000),
     laptop("solve-equation", 9, 13, 18, 36, 72, shortest=3, steps=6_000),
     laptop("pairadd[base=5]", 8, 16, 32, 64, 128, shortest=2, steps=5_000, unit="digits"),
