@@ -11,6 +11,6 @@ COUNTING = (
     laptop("mode", 32, 64, 128, 256, 512, shortest=1, steps=2_000),
     laptop("count", 20, 40, 80, 160, 240, shortest=1, steps=2_000, unit="numbers"),
     laptop("histogram", 32, 64, 128, 256, 512, shortest=1, steps=2_000),
-    laptop("string-equality[near=false]", 12, 18, 24, 48, 96, shortest=4, steps=5_000),
+    laptop("string-equality[near=false]", 12, 18, 24, 48, 96, shortest=4, steps=4_000),
     laptop("even-pairs", 20, 40, 80, 160, 320, shortest=1, steps=2_000),
 )
