@@ -30,5 +30,5 @@ ARITHMETIC = (
     laptop("modular-arithmetic[multiply=false]", 5, 7, 9, 19, 39, shortest=1, steps=4_000, batch_size=64),
     laptop("modular-arithmetic-brackets", 9, 13, 18, 36, 72, shortest=1, steps=9_000),
     laptop("solve-equation", 9, 13, 18, 36, 72, shortest=3, steps=6_000),
-    laptop("pairadd[base=5]", 8, 16, 32, 64, 128, shortest=2, steps=5_000, unit="digits"),
+    laptop("pairadd[base=5]", 8, 16, 32, 64, 128, shortest=2, steps=4_000, unit="digits"),
 )
