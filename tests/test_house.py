@@ -12,7 +12,7 @@ from lengthwise.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["pydantic", "typer", "rich", "scipy", "lightning_fabric", "altair", "vl_convert", "jinja2", "transformers"]
-HEAVY += ["automata", "torch._dynamo"]
+HEAVY += ["automata", "ray", "submitit", "torch._dynamo"]
 
 
 def python(code: str) -> None:
@@ -107,6 +107,7 @@ def test_a_task_says_the_same_before_it_is_imported() -> None:
         *("export --help", "export runs", "export runs --csv --json"),
         *("run --nothing", "run flipflop", "compare flipflop -a softmax", "bench --lengths many"),
         *("list --settings flipflop", "run flip-flop -a softmax+ropes", "compare flip-flop -a softmax -a top-1+ropes"),
+        *("compare flip-flop -a softmax --on raay", "compare flip-flop -a softmax --on ray[gpu=1]"),
         *("run flip-flop --set train.stepz=4", "compare flip-flop -a softmax --set modle.dim=4"),
         *(
             "run flip-flop[ignor=0.9]",

@@ -27,7 +27,13 @@ def modules(requirements: list[str]) -> set[str]:
 
 BASE = modules(PROJECT["dependencies"])
 OPTIONAL = PROJECT["optional-dependencies"]
-EXTRAS = modules([*OPTIONAL["experiments"], *OPTIONAL["huggingface"], *OPTIONAL["dataframe"], *OPTIONAL["triton"]])
+EXTRAS = modules(
+    [
+        line
+        for extra in ("experiments", "huggingface", "dataframe", "triton", "ray", "slurm")
+        for line in OPTIONAL[extra]
+    ]
+)
 
 
 def test_every_place_tells_one_version() -> None:

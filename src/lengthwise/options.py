@@ -46,6 +46,8 @@ class Option:
     below: float | None = None
     among: tuple[str, ...] = ()
     """The allowed words, for an option of type str; empty if any word is allowed."""
+    text: bool = False
+    """True if an option of type str takes more than words: anything without blanks, commas and brackets."""
     meaning: str = field(default="", compare=False)
     """The docstring under the option."""
 
@@ -59,7 +61,8 @@ class Option:
             "below": self.below,
         }
         said = " and ".join(f"{word} {spelled(limit)}" for word, limit in limits.items() if limit is not None)
-        noun = f"one of {', '.join(self.among)}" if self.among else KINDS[self.kind]
+        of_kind = "a text without blanks, commas and brackets" if self.text else KINDS[self.kind]
+        noun = f"one of {', '.join(self.among)}" if self.among else of_kind
         return f"{noun}, {said}" if said else noun
 
     def check(self, value: object, owner: str) -> Value:
@@ -90,6 +93,8 @@ class Option:
         return round(number) if number.is_integer() else None
 
     def _within(self, value: Value) -> bool:
+        if isinstance(value, str) and self.text:
+            return _TEXT.fullmatch(value) is not None
         if isinstance(value, str):
             return bool(_WORD.fullmatch(value)) and (not self.among or value in self.among)
         return (
@@ -101,6 +106,7 @@ class Option:
 
 
 _WORD = re.compile(r"(?!(?:true|false)$)[A-Za-z][\w.-]*")
+_TEXT = re.compile(r"[^\s,\[\]]*")
 
 
 def option(
@@ -111,12 +117,13 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     among: tuple[str, ...] = (),
+    text: bool = False,
 ) -> Any:
     """Declare an option within a class ``Options``: its default, and the bounds of its values.
 
     Arguments must be literals, so that they can be read from the text of a module.
     """
-    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below, "among": among}
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below, "among": among, "text": text}
     return field(default=default, metadata=bounds)
 
 

@@ -13,12 +13,14 @@ import pytest
 from lengthwise.attention import Mechanism
 from lengthwise.bench.config import BenchConfig
 from lengthwise.errors import RunError
-from lengthwise.experiments import lock, processes
+from lengthwise.experiments import lock
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.executors.executor import Job
+from lengthwise.experiments.executors.processes import Processes
+from lengthwise.experiments.executors.worker import HELD
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
 from lengthwise.experiments.lock import locked
-from lengthwise.experiments.processes import Job, run_all
 from lengthwise.probes.config import ProbeConfig
 
 HOLD = """
@@ -105,7 +107,7 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
     folder.failure = "What its holder knows."
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
     with pytest.raises(RunError, match=f"Process {holder.pid} on .* is writing into .*run; wait until it ends"):
-        run_all([Job(KEY, folder.path, evaluate=True), Job(KEY, other.path, evaluate=True)], 1, lambda queue: None)
+        Processes(1).run([Job(KEY, path, evaluate=True) for path in (folder.path, other.path)], lambda queue: None)
     assert before == {path: path.read_bytes() for path in folder.path.iterdir()}
     assert other.finished
 
@@ -113,11 +115,11 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
 def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may come between the look at the folder and the worker's own."""
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", lambda worker: None)
-    monkeypatch.setattr("multiprocessing.process.BaseProcess.exitcode", processes.HELD)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.exitcode", HELD)
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
     with pytest.raises(RunError, match="is writing into"):
-        run_all([Job(KEY, folder.path, evaluate=True)], 1, lambda queue: None, poll=0)
+        Processes(1).run([Job(KEY, folder.path, evaluate=True)], lambda queue: None)
     assert folder.failure is None
 
 

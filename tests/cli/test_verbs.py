@@ -14,9 +14,7 @@ import pytest
 import torch
 
 from lengthwise.analysis import Summary
-from lengthwise.attention import Mechanism
-from lengthwise.experiments.key import RunKey
-from lengthwise.experiments.processes import Job, _reason
+from lengthwise.experiments.executors.worker import reason
 from lengthwise.experiments.run import load_model
 
 Call = Callable[..., Any]
@@ -112,11 +110,10 @@ def test_a_run_that_fails_leaves_the_others_standing(lengthwise: Call, tiny: lis
 
 
 def test_a_process_that_is_killed_is_named(tmp_path: Path) -> None:
-    job = Job(RunKey(Mechanism.parse("softmax"), 1e-3, 0), tmp_path, evaluate=True)
-    assert "SIGKILL; the system may have run out of memory" in _reason(job, -signal.SIGKILL)
-    assert _reason(job, 3) == "The process ended with exit code 3 and said nothing."  # it had no log yet
+    assert "SIGKILL; the system may have run out of memory" in reason(tmp_path, -signal.SIGKILL)
+    assert reason(tmp_path, 3) == "The process ended with exit code 3 and said nothing."  # it had no log yet
     (tmp_path / "log.txt").write_text("Traceback\nValueError: what it was\n", encoding="utf-8")
-    assert _reason(job, 1) == "ValueError: what it was"
+    assert reason(tmp_path, 1) == "ValueError: what it was"
 
 
 @pytest.mark.long

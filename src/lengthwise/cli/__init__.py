@@ -55,6 +55,8 @@ _EXTRAS = {
         ("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe", "automata"), "experiments"
     ),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
+    "ray": "ray",
+    "submitit": "slurm",
 }
 """The extra that installs each module."""
 

@@ -56,6 +56,8 @@ def compare(
     lengths: options.Lengths = None,
     splits: options.Splits = None,
     jobs: options.Jobs = None,
+    on: options.On = "processes",
+    address: options.Address = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the comparison. Default: runs/compare-TASK.", show_default=False)
     ] = None,
@@ -67,6 +69,7 @@ def compare(
 
     Every mechanism gets the same data, the same sweep of learning rates and the same evaluation sequences.
     """
+    where = options.on_executor(on, address)
     config = options.resolve_comparison(
         task,
         file,
@@ -87,16 +90,11 @@ def compare(
 
     folder = out or options.folder(task, config.base.task, "compare-{}")
     check_folder(folder)
+    executor = options.executor(where, jobs, config.base.train)
     if needed := seeds_needed(Design.of(config)):
         errors.print(needed, highlight=False, soft_wrap=True)
     with stoppable(lambda: _kept(folder)), ComparisonProgress(config, folder) as progress:
-        experiment = compare(
-            config,
-            folder,
-            processes=options.processes(jobs, config.base.train),
-            resume=resume,
-            on_change=progress.changed,
-        )
+        experiment = compare(config, folder, on=executor, resume=resume, on_change=progress.changed)
     summary = show(experiment)
     if summary.failures:
         raise RunError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ from lengthwise.cli.progress import ComparisonProgress, RunProgress
 from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from lengthwise.experiments.executors.executor import Queue
+    from lengthwise.experiments.folder import RunFolder
 
 
 def evaluate(
@@ -39,6 +43,8 @@ def evaluate(
         ),
     ] = None,
     jobs: options.Jobs = None,
+    on: options.On = "processes",
+    address: options.Address = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,24 +59,46 @@ def evaluate(
 
     Earlier measurements stay and are not repeated. After Ctrl-C or a kill, repeat the command to continue.
     """
+    where = options.on_executor(on, address)
     from lengthwise.experiments.evaluating import More, evaluate_more, extended
     from lengthwise.experiments.folder import RunFolder
 
     points = () if lengths is None else tuple(parse_lengths(lengths))
     more = More(points, tuple(splits or ()), tuple(metrics or ()), _of_evaluation(settings or []))
     config = extended(folder, more)
+    executor, run = options.executor(where, jobs, config.base.train), RunFolder(folder)
     progress: RunProgress | ComparisonProgress
-    if RunFolder(folder).begun:
-        progress = RunProgress(config.base, len(RunFolder(folder).due(config.base)))
-        told: dict[str, Callable[..., None]] = {"on_point": progress.evaluated}
+    if run.begun:
+        progress = RunProgress(config.base, len(run.due(config.base)))
+        told: dict[str, Any] = {"on_point": progress.evaluated}
+        if where.name != "processes":
+            told = {"on": executor, "on_change": _followed(run, progress)}
     else:
         progress = ComparisonProgress(config, folder)
-        told = {"on_change": progress.changed}
+        told = {"on": executor, "on_change": progress.changed}
     with stoppable(lambda: "Repeat the command to measure the missing points."), progress:
-        experiment = evaluate_more(folder, config, processes=options.processes(jobs, config.base.train), **told)
+        experiment = evaluate_more(folder, config, **told)
     show(experiment)
     if failed := [run for run in experiment.chosen_runs if run.failure]:
         raise RunError(f"{len(failed)} of {len(experiment.chosen_runs)} runs failed; the report says why.")
+
+
+def _followed(run: "RunFolder", progress: RunProgress) -> Callable[["Queue"], None]:
+    """Return a function that shows each point that another process has added to the run's folder."""
+    from lengthwise.evaluation import Point
+    from lengthwise.files import read_lines
+
+    file = run.path / "evaluation.jsonl"
+    seen = len(read_lines(file, Point))
+
+    def changed(queue: "Queue") -> None:
+        nonlocal seen
+        points = read_lines(file, Point)
+        for point in points[seen:]:
+            progress.evaluated(point)
+        seen = len(points)
+
+    return changed
 
 
 def _of_evaluation(settings: list[str]) -> dict[str, object]:

@@ -11,13 +11,16 @@ from lengthwise import recipes, tasks
 from lengthwise.cli.generated import option, parse_lengths
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.naming import read
+from lengthwise.experiments.executors import EXECUTORS
+from lengthwise.naming import Named, build, named, read
+from lengthwise.naming import split as split_name
 from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from lengthwise.configuration import Tree
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
+    from lengthwise.experiments.executors.executor import Executor
 
 OF_RECIPE = "the recipe's"
 Task = Annotated[
@@ -58,7 +61,24 @@ Settings = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option(help="Number of parallel runs. Default: one per core; on a GPU, 1.", min=1, show_default=False),
+    typer.Option(
+        help="Number of parallel runs. Default: one per core; on a GPU, 1; on a cluster, as many as fit.",
+        min=1,
+        show_default=False,
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="EXECUTOR",
+        help=r"Where the runs work: processes of this machine, ray, or slurm. Options stand in brackets, for example "
+        r"'ray\[cpus=2,gpus=0.25,retries=1]' or 'slurm\[minutes=90,partition=long]'.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help=r"Address of the Ray cluster, as in 'ray\[address=auto]'.", show_default=False),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the runs in the output folder.")]
 
@@ -146,6 +166,21 @@ def _given(
                 "leave it out of the settings."
             )
     return given
+
+
+def on_executor(text: str, address: str | None) -> Named:
+    """Read the name of an executor with its options, before anything slow is imported."""
+    name, given = split_name(text)
+    if address is not None:
+        if "address" in given:
+            raise InputError(f"--on {text} has an address already; drop --address.")
+        given["address"] = address
+    return named(EXECUTORS, name, given)
+
+
+def executor(which: Named, jobs: int | None, train: "TrainConfig") -> "Executor":
+    """Return the executor, with the number of parallel runs."""
+    return build(EXECUTORS, which, processes(jobs, train) if which.name == "processes" else jobs)
 
 
 def processes(jobs: int | None, train: "TrainConfig") -> int:

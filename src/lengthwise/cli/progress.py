@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lengthwise.evaluation import Point
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
-    from lengthwise.experiments.processes import Job, Queue
+    from lengthwise.experiments.executors.executor import Job, Queue
     from lengthwise.training.loop import Progress as Step
 
 

@@ -10,12 +10,13 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
+from lengthwise.experiments.executors.executor import Executor, Job, Queue
+from lengthwise.experiments.executors.processes import Processes, end_if_worker
 from lengthwise.experiments.folder import RunFolder, claimed, settled
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.key import RunPaths
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.prerequisites import take_over, waves
-from lengthwise.experiments.processes import Job, Queue, end_if_worker, run_all
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder
 
@@ -23,9 +24,17 @@ FILE = "comparison.json"
 
 
 def compare(
-    config: ComparisonConfig, folder: Path, *, processes: int, resume: bool, on_change: Callable[[Queue], None]
+    config: ComparisonConfig,
+    folder: Path,
+    *,
+    processes: int = 1,
+    on: Executor | None = None,
+    resume: bool,
+    on_change: Callable[[Queue], None],
 ) -> Experiment:
     """Train and evaluate everything that ``folder`` does not hold yet, and read the folder.
+
+    The runs work ``on`` an executor, by default in ``processes`` processes of this machine at a time.
 
     What is evaluated may differ from what the folder holds, and replaces it; points that are there are not measured
     again.
@@ -50,18 +59,14 @@ def compare(
         for rate in config.learning_rates:
             if not RunFolder(paths[config.key(mechanism, rate, config.runs - 1)]).begun:
                 check(config.run(mechanism, rate, config.runs - 1))
-    with claimed(
-        folder,
-        FILE,
-        config,
-        resume=resume,
-        may_change=("mechanisms", "learning_rates", "bracket", "seeds", "data_seeds", "base.evaluate"),
-    ):
-        _work(config, folder, processes, on_change)
+    executor = Processes(processes) if on is None else on
+    may_change = ("mechanisms", "learning_rates", "bracket", "seeds", "data_seeds", "base.evaluate")
+    with executor, claimed(folder, FILE, config, resume=resume, may_change=may_change):
+        _work(config, folder, executor, on_change)
     return read_experiment(folder)
 
 
-def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Callable[[Queue], None]) -> None:
+def _work(config: ComparisonConfig, folder: Path, on: Executor, on_change: Callable[[Queue], None]) -> None:
     """Tune, choose the best learning rates, and train and evaluate them with every seed."""
     paths = RunPaths(folder)
 
@@ -76,7 +81,7 @@ def _work(config: ComparisonConfig, folder: Path, processes: int, on_change: Cal
             for job in wave:
                 with locked(job.folder):
                     take_over(job.key, paths)
-            run_all(wave, processes, on_change)
+            on.run(wave, on_change)
 
     if len(config.rates) == 1:
         chosen = dict.fromkeys(config.mechanisms, config.learning_rates[0])

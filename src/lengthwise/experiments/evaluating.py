@@ -10,8 +10,9 @@ from lengthwise.evaluation import Point
 from lengthwise.experiments.check import check
 from lengthwise.experiments.comparison import FILE, read_experiment
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
+from lengthwise.experiments.executors.executor import Executor, Job, Queue
+from lengthwise.experiments.executors.processes import Processes
 from lengthwise.experiments.folder import RunFolder, claimed
-from lengthwise.experiments.processes import Job, Queue, run_all
 from lengthwise.experiments.record import Experiment
 from lengthwise.experiments.run import evaluate_run
 
@@ -55,7 +56,8 @@ def extended(folder: Path, more: More) -> ComparisonConfig:
     experiment = read_experiment(folder)
     config = experiment.config.model_copy(update={"base": more.added_to(experiment.config.base)})
     trained = [run for run in experiment.chosen_runs if run.trained is not None]
-    waiting = experiment.wanted_runs - len(trained) - sum(run.failure is not None for run in experiment.chosen_runs)
+    failed = [run for run in experiment.chosen_runs if run.trained is None and run.failure is not None]
+    waiting = experiment.wanted_runs - len(trained) - len(failed)
     if waiting or not trained:
         verb, count = ("run", "is") if RunFolder(folder).begun else ("compare", "holds runs that are")
         raise InputError(f"{folder} {count} not trained yet; carry on with lengthwise {verb} --resume first.")
@@ -68,30 +70,40 @@ def evaluate_more(
     folder: Path,
     config: ComparisonConfig,
     *,
-    processes: int,
+    processes: int = 1,
+    on: Executor | None = None,
     on_point: Callable[[Point], None] = lambda point: None,
     on_change: Callable[[Queue], None] = lambda queue: None,
 ) -> Experiment:
     """Measure the points of ``config`` (from :func:`extended`) that ``folder`` does not hold, and read the folder.
 
-    Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated, ``processes`` at a time.
+    Of a comparison, every trained run at its mechanism's chosen learning rate is evaluated ``on`` an executor, by
+    default in ``processes`` processes of this machine at a time. A single run is evaluated in this process, unless
+    ``on`` is given.
     After a stop, the same call carries on.
 
     Raises:
         RunError: if another process writes into the folder.
     """
     run = RunFolder(folder)
+    if run.begun and on is not None:
+        with on:
+            run.claim(config.base, resume=True)
+            on.run([] if run.finished else [Job(config.base.key, folder, evaluate=True)], on_change)
+        return read_experiment(folder)
     if run.begun:
         with run.claimed(config.base, resume=True):
             evaluate_run(run, on_point)
         return read_experiment(folder)
     experiment = read_experiment(folder)
-    with claimed(folder, FILE, config, resume=True, may_change=("base.evaluate",)):
+    executor = Processes(processes) if on is None else on
+    with executor, claimed(folder, FILE, config, resume=True, may_change=("base.evaluate",)):
         jobs = []
         for trained in (run for run in experiment.chosen_runs if run.trained is not None):
             RunFolder(trained.folder).claim(_as_in(config, trained.config), resume=True)
             jobs.append(Job(trained.config.key, trained.folder, evaluate=True))
-        run_all([job for job in jobs if not RunFolder(job.folder).finished], processes, on_change)
+        due = [job for job in jobs if not RunFolder(job.folder).finished]
+        executor.run(due, on_change)
     return read_experiment(folder)
 
 

@@ -36,17 +36,18 @@ class HeldError(RunError):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float | None = None) -> Iterator[None]:
     """Keep other processes from writing into ``folder``, which is created if it is missing.
 
-    The system holds the lock for this process, and releases it however the process ends. ``.holder.json`` beside the
-    lock says which process holds it.
+    Another process gets ``patience`` seconds to end, by default :data:`PATIENCE`. The system holds the lock for this
+    process, and releases it however the process ends. ``.holder.json`` beside the lock says which process holds it.
 
     Raises:
         HeldError: if another process writes there.
         RunError: if the folder cannot be written to.
     """
-    lock, holder = FileLock(folder / ".lock", timeout=PATIENCE), folder / HOLDER
+    lock = FileLock(folder / ".lock", timeout=PATIENCE if patience is None else patience)
+    holder = folder / HOLDER
     with explained("write into", folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:

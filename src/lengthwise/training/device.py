@@ -1,5 +1,6 @@
 """Device and precision, through Lightning Fabric."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,7 +26,9 @@ def fabric(config: TrainConfig) -> Fabric:
     precision = config.precision
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bfloat16" else "32-true")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The `srun` command is available")  # which one process does not need
+        return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bfloat16" else "32-true")
 
 
 @contextmanager
