@@ -31,7 +31,7 @@ RECALL = (
     laptop("mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=16, steps=5_000),
     laptop("forgetting-mqar[vocabulary=32,pairs=2,updates=1]", 24, 48, 96, 192, 384, shortest=12, steps=6_000),
     laptop("compositional-mqar[vocabulary=66]", 32, 64, 128, 256, 512, shortest=24, steps=6_000),
-    laptop("mqmtar[alphabet=16,key=1,value=1,words=16]", 32, 64, 128, 256, 512, shortest=16, steps=4_000),
+    laptop("mqmtar[alphabet=16,key=1,value=1,words=16,queries=1]", 32, 64, 128, 256, 512, shortest=16, steps=4_000),
     laptop("noisy-recall[keys=4,values=4]", 24, 48, 96, 192, 384, shortest=8, steps=4_000, unit="tokens"),
     laptop("fuzzy-recall", 48, 96, 192, 384, 768, shortest=16, steps=2_500, unit="tokens"),
 )
