@@ -21,12 +21,13 @@ FLIP_FLOP = Recipe(
 )
 RECALL = (
     FLIP_FLOP,
-    laptop("n-back", 32, 64, 128, 256, 512, shortest=8, steps=1_500),
+    laptop("n-back", 32, 64, 128, 256, 512, shortest=8, steps=1_000),
     laptop("induction", 24, 48, 96, 192, 384, shortest=8, steps=4_000),
     laptop("flag-retrieval", 20, 40, 80, 160, 320, shortest=2, steps=2_000),
     laptop("unique-retrieval", 32, 64, 128, 256, 512, shortest=4, steps=2_000),
     laptop("non-unique-retrieval", 20, 40, 80, 160, 320, shortest=4, steps=3_000),
-    laptop("n-gram-lookup[n=1]", 16, 32, 64, 128, 256, shortest=4, steps=5_000),
+    # On 4 to 16 letters, a trial with ALiBi reached 55 %, and was still learning.
+    laptop("n-gram-lookup[n=1]", 10, 20, 40, 80, 160, shortest=4, steps=5_000),
     laptop("selective-copying[copied=8]", 32, 64, 128, 256, 512, shortest=8, steps=2_000),
     laptop("mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=16, steps=5_000),
     laptop("forgetting-mqar[vocabulary=32,pairs=2,updates=1]", 24, 48, 96, 192, 384, shortest=12, steps=5_000),
