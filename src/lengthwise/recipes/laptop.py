@@ -1,7 +1,8 @@
 """What the recipes for a laptop have in common, so that each of them is a row of a table.
 
-Lengths and options are such that softmax with rotary positions, with ALiBi or without positions learns the task at the
-training length in the given steps, at a learning rate of 3e-3 or 1e-3. A comment says where a trial fell short.
+Lengths, options and steps were chosen by short trials of one seed at a learning rate of 3e-3, with softmax and rotary
+positions, ALiBi or no positions: one of these came to 90 % or more at the training length. A comment says where none
+did. Trials ended once they got there, so that few of the recipes were trained to their last step.
 """
 
 from lengthwise.evaluation.config import EvaluateConfig

@@ -31,8 +31,10 @@ RECALL = (
     laptop("selective-copying[copied=8]", 32, 64, 128, 256, 512, shortest=8, steps=2_000),
     laptop("mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=16, steps=5_000),
     laptop("forgetting-mqar[vocabulary=32,pairs=2,updates=1]", 24, 48, 96, 192, 384, shortest=12, steps=5_000),
+    # The first 4,000 steps of a trial reached 83 %.
     laptop("compositional-mqar[vocabulary=18]", 32, 64, 128, 256, 512, shortest=24, steps=6_000),
     laptop("mqmtar[alphabet=16,key=1,value=1,words=16,queries=1]", 32, 64, 128, 256, 512, shortest=16, steps=4_000),
     laptop("noisy-recall[keys=4,values=4]", 24, 48, 96, 192, 384, shortest=8, steps=4_000, unit="tokens"),
+    # A trial of 2,000 steps on 16 to 64 tokens reached 88 %.
     laptop("fuzzy-recall", 48, 96, 192, 384, 768, shortest=16, steps=2_500, unit="tokens"),
 )
