@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from lengthwise import recipes
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.config import RunConfig
+from lengthwise.naming import read
 from lengthwise.recipes.recipe import DecoderSettings, Recipe, SetReaderSettings
+from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
 
 Call = Callable[..., Any]
@@ -19,12 +21,24 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
-def test_every_recipe_resolves(name: str) -> None:
+def test_every_recipe_fits_its_task(name: str) -> None:
     recipe = recipes.find(name)
     config = RunConfig.read(recipe.settings)
-    assert recipe.learning_rates
+    assert config.evaluate.lengths[0] == config.train.length
+    assert list(config.evaluate.lengths) == sorted(config.evaluate.lengths)
     for rate in recipe.learning_rates:
         config.vary(train={"learning_rate": rate})
+
+
+def test_every_task_has_a_recipe_of_its_name() -> None:
+    assert set(recipes.RECIPES) >= set(TASKS)
+    for name in TASKS:
+        assert read(TASKS, recipes.find(name).task).name == name
+
+
+def test_a_recipe_that_is_no_task_has_another_name() -> None:
+    for name in set(recipes.RECIPES) - set(TASKS):
+        assert read(TASKS, recipes.find(name).task).name in TASKS
 
 
 @pytest.mark.parametrize(

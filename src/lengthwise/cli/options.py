@@ -154,9 +154,13 @@ def _given(
     line = merge(without_none(merge(shared, sections)), from_settings(settings or []))
     given = from_toml(file) if file else {}, line
     learnt = recipes.find(task).task
+    # A recipe may set options of the task it is called after; settings may name that task without these options.
+    same = {learnt, task} if task.partition("[")[0] in TASKS else {learnt}
     for tree in given:
         other = tree.get("task", learnt)
-        if other != learnt and not (isinstance(other, str) and read(TASKS, other) == read(TASKS, learnt)):
+        if other not in same and not (
+            isinstance(other, str) and read(TASKS, other) in {read(TASKS, it) for it in same}
+        ):
             raise InputError(
                 f"The settings are for the task {tree['task']!r}, but TASK is {task!r}; name the same task in both, or "
                 "leave it out of the settings."

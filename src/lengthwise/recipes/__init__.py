@@ -4,18 +4,25 @@ from dataclasses import replace
 
 from lengthwise.errors import InputError
 from lengthwise.naming import named, read, split
-from lengthwise.recipes.addition import ADDITION
-from lengthwise.recipes.flip_flop import FLIP_FLOP
+from lengthwise.recipes.arithmetic import ARITHMETIC
+from lengthwise.recipes.asentmax_paper import ASENTMAX_PAPER
+from lengthwise.recipes.copying import COPYING
+from lengthwise.recipes.counting import COUNTING
 from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
+from lengthwise.recipes.formal_framework_paper import FORMAL_FRAMEWORK_PAPER
+from lengthwise.recipes.languages import LANGUAGES
+from lengthwise.recipes.recall import RECALL
 from lengthwise.recipes.recipe import Recipe
-from lengthwise.recipes.sets import ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP
+from lengthwise.recipes.sets import SETS
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
-_ALL = (FLIP_FLOP, FLIP_FLOP_PAPER, ADDITION, ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP)
+_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS)
+_PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER)
+_ALL = (*_LAPTOP, *_PAPERS)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 

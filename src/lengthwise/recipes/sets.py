@@ -1,6 +1,7 @@
-"""Sets: the base experiment of arXiv 2410.01104, and dictionary lookup at its scale."""
+"""Sets: the base experiment of arXiv 2410.01104, dictionary lookup at its scale, and the complement of a set."""
 
 from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.recipes.laptop import laptop
 from lengthwise.recipes.recipe import Recipe, SetReaderSettings
 from lengthwise.training.config import TrainConfig
 
@@ -53,3 +54,5 @@ DICTIONARY_LOOKUP = Recipe(
     evaluate=_EVALUATE,
     learning_rates=(1e-3,),
 )
+SET_COMPLEMENT = laptop("set-complement", 16, 24, 32, 48, 63, shortest=1, steps=2_000, unit="tokens")
+SETS = (ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP, SET_COMPLEMENT)
