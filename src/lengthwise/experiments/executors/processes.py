@@ -29,8 +29,8 @@ class Processes(Executor):
 
     def run(self, jobs: Sequence[Job], on_change: Callable[[Queue], None]) -> None:
         """Run the jobs, ``at_once`` at a time, or else one after the other."""
-        # A server that has imported torch, and scipy for intervals, forks each worker in milliseconds; where there is no
-        # fork, start afresh.
+        # A server that has imported torch, and scipy for intervals, forks each worker in milliseconds; where there is
+        # no fork, start afresh.
         forks = "forkserver" in multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
         context.set_forkserver_preload([__name__, "scipy.stats"])
