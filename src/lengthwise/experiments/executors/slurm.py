@@ -10,6 +10,7 @@ from typing import Any, Self
 from lengthwise.errors import InputError
 from lengthwise.experiments.executors.executor import Job
 from lengthwise.experiments.executors.remote import PATIENCE, Call, Lost, Outcome, Remote
+from lengthwise.experiments.lock import is_locked
 from lengthwise.options import option
 
 FOLDER = ".submitit"
@@ -90,13 +91,16 @@ class Slurm(Remote):
 
     def stop(self) -> None:
         """See :meth:`Remote.stop`."""
-        stopped = list(self._sent.values())
+        stopped = dict(self._sent)
         self._sent.clear()
-        for sent in stopped:
+        for sent in stopped.values():
             sent.cancel(check=False)
         until = time.monotonic() + GRACE
-        while not all(sent.done(force_check=True) for sent in stopped) and time.monotonic() < until:
-            time.sleep(0.1)
+        while time.monotonic() < until:
+            # SLURM may call a job cancelled while the run still writes its checkpoint.
+            if all(sent.done(force_check=True) and not is_locked(job.folder) for job, sent in stopped.items()):
+                return
+            time.sleep(0.25)
 
 
 def _outcome(sent: Any, patience: float) -> Outcome | Lost:

@@ -21,8 +21,8 @@ HELD = 75
 def work(folder: Path, evaluate: bool, *, patience: float | None = None, greeting: str = "") -> int:
     """Train the run of a folder, and evaluate it if asked for; return an exit code.
 
-    The output goes to log.txt in the folder, after the ``greeting``. ``patience`` is that of
-    :func:`~lengthwise.experiments.lock.locked`.
+    The output goes to log.txt in the folder, after the ``greeting``. ``patience`` is the number
+    of seconds that another process in the folder gets to end.
     """
     try:
         with locked(folder, patience), _output_to(log_of(folder)):
