@@ -116,7 +116,12 @@ def _slurm(folder: Path) -> None:
     )
 
 
-@pytest.fixture(params=["ray", "slurm", "slurm[cluster=local]"])
+def on(*executors: str) -> pytest.MarkDecorator:
+    """The executors of a test: each takes half a minute, so that no test has all of them."""
+    return pytest.mark.parametrize("begin", executors, indirect=True)
+
+
+@pytest.fixture
 def begin(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Begin:
@@ -160,6 +165,7 @@ class Killer:
 
 
 @pytest.mark.long
+@on("ray", "slurm")
 def test_a_killed_worker_is_tried_again(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     killer = Killer()
     experiment = compare(asked(), tmp_path, on=begin("retries=1"), resume=True, on_change=killer)
@@ -169,6 +175,7 @@ def test_a_killed_worker_is_tried_again(begin: Begin, expected: list[Any], tmp_p
 
 
 @pytest.mark.long
+@on("slurm[cluster=local]")
 def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     experiment = compare(asked(), tmp_path, on=begin("retries=0"), resume=True, on_change=Killer())
     [failure] = [run.failure for run in experiment.runs if run.failure]
@@ -177,6 +184,7 @@ def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[A
 
 
 @pytest.mark.long
+@on("ray", "slurm")
 def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     def stop(process: int) -> None:
         raise KeyboardInterrupt
@@ -190,6 +198,7 @@ def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: lis
 
 
 @pytest.mark.long
+@on("ray", "slurm[cluster=local]")
 def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module beside the command is found by the workers, and what it fails with is said with its line."""
     (tmp_path / "my_failing_tasks.py").write_text(

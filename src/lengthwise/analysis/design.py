@@ -62,7 +62,7 @@ class Design:
     learning_rates: tuple[float, ...]
     """Peak learning rates tried with the first seed, lowest first: those of the sweep, and the bracket around them."""
     seeds: int
-    """Number of runs of each mechanism: of its training seeds, or of its pairs of crossed seeds."""
+    """How many models of each mechanism are trained, one for each seed or for each pair of crossed seeds."""
     crossed: tuple[int, int] | None
     """Numbers of seeds of the weights and of the training data that are crossed; None if they are the same seeds."""
     first_seed: int
