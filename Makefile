@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 # Python compiles what it imports; pip would compile all of torch, which takes longer than to download it.
 INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test test-all wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all test-clusters wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -19,10 +19,13 @@ demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evalu
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: $(TOOLS) browser  ## The tests, in minutes: all but those marked long.
-	$(PYTEST) -m 'not long'
+	$(PYTEST) -m 'not long and not cluster'
 
 test-all: $(TOOLS) browser  ## All tests, as continuous integration runs them.
-	$(PYTEST)
+	$(PYTEST) -m 'not cluster'
+
+test-clusters: $(TOOLS)  ## Comparisons on Ray and under stand-ins for SLURM, whose workers, nodes and commands are killed.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/experiments/test_executors.py
 
 wheel: python  ## The built package, as pip installs it: without extras and with all, each in a fresh environment.
 	PYTHON=$(PYTHON) .ci/wheel

@@ -116,9 +116,10 @@ def _slurm(folder: Path) -> None:
     )
 
 
-def on(*executors: str) -> pytest.MarkDecorator:
-    """The executors of a test: each takes half a minute, so that no test has all of them."""
-    return pytest.mark.parametrize("begin", executors, indirect=True)
+def on(first: str, *others: str) -> pytest.MarkDecorator:
+    """The executors of a test, each of which takes half a minute or more; the others are for ``make test-clusters``."""
+    marked = [pytest.param(other, marks=pytest.mark.cluster) for other in others]
+    return pytest.mark.parametrize("begin", [first, *marked], indirect=True)
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_a_killed_worker_is_tried_again(begin: Begin, expected: list[Any], tmp_p
     assert not list(tmp_path.rglob(TOKEN))
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 @on("slurm[cluster=local]")
 def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     experiment = compare(asked(), tmp_path, on=begin("retries=0"), resume=True, on_change=Killer())
@@ -184,7 +185,7 @@ def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[A
 
 
 @pytest.mark.long
-@on("ray", "slurm")
+@on("slurm", "ray")
 def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     def stop(process: int) -> None:
         raise KeyboardInterrupt
@@ -198,7 +199,7 @@ def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: lis
 
 
 @pytest.mark.long
-@on("ray", "slurm[cluster=local]")
+@on("slurm[cluster=local]", "ray")
 def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module beside the command is found by the workers, and what it fails with is said with its line."""
     (tmp_path / "my_failing_tasks.py").write_text(
@@ -227,7 +228,7 @@ def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeyp
     assert ("dense", 8) in {(point.split, point.length) for point in alone.runs[0].points}
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 def test_after_a_killed_command(cluster: Any, expected: list[Any], tmp_path: Path) -> None:
     """Ray ends the workers of a program that is gone."""
     settings = tmp_path / "settings.json"
@@ -251,7 +252,7 @@ def test_after_a_killed_command(cluster: Any, expected: list[Any], tmp_path: Pat
     assert ends(compare(asked(), tmp_path / "out", on=on, resume=True, on_change=nothing)) == expected
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 def test_a_node_that_dies(cluster: Any, expected: list[Any], tmp_path: Path) -> None:
     """The other node does its work."""
     lost = next(iter(cluster.worker_nodes))
