@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,9 +65,8 @@ def score(
     """
     name, task = (str(read(TASKS, task)), load(task)) if isinstance(task, str) else (task.title, task)
     config = EvaluateConfig.read({"lengths": lengths, "splits": splits or (task.splits[1],), **settings})
-    for length, split in config.points:
-        task.drawn_by(split)[0].check_length(length)
-    batches = partial(_drawn, task, config)
+    config.check(task)
+    batches = partial(drawn, task, config)
     named = predict if isinstance(predict, Mapping) else {getattr(predict, "__name__", "model"): predict}
     return score_on(name, task, named, batches, config, reads=reads, trained_at=trained_at, on_point=on_point)
 
@@ -95,10 +95,6 @@ def score_folder(
     return score_on(data.task, task, predict, batches, config, reads=reads, trained_at=trained_at, on_point=on_point)
 
 
-def _drawn(task: Task, config: EvaluateConfig, split: str, length: int) -> Iterator[Batch]:
-    return drawn(task, config, split, length, config.sequences_at(task, length, split))
-
-
 def score_on(
     name: str,
     task: Task,
@@ -116,12 +112,8 @@ def score_on(
     for length, split in config.points:
         for called, of in predict.items():
             model = FromTokens(of, classes_of(task))
-            if reads == "text":
-                reply = partial(reply_in_text, task, of)
-            elif config.decode == "greedy":
-                reply = partial(_generated, model)
-            else:
-                reply = partial(_asked, model)
+            answer = methodcaller("generate" if config.decode == "greedy" else "ask", model)
+            reply = partial(reply_in_text, task, of) if reads == "text" else answer
             found = measure(
                 model,
                 task,
@@ -143,14 +135,6 @@ def score_on(
         settings=to_toml({"task": name, "evaluate": config.model_dump(mode="json")}),
         environment={key: (value,) for key, value in told.items()},
     )
-
-
-def _asked(model: FromTokens, batch: Batch) -> Any:
-    return batch.ask(model)
-
-
-def _generated(model: FromTokens, batch: Batch) -> Any:
-    return batch.generate(model)
 
 
 def _measures(task: Task, reads: Reads) -> dict[str, Metric]:

@@ -60,6 +60,17 @@ class EvaluateConfig(Config):
                 "each split, as in {dense = 40, sparse = 800}."
             ) from None
 
+    def check(self, task: "Task") -> None:
+        """Check that the task has every split, and examples of every length on it.
+
+        Raises:
+            InputError: for the first split or length that the task does not have.
+        """
+        for split in (*self.splits, *(self.sequences if isinstance(self.sequences, dict) else ())):
+            drawn, _ = task.drawn_by(split)
+            for length in self.lengths:
+                drawn.check_length(length)
+
     @property
     def points(self) -> list[tuple[int, str]]:
         """Length and split of every point, in the order in which they are evaluated."""

@@ -36,19 +36,26 @@ def evaluate_point(
     Raises:
         InputError: if a metric does not return two numbers for each example.
     """
-    examples = config.sequences_at(task, length, split, trained_at=trained_at)
 
     def reply(batch: Batch) -> Reply:
         return batch.generate(model) if config.decode == "greedy" else batch.ask(model, config.chunk)
 
-    batches = (batch.to(device) for batch in drawn(task, config, split, length, examples, label=label))
+    examples = drawn(task, config, split, length, label=label, trained_at=trained_at)
+    batches = (batch.to(device) for batch in examples)
     return measure(model, task, batches, reply, split=split, length=length, decode=config.decode)
 
 
 def drawn(
-    task: Task, config: EvaluateConfig, split: str, length: int, examples: int, *, label: str = "evaluation"
+    task: Task,
+    config: EvaluateConfig,
+    split: str,
+    length: int,
+    *,
+    label: str = "evaluation",
+    trained_at: int = 0,
 ) -> Iterator[Batch]:
     """Draw the examples of a point, in batches of at most ``config.tokens_at_once`` tokens."""
+    examples = config.sequences_at(task, length, split, trained_at=trained_at)
     source, plain = task.drawn_by(split)
     at_once = max(1, config.tokens_at_once // source.tokens(length))
     for index, start in enumerate(range(0, examples, at_once)):

@@ -157,8 +157,7 @@ def read_experiment(folder: Path) -> Experiment:
     config = held.settled()
     paths = RunPaths(folder)
     runs = [at.read() for key in config.run_keys if (at := RunFolder(paths[key])).begun]
-    firsts = {config.key(mechanism, rate, 0) for mechanism in config.mechanisms for rate in config.rates}
-    trials = [run for run in runs if run.config.key in firsts]
+    trials = [run for run in runs if (run.config.seed, run.config.data_seed) == config.seeds_of(0)]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 
 

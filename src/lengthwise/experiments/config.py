@@ -67,10 +67,7 @@ class RunConfig(Config):
     def _splits_agree(self) -> Self:
         task, sizes = self.build_task(), self.evaluate.sequences
         named = sizes if isinstance(sizes, dict) else {}
-        for split in (*self.evaluate.splits, *named):
-            drawn, _ = task.drawn_by(split)
-            for length in self.evaluate.lengths:
-                drawn.check_length(length)
+        self.evaluate.check(task)
         needed = dict.fromkeys((task.splits[1], *self.evaluate.splits))  # training ends with validating
         missing = [split for split in needed if split not in named]
         if missing and isinstance(sizes, dict):

@@ -58,7 +58,8 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
     """Write the examples of a task at every length and split of ``config``, as JSON lines and, if asked, as Parquet.
 
     Raises:
-        InputError: if the folder is not empty, or if Parquet is asked for and pandas or pyarrow is not installed.
+        InputError: for a split or a length that the task does not have, if the folder is not empty, or if Parquet is
+            asked for and pandas or pyarrow is not installed.
         RunError: if a file cannot be written.
     """
     if parquet:
@@ -67,11 +68,11 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; choose another folder with --out.")
     task, sets = load(name), []
+    config.check(task)
     with files.explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
     for length, split in config.points:
-        batches = drawn(task, config, split, length, config.sequences_at(task, length, split))
-        rows = [row for batch in batches for row in _rows(batch)]
+        rows = [row for batch in drawn(task, config, split, length) for row in _rows(batch)]
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
         path = folder / f"{split}-{length}.jsonl"
         files.write(path, text)

@@ -15,6 +15,7 @@ from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.record import Trained
 from lengthwise.models import Decoder, SetReader, build
 from lengthwise.statistics.estimate import Estimate
+from lengthwise.tasks import Task
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.device import fabric, threads
 from lengthwise.training.loop import Progress, train
@@ -71,27 +72,27 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
         seed=config.seed if config.data_seed is None else config.data_seed,
         folder=folder.path,
         on_progress=on_progress,
-        validate=lambda model: _during(model, config),
+        validate=lambda model: _during(model, task, config),
     )
     model = learner if before.weights is None else _with_weights(config, learner)
-    validation = _validated(model, config, config.evaluate)
+    validation = _validated(model, task, config, config.evaluate)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
 
 
-def _validated(model: nn.Module, config: RunConfig, evaluate: EvaluateConfig) -> Point:
+def _validated(model: nn.Module, task: Task, config: RunConfig, evaluate: EvaluateConfig) -> Point:
     """Evaluate on validation data at the training length."""
-    task, length = config.build_task(), config.train.length
+    length = config.train.length
     device = next(model.parameters()).device
     return evaluate_point(
         model, task, evaluate, task.splits[1], length, label="validation", trained_at=length, device=device
     )
 
 
-def _during(model: nn.Module, config: RunConfig) -> Estimate:
+def _during(model: nn.Module, task: Task, config: RunConfig) -> Estimate:
     """Measure the main metric on few validation examples, in the midst of training."""
     few = config.evaluate.model_copy(update={"sequences": FEW})
-    return _validated(model, config, few).values[config.build_task().main.name]
+    return _validated(model, task, config, few).values[task.main.name]
 
 
 def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:

@@ -10,10 +10,8 @@ from torch import Tensor
 
 from lengthwise.tasks.batch import UNASKED, Tokens
 from lengthwise.tasks.drawing import constant, counted
-from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
-from lengthwise.tasks.metrics.exact_match import ExactMatch
+from lengthwise.tasks.metrics.ending import ENDINGS
 from lengthwise.tasks.metrics.metric import Metric
-from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
 from lengthwise.tasks.task import Task
 
 
@@ -38,13 +36,7 @@ class Transduction(Task):
     model: ClassVar[str] = "decoder"
     stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        ExactMatch(),
-        TokenAccuracy(),
-        DidNotStop(),
-        StoppedEarly(),
-        WrongContent(),
-    )
+    metrics: ClassVar[tuple[Metric, ...]] = (*Task.metrics, *ENDINGS)
 
     @property
     @abstractmethod

@@ -93,7 +93,7 @@ def train(
     metrics = folder / "metrics.jsonl"
     keep_lines(metrics, Progress, lambda line: line.step <= done)  # later steps will be done again
     validations = folder / "validation.jsonl"
-    keep_lines(validations, Validation, lambda line: line.step <= done)
+    keep_lines(validations, Validation, lambda line: 0 < done >= line.step)  # that before the first step comes again
 
     def validated(step: int) -> float:
         """Validate after a step, and return the seconds that it took; the training goes on with the same numbers."""

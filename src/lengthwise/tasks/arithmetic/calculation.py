@@ -23,7 +23,7 @@ from lengthwise.tasks.arithmetic.digits import significant
 from lengthwise.tasks.arithmetic.layout import Piece, joined, number, sign
 from lengthwise.tasks.batch import Tokens
 from lengthwise.tasks.drawing import constant, counted, uniform
-from lengthwise.tasks.metrics.ending import DidNotStop, StoppedEarly, WrongContent
+from lengthwise.tasks.metrics.ending import ENDINGS
 from lengthwise.tasks.task import Task
 
 
@@ -65,7 +65,7 @@ class Calculation(Task):
     def __init__(self, **options: Value) -> None:
         super().__init__(**options)
         if self._ends:
-            vars(self)["metrics"] = (*self.metrics, DidNotStop(), StoppedEarly(), WrongContent())  # of this task alone
+            vars(self)["metrics"] = (*self.metrics, *ENDINGS)  # of this task alone
 
     @abstractmethod
     def digits(self, length: int) -> tuple[int, ...]:

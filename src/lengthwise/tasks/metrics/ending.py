@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.tasks.drawing import counted
-from lengthwise.tasks.metrics.metric import Answered, ShareOfExamples
+from lengthwise.tasks.metrics.metric import Answered, Metric, ShareOfExamples
 
 
 class Ending(ShareOfExamples):
@@ -71,3 +71,7 @@ class WrongContent(Ending):
         unstopped, early = self.first_wrong(answered)
         some = answered.per_example(~answered.reply.right) > 0
         return some & ~unstopped & ~early
+
+
+ENDINGS: tuple[Metric, ...] = (DidNotStop(), StoppedEarly(), WrongContent())
+"""The metrics of a task with an end token, beside its own."""
