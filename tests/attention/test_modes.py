@@ -15,6 +15,7 @@ from lengthwise.models import SetReader, SetReaderConfig
 
 DRAWN = {
     "randomised": "the numbers of a training sequence are drawn anew for each batch",
+    "shifted": "a training sequence begins at a start that is drawn for it",
     "coupled": "marks begin at a start that is drawn for each training sequence",
     "abacus": "as coupled",
     "predicted": "as coupled",

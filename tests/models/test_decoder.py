@@ -113,6 +113,7 @@ BEFORE = [
     "softmax+learned",
     "softmax+rope+randomised",
     "softmax+alibi+randomised",
+    "softmax+learned+shifted",
     "softmax+learned+coupled",
     "softmax+rope+abacus",
 ]
@@ -172,6 +173,19 @@ def test_randomised_numbers() -> None:
     assert torch.equal(model.numbering(counted[:, :9], None), model.numbering(counted, None)[:, :9])
     with pytest.raises(InputError, match="numbers for 60 tokens, and a sequence has 61"):
         model(torch.zeros(1, 61, dtype=torch.long))
+
+
+def test_shifted_numbers(tokens: torch.Tensor) -> None:
+    model: Any = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism="softmax+learned+shifted", reach=60))
+    assert model.position.table.num_embeddings == 60, "every position is learnt"
+    counted = torch.arange(50).expand(500, -1)
+    starts = model.numbering(counted, None) - counted
+    assert (starts == starts[:, :1]).all()
+    assert set(starts[:, 0].tolist()) == set(range(11)), "every start that leaves room for the sequence"
+    same = tokens[:1].expand(8, -1)
+    assert model(same).logits.unique(dim=0).shape[0] > 1, "each sequence of a batch has a start of its own"
+    with pytest.raises(InputError, match="numbers for 60 tokens, and a sequence has 61"):
+        model.eval()(torch.zeros(1, 61, dtype=torch.long))
 
 
 @pytest.mark.parametrize("name", ["coupled", "abacus"])

@@ -73,6 +73,8 @@ class NumberingTraits:
     """How the formula is known."""
     reads_marks: bool = False
     """True if it needs marks: numbers from a task that say which tokens of a sequence belong together."""
+    per_sequence: bool = False
+    """True if the sequences of a batch have numbers of their own even where no documents are packed."""
 
 
 @dataclass(frozen=True, kw_only=True)

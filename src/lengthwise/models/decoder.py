@@ -79,6 +79,8 @@ class Decoder(nn.Module):
                         f"{self.config.mechanism!r} needs marks, which say which tokens belong together, and got none; "
                         "tasks such as 'addition' give marks."
                     )
+                if self.numbering.traits.per_sequence:
+                    counted = counted.expand_as(tokens)
                 positions = self.numbering(counted, marks)
             if self.position is not None:
                 stream = self.position.embed(stream, counted if positions is None else positions)

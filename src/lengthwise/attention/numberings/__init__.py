@@ -12,6 +12,7 @@ NUMBERINGS: "Registry[type[Numbering]]" = Registry(
     {
         "counted": "lengthwise.attention.numberings.counted:Counted",
         "randomised": "lengthwise.attention.numberings.randomised:Randomised",
+        "shifted": "lengthwise.attention.numberings.shifted:Shifted",
         "coupled": "lengthwise.attention.numberings.coupled:Coupled",
         "abacus": "lengthwise.attention.numberings.abacus:Abacus",
         "predicted": "lengthwise.attention.numberings.predicted:Predicted",
