@@ -8,12 +8,19 @@ from tests.tasks.solvers import SOLVERS
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import TASKS, Tokens, load
 from lengthwise.tasks.metrics import Ending
+from lengthwise.tasks.transduction import Transduction
 from lengthwise.testing import Check, task_checks
 
 UNSOLVED = {"flip-flop", "argmax-retrieval", "dictionary-lookup"}
 """Tasks whose own test files compare the answers."""
 NOT_KEPT = {"tomita-1: no one answer is always right"}
 """The label of 1* never changes. The language stays, because the published suite has it, and the check must see it."""
+HELD = {
+    *("copy", "reverse", "unique-copy", "repeat-copy", "duplicate-string", "odds-first"),
+    *("flip-flop", "mqar", "forgetting-mqar", "induction"),
+    *("unique-retrieval", "non-unique-retrieval", "flag-retrieval", "argmax-retrieval", "dictionary-lookup"),
+}
+"""Tasks that know which input shows the right answer."""
 CHECKS = [
     pytest.param(check, id=str(check), marks=[pytest.mark.xfail(strict=True)] * (str(check) in NOT_KEPT))
     for name in TASKS
@@ -43,6 +50,24 @@ def test_the_end_token_has_one_name_and_every_token_has_one(name: str) -> None:
     assert isinstance(batch, Tokens)
     for targets, scored in zip(batch.targets, batch.scored, strict=True):
         assert ends == (not targets.is_floating_point() and task.names[int(targets[scored][-1])] == "<end>")
+
+
+@pytest.mark.parametrize("name", [*TASKS, "unique-retrieval[side=left]", "non-unique-retrieval[occurrence=last]"])
+def test_the_holder_of_an_answer_shows_the_answer(name: str) -> None:
+    task = load(name)
+    batch = task.sample(torch.Generator().manual_seed(0), 64, accepted(task, 24), task.splits[1])
+    holders = task.holders(batch)
+    assert (holders is not None) == (name.partition("[")[0] in HELD)
+    if holders is None:
+        return
+    assert holders.shape == batch.scored.shape
+    held = holders >= 0
+    assert held.any(1).all(), "every example has an answer that an input shows"
+    assert batch.scored[held].all()
+    if isinstance(batch, Tokens):
+        ends = batch.targets == task.sizes["vocab_size"] - 1 if isinstance(task, Transduction) else False
+        assert torch.equal(held, batch.scored & ~ends)
+        assert torch.equal(batch.inputs.gather(1, holders.clamp(min=0))[held], batch.targets[held])
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.naming import split as split_name
 from lengthwise.options import BaseOptions, Value, check, declared
 from lengthwise.registry import unknown
-from lengthwise.tasks.batch import Batch
+from lengthwise.tasks.batch import Batch, Sets
 from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
 from lengthwise.tasks.metrics.exact_match import ExactMatch
 from lengthwise.tasks.metrics.metric import Loss, Metric
@@ -149,6 +151,13 @@ class Task(ABC):
     def largest_mark(self, length: int) -> int | None:
         """Return the largest mark in an example of ``length``, without drawing it; None (the default) without marks."""
         return None
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"] | None:
+        """Return which input shows the right answer of each prediction, counted from 0; -1 where none does.
+
+        By default, that is the item of a set that holds the answer, and None for sequences: the task does not know.
+        """
+        return batch.holder[:, None] if isinstance(batch, Sets) else None
 
     @abstractmethod
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Batch:

@@ -4,10 +4,12 @@ The symbols of the source are uniform and independent. The authors train on leng
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.options import option
+from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.drawing import counted, integers
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
@@ -31,6 +33,13 @@ class Copy(Transduction):
         """Draw sources, which are their own answers."""
         source = integers(generator, self.symbols, batch_size, length)
         return Drawn(source, source)
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the symbol of the source that has the answer's mark; no input shows the end token."""
+        first = int(batch.scored[0].int().argmax())  # the separator, after begin and the source
+        source, answer = self.places(first - 1)
+        of_answer = 1 + (answer[:, None] == source).int().argmax(1)
+        return F.pad(of_answer, (first, 1), value=-1).expand_as(batch.scored).to(batch.scored.device)
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:
         """Mark each symbol and its copy with its place, counted from 1."""

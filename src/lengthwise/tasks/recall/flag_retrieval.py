@@ -5,9 +5,13 @@ independent. The token after the symbols is the flag. The usual lengths are 5 in
 """
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
+from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.drawing import integers
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
@@ -35,6 +39,12 @@ class FlagRetrieval(Transduction):
         """Refuse lengths below 2."""
         if length < 2:
             raise InputError(f"A source has 2 or more symbols, the flag and the symbol after it; got {length}.")
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the symbol after the flag."""
+        separator = int(batch.scored[0].int().argmax())
+        after = (batch[0] == self.options.symbols).int().argmax(1) + 1
+        return F.pad(after[:, None], (separator, 1), value=-1)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw symbols, and put a flag among them."""

@@ -9,10 +9,12 @@ Only the bits after *read* are scored.
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.tasks.batch import Tokens
+from lengthwise.tasks.batch import Batch, Tokens
 from lengthwise.tasks.task import Task
 
 ZERO, ONE, WRITE, READ, IGNORE = range(5)
@@ -42,6 +44,13 @@ class FlipFlop(Task):
     def ignored(self) -> dict[str, float]:
         """The probability of *ignore* on each split."""
         return {"train": self.options.ignore, "validation": self.options.ignore, "dense": 0.1, "sparse": 0.98}
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the bit of the last write; reads since then repeat it."""
+        instruction = batch[0][:, ::2]
+        pair = torch.arange(instruction.shape[1], dtype=torch.long, device=instruction.device)
+        last_write = torch.where(instruction == WRITE, pair, 0).cummax(1).values
+        return torch.where(batch.scored, (2 * last_write + 1).repeat_interleave(2, 1)[:, : batch.scored.shape[1]], -1)
 
     def check_length(self, length: int) -> None:
         """Refuse lengths other than even numbers from 4."""

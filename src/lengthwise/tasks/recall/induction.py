@@ -7,10 +7,13 @@ training and 64 to 1,048,576 in tests.
 """
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.tasks.batch import UNASKED
+from lengthwise.tasks.batch import UNASKED, Batch
 from lengthwise.tasks.drawing import avoiding, constant, integers
 from lengthwise.tasks.labelling import Labelled, Labelling
 from lengthwise.tasks.task import Task
@@ -41,6 +44,12 @@ class Induction(Labelling):
         """Refuse lengths below 3."""
         if length < 3:
             raise InputError(f"A sequence of induction, such as a b a, has 3 or more symbols; got {length}.")
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the symbol after the first occurrence of the last symbol."""
+        symbols = batch[0]
+        after = (symbols == symbols[:, -1:]).int().argmax(1) + 1
+        return F.pad(after[:, None], (symbols.shape[1] - 1, 0), value=-1)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw symbols, and repeat one of them at the end."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
+from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.drawing import distinct
 from lengthwise.tasks.labelling import Labelled
 from lengthwise.tasks.recall.pairs import Pairs
@@ -46,6 +47,14 @@ class Mqar(Pairs):
         half = self.options.vocabulary // 2
         keys = distinct(generator, half, batch_size, self.options.pairs)
         return keys, half + distinct(generator, self.options.vocabulary - half, batch_size, values)
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the value beside the last showing of the queried key."""
+        context = (self.least - 2 * self.options.pairs) // 2  # pairs, updates included
+        keys = batch[0][:, 1 : 1 + 2 * context : 2]
+        same = batch[0][:, :, None] == keys[:, None]
+        last = context - 1 - same.flip(2).int().argmax(2)
+        return torch.where(batch.scored, 2 + 2 * last, -1)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw pairs, and ask for each."""

@@ -9,12 +9,12 @@ on the left of the first symbol of the context is the last symbol of the context
 """
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
-from lengthwise.tasks.drawing import counted, integers
+from lengthwise.tasks.drawing import integers
 from lengthwise.tasks.recall.unique_retrieval import UniqueRetrieval
 from lengthwise.tasks.transduction import Drawn
 
@@ -43,11 +43,16 @@ class NonUniqueRetrieval(UniqueRetrieval):
         both = torch.stack([place, place + 1 if self.options.side == "right" else place - 1], dim=1)
         return Drawn(context, context.gather(1, both))
 
+    def place_of(self, same: Bool[Tensor, "batch context"]) -> Int[Tensor, " batch"]:
+        """Return the place of the first or the last occurrence."""
+        if self.options.occurrence == "first":
+            return super().place_of(same)
+        return same.shape[1] - 1 - super().place_of(same.flip(1))
+
     def _place(self, generator: torch.Generator, context: Int[Tensor, "batch length"]) -> Int[Tensor, " batch"]:
         """Choose queries, and return the places of the occurrences that count; -1 if there is no answer."""
         length = context.shape[1]
         same = context == context.gather(1, integers(generator, length, context.shape[0], 1))
-        places = torch.where(same, counted(length), length if self.options.occurrence == "first" else -1)
-        place = places.amin(1) if self.options.occurrence == "first" else places.amax(1)
+        place = self.place_of(same)
         end = length - 1 if self.options.side == "right" else 0
         return torch.where((same.sum(1) > 1) & (place != end), place, -1)

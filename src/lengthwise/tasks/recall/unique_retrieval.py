@@ -8,9 +8,13 @@ The authors use 5 symbols, train on contexts of 4 to 49 symbols, and test on up 
 """
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
+from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.drawing import avoiding, integers
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
@@ -45,6 +49,17 @@ class UniqueRetrieval(Transduction):
         """Refuse contexts without a neighbour."""
         if length < 2:
             raise InputError(f"A context has 2 or more symbols, the queried one and a neighbour; got {length}.")
+
+    def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"]:
+        """Return the neighbour of the queried symbol."""
+        query = int(batch.scored[0].int().argmax())
+        place = self.place_of(batch[0][:, 1 : query - 1] == batch[0][:, query, None])
+        beside = place + (0 if self.options.side == "left" else 2)  # counted from begin
+        return F.pad(beside[:, None], (query, 1), value=-1)
+
+    def place_of(self, same: Bool[Tensor, "batch context"]) -> Int[Tensor, " batch"]:
+        """Return the place in the context of the occurrence that counts; ``same`` is True at the queried symbol."""
+        return same.int().argmax(1)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw contexts around one symbol, and ask for its neighbour."""
