@@ -99,6 +99,9 @@ class SetReaderConfig:
     """Attention heads; must divide dim."""
     mechanism: str = "softmax"
     """Attention mechanism: weights and, if wanted, output, joined by '+', each with its options in brackets."""
+    linear: bool = False
+    """True if items, query and answer are coded by matrices without biases, as in arXiv 2602.04752, and not by
+    perceptrons."""
     residual: bool = False
     """True if the encoded query is added to the attended values."""
     projection: bool = False

@@ -23,9 +23,10 @@ class SetReader(nn.Module):
         super().__init__()
         self.config = config
         dim, mechanism = config.dim, Mechanism.parse(config.mechanism)
-        self.psi_x = _perceptron(config.item_features, dim, dim)
-        self.psi_q = _perceptron(config.query_features, dim, dim)
-        self.phi = _perceptron(dim, dim, config.classes)
+        coder = _matrix if config.linear else _perceptron
+        self.psi_x = coder(config.item_features, dim, dim)
+        self.psi_q = coder(config.query_features, dim, dim)
+        self.phi = coder(dim, dim, config.classes)
         sizes = Sizes(dim, config.heads, config.heads, dim // config.heads)
         self.attention = CrossAttention(sizes, mechanism, backend=config.backend, projection=config.projection)
         # Checkpoints name the parameters of attention as if they were the reader's own.
@@ -73,5 +74,9 @@ def _with_layer(reader: SetReader, state: dict[str, Any], prefix: str, *others: 
             state[prefix + LAYER + name] = state.pop(prefix + name)
 
 
-def _perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
+def _matrix(inputs: int, width: int, outputs: int) -> nn.Module:
+    return nn.Linear(inputs, outputs, bias=False)
+
+
+def _perceptron(inputs: int, width: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, outputs))

@@ -54,5 +54,16 @@ DICTIONARY_LOOKUP = Recipe(
     evaluate=_EVALUATE,
     learning_rates=(1e-3,),
 )
+# The toy model of arXiv 2602.04752, at ten times the authors' learning rate and a tenth of their steps.
+LATENT_RETRIEVAL = Recipe(
+    name="latent-retrieval",
+    summary="the payload of the item that shares two latent variables with the query, 16 items, evaluated up to 256",
+    task="latent-retrieval",
+    model=SetReaderSettings(linear=True, dim=16),
+    train=TrainConfig(length=16, steps=5_000, batch_size=256, warmup=0.02, beta2=0.999),
+    evaluate=EvaluateConfig(lengths=(16, 32, 64, 128, 256), sequences=1024, tokens=262_144),
+    learning_rates=(1e-3, 3e-3),
+    bracket=1,
+)
 SET_COMPLEMENT = laptop("set-complement", 16, 24, 32, 48, 63, shortest=1, steps=2_000, unit="tokens")
-SETS = (ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP, SET_COMPLEMENT)
+SETS = (ARGMAX_RETRIEVAL, ARGMAX_RETRIEVAL_BFLOAT16, DICTIONARY_LOOKUP, LATENT_RETRIEVAL, SET_COMPLEMENT)

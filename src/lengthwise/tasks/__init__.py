@@ -76,6 +76,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "pairadd": "lengthwise.tasks.arithmetic.pairadd:Pairadd",
         "argmax-retrieval": "lengthwise.tasks.sets.argmax_retrieval:ArgmaxRetrieval",
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
+        "latent-retrieval": "lengthwise.tasks.sets.latent_retrieval:LatentRetrieval",
         "set-complement": "lengthwise.tasks.sets.set_complement:SetComplement",
         "tomita-1": "lengthwise.tasks.languages.tomita:Tomita1",
         "tomita-2": "lengthwise.tasks.languages.tomita:Tomita2",

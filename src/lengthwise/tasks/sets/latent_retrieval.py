@@ -1,0 +1,129 @@
+r"""Latent retrieval: the payload of the item that shares two latent variables with the query (arXiv 2602.04752).
+
+An item is :math:`x_i = A_1 u_i + A_2 v_i + e_{y_i} + \epsilon`, with latents :math:`u_i \in \{-1, 1\}^N` and
+:math:`v_i \in \{-1, 1\}^M`, a payload :math:`y_i` out of ten, and noise of deviation 0.01; all have 32 components. The
+query is :math:`B_1 u + B_2 v + \epsilon` with the latents of one item, whose payload is the answer. Items are
+independent, so that another item may have the same latents. The matrices are fixed: entries of :math:`A_1` and
+:math:`B_1` are normal with variance :math:`1 / N`, of :math:`A_2` and :math:`B_2` with :math:`1 / M`, and those of
+:math:`e` with :math:`1 / 32`.
+
+A model compares two factors at once, and :mod:`lengthwise.probes.covariances` finds them apart in its keys.
+"""
+
+from functools import cache
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.options import option
+from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.drawing import integers
+from lengthwise.tasks.metrics.causes import OF_SETS
+from lengthwise.tasks.metrics.metric import Metric
+from lengthwise.tasks.task import Task
+
+WIDTH, PAYLOADS, NOISE = 32, 10, 0.01
+
+
+class Contrast(NamedTuple):
+    """Queries with two items each, which differ in one latent variable alone."""
+
+    query: Float[Tensor, "pairs features"]
+    alike: Float[Tensor, "pairs features"]
+    """Items that share the variable with the query."""
+    other: Float[Tensor, "pairs features"]
+    """Items whose variable is drawn anew; the second variable is that of ``alike``, and not of the query."""
+
+
+class LatentRetrieval(Task):
+    """The payload of the item that has the query's two latent variables (arXiv 2602.04752)."""
+
+    unit: ClassVar[str] = "items"
+    example: ClassVar[str] = "set"
+    model: ClassVar[str] = "set-reader"
+    stride: ClassVar[int] = 1
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
+    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
+
+    class Options(Task.Options):
+        first: int = option(3, at_least=1, at_most=16)
+        """N, the number of bits of the first variable."""
+        second: int = option(5, at_least=1, at_most=16)
+        """M, the number of bits of the second variable."""
+
+    options: Options
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes: items and queries have 32 components, and the answer is a payload."""
+        return {"item_features": WIDTH, "query_features": WIDTH, "classes": PAYLOADS}
+
+    def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Sets:
+        """Draw sets of ``length`` items; both splits are the same distribution.
+
+        Returns:
+            Items (batch_size, length, 32) float32, queries (batch_size, 32), payloads below 10.
+        """
+        self.check_length(length)
+        self.check_split(split)
+        first, second = (self._bits(generator, bits, batch_size, length) for bits in self._widths)
+        payload = integers(generator, PAYLOADS, batch_size, length)
+        holder = integers(generator, length, batch_size)
+        rows = torch.arange(batch_size, dtype=torch.long, device="cpu")
+        query = self._query(generator, first[rows, holder], second[rows, holder])
+        return Sets(self._item(generator, first, second, payload), query, payload[rows, holder], holder)
+
+    def contrast(self, generator: torch.Generator, pairs: int, factor: int) -> Contrast:
+        """Draw queries with two items that differ in the variable ``factor``, 0 or 1, alone.
+
+        Payloads and noise of the two items are independent, so that they cancel in a mean.
+        """
+        asked, fresh, shared = ([self._bits(generator, bits, pairs) for bits in self._widths] for _ in range(3))
+        alike, other = list(shared), list(shared)
+        alike[factor], other[factor] = asked[factor], fresh[factor]
+        items = (
+            self._item(generator, first, second, integers(generator, PAYLOADS, pairs))
+            for first, second in (alike, other)
+        )
+        return Contrast(self._query(generator, *asked), *items)
+
+    @property
+    def _widths(self) -> tuple[int, int]:
+        return self.options.first, self.options.second
+
+    def _bits(self, generator: torch.Generator, bits: int, *shape: int) -> Float[Tensor, "*shape {bits}"]:
+        return 2.0 * integers(generator, 2, *shape, bits).float() - 1.0
+
+    def _item(
+        self,
+        generator: torch.Generator,
+        first: Float[Tensor, "*shape N"],
+        second: Float[Tensor, "*shape M"],
+        payload: Int[Tensor, "*shape"],
+    ) -> Float[Tensor, "*shape features"]:
+        of_first, of_second, _, _, embedding = _matrices(*self._widths)
+        return _noisy(generator, first @ of_first + second @ of_second + embedding[payload])
+
+    def _query(
+        self, generator: torch.Generator, first: Float[Tensor, "batch N"], second: Float[Tensor, "batch M"]
+    ) -> Float[Tensor, "batch features"]:
+        _, _, of_first, of_second, _ = _matrices(*self._widths)
+        return _noisy(generator, first @ of_first + second @ of_second)
+
+
+@cache
+def _matrices(first: int, second: int) -> tuple[Tensor, ...]:
+    """Return the transposed matrices of items and of queries, and the embeddings of payloads: the same in every run."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = (
+        torch.randn(rows, WIDTH, generator=generator, dtype=torch.float32, device="cpu") / scale**0.5
+        for rows, scale in ((first, first), (second, second)) * 2 + ((PAYLOADS, WIDTH),)
+    )
+    return tuple(drawn)
+
+
+def _noisy(generator: torch.Generator, vectors: Float[Tensor, "*shape features"]) -> Float[Tensor, "*shape features"]:
+    noise = torch.randn(vectors.shape, generator=generator, dtype=torch.float32, device="cpu")
+    return vectors + NOISE * noise
