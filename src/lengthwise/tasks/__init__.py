@@ -39,6 +39,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "missing-duplicate": "lengthwise.tasks.copying.missing_duplicate:MissingDuplicate",
         "odds-first": "lengthwise.tasks.copying.odds_first:OddsFirst",
         "stack-manipulation": "lengthwise.tasks.copying.stack_manipulation:StackManipulation",
+        "string-edit": "lengthwise.tasks.copying.string_edit:StringEdit",
         "parity": "lengthwise.tasks.counting.parity:Parity",
         "local-count": "lengthwise.tasks.counting.local_count:LocalCount",
         "bin-majority": "lengthwise.tasks.counting.bin_majority:BinMajority",

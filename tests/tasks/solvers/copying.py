@@ -55,6 +55,27 @@ def stack_manipulation(tokens: list[int]) -> list[int]:
     return [*stack[::-1], 7]
 
 
+def string_edit(tokens: list[int]) -> list[int]:
+    edit, argument, *bits = between(tokens, 13)
+    names = ["copy", "push", "pop", "shift", "unshift", "remove", "reverse", "duplicate", "flip", "flip-reverse"]
+    flipped = [1 - bit for bit in bits]
+    edited = {
+        "copy": bits,
+        "push": [*bits, argument],
+        "pop": bits[:-1],
+        "shift": bits[1:],
+        "unshift": [argument, *bits],
+        "remove": [bit for bit in bits if bit != argument],
+        "reverse": bits[::-1],
+        "duplicate": bits * 2,
+        "flip": flipped,
+        "flip-reverse": flipped[::-1],
+    }
+    name = names[edit - 3]
+    assert (argument == 2) == (name not in ("push", "unshift", "remove"))
+    return [*edited[name], 15]
+
+
 SOLVERS: dict[str, Solver] = {
     "copy": copy,
     "reverse": reverse,
@@ -65,4 +86,5 @@ SOLVERS: dict[str, Solver] = {
     "missing-duplicate": missing_duplicate,
     "odds-first": odds_first,
     "stack-manipulation": stack_manipulation,
+    "string-edit": string_edit,
 }
