@@ -96,7 +96,7 @@ def _kept_in_training(model: Decoder | SetReader, config: RunConfig) -> int:
     """Return the bytes that every layer keeps for the backward pass: at least its input."""
     layers = len(model.blocks) if isinstance(model, Decoder) else 1
     examples = config.train.batch_size // config.train.accumulate
-    return HALF * layers * examples * config.build_task().tokens(config.train.length) * config.model.dim
+    return HALF * layers * examples * config.trained_tokens * config.model.dim
 
 
 def _kept_in_evaluation(model: Decoder | SetReader, tokens: int) -> int:

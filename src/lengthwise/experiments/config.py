@@ -64,6 +64,15 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _joins(self) -> Self:
+        if self.train.concatenate == 1:
+            return self
+        self.build_task().joined_tokens([self.train.length])
+        if NUMBERINGS.load(Mechanism.parse(self.model.mechanism).numbering.name).traits.reads_marks:
+            raise ValueError("Joined examples have no marks, which the mechanism reads; drop train.concatenate.")
+        return self
+
+    @model_validator(mode="after")
     def _splits_agree(self) -> Self:
         task, sizes = self.build_task(), self.evaluate.sequences
         named = sizes if isinstance(sizes, dict) else {}
@@ -102,17 +111,25 @@ class RunConfig(Config):
         return RunKey(Mechanism.parse(self.model.mechanism), self.train.learning_rate, self.seed, self.data_seed)
 
     @property
+    def trained_tokens(self) -> int:
+        """Number of tokens of the longest training example."""
+        task, train = self.build_task(), self.train
+        if train.concatenate == 1:
+            return task.tokens(train.length)
+        return task.joined_tokens([train.length] * train.concatenate)
+
+    @property
     def sized_model(self) -> DecoderConfig | SetReaderConfig:
         """The model with its context, reach and marks filled in where the settings leave them out."""
         if isinstance(self.model, SetReaderConfig):
             return self.model
-        task, trained = self.build_task(), self.train.length
+        task = self.build_task()
         others = (task.drawn_by(split)[0] for split in self.evaluate.splits)
-        points = [(task, trained), *((other, length) for other in others for length in self.evaluate.lengths)]
+        points = [(task, self.train.length), *((other, length) for other in others for length in self.evaluate.lengths)]
         return replace(
             self.model,
-            context=self.model.context or task.tokens(trained),
-            reach=self.model.reach or max(drawn.tokens(length) for drawn, length in points),
+            context=self.model.context or self.trained_tokens,
+            reach=self.model.reach or max(self.trained_tokens, *(drawn.tokens(length) for drawn, length in points)),
             marks=self.model.marks or max(drawn.largest_mark(length) or 0 for drawn, length in points) or None,
         )
 

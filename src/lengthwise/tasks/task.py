@@ -152,6 +152,29 @@ class Task(ABC):
         """Return the largest mark in an example of ``length``, without drawing it; None (the default) without marks."""
         return None
 
+    def joined(self, generator: torch.Generator, batch_size: int, lengths: Sequence[int], split: str) -> Batch:
+        """Draw an example of each length and set them side by side, for tasks that answer a source with a sequence.
+
+        Raises:
+            InputError: for other tasks, the default.
+        """
+        raise InputError(self._apart)
+
+    def joined_tokens(self, lengths: Sequence[int]) -> int:
+        """Return the number of tokens of the longest example that :meth:`joined` makes of these lengths.
+
+        Raises:
+            InputError: for a task whose examples cannot be joined, the default.
+        """
+        raise InputError(self._apart)
+
+    @property
+    def _apart(self) -> str:
+        return (
+            "train.concatenate sets sources and answers side by side, and an example of "
+            f"{self.title} is no source with its whole answer; drop it."
+        )
+
     def holders(self, batch: Batch) -> Int[Tensor, "batch predictions"] | None:
         """Return which input shows the right answer of each prediction, counted from 0; -1 where none does.
 

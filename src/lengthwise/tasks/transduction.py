@@ -1,6 +1,7 @@
 """The base of tasks that answer a source with a sequence: ``begin source separator answer end``."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -102,7 +103,40 @@ class Transduction(Task):
         self.check_length(length)
         self.check_split(split)
         drawn = self.draw(generator, batch_size, length, split)
+        return self._sequences(drawn, self.marks(drawn, length))
+
+    def joined(self, generator: torch.Generator, batch_size: int, lengths: Sequence[int], split: str) -> Tokens:
+        """Draw an example of each length, and set their sources and their answers side by side (arXiv 2109.07276).
+
+        Returns:
+            A batch as :meth:`sample` returns it, without marks.
+
+        Raises:
+            InputError: for a length that no example can have, and for a task whose answers begin with a query.
+        """
+        self.joined_tokens(lengths)
+        for length in lengths:
+            self.check_length(length)
+        self.check_split(split)
+        parts = [self.draw(generator, batch_size, length, split) for length in lengths]
+        source, answer = (torch.cat(of, dim=1) for of in zip(*parts, strict=True))
+        first = torch.sort(answer != UNASKED, dim=1, descending=True, stable=True).indices
+        return self._sequences(Drawn(source, answer.gather(1, first)), None)
+
+    def joined_tokens(self, lengths: Sequence[int]) -> int:
+        """Return the number of tokens of the longest example that :meth:`joined` makes of these lengths.
+
+        Raises:
+            InputError: for a task whose answers begin with a query.
+        """
+        if self.given:
+            return super().joined_tokens(lengths)
+        return sum(self.source_length(length) + self.answer_length(length) for length in lengths) + 3
+
+    def _sequences(self, drawn: Drawn, both: tuple[Tensor, Tensor] | None) -> Tokens:
+        """Put the tokens around sources and answers, with their marks."""
         source, answer = drawn
+        batch_size = len(source)
         begin, separator, end = range(self.symbols, self.symbols + 3)
         answer = F.pad(answer, (0, 1), value=UNASKED)
         last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
@@ -110,7 +144,6 @@ class Transduction(Task):
         answer = torch.where(answer == UNASKED, end, answer)
         prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
         tokens = torch.cat([prompt, answer], dim=1)
-        both = self.marks(drawn, length)
         marks = tokens[:, :0] if both is None else _marks(*both).expand(batch_size, -1)
         return Tokens(
             inputs=tokens[:, :-1],

@@ -14,6 +14,9 @@ class TrainConfig(Config):
     """Tokens or items per training example."""
     shortest: PositiveInt | None = None
     """If set, each batch draws its length uniformly from the task's valid lengths between shortest and length."""
+    concatenate: PositiveInt = 1
+    """Largest number of examples that are joined to one, sources and answers side by side; each batch draws its number
+    and their lengths (arXiv 2109.07276)."""
     steps: PositiveInt = 600
     """Optimiser steps."""
     batch_size: PositiveInt = 32

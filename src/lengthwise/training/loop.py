@@ -13,6 +13,7 @@ from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Task
+from lengthwise.tasks.drawing import integers
 from lengthwise.training import checkpoint
 from lengthwise.training.average import Average
 from lengthwise.training.checkpoint import Checkpoint, Effort
@@ -151,9 +152,12 @@ def train(
 def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
     """Sample the batch of a step and split it into ``config.accumulate`` parts."""
     random, lengths = generator(seed, "train", step), config.lengths(task.stride)
-    which = torch.randint(len(lengths), (), generator=random, dtype=torch.long, device="cpu")
-    length = lengths[int(which)] if len(lengths) > 1 else config.length
-    batch = task.sample(random, config.batch_size, length, task.splits[0])
+    joined = int(integers(random, config.concatenate)) + 1 if config.concatenate > 1 else 1
+    drawn = [lengths[int(which)] for which in integers(random, len(lengths), joined)]
+    if config.concatenate > 1:
+        batch = task.joined(random, config.batch_size, drawn, task.splits[0])
+    else:
+        batch = task.sample(random, config.batch_size, drawn[0], task.splits[0])
     parts = (tensor.chunk(config.accumulate) for tensor in batch)
     return [type(batch)(*part) for part in zip(*parts, strict=True)]
 
