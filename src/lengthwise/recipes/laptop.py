@@ -35,7 +35,7 @@ def laptop(
         task=task,
         model=DecoderSettings(layers=layers, dim=64, heads=4),
         train=TrainConfig(shortest=shortest, length=lengths[0], steps=steps, batch_size=batch_size, warmup=warmup),
-        evaluate=EvaluateConfig(lengths=lengths, sequences=512, tokens=131_072),
+        evaluate=EvaluateConfig(lengths=tuple(sorted(lengths)), sequences=512, tokens=131_072),
         learning_rates=(1e-3, 3e-3),
         bracket=1,
     )
