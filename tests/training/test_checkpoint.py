@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, and refused in one sentence where damaged."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from lengthwise.training.checkpoint import Checkpoint, Effort
 EFFORT = Effort(seconds=1.5, tokens=60)
 
 
-def trained(tied: bool = False, seed: int = 0) -> tuple[Any, torch.optim.Optimizer]:
+def trained(tied: bool = False, seed: int = 0, **settings: Any) -> tuple[Any, torch.optim.Optimizer]:
     torch.manual_seed(seed)
-    model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied))
+    model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied, **settings))
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.randint(5, (2, 6))).logits.square().sum().backward()
     optimizer.step()
@@ -79,3 +80,14 @@ def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(RunError, match="cannot be read"):
         saved.load_model(model)
+
+
+def test_an_earlier_version_without_biases_is_read_and_not_trained_on(tmp_path: Path) -> None:
+    """Its paper-faithful model had the parameters that the plain model still has."""
+    (former, optimizer), (model, other) = trained(feed_forward_dim=16), trained(paper_faithful=True)
+    saved = checkpoint.save(tmp_path, 3, former, optimizer, EFFORT, averaged=former)
+    saved.load_model(model)
+    assert torch.equal(model.head.weight, former.head.weight)
+    assert not model.blocks[0].feed_forward.down.bias.any()
+    with pytest.raises(RunError, match=r"whose model had no blocks\.0\..*bias; delete the folder .* with --resume"):
+        saved.load(model, other, averaged=copy.deepcopy(model))

@@ -84,11 +84,16 @@ class Checkpoint:
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-            for name, weight in _parameters(model).items():
-                optimizer.state[weight] = {
-                    moment: tensor if moment == "step" else tensor.to(weight.device)
-                    for moment, tensor in moments[name].items()
-                }
+        for name, weight in _parameters(model).items():
+            if name not in moments:
+                raise RunError(
+                    f"The training in {self.path} was begun by an earlier version, whose model had no {name}; delete "
+                    f"the folder {self.path.parent} and run with --resume: the training starts anew."
+                )
+            optimizer.state[weight] = {
+                moment: tensor if moment == "step" else tensor.to(weight.device)
+                for moment, tensor in moments[name].items()
+            }
         with self._tensors("random") as random:
             torch.set_rng_state(random["cpu"])
             if "cuda" in random and torch.cuda.is_available():
