@@ -137,6 +137,21 @@ def test_gradients_are_clipped_or_left_alone(tmp_path: Path) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
+@pytest.mark.parametrize("decayed", ["matrices", "all"])
+def test_weight_decay_is_of_matrices_or_of_all(tmp_path: Path, decayed: str) -> None:
+    """A step with decay is the step without decay, minus rate times decay times the weight."""
+    config = CONFIG.model_copy(update={"steps": 1, "warmup": 0.0, "decayed": decayed})
+    before, weights = dict(model(paper_faithful=True).double().named_parameters()), []
+    for run, decay in enumerate((0.0, 0.5)):
+        trained = model(paper_faithful=True).double()
+        update = {"weight_decay": decay}
+        train(trained, FlipFlop(), config.model_copy(update=update), seed=0, folder=tmp_path / str(run))
+        weights.append(dict(trained.named_parameters()))
+    for name, weight in before.items():
+        shrinks = decayed == "all" or weight.ndim == 2
+        torch.testing.assert_close(weights[0][name] - weights[1][name], 1e-3 * 0.5 * shrinks * weight)
+
+
 def test_subnormals_are_flushed_in_training_only(tmp_path: Path) -> None:
     smallest, seen = torch.tensor([1e-40], dtype=torch.float32), []
     train(

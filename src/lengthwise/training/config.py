@@ -27,7 +27,9 @@ class TrainConfig(Config):
     schedule: Literal["cosine", "constant"] = "cosine"
     """Learning rate after the warm-up: cosine = half a cosine down to 0, constant = no change."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
-    """Decoupled weight decay, applied to matrices only."""
+    """Decoupled weight decay of AdamW, of the parameters that are decayed."""
+    decayed: Literal["matrices", "all"] = "matrices"
+    """Parameters that decay: matrices = not biases, scales of norms and other vectors; all = as in torch's AdamW."""
     beta2: float = Field(0.95, ge=0, lt=1)
     """Decay of AdamW's second moment; at 0.999 the moment lags when a model suddenly finds a rule: the loss jumps."""
     clip_norm: float = Field(1.0, ge=0, allow_inf_nan=False)

@@ -74,8 +74,9 @@ def train(
     with explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
     device = fabric(config)
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    least = 2 if config.decayed == "matrices" else 0
+    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= least]
+    others = [parameter for parameter in model.parameters() if parameter.ndim < least]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         betas=(0.9, config.beta2),
