@@ -61,7 +61,8 @@ def wave(t: int) -> float:
 
 
 def power(part: Position, h: int, t: int) -> float:
-    return -math.exp(numbers(part.scale)[h - 1]) * (t + 1e-5) ** numbers(part.exponent)[h - 1]
+    scale, exponent, centre = (numbers(value)[h - 1] for value in (part.scale, part.exponent, part.centre))
+    return -math.exp(scale) * (abs(t + math.exp(centre) - math.exp(-centre)) + 1e-5) ** exponent
 
 
 def kernel(part: Position, h: int, t: int) -> float:
@@ -115,6 +116,16 @@ def test_kerple_comes_back_from_where_it_may_not_be() -> None:
     assert (part.of_distance(torch.arange(3.0, dtype=torch.float64))[:, 2] < 0).all()
     (gradient,) = torch.autograd.grad(part.of_distance(torch.tensor([5.0], dtype=torch.float64)).sum(), part.strength)
     assert (gradient > 0).all()  # down the gradient, it is less and less: the strength grows from 0.011 on
+
+
+def test_bam_starts_as_alibi_and_reads_weights_without_a_centre() -> None:
+    sizes, distance = Sizes(48, 6, 6, 8), torch.arange(200, dtype=torch.float64)
+    bam, alibi = (POSITIONS.load(name)(sizes).double() for name in ("bam", "alibi"))
+    torch.testing.assert_close(bam.of_distance(distance), alibi.of_distance(distance), rtol=1e-4, atol=1e-5)
+    bam.load_state_dict({name: weight + 0.5 for name, weight in bam.state_dict().items() if name != "centre"})
+    torch.testing.assert_close(bam.of_distance(distance), -((distance + 1e-5) ** 1.5) * bam.scale.exp()[:, None])
+    bam.load_state_dict({**bam.state_dict(), "centre": torch.full((6,), 0.75)})
+    assert (bam.centre == 0.75).all()
 
 
 def test_hidden_keys_have_finite_gradients() -> None:

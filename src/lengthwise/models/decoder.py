@@ -1,7 +1,5 @@
 """A small decoder-only transformer: embeddings, pre-norm blocks of attention and SwiGLU, and a head."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Int
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention import Attention, KeyValueCache, Mechanism
 from lengthwise.attention.cache import EMBEDDINGS, LayerCache
+from lengthwise.attention.former import zero_in_former_weights
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
@@ -38,7 +37,8 @@ class Decoder(nn.Module):
             nn.init.normal_(self.embedding.weight, std=0.02)
         if config.tied_head:
             self.head.weight = self.embedding.weight
-        self.register_load_state_dict_pre_hook(_with_biases)
+        ends = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
+        zero_in_former_weights(self, *(name for name, _ in self.named_parameters() if name.endswith(ends)))
 
     def forward(
         self,
@@ -168,14 +168,3 @@ def _dropout(config: DecoderConfig) -> float:
     if config.dropout is not None:
         return config.dropout
     return 0.01 if config.paper_faithful else 0.0
-
-
-ADDED = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
-"""Ends of the names of biases that earlier versions of a paper-faithful model did not have."""
-
-
-def _with_biases(decoder: Decoder, state: dict[str, Any], prefix: str, *others: Any) -> None:
-    """Add biases of 0 to the weights of an earlier version, which then compute what they computed there."""
-    biases = {prefix + name: bias for name, bias in decoder.named_parameters() if name.endswith(ADDED)}
-    if not biases.keys() & state.keys():
-        state.update({name: torch.zeros_like(bias) for name, bias in biases.items()})
