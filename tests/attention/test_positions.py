@@ -282,11 +282,13 @@ def test_xpos_looks_back_one_block(context: int) -> None:
     torch.testing.assert_close(seen_by_blocks[:, :context], everything[:, :context])
     torch.testing.assert_close(attention(hidden[:, :context]), everything[:, :context])
     assert (seen_by_blocks[:, 2 * context :] - everything[:, 2 * context :]).abs().max() > 1e-3
-    block = math.ceil(context / 2)
+    starts = [0, *range(math.ceil(context / 2), 20, context // 2)]
     bias = attention.position.of(call_of(attention.position, layout_of(20, 20)))
     for i in range(20):
         seen = [j for j in range(i + 1) if bias[0, 0, i, j] == 0]
-        assert seen == list(range(max(0, i // block - 1) * block, i + 1))
+        own = max(block for block, start in enumerate(starts) if start <= i)
+        assert seen == list(range(starts[max(own - 1, 0)], i + 1))
+        assert i - seen[0] < context, "no distance is longer than in training"
 
 
 def test_xpos_refuses_what_it_cannot_hold() -> None:
