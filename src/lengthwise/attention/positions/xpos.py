@@ -3,7 +3,7 @@ r"""xPos: rotary position embedding whose fast rotations fade with distance (arX
 Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, and pair
 :math:`m` of a key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: the pair's part of a
 score fades as :math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. Attention runs in blocks
-of half a training sequence, of which the first is one token longer if that length is odd: a query sees its own block and
+of half a training sequence; if its length is odd, the first block has one token more. A query sees its own block and
 the block before. So no distance is longer than in training, and nothing is hidden in a training sequence.
 """
 
