@@ -436,6 +436,12 @@ def test_cope_is_no_position_at_first() -> None:
     torch.testing.assert_close(contextual(hidden), plain(hidden))
 
 
+def test_cable_starts_as_a_linear_layer() -> None:
+    part = POSITIONS.load("cable")(Sizes(64, 32, 32, 2))
+    for parameter in (part.forget.weight, part.forget.bias):
+        assert 0.1 < parameter.abs().max() <= 64**-0.5
+
+
 # What they share
 
 
