@@ -222,6 +222,17 @@ def test_coupled_numbers(name: str) -> None:
         model(torch.zeros(1, 9, dtype=torch.long))
 
 
+@pytest.mark.parametrize(("name", "starts"), [("coupled", 8), ("abacus", 1)])
+def test_a_start_is_drawn_for_each_sequence_or_for_the_batch(name: str, starts: int) -> None:
+    """For the batch in abacus, as in its authors' code, and so that the largest mark of the batch has a number."""
+    torch.manual_seed(0)
+    model: Any = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism=f"softmax+learned+{name}", marks=60))
+    marks = torch.tensor([[1, 2]] * 7 + [[1, 50]])
+    draws = [model.numbering(marks, marks) - marks for _ in range(300)]
+    assert max(len(draw[:, 0].unique()) for draw in draws) == starts
+    assert {int(draw[-1, 0]) for draw in draws} == set(range(11))
+
+
 def test_what_acts_before_the_layers_is_refused_by_a_layer() -> None:
     for mechanism in BEFORE:
         with pytest.raises(InputError, match="acts before the first layer"):
