@@ -37,8 +37,8 @@ class Decoder(nn.Module):
             nn.init.normal_(self.embedding.weight, std=0.02)
         if config.tied_head:
             self.head.weight = self.embedding.weight
-        ends = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
-        zero_in_former_weights(self, *(name for name, _ in self.named_parameters() if name.endswith(ends)))
+        biases = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
+        zero_in_former_weights(self, *(name for name, _ in self.named_parameters() if name.endswith(biases)))
 
     def forward(
         self,
