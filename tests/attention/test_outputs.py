@@ -1,5 +1,7 @@
 """Output parts against their formulas, and where they stand."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,9 +10,17 @@ from lengthwise.attention import Mechanism
 from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.errors import InputError
 
+
+def gelu(x: torch.Tensor) -> torch.Tensor:
+    return x * (1 + ((2 / math.pi) ** 0.5 * (x + 0.044715 * x**3)).tanh()) / 2
+
+
 FORMULAS = {
     "none": lambda x: x,
     "layer-norm": lambda x: (x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt() * 2 + 3,
+    "layer-norm-gelu": lambda x: gelu(
+        (x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + 1e-3).sqrt() * 2 + 3
+    ),
     "rms-norm": lambda x: x / (x.square().mean(-1, True) + 1e-5).sqrt() * 2,
     "standardise": lambda x: (x - x.mean(-1, True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt(),
     "scale": lambda x: x * 2,

@@ -61,7 +61,8 @@ def wave(t: int) -> float:
 
 
 def power(part: Position, h: int, t: int) -> float:
-    return -math.exp(numbers(part.scale)[h - 1]) * (t + 1e-5) ** numbers(part.exponent)[h - 1]
+    scale, exponent, centre = (numbers(value)[h - 1] for value in (part.scale, part.exponent, part.centre))
+    return -math.exp(scale) * (abs(t + math.exp(centre) - math.exp(-centre)) + 1e-5) ** exponent
 
 
 def kernel(part: Position, h: int, t: int) -> float:
@@ -115,6 +116,16 @@ def test_kerple_comes_back_from_where_it_may_not_be() -> None:
     assert (part.of_distance(torch.arange(3.0, dtype=torch.float64))[:, 2] < 0).all()
     (gradient,) = torch.autograd.grad(part.of_distance(torch.tensor([5.0], dtype=torch.float64)).sum(), part.strength)
     assert (gradient > 0).all()  # down the gradient, it is less and less: the strength grows from 0.011 on
+
+
+def test_bam_starts_as_alibi_and_reads_weights_without_a_centre() -> None:
+    sizes, distance = Sizes(48, 6, 6, 8), torch.arange(200, dtype=torch.float64)
+    bam, alibi = (POSITIONS.load(name)(sizes).double() for name in ("bam", "alibi"))
+    torch.testing.assert_close(bam.of_distance(distance), alibi.of_distance(distance), rtol=1e-4, atol=1e-5)
+    bam.load_state_dict({name: weight + 0.5 for name, weight in bam.state_dict().items() if name != "centre"})
+    torch.testing.assert_close(bam.of_distance(distance), -((distance + 1e-5) ** 1.5) * bam.scale.exp()[:, None])
+    bam.load_state_dict({**bam.state_dict(), "centre": torch.full((6,), 0.75)})
+    assert (bam.centre == 0.75).all()
 
 
 def test_hidden_keys_have_finite_gradients() -> None:
@@ -271,11 +282,13 @@ def test_xpos_looks_back_one_block(context: int) -> None:
     torch.testing.assert_close(seen_by_blocks[:, :context], everything[:, :context])
     torch.testing.assert_close(attention(hidden[:, :context]), everything[:, :context])
     assert (seen_by_blocks[:, 2 * context :] - everything[:, 2 * context :]).abs().max() > 1e-3
-    block = math.ceil(context / 2)
+    starts = [0, *range(math.ceil(context / 2), 20, context // 2)]
     bias = attention.position.of(call_of(attention.position, layout_of(20, 20)))
     for i in range(20):
         seen = [j for j in range(i + 1) if bias[0, 0, i, j] == 0]
-        assert seen == list(range(max(0, i // block - 1) * block, i + 1))
+        own = max(block for block, start in enumerate(starts) if start <= i)
+        assert seen == list(range(starts[max(own - 1, 0)], i + 1))
+        assert i - seen[0] < context, "no distance is longer than in training"
 
 
 def test_xpos_refuses_what_it_cannot_hold() -> None:
@@ -421,6 +434,12 @@ def test_cope_is_no_position_at_first() -> None:
     contextual.load_state_dict(plain.state_dict() | contextual.position.state_dict(prefix="position."))
     hidden = torch.randn(2, 9, 32, dtype=torch.float64)
     torch.testing.assert_close(contextual(hidden), plain(hidden))
+
+
+def test_cable_starts_as_a_linear_layer() -> None:
+    part = POSITIONS.load("cable")(Sizes(64, 32, 32, 2))
+    for parameter in (part.forget.weight, part.forget.bias):
+        assert 0.1 < parameter.abs().max() <= 64**-0.5
 
 
 # What they share

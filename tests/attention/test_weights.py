@@ -153,3 +153,21 @@ def test_entmax_of_a_case_by_hand() -> None:
 def test_entmax_has_the_right_gradient() -> None:
     z = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     assert torch.autograd.gradcheck(entmax, (z,))
+
+
+def test_threshold_relative_dropout_acts_on_the_logits_of_the_authors() -> None:
+    """Their code counts the newest kept key as 1, and a dropped logit is 0 (arXiv 2503.23174)."""
+    torch.manual_seed(0)
+    attention = Attention(8, heads=2, mechanism="threshold-relative", dropout=0.3).double()
+    hidden = torch.randn(2, 12, 8).double()
+    query, key, value = (vectors.double() for vectors in attention.projected(hidden, hidden))
+    query, key = (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) for x in (query, key))
+    scores = (query @ key.mT / 2).masked_fill(torch.ones(12, 12).triu(1).bool(), -1e11).relu()
+    dropped = scores == 0
+    delta = torch.nn.functional.logsigmoid(attention.weights.forget(hidden)).mT[..., None]
+    distance = ((~dropped) * delta).flip(-1).cumsum(-1).flip(-1)
+    torch.manual_seed(1)
+    logits = torch.nn.functional.dropout(scores + distance, 0.3).masked_fill(dropped, -1e11)
+    expected = logits.softmax(-1).masked_fill(dropped.all(-1, keepdim=True), 0) @ value
+    torch.manual_seed(1)
+    torch.testing.assert_close(attention(hidden), attention.project(expected, hidden))

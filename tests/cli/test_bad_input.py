@@ -36,6 +36,11 @@ pytestmark = pytest.mark.usefixtures("undrawn")
         (["run", "flip-flop", "--set", "train.warmup_steps=9"], "give train.warmup, the share of the steps"),
         (["run", "flip-flop", "--set", "train.device=tpu"], "train.device cannot be 'tpu'"),
         (["run", "flip-flop", "--set", 'evaluate.splits=["sparce"]'], "did you mean 'sparse'?"),
+        (["run", "flip-flop", "--set", "train.average=ema"], "train.average cannot be 'ema': give a decay"),
+        (
+            ["run", "flip-flop", "--set", "train.average=bema", "--set", "train.average_every=401"],
+            "train.average_every must be at most train.steps; got 401 and",
+        ),
         (["run", "flip-flop", "--set", "evaluate.sequences=0"], "evaluate.sequences cannot be 0: give a positive"),
         (["run", "flip-flop", "--set", "evaluate.sequences={dense = 0.5}"], "cannot be {'dense': 0.5}: give a"),
         (["run", "flip-flop", "--set", "evaluate.sequences.sparce=4"], "did you mean 'sparse'?"),

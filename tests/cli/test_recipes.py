@@ -82,6 +82,7 @@ def test_the_papers_setting_is_that_of_its_code() -> None:
         0.01,
     )
     assert (config.train.warmup_steps, config.train.schedule, config.train.learning_rate) == (0, "cosine", 1e-4)
+    assert (config.train.weight_decay, config.train.decayed, config.train.precision) == (0.01, "all", "float32")
     assert config.train.steps * config.train.batch_size == 1_600_000  # the training set, once
 
 

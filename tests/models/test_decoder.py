@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from lengthwise import Attention, Decoder, DecoderConfig
@@ -51,21 +53,51 @@ def test_tied_head_shares_the_embedding() -> None:
 
 
 def test_paper_faithful_model(tokens: torch.Tensor) -> None:
-    """Residuals add to the normalised stream, logits are dropped out, SwiGLU is 4 dim in two halves (2503.23174)."""
+    """The authors' forward pass (2503.23174): what is normalised, and where biases and dropout stand."""
     torch.manual_seed(0)
-    model = Decoder(DecoderConfig(vocab_size=7, layers=1, dim=16, heads=2, paper_faithful=True))
-    block = model.blocks[0]
+    model = Decoder(DecoderConfig(vocab_size=7, layers=2, dim=16, heads=2, paper_faithful=True))
     assert model.embedding.weight.abs().max() <= 0.01
-    assert block.feed_forward.gate_and_up.out_features == 4 * 16
-    assert block.attention.weights.dropout == 0.01
+    assert {module.p for module in model.modules() if isinstance(module, nn.Dropout)} == {0.01}
+    assert {block.attention.weights.dropout for block in model.blocks} == {0.01}
+    biased = {name.rpartition(".")[0] for name, _ in model.blocks[0].named_parameters() if name.endswith("bias")}
+    assert biased == {
+        "attention.weights.forget",
+        "attention.project.matrix",
+        "feed_forward.gate_and_up",
+        "feed_forward.down",
+    }
 
-    model.double().eval()
-    stream = torch.nn.functional.rms_norm(model.embedding(tokens), (16,), eps=1e-6)
-    stream = stream + block.attention(stream)
-    stream = torch.nn.functional.rms_norm(stream, (16,), eps=1e-6)
-    stream = stream + block.feed_forward(stream)
-    expected = model.head(torch.nn.functional.rms_norm(stream, (16,), eps=1e-6))
+    model.double().train()
+    torch.manual_seed(1)
+    stream = F.dropout(model.embedding(tokens), 0.01)
+    for block in model.blocks:
+        stream = F.rms_norm(stream, (16,), eps=1e-6)
+        stream = stream + block.attention(stream)
+        stream = F.rms_norm(stream, (16,), eps=1e-6)
+        swiglu: Any = block.feed_forward
+        gate, up = F.linear(stream, swiglu.gate_and_up.weight, swiglu.gate_and_up.bias).split(2 * 16, -1)
+        stream = stream + F.linear(F.dropout(up * F.silu(gate), 0.01), swiglu.down.weight, swiglu.down.bias)
+    expected = model.head(F.rms_norm(stream, (16,), eps=1e-6))
+    torch.manual_seed(1)
     torch.testing.assert_close(model(tokens).logits, expected)
+
+
+def test_weights_without_biases_compute_what_they_computed(tokens: torch.Tensor) -> None:
+    """Earlier versions of the paper-faithful model had no biases in these matrices."""
+    model, former = (Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, paper_faithful=True)) for _ in range(2))
+    added = [name for name, _ in model.named_parameters() if name.endswith("bias") and "forget" not in name]
+    assert len(added) == 2 * 3
+    state = {name: weight for name, weight in model.state_dict().items() if name not in added}
+    former.load_state_dict(state)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.mul_(name not in added)
+    assert torch.equal(former.eval()(tokens).logits, model.eval()(tokens).logits)
+    for lacking in ("blocks.0.feed_forward.down.weight", "blocks.0.attention.weights.forget.bias"):
+        with pytest.raises(RuntimeError, match=f"Missing key.*{lacking}"):
+            former.load_state_dict({name: weight for name, weight in state.items() if name != lacking})
+    with pytest.raises(RuntimeError, match=f"Missing key.*{added[0]}"):
+        former.load_state_dict({**state, added[1]: model.state_dict()[added[1]]})
 
 
 def test_dropped_logits_are_zero_not_absent() -> None:
@@ -202,6 +234,17 @@ def test_coupled_numbers(name: str) -> None:
     assert model.position.table.num_embeddings == 61
     with pytest.raises(InputError, match="got none"):
         model(torch.zeros(1, 9, dtype=torch.long))
+
+
+@pytest.mark.parametrize(("name", "starts"), [("coupled", 8), ("abacus", 1)])
+def test_a_start_is_drawn_for_each_sequence_or_for_the_batch(name: str, starts: int) -> None:
+    """For the batch in abacus, as in its authors' code, and so that the largest mark of the batch has a number."""
+    torch.manual_seed(0)
+    model: Any = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, mechanism=f"softmax+learned+{name}", marks=60))
+    marks = torch.tensor([[1, 2]] * 7 + [[1, 50]])
+    draws = [model.numbering(marks, marks) - marks for _ in range(300)]
+    assert max(len(draw[:, 0].unique()) for draw in draws) == starts
+    assert {int(draw[-1, 0]) for draw in draws} == set(range(11))
 
 
 def test_what_acts_before_the_layers_is_refused_by_a_layer() -> None:

@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, and refused in one sentence where damaged."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from lengthwise.training.checkpoint import Checkpoint, Effort
 EFFORT = Effort(seconds=1.5, tokens=60)
 
 
-def trained(tied: bool = False, seed: int = 0) -> tuple[Any, torch.optim.Optimizer]:
+def trained(tied: bool = False, seed: int = 0, **settings: Any) -> tuple[Any, torch.optim.Optimizer]:
     torch.manual_seed(seed)
-    model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied))
+    model = Decoder(DecoderConfig(vocab_size=5, layers=1, dim=8, heads=2, tied_head=tied, **settings))
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.randint(5, (2, 6))).logits.square().sum().backward()
     optimizer.step()
@@ -42,8 +43,8 @@ def test_everything_comes_back(tmp_path: Path, tied: bool) -> None:
 
 def test_the_average_is_what_inference_takes(tmp_path: Path) -> None:
     (model, optimizer), (averaged, _), (last, last_optimizer), (average, _) = (trained(seed=seed) for seed in range(4))
-    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, averaged)
-    saved.load(last, last_optimizer, average)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, {"average": averaged})
+    saved.load(last, last_optimizer, {"average": average})
     assert torch.equal(last.head.weight, model.head.weight)
     assert torch.equal(average.head.weight, averaged.head.weight)
     saved.load_model(last)
@@ -62,11 +63,11 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [0, 20, -1])
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path, name: str, left: int) -> None:
     model, optimizer = trained()
-    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, averaged=model)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT, copies={"average": model})
     path = saved.path / f"{name}.safetensors"
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(RunError, match=rf"damaged in {name}.safetensors: it has .* bytes of .*--resume"):
-        saved.load(model, optimizer, averaged=model)
+        saved.load(model, optimizer, copies={"average": model})
 
 
 def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
@@ -79,3 +80,14 @@ def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(RunError, match="cannot be read"):
         saved.load_model(model)
+
+
+def test_an_earlier_version_without_biases_is_read_and_not_trained_on(tmp_path: Path) -> None:
+    """Its paper-faithful model had the parameters that the plain model still has."""
+    (former, optimizer), (model, other) = trained(feed_forward_dim=16), trained(paper_faithful=True)
+    saved = checkpoint.save(tmp_path, 3, former, optimizer, EFFORT, copies={"average": former})
+    saved.load_model(model)
+    assert torch.equal(model.head.weight, former.head.weight)
+    assert not model.blocks[0].feed_forward.down.bias.any()
+    with pytest.raises(RunError, match=r"whose model had no blocks\.0\..*bias; delete the folder .* with --resume"):
+        saved.load(model, other, copies={"average": copy.deepcopy(model)})

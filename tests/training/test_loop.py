@@ -42,10 +42,10 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
-def test_resumed_is_uninterrupted(tmp_path: Path, average: float) -> None:
+@pytest.mark.parametrize(("average", "every"), [(0.0, 1), (0.9, 1), ("bema", 1), ("bema", 3)])
+def test_resumed_is_uninterrupted(tmp_path: Path, average: float | str, every: int) -> None:
     """With dropout, so that the random state matters too."""
-    config = CONFIG.model_copy(update={"average": average})
+    config = CONFIG.model_copy(update={"average": average, "average_every": every})
 
     def stop(progress: Progress) -> None:
         if progress.step == 10:
@@ -137,6 +137,21 @@ def test_gradients_are_clipped_or_left_alone(tmp_path: Path) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
+@pytest.mark.parametrize("decayed", ["matrices", "all"])
+def test_weight_decay_is_of_matrices_or_of_all(tmp_path: Path, decayed: str) -> None:
+    """A step with decay is the step without decay, minus rate times decay times the weight."""
+    config = CONFIG.model_copy(update={"steps": 1, "warmup": 0.0, "decayed": decayed})
+    before, weights = dict(model(paper_faithful=True).double().named_parameters()), []
+    for run, decay in enumerate((0.0, 0.5)):
+        trained = model(paper_faithful=True).double()
+        update = {"weight_decay": decay}
+        train(trained, FlipFlop(), config.model_copy(update=update), seed=0, folder=tmp_path / str(run))
+        weights.append(dict(trained.named_parameters()))
+    for name, weight in before.items():
+        shrinks = decayed == "all" or weight.ndim == 2
+        torch.testing.assert_close(weights[0][name] - weights[1][name], 1e-3 * 0.5 * shrinks * weight)
+
+
 def test_subnormals_are_flushed_in_training_only(tmp_path: Path) -> None:
     smallest, seen = torch.tensor([1e-40], dtype=torch.float32), []
     train(
@@ -146,9 +161,10 @@ def test_subnormals_are_flushed_in_training_only(tmp_path: Path) -> None:
     assert (smallest * 1).item() > 0
 
 
-def test_the_average_by_hand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_average_by_hand(tmp_path: Path, every: int) -> None:
     """Its decay rises from 0 over 2/11 and 3/12 to what is asked for."""
-    config, seen = CONFIG.model_copy(update={"average": 0.3, "log_every": 1}), []
+    config, seen = CONFIG.model_copy(update={"average": 0.3, "average_every": every, "log_every": 1}), []
     trained = model(tied_head=True).double()
     train(
         trained,
@@ -156,12 +172,36 @@ def test_the_average_by_hand(tmp_path: Path) -> None:
         config,
         seed=0,
         folder=tmp_path,
-        on_progress=lambda _: seen.append(trained.head.weight.detach()),
+        on_progress=lambda _: seen.append(trained.head.weight.detach().clone()),
     )
-    average = seen[0]
-    for decay, weight in zip([2 / 11, 3 / 12, *9 * [0.3]], seen[1:], strict=True):
+    average, *others = seen[every - 1 :: every]
+    for decay, weight in zip([2 / 11, 3 / 12, *9 * [0.3]][: len(others)], others, strict=True):
         average = decay * average + (1 - decay) * weight
     torch.testing.assert_close(trained.head.weight.detach(), average)
+    assert trained.head.weight is trained.embedding.weight
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_the_bias_corrected_average_by_hand(tmp_path: Path, every: int) -> None:
+    """Of arXiv 2508.00180, by the authors' update of the weights after n steps with a lag of 10."""
+    config, seen = CONFIG.model_copy(update={"average": "bema", "average_every": every, "log_every": 1}), []
+    trained = model(tied_head=True).double()
+    initial = trained.head.weight.detach().clone()
+    train(
+        trained,
+        FlipFlop(),
+        config,
+        seed=0,
+        folder=tmp_path,
+        on_progress=lambda _: seen.append(trained.head.weight.detach().clone()),
+    )
+    ema = bema = initial
+    for n, weight in enumerate(seen, start=1):
+        if n % every == 0:
+            beta, alpha = (1 + n + 10) ** -0.5, (1 + n + 10) ** -0.2
+            ema = ema * (1 - beta) + weight * beta
+            bema = ema + alpha * (weight - initial)
+    torch.testing.assert_close(trained.head.weight.detach(), bema)
     assert trained.head.weight is trained.embedding.weight
 
 

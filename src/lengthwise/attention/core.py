@@ -17,10 +17,18 @@ class AttentionCore(nn.Module):
         backend: as in :class:`~lengthwise.Attention`.
         dropout: as in :class:`~lengthwise.Attention`.
         projection: True if the layer ends in an output projection.
+        projection_bias: as in :class:`~lengthwise.Attention`.
     """
 
     def __init__(
-        self, sizes: Sizes, mechanism: Mechanism, *, backend: str, dropout: float = 0.0, projection: bool = True
+        self,
+        sizes: Sizes,
+        mechanism: Mechanism,
+        *,
+        backend: str,
+        dropout: float = 0.0,
+        projection: bool = True,
+        projection_bias: bool = False,
     ) -> None:
         super().__init__()
         self.sizes, self.mechanism = sizes, mechanism
@@ -28,7 +36,7 @@ class AttentionCore(nn.Module):
         self.query = nn.Linear(sizes.dim, sizes.heads * sizes.head_dim, bias=False)
         self.key = nn.Linear(sizes.dim, width, bias=False)
         self.value = nn.Linear(sizes.dim, width, bias=False)
-        matrix = nn.Linear(sizes.dim, sizes.dim, bias=False) if projection else nn.Identity()
+        matrix = nn.Linear(sizes.dim, sizes.dim, bias=projection_bias) if projection else nn.Identity()
         self.position, self.weights, output = mechanism.build(sizes, backend=backend, dropout=dropout)
         self.project = Projection(matrix, output, mechanism.stands)
 

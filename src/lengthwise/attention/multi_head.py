@@ -28,6 +28,7 @@ class Attention(AttentionCore):
         backend: ``"auto"`` takes the fastest routine that fits; ``"reference"`` takes the definition of the result.
             The operators' own backends can be named, too.
         dropout: probability of dropping a weight (in threshold relative attention: a logit) in training.
+        projection_bias: True if the output projection adds a bias; queries, keys and values have none.
         causal: True if a token sees only itself and the tokens before it; False if it sees all tokens.
         layer: index of the layer in its model, from 0. Some mechanisms initialise deeper layers differently.
         context: length of a training sequence, for the position parts that need it [tokens].
@@ -48,6 +49,7 @@ class Attention(AttentionCore):
         *,
         backend: str = "auto",
         dropout: float = 0.0,
+        projection_bias: bool = False,
         causal: bool = True,
         layer: int = 0,
         context: int | None = None,
@@ -63,7 +65,7 @@ class Attention(AttentionCore):
         sizes = Sizes(dim, heads, kv_heads, dim // heads, layer, context, reach)
         mechanism = mechanism if isinstance(mechanism, Mechanism) else Mechanism.parse(mechanism)
         mechanism.check_layer(causal=causal)
-        super().__init__(sizes, mechanism, backend=backend, dropout=dropout)
+        super().__init__(sizes, mechanism, backend=backend, dropout=dropout, projection_bias=projection_bias)
         self.causal = causal
 
     def forward(

@@ -87,8 +87,8 @@ def _ask(config: RunConfig, device: torch.device) -> None:
 
 
 def _weights(model: Decoder | SetReader, config: RunConfig) -> int:
-    """Return the bytes of weights, gradients and both moments of AdamW, and of the average if there is one."""
-    copies = 5 if config.train.average else 4
+    """Return the bytes of weights, gradients and both moments of AdamW, and of what an average needs."""
+    copies = 4 + (3 if config.train.average == "bema" else bool(config.train.average))
     return copies * FLOAT * sum(parameter.numel() for parameter in model.parameters())
 
 

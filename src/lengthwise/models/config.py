@@ -36,10 +36,11 @@ class DecoderConfig:
     tied_head: bool = False
     """True if the head shares its matrix with the embedding."""
     dropout: float | None = None
-    """Dropout on attention weights (threshold-relative: logits); 0 by default (paper-faithful: 0.01)."""
+    """Dropout on attention weights (threshold-relative: logits); 0 by default (paper-faithful: 0.01, and also on the
+    embeddings and inside the SwiGLU)."""
     paper_faithful: bool = False
-    """Build the model of the code of arXiv 2503.23174: its initialisation, and residuals added to the normalised
-    stream."""
+    """Build the model of the code of arXiv 2503.23174: its initialisation, residuals added to the normalised stream,
+    and biases in the output projection and the SwiGLU."""
     backend: str = "auto"
     """Backend of the attention: 'auto', or a name."""
     context: int | None = None

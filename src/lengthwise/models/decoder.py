@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention import Attention, KeyValueCache, Mechanism
 from lengthwise.attention.cache import EMBEDDINGS, LayerCache
+from lengthwise.attention.former import zero_in_former_weights
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
@@ -25,6 +26,7 @@ class Decoder(nn.Module):
         self.numbering, self.position = mechanism.build_before_layers(
             Sizes(config.dim, 1, 1, config.dim, 0, config.context, config.reach, config.marks)
         )
+        self.dropout = nn.Dropout(_dropout(config) if config.paper_faithful else 0.0)
         self.blocks = nn.ModuleList(_Block(config, mechanism.in_layers, layer) for layer in range(config.layers))
         self.norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
@@ -35,6 +37,8 @@ class Decoder(nn.Module):
             nn.init.normal_(self.embedding.weight, std=0.02)
         if config.tied_head:
             self.head.weight = self.embedding.weight
+        biases = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
+        zero_in_former_weights(self, *(name for name, _ in self.named_parameters() if name.endswith(biases)))
 
     def forward(
         self,
@@ -84,6 +88,7 @@ class Decoder(nn.Module):
                 positions = self.numbering(counted, marks)
             if self.position is not None:
                 stream = self.position.embed(stream, counted if positions is None else positions)
+        stream = self.dropout(stream)
         for index, block in enumerate(self.blocks):
             stream = block(stream, positions, document_ids, None if cache is None else cache[index])
         stream = self.norm(stream)
@@ -116,9 +121,9 @@ class _Block(nn.Module):
 
     def __init__(self, config: DecoderConfig, mechanism: Mechanism, layer: int) -> None:
         super().__init__()
-        default_dropout = 0.01 if config.paper_faithful else 0.0
-        default_width = 2 * config.dim if config.paper_faithful else -(-8 * config.dim // 96) * 32
-        self.add_to_normalised = config.paper_faithful
+        faithful, dropout = config.paper_faithful, _dropout(config)
+        default_width = 2 * config.dim if faithful else -(-8 * config.dim // 96) * 32
+        self.add_to_normalised = faithful
         self.attention_norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.attention = Attention(
             config.dim,
@@ -126,13 +131,16 @@ class _Block(nn.Module):
             config.kv_heads,
             mechanism,
             backend=config.backend,
-            dropout=default_dropout if config.dropout is None else config.dropout,
+            dropout=dropout,
+            projection_bias=faithful,
             layer=layer,
             context=config.context,
             reach=config.reach,
         )
         self.feed_forward_norm = nn.RMSNorm(config.dim, eps=1e-6)
-        self.feed_forward = _SwiGLU(config.dim, config.feed_forward_dim or default_width)
+        self.feed_forward = _SwiGLU(
+            config.dim, config.feed_forward_dim or default_width, bias=faithful, dropout=dropout if faithful else 0.0
+        )
 
     def forward(
         self, stream: Tensor, positions: Tensor | None, document_ids: Tensor | None, cache: LayerCache | None
@@ -147,11 +155,18 @@ class _Block(nn.Module):
 class _SwiGLU(nn.Module):
     """``down(silu(gate) * up)``, with gate and up from one matrix product (arXiv 2002.05202)."""
 
-    def __init__(self, dim: int, width: int) -> None:
+    def __init__(self, dim: int, width: int, bias: bool, dropout: float) -> None:
         super().__init__()
-        self.gate_and_up = nn.Linear(dim, 2 * width, bias=False)
-        self.down = nn.Linear(width, dim, bias=False)
+        self.gate_and_up = nn.Linear(dim, 2 * width, bias=bias)
+        self.down = nn.Linear(width, dim, bias=bias)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, stream: Tensor) -> Tensor:
         gate, up = self.gate_and_up(stream).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        return self.down(self.dropout(F.silu(gate) * up))
+
+
+def _dropout(config: DecoderConfig) -> float:
+    if config.dropout is not None:
+        return config.dropout
+    return 0.01 if config.paper_faithful else 0.0

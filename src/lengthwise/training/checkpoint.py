@@ -1,13 +1,14 @@
 """Checkpoints: weights, optimiser and random state in safetensors, the rest in JSON.
 
 ``checkpoint/step-00000600/`` holds ``model.safetensors``, ``optimizer.safetensors``, ``random.safetensors`` and
-``state.json``, and ``average.safetensors`` if the weights are averaged. The folder is written under a temporary name,
-flushed and renamed, so a checkpoint is complete or absent. The newest two are kept.
+``state.json``, and ``average.safetensors`` if the weights are averaged, with the other copies of the model that the
+average needs. The folder is written under a temporary name, flushed and renamed, so a checkpoint is complete or absent.
+The newest two are kept.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from lengthwise.errors import RunError
 from lengthwise.files import explained, read_json, write_json
 
 KEPT = 2
+NO_COPIES: Mapping[str, nn.Module] = {}
 
 
 @dataclass(frozen=True)
@@ -68,27 +70,32 @@ class Checkpoint:
         with self._tensors("average" if "average" in self._contents.bytes else "model") as weights:
             model.load_state_dict(weights)
 
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer, averaged: nn.Module | None = None) -> Effort:
+    def load(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, copies: Mapping[str, nn.Module] = NO_COPIES
+    ) -> Effort:
         """Load weights, optimiser and random state, and return the ``effort`` that :func:`save` was given.
 
         Raises:
             InputError, RunError: if a file of the checkpoint is damaged or does not fit the model.
         """
-        with self._tensors("model") as weights:
-            model.load_state_dict(weights)
-        if averaged is not None:
-            with self._tensors("average") as weights:
-                averaged.load_state_dict(weights)
+        for name, loaded in {"model": model, **copies}.items():
+            with self._tensors(name) as weights:
+                loaded.load_state_dict(weights)
         moments: dict[str, dict[str, Tensor]] = {}
         with self._tensors("optimizer") as held:
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-            for name, weight in _parameters(model).items():
-                optimizer.state[weight] = {
-                    moment: tensor if moment == "step" else tensor.to(weight.device)
-                    for moment, tensor in moments[name].items()
-                }
+        for name, weight in _parameters(model).items():
+            if name not in moments:
+                raise RunError(
+                    f"The training in {self.path} was begun by an earlier version, whose model had no {name}; delete "
+                    f"the folder {self.path.parent} and run with --resume: the training starts anew."
+                )
+            optimizer.state[weight] = {
+                moment: tensor if moment == "step" else tensor.to(weight.device)
+                for moment, tensor in moments[name].items()
+            }
         with self._tensors("random") as random:
             torch.set_rng_state(random["cpu"])
             if "cuda" in random and torch.cuda.is_available():
@@ -130,9 +137,12 @@ def save(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     effort: Effort,
-    averaged: nn.Module | None = None,
+    copies: Mapping[str, nn.Module] = NO_COPIES,
 ) -> Checkpoint:
-    """Write the checkpoint of ``step`` under ``folder`` and delete all but the newest two checkpoints."""
+    """Write the checkpoint of ``step`` under ``folder`` and delete all but the newest two checkpoints.
+
+    ``copies`` of the model go into files of their names; inference takes the copy ``average`` if there is one.
+    """
     final = folder / f"step-{step:08d}"
     writing = folder / f".writing-{step:08d}"
     moments = {
@@ -143,9 +153,8 @@ def save(
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
-    files = {"model": _own(model.state_dict()), "optimizer": moments, "random": random}
-    if averaged is not None:
-        files["average"] = _own(averaged.state_dict())
+    models = {name: _own(saved.state_dict()) for name, saved in {"model": model, **copies}.items()}
+    files = {**models, "optimizer": moments, "random": random}
     with explained("write the checkpoint", final):
         for leftover in folder.glob(".writing-*"):
             shutil.rmtree(leftover)

@@ -1,8 +1,16 @@
 """Settings of a training run."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from lengthwise.configuration import Config
 
@@ -30,13 +38,18 @@ class TrainConfig(Config):
     schedule: Literal["cosine", "constant"] = "cosine"
     """Learning rate after the warm-up: cosine = half a cosine down to 0, constant = no change."""
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False)
-    """Decoupled weight decay, applied to matrices only."""
+    """Decoupled weight decay of AdamW, of the parameters that are decayed."""
+    decayed: Literal["matrices", "all"] = "matrices"
+    """Parameters that decay: matrices = not biases, scales of norms and other vectors; all = as in torch's AdamW."""
     beta2: float = Field(0.95, ge=0, lt=1)
     """Decay of AdamW's second moment; at 0.999 the moment lags when a model suddenly finds a rule: the loss jumps."""
     clip_norm: float = Field(1.0, ge=0, allow_inf_nan=False)
     """Largest norm of the gradient: a gradient with a larger norm is scaled down; 0 turns clipping off."""
-    average: float = Field(0.0, ge=0, lt=1)
-    """Decay per step of the moving average of the weights, used to validate and evaluate; 0 uses the last weights."""
+    average: Annotated[float, Field(ge=0, lt=1)] | Literal["bema"] = 0.0
+    """Moving average of the weights, used to validate and evaluate: its decay per update, or bema for the
+    bias-corrected average (arXiv 2508.00180); 0 uses the last weights."""
+    average_every: PositiveInt = 1
+    """Steps between two updates of the average; the authors of bema take 400."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device on which the model trains."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -65,6 +78,16 @@ class TrainConfig(Config):
             )
         return {**tree, "warmup": number / steps}
 
+    @field_validator("average", mode="wrap")
+    @classmethod
+    def _decay_or_bema(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:  # its message would list the errors of both forms
+            raise ValueError(
+                f"The setting train.average cannot be {value!r}: give a decay from 0 to less than 1, or bema."
+            ) from None
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.batch_size % self.accumulate:
@@ -73,6 +96,10 @@ class TrainConfig(Config):
             )
         if self.shortest is not None and self.shortest > self.length:
             raise ValueError(f"train.shortest must be at most train.length; got {self.shortest} and {self.length}.")
+        if self.average and self.average_every > self.steps:
+            raise ValueError(
+                f"train.average_every must be at most train.steps; got {self.average_every} and {self.steps}."
+            )
         return self
 
     @property

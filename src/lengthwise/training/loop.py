@@ -15,7 +15,7 @@ from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Task
 from lengthwise.tasks.drawing import integers
 from lengthwise.training import checkpoint
-from lengthwise.training.average import Average
+from lengthwise.training.average import average_of
 from lengthwise.training.checkpoint import Checkpoint, Effort
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.device import fabric, flushed_subnormals, threads
@@ -75,8 +75,9 @@ def train(
     with explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
     device = fabric(config)
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    least = 2 if config.decayed == "matrices" else 0
+    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= least]
+    others = [parameter for parameter in model.parameters() if parameter.ndim < least]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         betas=(0.9, config.beta2),
@@ -84,13 +85,13 @@ def train(
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
     wrapped.train()
-    average = Average(model, config.average) if config.average else None
-    averaged = None if average is None else average.model
+    average = average_of(model, config)
+    averaged, copies = (None, {}) if average is None else (average.model, average.copies)
 
     done, before = 0, Effort(0.0, 0)
     newest = Checkpoint.newest(folder / "checkpoint")
     if newest is not None:
-        done, before = newest.step, newest.load(model, optimizer, averaged)
+        done, before = newest.step, newest.load(model, optimizer, copies)
     metrics = folder / "metrics.jsonl"
     keep_lines(metrics, Progress, lambda line: line.step <= done)  # later steps will be done again
     validations = folder / "validation.jsonl"
@@ -127,10 +128,9 @@ def train(
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
             wrapped_optimizer.step()
             wrapped_optimizer.zero_grad()
-            if average is not None:
-                average.update(model, step)
-
             done = step + 1
+            if average is not None and done % config.average_every == 0:
+                average.update(model, done)
             last, stop = done == config.steps, stopped()
             if last or done % config.log_every == 0:
                 passed = time.perf_counter() - began
@@ -141,7 +141,7 @@ def train(
             if last or stop or done % config.checkpoint_every == 0:
                 _finite(loss, done)  # never save a checkpoint of a diverged model
                 effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
-                checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, averaged)
+                checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, copies)
             if stop:
                 break
     if averaged is not None:

@@ -14,14 +14,15 @@ from lengthwise.attention.traits import NumberingTraits
 class Abacus(Coupled):
     """The task's marks, shifted by a random start in training, and 0 for tokens without a mark (arXiv 2405.17399).
 
-    The start is any number that leaves room for the marks; the authors' start lies below 100.
+    One start is drawn for a whole batch, as in the authors' code. Here the start is any number that leaves room for the
+    marks of the batch in the longest sequence's numbers; the authors draw from 0 to 99, and have 1,024 numbers.
     """
 
-    traits = NumberingTraits(evidence="third-party", reads_marks=True)
+    traits = NumberingTraits(evidence="code", reads_marks=True)
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
     ) -> Int[Tensor, "#batch tokens"]:
         """Return the marks plus the start, and 0 where the mark is 0."""
         assert marks is not None
-        return (marks + self.start(marks)) * (marks > 0)
+        return (marks + self.start(marks.flatten()[None])) * (marks > 0)

@@ -14,6 +14,7 @@ OUTPUTS: "Registry[type[Output]]" = Registry(
     {
         "none": "lengthwise.attention.outputs.none:Unchanged",
         "layer-norm": "lengthwise.attention.outputs.layer_norm:LayerNorm",
+        "layer-norm-gelu": "lengthwise.attention.outputs.layer_norm_gelu:LayerNormGelu",
         "rms-norm": "lengthwise.attention.outputs.rms_norm:RMSNorm",
         "standardise": "lengthwise.attention.outputs.standardise:Standardise",
         "scale": "lengthwise.attention.outputs.scale:Scale",

@@ -32,7 +32,9 @@ class Calibrated(OfDistance):
     on that model, and trains anew; a layer by itself has no bias until :meth:`calibrate` is called. As in the authors'
     code, c is 0.87 in self-attention by default, and a head that would keep nothing sees all. There one table, of the
     last layer, serves every layer, weights are added up along the diagonals, and sinusoidal positions stay; here each
-    layer has its own, of means, and its order comes from the causal mask and this bias alone.
+    layer has its own, of means, and its order comes from the causal mask and this bias alone. Each distance counts once
+    in mean and deviation; there each different sum of a diagonal does, so that rounding decides whether two equal
+    diagonals count once or twice.
     """
 
     traits = PositionTraits(evidence="code", sparse=True)

@@ -9,7 +9,7 @@ that cached keys are turned like all others.
   pair down by :math:`s`;
 - YaRN (arXiv 2309.00071): :math:`\theta_m` if a pair turns 32 times or more in a training sequence,
   :math:`\theta_m / s` if it turns once or less, and a linear ramp in :math:`m` in between, with both ends rounded
-  outwards, as in common implementations. Scores are multiplied by :math:`(0.1\,c \ln s + 1)^2`, by default
+  outwards, as in the authors' code. Scores are multiplied by :math:`(0.1\,c \ln s + 1)^2`, by default
   :math:`c = 1`.
 """
 
@@ -101,6 +101,7 @@ class Yarn(Stretched):
     rope.
     """
 
+    traits = PositionTraits(evidence="code")
     name: ClassVar[str] = "yarn"
 
     class Options(Stretched.Options):

@@ -3,8 +3,8 @@ r"""xPos: rotary position embedding whose fast rotations fade with distance (arX
 Pair :math:`m` of a query at position :math:`t`, turned as in RoPE, is multiplied by :math:`\zeta_m^{t/s}`, and pair
 :math:`m` of a key by :math:`\zeta_m^{-t/s}`, with :math:`\zeta_m = (2m/d + \gamma)/(1 + \gamma)`: the pair's part of a
 score fades as :math:`\zeta_m^{(i-j)/s}`. By default :math:`\gamma = 0.4` and :math:`s = 512`. Attention runs in blocks
-of half a training sequence: a query sees its own block and the block before. So no distance is longer than in training,
-and nothing is hidden in a training sequence.
+of half a training sequence; if its length is odd, the first block has one token more. A query sees its own block and
+the block before. So no distance is longer than in training, and nothing is hidden in a training sequence.
 """
 
 import math
@@ -29,11 +29,11 @@ class XPos(Rope, Bias):
     Its reach is limited: a key is stored with a factor that grows with the key's position, and positions whose factor
     could overflow the number format are refused, by default 31,000 after the middle of a training sequence (in float16,
     2,200; in float64, 283,000). In bidirectional attention, a query also sees the next block, where scores grow as they
-    fade behind. The factors are those of the authors' code; the blocks follow common descriptions of the paper, because
-    the code that was read has no blocks.
+    fade behind. Factors and blocks are those of the authors' code, which however decodes with a window that slides, and
+    does not lengthen the first block.
     """
 
-    traits = PositionTraits(evidence="third-party", sparse=True)
+    traits = PositionTraits(evidence="code", sparse=True)
 
     class Options(Rope.Options):
         gamma: float = option(0.4, above=0)
@@ -46,11 +46,11 @@ class XPos(Rope, Bias):
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
         self.context = sizes.need("context", "xpos")
-        self.block = math.ceil(self.context / 2)
+        self.block = max(self.context // 2, 1)
 
     def applies(self, call: Call) -> bool:
         """True unless all positions lie in the first two blocks, as known without reading the positions."""
-        return call.layout.positions is not None or call.layout.keys > min(2 * self.block, self._farthest(call) + 1)
+        return call.layout.positions is not None or call.layout.keys > min(self.context, self._farthest(call) + 1)
 
     def turn(
         self,
@@ -71,7 +71,11 @@ class XPos(Rope, Bias):
         """Return 0 in the query's own and the neighbouring blocks, and minus infinity elsewhere."""
         layout = call.layout
         self.check(call)
-        query, key = layout.query_positions[:, :, None] // self.block, layout.key_positions[:, None] // self.block
+        longer = self.context - 2 * self.block  # by how much the first block is
+        query, key = (
+            (positions - longer).clamp(min=0) // self.block
+            for positions in (layout.query_positions[:, :, None], layout.key_positions[:, None])
+        )
         hidden = (query - key).abs() > 1
         nothing = torch.zeros(hidden.shape, dtype=at_least_float32(call.query.dtype), device=layout.device)
         return nothing.masked_fill(hidden, -torch.inf)[:, None]

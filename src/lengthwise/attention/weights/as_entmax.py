@@ -22,7 +22,9 @@ class AsEntmax(Entmax):
     """Entmax of scores that grow with a learned power of the logarithm of the length (arXiv 2506.16640).
 
     Adds ``2 * dim * heads`` parameters. The authors give half of the heads a distance bias (``as-entmax+nape``), and
-    scale only the other heads; here all heads are scaled, as in the authors' models with rotary positions.
+    scale only the other heads; here all heads are scaled, as in the authors' models with rotary positions. The two maps
+    from the token have no biases, as is the default of the authors' code; the commands in its README give them biases
+    (``attn_scale_proj_bias=True``).
     """
 
     RANGE = 2.0

@@ -23,6 +23,9 @@ class Dape(Weights):
     Adds ``96 * heads + 32 + heads`` parameters by default. It is made for a position part with a bias, as in
     ``dape+alibi``; without a bias, the network reads zeros. It costs several times as much as softmax, because its
     network holds 32 numbers (by default) for every pair of tokens, where a head holds one.
+
+    Without a bias, the first layer begins as one that also reads a bias, with weights up to ``(2 * heads) ** -0.5``; in
+    the authors' code it is then half as wide, and begins with weights up to ``heads ** -0.5``.
     """
 
     traits = WeightsTraits(evidence="code")
@@ -65,9 +68,9 @@ class Dape(Weights):
     ) -> Float[Tensor, "batch heads queries keys"]:
         """Apply the network; keys that a query does not see count as beyond the end of the sequence.
 
-        The second convolution sees one value of the first beyond a row's last key, as in the authors' code. Both
-        convolutions are matrix products with the stacked maps of neighbouring keys, so that the wide layer between them
-        is not copied.
+        The second convolution sees one value of the first beyond a row's last key, as in the authors' code, except in
+        the last row of a sequence, where they have padding with 0. Both convolutions are matrix products with the
+        stacked maps of neighbouring keys, so that the wide layer between them is not copied.
         """
         assert self.inwards.bias is not None
         assert self.outwards.bias is not None

@@ -29,6 +29,11 @@ class Differential(Softmax):
     Adds ``3 * head_dim`` parameters: the vectors of lambda, and the scale of the norm, which the heads share.
     A position part that turns queries and keys turns each half by itself, as in the authors' code: under ``rope``,
     ``head_dim`` must be a multiple of 4. A bias is added to both maps.
+
+    If query heads share a key head, the first map of each has the first half of the shared key, and the second map the
+    second half, as in DiffLlama of transformers. The authors' code (``multihead_diffattn.py`` in microsoft/unilm)
+    repeats each half of a key for neighbouring maps, so that with an even number of query heads for each key head, both
+    maps of a head have the same half.
     """
 
     traits = WeightsTraits(

@@ -19,7 +19,7 @@ class Nap(Weights):
     """Scores normalised over the visible keys, in place of softmax (arXiv 2005.09561).
 
     Adds two parameters per head: a gain, 1 at first, and a bias, 0 at first. The attended values grow with the number
-    of keys; the authors normalise the attended values, as ``nap+layer-norm`` does.
+    of keys; the authors apply LayerNorm and GELU to the attended values, as ``nap+layer-norm-gelu`` does.
     """
 
     traits = WeightsTraits(evidence="code", normalised=False)

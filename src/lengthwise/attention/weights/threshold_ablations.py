@@ -24,7 +24,7 @@ class ThresholdOnly(ThresholdRelative):
     No parameters.
     """
 
-    traits = replace(ThresholdRelative.traits, permutation_invariant=True)
+    traits = replace(ThresholdRelative.traits, evidence="paper", permutation_invariant=True)
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -40,5 +40,5 @@ class DistanceOnly(OnOperator):
     Adds ``dim * heads + heads`` parameters for the forget gates.
     """
 
-    traits = replace(OnOperator.traits, normalised=True, sensitive_to_rounding=False)
+    traits = replace(OnOperator.traits, evidence="paper", normalised=True, sensitive_to_rounding=False)
     threshold = -math.inf

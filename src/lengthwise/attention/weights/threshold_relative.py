@@ -51,11 +51,13 @@ class OnOperator(Weights):
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Compute the weights by the definition, 0 for dropped keys."""
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
-        scale = query.shape[-1] ** -0.5
+        scale, log_forget = query.shape[-1] ** -0.5, self._log_forget(call)
         logits, kept = reference.logits_and_kept(
-            query, key, self._log_forget(call), self.threshold / scale, scale, call.layout.documents
+            query, key, log_forget, self.threshold / scale, scale, call.layout.documents
         )
-        return reference.weights(self.dropped(logits), kept)
+        if self.training and self.dropout > 0:  # the 0 of a dropped logit makes the shift from c - 1 to c visible
+            logits = self.dropped(logits + log_forget[..., None])
+        return reference.weights(logits, kept)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values; a query that keeps no key gets zeros."""
@@ -79,9 +81,9 @@ class OnOperator(Weights):
 class ThresholdRelative(OnOperator):
     """Softmax over the keys above a threshold, with distance counted over these keys (arXiv 2503.23174).
 
-    Adds ``dim * heads + heads`` parameters for the forget gates. ``dropout`` acts on the logits, as in the authors'
-    code: a dropped logit is 0, not absent. Dropout needs all logits at once, so training with dropout costs the memory
-    of the reference.
+    Adds ``dim * heads + heads`` parameters for the forget gates. ``dropout`` acts on the logits ``s + delta * c``, as
+    in the authors' code: a dropped logit is 0, not absent. Dropout needs all logits at once, so training with dropout
+    costs the memory of the reference.
     """
 
     class Options(OnOperator.Options):
