@@ -29,6 +29,8 @@ from lengthwise.errors import InputError
 CAUSAL = [
     "differential+rope",
     "differential+alibi",
+    "differential-v2+rope",
+    "differential-v2+alibi",
     "threshold-differential+rope",
     "selective+alibi",
     "dape+alibi",
@@ -72,6 +74,8 @@ class Case:
                 parameter.add_(torch.randn_like(parameter) / 5)
         self.hidden = torch.randn(1, queries, 12).double()
         query, key, self.value = torch.randn(3, 1, 2, queries, 6).double()
+        if self.part.traits.maps > 1:
+            query = torch.randn(1, 2 * self.part.traits.maps, queries, 6).double()
         self.q, self.k, self.v = (each[0].numpy() for each in (query, key, self.value))
         query, key = self.part.prepare(query, key)
         layout = Layout(queries, queries, query.device, causal=causal)
@@ -305,6 +309,40 @@ def test_differential_is_that_of_transformers(layer: int) -> None:
     joined = [yours[0], torch.stack(yours[1:3]), torch.stack(yours[3:5]), yours[5]]
     for one, expected in zip(mine, joined, strict=True):
         torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_differential_v2_by_hand() -> None:
+    case = Case("differential-v2")
+    mixing, hidden = case.numbers("mixing.weight"), case.hidden[0].numpy()
+
+    def row(head: int, i: int, visible: int) -> np.ndarray:
+        first, second = (
+            softmax(case.k[head, :visible] @ case.q[2 * head + which, i] / math.sqrt(6)) for which in (0, 1)
+        )
+        return first - second / (1 + np.exp(-mixing[head] @ hidden[i]))
+
+    np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
+    np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+
+
+def test_differential_v2_doubles_the_queries_alone() -> None:
+    attention, plain = Attention(32, 4, 2, "differential-v2+rope"), Attention(32, 4, 2, "softmax+rope")
+    assert attention.query.weight.shape == (64, 32)
+    assert attention.key.weight.shape == attention.value.weight.shape == plain.key.weight.shape
+    assert attention.project.matrix.weight.shape == plain.project.matrix.weight.shape
+    assert attention.weights.mixing.weight.shape == (4, 32)
+
+
+def test_differential_v2_with_equal_queries_is_a_share_of_softmax() -> None:
+    attention, plain = build("differential-v2+rope"), Attention(32, 4, 2, "softmax+rope").double()
+    with torch.no_grad():
+        attention.weights.mixing.weight.zero_()  # sigmoid(0) is one half
+        attention.query.weight.unflatten(0, (4, 2, 8))[:, 1] = attention.query.weight.unflatten(0, (4, 2, 8))[:, 0]
+        plain.load_state_dict(
+            {name: x for name, x in attention.state_dict().items() if "weights" not in name}
+            | {"query.weight": attention.query.weight.unflatten(0, (4, 2, 8))[:, 0].flatten(0, 1)}
+        )
+    torch.testing.assert_close(attention(tokens(9)), plain(tokens(9)) / 2)
 
 
 # Threshold differential

@@ -92,7 +92,8 @@ class Attention(AttentionCore):
             document_ids = cache.extend_if_given("document_ids", document_ids)
             positions = cache.extend_if_given("positions", positions)
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
-        nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
+        parts = (self.position, self.weights)
+        nothing = of_nothing(query, key, value, self.sizes.heads, *parts) if query.numel() == 0 else None
         query, key = self.weights.prepare(query, key)
         if isinstance(self.position, Rotation):
             query, key = self.position.turn(query, key, layout.query_positions)

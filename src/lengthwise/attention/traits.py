@@ -44,6 +44,9 @@ class WeightsTraits:
     """True if a small change of the scores can change the weights much, for example where keys are kept or dropped."""
     keys_enter_by_products: bool = True
     """True if keys enter only through ``query @ key``, so that projections may be folded into the query."""
+    maps: int = 1
+    """Number of maps of scores per head. Each map has queries of its own; the queries of a head's maps are neighbouring
+    heads of the query, and share the head's keys and values."""
 
     # How the part is computed.
 

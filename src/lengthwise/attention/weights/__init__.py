@@ -25,6 +25,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "stick-breaking": "lengthwise.attention.weights.stick_breaking:StickBreaking",
         "selective": "lengthwise.attention.weights.selective:Selective",
         "differential": "lengthwise.attention.weights.differential:Differential",
+        "differential-v2": "lengthwise.attention.weights.differential_v2:DifferentialV2",
         "threshold-differential": "lengthwise.attention.weights.threshold_differential:ThresholdDifferential",
         "dape": "lengthwise.attention.weights.dape:Dape",
         "dape-v2": "lengthwise.attention.weights.dape:DapeV2",
