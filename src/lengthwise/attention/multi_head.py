@@ -30,7 +30,7 @@ class Attention(AttentionCore):
         dropout: probability of dropping a weight (in threshold relative attention: a logit) in training.
         causal: True if a token sees only itself and the tokens before it; False if it sees all tokens.
         layer: index of the layer in its model, from 0. Some mechanisms initialise deeper layers differently.
-        context: length of a training sequence, for the position parts that need it [tokens].
+        context: length of a training sequence, for the parts that need it [tokens].
         reach: length of the longest sequence that the model has to process, for the position parts that need it
             [tokens].
 

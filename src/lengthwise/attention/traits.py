@@ -29,6 +29,8 @@ class WeightsTraits:
     """True if a query can be kept from looking ahead. Otherwise the part serves encoders only."""
     bidirectional: bool = True
     """True if a query can look ahead."""
+    cross: bool = True
+    """True if it can serve cross-attention, where a query is none of the tokens that it reads."""
     takes_bias: bool = True
     """True if a position part may add a bias to the scores."""
 

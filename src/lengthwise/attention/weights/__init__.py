@@ -31,6 +31,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "dape-v2": "lengthwise.attention.weights.dape:DapeV2",
         "compositional": "lengthwise.attention.weights.compositional:Compositional",
         "doubly-normalised": "lengthwise.attention.weights.doubly_normalised:DoublyNormalised",
+        "factored": "lengthwise.attention.weights.factored:Factored",
         "inline": "lengthwise.attention.weights.inline:InLine",
         "t2r": "lengthwise.attention.weights.t2r:T2R",
         "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
