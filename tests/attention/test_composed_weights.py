@@ -39,6 +39,8 @@ CAUSAL = [
     "compositional+alibi",
     "inline",
     "t2r",
+    "fixation",
+    "fixation[gate=none]",
 ]
 ALL = [*CAUSAL, "doubly-normalised+alibi"]
 
@@ -65,10 +67,12 @@ def packed(*lengths: int, batch: int = 2) -> Tensor:
 class Case:
     """A part with three to five tokens to attend from, and the same numbers for numpy."""
 
-    def __init__(self, name: str, queries: int = 4, causal: bool = True, bias: type[Bias] | None = None) -> None:
+    def __init__(
+        self, name: str, queries: int = 4, causal: bool = True, bias: type[Bias] | None = None, **options: Any
+    ) -> None:
         torch.manual_seed(1)
         self.sizes = Sizes(dim=12, heads=2, kv_heads=2, head_dim=6, layer=2)
-        self.part: Weights = WEIGHTS.load(name)(self.sizes).double().eval()
+        self.part: Weights = WEIGHTS.load(name)(self.sizes, **options).double().eval()
         with torch.no_grad():
             for parameter in self.part.parameters():
                 parameter.add_(torch.randn_like(parameter) / 5)
@@ -77,7 +81,7 @@ class Case:
         if self.part.traits.maps > 1:
             query = torch.randn(1, 2 * self.part.traits.maps, queries, 6).double()
         self.q, self.k, self.v = (each[0].numpy() for each in (query, key, self.value))
-        query, key = self.part.prepare(query, key)
+        query, key = self.part.prepare(query, key, self.value)
         layout = Layout(queries, queries, query.device, causal=causal)
         self.call = Call(self.hidden, query, key, self.value, layout, None if bias is None else bias(self.sizes))
 
@@ -372,7 +376,7 @@ def test_threshold_differential_keeps_few_keys_of_chance() -> None:
     sizes = Sizes(64, 1, 1, 64)
     part = WEIGHTS.load("threshold-differential")(sizes)
     query, key = torch.randn(2, 1, 1, 2000, 64)
-    query, key = part.prepare(query[:, :, -50:], key)
+    query, key = part.prepare(query[:, :, -50:], key, key)
     layout = Layout(50, 2000, query.device)
     call = Call(torch.zeros(1, 50, 64), query, key, key, layout)
     kept = part.probabilities(call)
@@ -560,7 +564,7 @@ def test_t2r_by_hand() -> None:
     np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
 
 
-@pytest.mark.parametrize("mechanism", ["inline", "t2r"])
+@pytest.mark.parametrize("mechanism", ["inline", "t2r", "fixation"])
 def test_decoding_reads_the_sum_and_not_the_keys_again(mechanism: str) -> None:
     attention, hidden, cache = build(mechanism), tokens(12), LayerCache()
     with torch.no_grad():
@@ -588,3 +592,36 @@ def test_t2r_returns_zeros_where_features_do_not_meet() -> None:
     attended = case.part(case.call)
     assert (attended == 0).all()
     assert torch.autograd.grad(attended.sum(), case.call.query)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("gate", ["shared", "separate", "none"])
+def test_fixation_by_hand(gate: str) -> None:
+    case = Case("fixation", gate=gate)
+    of_query, of_key = np.maximum(case.q, 0) + 1 / math.sqrt(6), np.maximum(case.k, 0) + 1 / math.sqrt(6)
+    if gate != "none":
+        seen = np.concatenate([of_query, of_key, case.v], -1)
+        gates = {"shared": "00", "separate": "01"}[gate]
+        of_query, of_key = (
+            features
+            / (1 + np.exp(-seen @ case.numbers(f"gates.{place}.weight").T - case.numbers(f"gates.{place}.bias")))
+            for features, place in zip((of_query, of_key), gates, strict=True)
+        )
+
+    def row(head: int, i: int, visible: int) -> np.ndarray:
+        products = of_key[head, :visible] @ of_query[head, i]
+        return products / (products.sum() + 1e-6)
+
+    np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
+    np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+
+
+def test_fixation_gates_of_one_half_change_nothing() -> None:
+    gated, plain = build("fixation[gate=separate]"), build("fixation[gate=none]")
+    with torch.no_grad():
+        for parameter in gated.weights.parameters():
+            parameter.zero_()
+    for name in ("query", "key", "value", "project"):
+        getattr(plain, name).load_state_dict(getattr(gated, name).state_dict())
+    torch.testing.assert_close(
+        gated(tokens(9)), plain(tokens(9)), rtol=1e-5, atol=1e-5
+    )  # EPS weighs four times as much

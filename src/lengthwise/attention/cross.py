@@ -29,7 +29,7 @@ class CrossAttention(AttentionCore):
         query, key, value = self.projected(asking, read)
         if query.numel() == 0:
             return of_nothing(query, key, value, self.sizes.heads, self.weights)
-        query, key = self.weights.prepare(query, key)
+        query, key = self.weights.prepare(query, key, value)
         return self.weights(Call(asking, query, key, value, _layout(read)))
 
     def attend_folded(

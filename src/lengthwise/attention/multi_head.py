@@ -94,7 +94,7 @@ class Attention(AttentionCore):
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
         parts = (self.position, self.weights)
         nothing = of_nothing(query, key, value, self.sizes.heads, *parts) if query.numel() == 0 else None
-        query, key = self.weights.prepare(query, key)
+        query, key = self.weights.prepare(query, key, value)
         if isinstance(self.position, Rotation):
             query, key = self.position.turn(query, key, layout.query_positions)
         bias = self.position if isinstance(self.position, Bias) else None

@@ -34,6 +34,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "factored": "lengthwise.attention.weights.factored:Factored",
         "inline": "lengthwise.attention.weights.inline:InLine",
         "t2r": "lengthwise.attention.weights.t2r:T2R",
+        "fixation": "lengthwise.attention.weights.fixation:Fixation",
         "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
         "top-1": "lengthwise.attention.weights.top_1:Top1",
         "threshold-relative": "lengthwise.attention.weights.threshold_relative:ThresholdRelative",
