@@ -38,6 +38,7 @@ CAUSAL = [
     "compositional+rope",
     "compositional+alibi",
     "inline",
+    "inline-local",
     "t2r",
     "fixation",
     "fixation[gate=none]",

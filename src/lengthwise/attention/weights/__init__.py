@@ -33,6 +33,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "doubly-normalised": "lengthwise.attention.weights.doubly_normalised:DoublyNormalised",
         "factored": "lengthwise.attention.weights.factored:Factored",
         "inline": "lengthwise.attention.weights.inline:InLine",
+        "inline-local": "lengthwise.attention.weights.inline:InLineLocal",
         "t2r": "lengthwise.attention.weights.t2r:T2R",
         "fixation": "lengthwise.attention.weights.fixation:Fixation",
         "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
