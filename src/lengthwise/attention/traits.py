@@ -36,6 +36,9 @@ class WeightsTraits:
 
     # Properties of the weights.
 
+    weighs: bool = True
+    """True if each query and key of a head have a weight. Otherwise, ``probabilities`` is not defined, and weights are
+    not measured."""
     normalised: bool = True
     """True if the weights of each query sum to 1."""
     sparse: bool = False

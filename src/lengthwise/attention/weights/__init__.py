@@ -36,6 +36,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "inline-local": "lengthwise.attention.weights.inline:InLineLocal",
         "t2r": "lengthwise.attention.weights.t2r:T2R",
         "fixation": "lengthwise.attention.weights.fixation:Fixation",
+        "hadamard": "lengthwise.attention.weights.hadamard:Hadamard",
         "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
         "top-1": "lengthwise.attention.weights.top_1:Top1",
         "threshold-relative": "lengthwise.attention.weights.threshold_relative:ThresholdRelative",
