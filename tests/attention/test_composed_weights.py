@@ -42,6 +42,8 @@ CAUSAL = [
     "t2r",
     "fixation",
     "fixation[gate=none]",
+    "reguformer+alibi",
+    "reguformer[queries=all,keys=top,factor=2]+alibi",
 ]
 ALL = [*CAUSAL, "doubly-normalised+alibi"]
 

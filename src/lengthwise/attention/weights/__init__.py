@@ -18,6 +18,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "entmax": "lengthwise.attention.weights.entmax:Entmax",
         "as-entmax": "lengthwise.attention.weights.as_entmax:AsEntmax",
         "top-k": "lengthwise.attention.weights.top_k:TopK",
+        "reguformer": "lengthwise.attention.weights.reguformer:Reguformer",
         "softpick": "lengthwise.attention.weights.softpick:Softpick",
         "sigmoid": "lengthwise.attention.weights.sigmoid:Sigmoid",
         "nap": "lengthwise.attention.weights.nap:Nap",
