@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -527,6 +528,19 @@ def test_doubly_normalised_explains_no_key_away() -> None:
     assert weights.isfinite().all()
     assert (weights.sum(-2) > 1 / 4 - 1e-6).all()
     assert call.products.softmax(-1).sum(-2).min() < 1e-3
+
+
+@pytest.mark.parametrize("spread", [1, 5, 25])
+def test_the_double_normalisation_gives_each_key_a_share(spread: int) -> None:
+    """At least 1 / n of n queries' weights, whatever the scores; softmax gives most keys less if scores are large."""
+    case = Case("doubly-normalised", queries=40, causal=False)
+    with torch.no_grad():
+        case.part.share.fill_(50)  # no softmax
+    call = replace(case.call, query=spread * case.call.query)
+    received, by_softmax = (weights.sum(-2) for weights in (case.part.probabilities(call), call.products.softmax(-1)))
+    assert (received >= 1 / 40 - 1e-9).all()
+    if spread == 25:
+        assert (by_softmax < 1 / 40).double().mean() > 1 / 4
 
 
 # Linear in time
