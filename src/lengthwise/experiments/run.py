@@ -77,7 +77,7 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     model = learner if before.weights is None else _with_weights(config, learner)
     validation = _validated(model, task, config, config.evaluate)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
+    folder.trained = Trained(parameters, effort.seconds, effort.tokens_per_second, validation)
 
 
 def _validated(model: nn.Module, task: Task, config: RunConfig, evaluate: EvaluateConfig) -> Point:

@@ -31,6 +31,11 @@ class Effort:
     tokens: int
     """Tokens (sequences) or items (sets) read."""
 
+    @property
+    def tokens_per_second(self) -> float:
+        """Mean speed; 0 if no step was done."""
+        return self.tokens / self.seconds if self.tokens else 0.0
+
 
 @dataclass(frozen=True)
 class _Contents:
@@ -84,7 +89,8 @@ class Checkpoint:
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-            for name, weight in _parameters(model).items():
+            trained = _parameters(model) if self.step else {}  # before the first step, an optimiser has no moments
+            for name, weight in trained.items():
                 optimizer.state[weight] = {
                     moment: tensor if moment == "step" else tensor.to(weight.device)
                     for moment, tensor in moments[name].items()

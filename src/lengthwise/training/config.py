@@ -14,8 +14,8 @@ class TrainConfig(Config):
     """Tokens or items per training example."""
     shortest: PositiveInt | None = None
     """If set, each batch draws its length uniformly from the task's valid lengths between shortest and length."""
-    steps: PositiveInt = 600
-    """Optimiser steps."""
+    steps: NonNegativeInt = 600
+    """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
     """Examples (sequences or sets) per optimiser step, summed over all accumulated parts."""
     accumulate: PositiveInt = 1
