@@ -17,7 +17,7 @@ import typer
 from lengthwise import cli
 from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
-from lengthwise.cli import options
+from lengthwise.cli import options, swap
 from lengthwise.experiments import comparison, evaluating
 from lengthwise.probes.config import ProbeConfig
 
@@ -38,6 +38,7 @@ READ_ONLY = {
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
     "lengthwise run": "it trains for minutes",
+    "lengthwise swap": "it needs a run that is trained",
     "lengthwise score data/reverse": "it needs test sets that were written",
     "lengthwise runs": "it needs runs that were run",
     "make": "its targets make environments, and continuous integration runs them",
@@ -185,6 +186,7 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(scoring, "read_dataset", ends(lambda folder: None))
     monkeypatch.setattr(comparison, "read_experiment", ends(lambda folder: None))
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
+    monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(sys, "path", list(sys.path))
     modules = set(sys.modules)

@@ -5,6 +5,7 @@
 flushed and renamed, so a checkpoint is complete or absent. The newest two are kept.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -64,13 +65,19 @@ class Checkpoint:
         found = _finished(folder)
         return cls(found[-1]) if found else None
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights for inference, in hexadecimal digits."""
+        with (self.path / f"{self._for_inference}.safetensors").open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
     def load_model(self, model: nn.Module) -> None:
         """Load the weights for inference: the averaged weights if there are any.
 
         Raises:
             InputError, RunError: if a file of the checkpoint is damaged or holds the weights of another model.
         """
-        with self._tensors("average" if "average" in self._contents.bytes else "model") as weights:
+        with self._tensors(self._for_inference) as weights:
             model.load_state_dict(weights)
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer, averaged: nn.Module | None = None) -> Effort:
@@ -100,6 +107,10 @@ class Checkpoint:
             if "cuda" in random and torch.cuda.is_available():
                 torch.cuda.set_rng_state(random["cuda"])
         return self._contents.state
+
+    @property
+    def _for_inference(self) -> str:
+        return "average" if "average" in self._contents.bytes else "model"
 
     @property
     def _contents(self) -> _Contents:
