@@ -508,18 +508,27 @@ def test_inline_looking_both_ways_is_the_published_formula() -> None:
 
 
 def test_t2r_by_hand() -> None:
+    """Queries are scaled before their features, and the normaliser is at least 0.01, as in the authors' code."""
     case = Case("t2r")
+    with torch.no_grad():
+        for parameter in case.part.parameters():
+            parameter.mul_(0.2)  # so that some sums are less than 0.01
     weight, bias = case.numbers("weight"), case.numbers("bias")
+    totals = []
 
     def phi(head: int, x: np.ndarray) -> np.ndarray:
         return np.maximum(x @ weight[head] + bias[head, 0], 0)
 
     def row(head: int, i: int, visible: int) -> np.ndarray:
-        products = phi(head, case.k[head, :visible]) @ phi(head, case.q[head, i])
-        return products / (products.sum() + 1e-6)
+        products = phi(head, case.k[head, :visible]) @ phi(head, case.q[head, i] * 6**-0.5)
+        totals.append(products.sum())
+        return products / max(products.sum(), 1e-2)
 
-    np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
-    np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+    weights = weights_of(case, row)
+    assert any(0 < total < 1e-2 for total in totals)
+    assert any(total > 1e-2 for total in totals)
+    np.testing.assert_allclose(case.probabilities(), weights)
+    np.testing.assert_allclose(case.attended(), weights @ case.v, atol=1e-12)
 
 
 @pytest.mark.parametrize("mechanism", ["inline", "t2r"])
