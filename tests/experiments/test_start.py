@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, RunError
 from lengthwise.experiments.check import check
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
@@ -222,4 +222,8 @@ def test_another_start_is_another_run(source: RunFolder, swap: Swap, tmp_path: P
     for file in there.glob("checkpoint/*/model.safetensors"):
         file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(InputError, match="are not those with which this run began; put those back, or begin anew"):
+        train_run(run)
+    for file in there.glob("checkpoint/*/model.safetensors"):
+        file.unlink()
+    with pytest.raises(RunError, match=r"step-\d+ is damaged in model.safetensors: it cannot be read"):
         train_run(run)

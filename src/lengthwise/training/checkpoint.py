@@ -67,9 +67,13 @@ class Checkpoint:
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights for inference, in hexadecimal digits."""
-        with (self.path / f"{self._for_inference}.safetensors").open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        """Hash of the weights for inference, in hexadecimal digits; raises :class:`RunError` if they cannot be read."""
+        name = self._for_inference
+        try:
+            with (self.path / f"{name}.safetensors").open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise self._damaged(name, f"it cannot be read ({error})") from None
 
     def load_model(self, model: nn.Module) -> None:
         """Load the weights for inference: the averaged weights if there are any.
@@ -138,7 +142,10 @@ class Checkpoint:
             problem = f"it cannot be read ({error})"
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             problem = f"it holds something else ({' '.join(str(error).split())[:200]})"
-        raise RunError(f"The checkpoint {self.path} is damaged in {path.name}: {problem}. {self._remedy}")
+        raise self._damaged(name, problem)
+
+    def _damaged(self, name: str, problem: str) -> RunError:
+        return RunError(f"The checkpoint {self.path} is damaged in {name}.safetensors: {problem}. {self._remedy}")
 
 
 def save(
