@@ -115,6 +115,7 @@ FACTS: dict[str, Facts] = {
     "unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Generalises", "abstract"),)),
     "non-unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Does not generalise", "abstract"),)),
     "n-gram-lookup": Facts(1 / 26, 50),
+    "argmin-first-argmax": Facts(0.247, 128, "128", "64, 128"),
     "selective-copying": Facts(0, 4096, "4,096", "4,096"),
     "mqar": Facts(0, 64, "64 (4 pairs), 128 (8), 256 (16–64)", "512 (128 pairs), 1,024 (256)"),
     "forgetting-mqar": Facts(0, 50),
@@ -151,7 +152,24 @@ FACTS: dict[str, Facts] = {
             ),
         ),
     ),
-    "multiplication": Facts(1 / 10, 5, "1–5 × 1–2 digits, or 1–10 × 1–4", "10 digits, or 11–15 × 5–6"),
+    "successor": Facts(
+        0,
+        6,
+        "all below 2^20",
+        "to 49 digits",
+        (
+            Published(
+                "Calibrated biases: above 99 % at up to ten times the training length, in certain arithmetic tasks",
+                "data",
+            ),
+        ),
+    ),
+    "multiplication": Facts(
+        1 / 10,
+        5,
+        "1–5 × 1–2 digits, 1–10 × 1–4, or 1–6 × 1 (2310.11984)",
+        "10 digits, or 11–15 × 5–6",
+    ),
     "binary-addition": _huang(0, "26.8 / 0", "27.7 / 0"),
     "binary-multiplication": _chomsky(0),
     "square-root": _chomsky(0),
