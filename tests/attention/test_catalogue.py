@@ -38,6 +38,7 @@ def test_the_page_is_the_one_that_the_parts_make() -> None:
 FAMILIES = {
     "dape": {"dape", "dape-v2"},
     "gate": {"gate", "head-gate"},
+    "local": {"banded", "block-local"},
     "sink": {"off-by-one", "learned-sink"},
     "stretched_rope": {"rope-interpolated", "rope-ntk", "yarn"},
     "threshold_ablations": {"threshold-only", "distance-only"},

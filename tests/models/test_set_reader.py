@@ -98,7 +98,7 @@ def test_every_item_is_seen(mechanism: str) -> None:
     items.requires_grad_()
     (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).logits.square().sum(), items)
     seen = gradient.abs().amax((0, 2)) > 0  # by one of six queries
-    assert seen.sum() > 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
+    assert seen.sum() >= 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
 
 
 @pytest.mark.parametrize("mechanism", list(WEIGHTS))
