@@ -39,6 +39,10 @@ COMBINED = [
     "entmax[alpha=1.2]+rope[base=5e5]",
     "dape-v2[kernel=5,width=8]+alibi[bias_max=4]",
     "threshold-relative[threshold=0.3]",
+    "fixation[gate=separate]",
+    "fixation[gate=none]",
+    "reguformer[queries=all,keys=top,factor=2]",
+    "reguformer[queries=random,keys=random]",
     "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",
 ]
 MECHANISMS = [

@@ -37,6 +37,7 @@ def test_the_page_is_the_one_that_the_parts_make() -> None:
 
 FAMILIES = {
     "dape": {"dape", "dape-v2"},
+    "inline": {"inline", "inline-local"},
     "gate": {"gate", "head-gate"},
     "local": {"banded", "block-local"},
     "sink": {"off-by-one", "learned-sink"},

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from lengthwise.errors import InputError
 CAUSAL = [
     "differential+rope",
     "differential+alibi",
+    "differential-v2+rope",
+    "differential-v2+alibi",
     "threshold-differential+rope",
     "selective+alibi",
     "dape+alibi",
@@ -36,7 +39,12 @@ CAUSAL = [
     "compositional+rope",
     "compositional+alibi",
     "inline",
+    "inline-local",
     "t2r",
+    "fixation",
+    "fixation[gate=none]",
+    "reguformer+alibi",
+    "reguformer[queries=all,keys=top,factor=2]+alibi",
 ]
 ALL = [*CAUSAL, "doubly-normalised+alibi"]
 
@@ -63,17 +71,21 @@ def packed(*lengths: int, batch: int = 2) -> Tensor:
 class Case:
     """A part with three to five tokens to attend from, and the same numbers for numpy."""
 
-    def __init__(self, name: str, queries: int = 4, causal: bool = True, bias: type[Bias] | None = None) -> None:
+    def __init__(
+        self, name: str, queries: int = 4, causal: bool = True, bias: type[Bias] | None = None, **options: Any
+    ) -> None:
         torch.manual_seed(1)
         self.sizes = Sizes(dim=12, heads=2, kv_heads=2, head_dim=6, layer=2)
-        self.part: Weights = WEIGHTS.load(name)(self.sizes).double().eval()
+        self.part: Weights = WEIGHTS.load(name)(self.sizes, **options).double().eval()
         with torch.no_grad():
             for parameter in self.part.parameters():
                 parameter.add_(torch.randn_like(parameter) / 5)
         self.hidden = torch.randn(1, queries, 12).double()
         query, key, self.value = torch.randn(3, 1, 2, queries, 6).double()
+        if self.part.traits.maps > 1:
+            query = torch.randn(1, 2 * self.part.traits.maps, queries, 6).double()
         self.q, self.k, self.v = (each[0].numpy() for each in (query, key, self.value))
-        query, key = self.part.prepare(query, key)
+        query, key = self.part.prepare(query, key, self.value)
         layout = Layout(queries, queries, query.device, causal=causal)
         self.call = Call(self.hidden, query, key, self.value, layout, None if bias is None else bias(self.sizes))
 
@@ -307,6 +319,40 @@ def test_differential_is_that_of_transformers(layer: int) -> None:
         torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_differential_v2_by_hand() -> None:
+    case = Case("differential-v2")
+    mixing, hidden = case.numbers("mixing.weight"), case.hidden[0].numpy()
+
+    def row(head: int, i: int, visible: int) -> np.ndarray:
+        first, second = (
+            softmax(case.k[head, :visible] @ case.q[2 * head + which, i] / math.sqrt(6)) for which in (0, 1)
+        )
+        return first - second / (1 + np.exp(-mixing[head] @ hidden[i]))
+
+    np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
+    np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+
+
+def test_differential_v2_doubles_the_queries_alone() -> None:
+    attention, plain = Attention(32, 4, 2, "differential-v2+rope"), Attention(32, 4, 2, "softmax+rope")
+    assert attention.query.weight.shape == (64, 32)
+    assert attention.key.weight.shape == attention.value.weight.shape == plain.key.weight.shape
+    assert attention.project.matrix.weight.shape == plain.project.matrix.weight.shape
+    assert attention.weights.mixing.weight.shape == (4, 32)
+
+
+def test_differential_v2_with_equal_queries_is_a_share_of_softmax() -> None:
+    attention, plain = build("differential-v2+rope"), Attention(32, 4, 2, "softmax+rope").double()
+    with torch.no_grad():
+        attention.weights.mixing.weight.zero_()  # sigmoid(0) is one half
+        attention.query.weight.unflatten(0, (4, 2, 8))[:, 1] = attention.query.weight.unflatten(0, (4, 2, 8))[:, 0]
+        plain.load_state_dict(
+            {name: x for name, x in attention.state_dict().items() if "weights" not in name}
+            | {"query.weight": attention.query.weight.unflatten(0, (4, 2, 8))[:, 0].flatten(0, 1)}
+        )
+    torch.testing.assert_close(attention(tokens(9)), plain(tokens(9)) / 2)
+
+
 # Threshold differential
 
 
@@ -334,7 +380,7 @@ def test_threshold_differential_keeps_few_keys_of_chance() -> None:
     sizes = Sizes(64, 1, 1, 64)
     part = WEIGHTS.load("threshold-differential")(sizes)
     query, key = torch.randn(2, 1, 1, 2000, 64)
-    query, key = part.prepare(query[:, :, -50:], key)
+    query, key = part.prepare(query[:, :, -50:], key, key)
     layout = Layout(50, 2000, query.device)
     call = Call(torch.zeros(1, 50, 64), query, key, key, layout)
     kept = part.probabilities(call)
@@ -484,6 +530,19 @@ def test_doubly_normalised_explains_no_key_away() -> None:
     assert call.products.softmax(-1).sum(-2).min() < 1e-3
 
 
+@pytest.mark.parametrize("spread", [1, 5, 25])
+def test_the_double_normalisation_gives_each_key_a_share(spread: int) -> None:
+    """At least 1 / n of n queries' weights, whatever the scores; softmax gives most keys less if scores are large."""
+    case = Case("doubly-normalised", queries=40, causal=False)
+    with torch.no_grad():
+        case.part.share.fill_(50)  # no softmax
+    call = replace(case.call, query=spread * case.call.query)
+    received, by_softmax = (weights.sum(-2) for weights in (case.part.probabilities(call), call.products.softmax(-1)))
+    assert (received >= 1 / 40 - 1e-9).all()
+    if spread == 25:
+        assert (by_softmax < 1 / 40).double().mean() > 1 / 4
+
+
 # Linear in time
 
 
@@ -531,7 +590,7 @@ def test_t2r_by_hand() -> None:
     np.testing.assert_allclose(case.attended(), weights @ case.v, atol=1e-12)
 
 
-@pytest.mark.parametrize("mechanism", ["inline", "t2r"])
+@pytest.mark.parametrize("mechanism", ["inline", "t2r", "fixation"])
 def test_decoding_reads_the_sum_and_not_the_keys_again(mechanism: str) -> None:
     attention, hidden, cache = build(mechanism), tokens(12), LayerCache()
     with torch.no_grad():
@@ -559,3 +618,36 @@ def test_t2r_returns_zeros_where_features_do_not_meet() -> None:
     attended = case.part(case.call)
     assert (attended == 0).all()
     assert torch.autograd.grad(attended.sum(), case.call.query)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("gate", ["shared", "separate", "none"])
+def test_fixation_by_hand(gate: str) -> None:
+    case = Case("fixation", gate=gate)
+    of_query, of_key = np.maximum(case.q, 0) + 1 / math.sqrt(6), np.maximum(case.k, 0) + 1 / math.sqrt(6)
+    if gate != "none":
+        seen = np.concatenate([of_query, of_key, case.v], -1)
+        gates = {"shared": "00", "separate": "01"}[gate]
+        of_query, of_key = (
+            features
+            / (1 + np.exp(-seen @ case.numbers(f"gates.{place}.weight").T - case.numbers(f"gates.{place}.bias")))
+            for features, place in zip((of_query, of_key), gates, strict=True)
+        )
+
+    def row(head: int, i: int, visible: int) -> np.ndarray:
+        products = of_key[head, :visible] @ of_query[head, i]
+        return products / (products.sum() + 1e-6)
+
+    np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
+    np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+
+
+def test_fixation_gates_of_one_half_change_nothing() -> None:
+    gated, plain = build("fixation[gate=separate]"), build("fixation[gate=none]")
+    with torch.no_grad():
+        for parameter in gated.weights.parameters():
+            parameter.zero_()
+    for name in ("query", "key", "value", "project"):
+        getattr(plain, name).load_state_dict(getattr(gated, name).state_dict())
+    torch.testing.assert_close(
+        gated(tokens(9)), plain(tokens(9)), rtol=1e-5, atol=1e-5
+    )  # EPS weighs four times as much

@@ -144,7 +144,7 @@ def test_formula(name: str, causal: bool) -> None:
     tokens = documents.shape[1]
     hidden = torch.randn(2, tokens, DIM).double()
     query, key = torch.randn(2, HEADS, tokens, HEAD_DIM).double() * 2, torch.randn(2, 1, tokens, HEAD_DIM).double()
-    query, key = part.prepare(query, key)
+    query, key = part.prepare(query, key, key)
     layout = Layout(tokens, tokens, query.device, documents, causal=causal)
     weights = part.probabilities(Call(hidden, query, key, key, layout))
     expected = torch.zeros(2, HEADS, tokens, tokens).double()
@@ -350,7 +350,7 @@ def test_distance_only_is_softmax_with_a_slope(backend: str) -> None:
         matrix(hidden).unflatten(-1, (-1, HEAD_DIM)).transpose(1, 2)
         for matrix in (attention.query, attention.key, attention.value)
     )
-    query, key = part.prepare(query, key)
+    query, key = part.prepare(query, key, key)
     slope = F.logsigmoid(part.forget(hidden)).movedim(-1, 1)[..., None]
     logits = query @ key.mT / HEAD_DIM**0.5 + slope * (index[:, None] - index)
     visible = (index[:, None] >= index) & (ids[0, :, None] == ids[0])

@@ -103,7 +103,7 @@ def test_rounding_does_not_choose_among_equal_keys(name: str, kinds: int) -> Non
     torch.manual_seed(0)
     part = WEIGHTS.load(name)(SIZES).float().eval()
     key = torch.randn(2, 1, kinds, 4, dtype=torch.float32)[:, :, torch.randint(kinds, (40,))]
-    query, key = part.prepare(torch.randn(2, 2, 40, 4, dtype=torch.float32), key)
+    query, key = part.prepare(torch.randn(2, 2, 40, 4, dtype=torch.float32), key, key)
     exact, rounded = call_of(query.double(), key.double()), call_of(query, key)
     unit = 4 * torch.finfo(torch.float32).eps
     expected = part.of_scores(exact.scores(), exact)

@@ -10,7 +10,8 @@ from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
 from lengthwise.models import SetReader, SetReaderConfig, build
 
-ORDERLESS = [name for name in WEIGHTS if WEIGHTS.load(name).traits.permutation_invariant]
+OF_SETS = [name for name in WEIGHTS if WEIGHTS.load(name).traits.cross]
+ORDERLESS = [name for name in OF_SETS if WEIGHTS.load(name).traits.permutation_invariant]
 
 
 def reader(mechanism: str, **settings: Any) -> SetReader:
@@ -36,7 +37,7 @@ def test_order_does_not_matter(mechanism: str) -> None:
     )
 
 
-@pytest.mark.parametrize("mechanism", [*WEIGHTS, "softmax+layer-norm@heads"])
+@pytest.mark.parametrize("mechanism", [*OF_SETS, "softmax+layer-norm@heads"])
 def test_sets_do_not_see_each_other(mechanism: str) -> None:
     items, query = items_and_query()
     model = reader(mechanism)
@@ -45,7 +46,7 @@ def test_sets_do_not_see_each_other(mechanism: str) -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 3])
-@pytest.mark.parametrize("mechanism", [name for name in WEIGHTS if WEIGHTS.load(name).traits.keys_enter_by_products])
+@pytest.mark.parametrize("mechanism", [name for name in OF_SETS if WEIGHTS.load(name).traits.keys_enter_by_products])
 def test_folded_is_the_definition(mechanism: str, heads: int) -> None:
     model = reader(mechanism, heads=heads)
     items, query = items_and_query()
@@ -92,16 +93,16 @@ def test_threshold_relative_counts_along_the_items() -> None:
     assert (model(items.flip(1), query).logits - model(items, query).logits).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("mechanism", list(WEIGHTS))
+@pytest.mark.parametrize("mechanism", OF_SETS)
 def test_every_item_is_seen(mechanism: str) -> None:
     items, query = items_and_query()
     items.requires_grad_()
     (gradient,) = torch.autograd.grad(reader(mechanism).train()(items, query).logits.square().sum(), items)
     seen = gradient.abs().amax((0, 2)) > 0  # by one of six queries
-    assert seen.sum() >= 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
+    assert seen.sum() > 4 if WEIGHTS.load(mechanism).traits.sparse else seen.all()
 
 
-@pytest.mark.parametrize("mechanism", list(WEIGHTS))
+@pytest.mark.parametrize("mechanism", OF_SETS)
 def test_no_sets_have_no_answers(mechanism: str) -> None:
     model = reader(mechanism)
     answers = model(*(of[:0] for of in items_and_query())).logits
@@ -117,6 +118,7 @@ def test_no_sets_have_no_answers(mechanism: str) -> None:
         ({"classes": 0}, "classes must be at least 1"),
         ({"mechanism": "softmax+rope"}, "has no order"),
         ({"mechanism": "softmax+randomised"}, "drop 'randomised'"),
+        ({"mechanism": "factored"}, "among the tokens they read"),
         ({"mechanism": "softmx"}, "did you mean 'softmax'"),
     ],
 )

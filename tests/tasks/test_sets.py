@@ -115,3 +115,14 @@ def test_total_variation_is_the_distance_of_distributions() -> None:
     classes = batch.inputs.flatten()
     certain = answered._replace(reply=Reply((said,), (classes,)))
     assert TotalVariation().of(certain)[0].tolist() == pytest.approx([2 * 5 / 6] * 6_000)
+
+
+def test_a_sampled_answer_is_any_absent_token_and_validation_has_their_distribution() -> None:
+    task = load("set-complement[symbols=6,sampled=true]")
+    batch = task.sample(torch.Generator().manual_seed(0), 6_000, 3, "train")
+    assert isinstance(batch, Tokens)
+    seen = torch.nn.functional.one_hot(batch.inputs, 6).cumsum(1)
+    assert (seen.gather(2, batch.targets[..., None]) == 0).all(), "the token is absent"
+    rank = (seen[:, -1] == 0).cumsum(1).gather(1, batch.targets[:, -1:])[:, 0]
+    assert chisquare(rank.bincount(minlength=4)[1:].tolist()).pvalue > 0.001
+    assert task.sample(torch.Generator().manual_seed(0), 8, 3, "validation")[1].is_floating_point()

@@ -37,7 +37,7 @@ class Call:
 
     hidden: Float[Tensor, "batch queries dim"]
     """The layer's input at the queries."""
-    query: Float[Tensor, "batch heads queries head_dim"]
+    query: Float[Tensor, "batch query_heads queries head_dim"]
     key: Float[Tensor, "batch kv_heads keys head_dim"]
     value: Float[Tensor, "batch value_heads keys width"]
     """Number and width of the heads differ from those of queries and keys where the weights part splits these."""
@@ -98,11 +98,11 @@ class Call:
 
 
 def of_nothing(
-    query: Tensor, key: Tensor, value: Tensor, *parts: nn.Module
+    query: Tensor, key: Tensor, value: Tensor, heads: int, *parts: nn.Module
 ) -> Float[Tensor, "batch heads queries head_dim"]:
     """Return the empty result of attention without queries or sequences, with a gradient of 0 for all parameters."""
     parameters = (parameter for part in parts for parameter in part.parameters())
-    return query + sum(of.sum().to(query.dtype) for of in (key, value, *parameters))
+    return query[:, :heads] + sum(of.sum().to(query.dtype) for of in (key, value, *parameters))
 
 
 def heads_of(vectors: Float[Tensor, "batch kv_heads keys *_"], heads: int) -> Float[Tensor, "batch heads keys *_"]:

@@ -32,8 +32,8 @@ class AttentionCore(nn.Module):
     ) -> None:
         super().__init__()
         self.sizes, self.mechanism = sizes, mechanism
-        width = sizes.kv_heads * sizes.head_dim
-        self.query = nn.Linear(sizes.dim, sizes.heads * sizes.head_dim, bias=False)
+        width, queries = sizes.kv_heads * sizes.head_dim, mechanism.traits.maps * sizes.heads
+        self.query = nn.Linear(sizes.dim, queries * sizes.head_dim, bias=False)
         self.key = nn.Linear(sizes.dim, width, bias=False)
         self.value = nn.Linear(sizes.dim, width, bias=False)
         matrix = nn.Linear(sizes.dim, sizes.dim, bias=projection_bias) if projection else nn.Identity()
@@ -43,11 +43,14 @@ class AttentionCore(nn.Module):
     def projected(
         self, asking: Float[Tensor, "batch queries dim"], read: Float[Tensor, "batch keys dim"]
     ) -> tuple[
-        Float[Tensor, "batch heads queries head_dim"],
+        Float[Tensor, "batch query_heads queries head_dim"],
         Float[Tensor, "batch kv_heads keys head_dim"],
         Float[Tensor, "batch kv_heads keys head_dim"],
     ]:
-        """Compute the queries from ``asking``, and the keys and values from ``read``, split into heads."""
+        """Compute the queries from ``asking``, and the keys and values from ``read``, split into heads.
+
+        There are as many query heads as heads, times the maps of the weights part.
+        """
         query, key, value = (
             projection(of).unflatten(-1, (-1, self.sizes.head_dim)).transpose(1, 2)
             for projection, of in ((self.query, asking), (self.key, read), (self.value, read))

@@ -28,8 +28,8 @@ class CrossAttention(AttentionCore):
         """Attend by the definition: compute a key and a value for every item."""
         query, key, value = self.projected(asking, read)
         if query.numel() == 0:
-            return of_nothing(query, key, value, self.weights)
-        query, key = self.weights.prepare(query, key)
+            return of_nothing(query, key, value, self.sizes.heads, self.weights)
+        query, key = self.weights.prepare(query, key, value)
         return self.weights(Call(asking, query, key, value, _layout(read)))
 
     def attend_folded(
@@ -45,12 +45,12 @@ class CrossAttention(AttentionCore):
             of.unflatten(axis, split)
             for of, axis in ((self.query(asking), -1), (self.key.weight, 0), (self.value.weight, 0))
         )
-        query = torch.einsum("bqhe,hed->bhqd", query, key_of)
+        query = torch.einsum("bqhe,hed->bhqd", query, key_of.repeat_interleave(self.weights.traits.maps, 0))
         # A call divides by the root of this width, but the scores need the root of a head's width.
         query = query * (self.sizes.dim / self.sizes.head_dim) ** 0.5
         layout, read = _layout(read), read[:, None]
         if query.numel() == 0:
-            attended = of_nothing(query, read, read, self.weights)
+            attended = of_nothing(query, read, read, self.sizes.heads, self.weights)
         else:
             attended = self.weights(Call(asking, query, read, read, layout))
         return torch.einsum("bhqd,hed->bhqe", attended, value_of)

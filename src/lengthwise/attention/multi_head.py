@@ -31,7 +31,7 @@ class Attention(AttentionCore):
         projection_bias: True if the output projection adds a bias; queries, keys and values have none.
         causal: True if a token sees only itself and the tokens before it; False if it sees all tokens.
         layer: index of the layer in its model, from 0. Some mechanisms initialise deeper layers differently.
-        context: length of a training sequence, for the position parts that need it [tokens].
+        context: length of a training sequence, for the parts that need it [tokens].
         reach: length of the longest sequence that the model has to process, for the position parts that need it
             [tokens].
 
@@ -94,8 +94,9 @@ class Attention(AttentionCore):
             document_ids = cache.extend_if_given("document_ids", document_ids)
             positions = cache.extend_if_given("positions", positions)
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
-        nothing = of_nothing(query, key, value, self.position, self.weights) if query.numel() == 0 else None
-        query, key = self.weights.prepare(query, key)
+        parts = (self.position, self.weights)
+        nothing = of_nothing(query, key, value, self.sizes.heads, *parts) if query.numel() == 0 else None
+        query, key = self.weights.prepare(query, key, value)
         if isinstance(self.position, Rotation):
             query, key = self.position.turn(query, key, layout.query_positions)
         bias = self.position if isinstance(self.position, Bias) else None

@@ -191,8 +191,12 @@ class Weights(Part):
         self,
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
-        """Transform queries and keys before the position part receives them; by default, return them unchanged."""
+        """Transform queries and keys before the position part receives them; by default, return them unchanged.
+
+        ``value`` holds the values of the same tokens as ``key``. The cache keeps the transformed keys.
+        """
         return query, key
 
     def of_scores(

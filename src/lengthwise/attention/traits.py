@@ -29,11 +29,16 @@ class WeightsTraits:
     """True if a query can be kept from looking ahead. Otherwise the part serves encoders only."""
     bidirectional: bool = True
     """True if a query can look ahead."""
+    cross: bool = True
+    """True if it can serve cross-attention, where a query is none of the tokens that it reads."""
     takes_bias: bool = True
     """True if a position part may add a bias to the scores."""
 
     # Properties of the weights.
 
+    weighs: bool = True
+    """True if each query and key of a head have a weight. Otherwise, ``probabilities`` is not defined, and weights are
+    not measured."""
     normalised: bool = True
     """True if the weights of each query sum to 1."""
     sparse: bool = False
@@ -44,6 +49,9 @@ class WeightsTraits:
     """True if a small change of the scores can change the weights much, for example where keys are kept or dropped."""
     keys_enter_by_products: bool = True
     """True if keys enter only through ``query @ key``, so that projections may be folded into the query."""
+    maps: int = 1
+    """Number of maps of scores per head. Each map has queries of its own; the queries of a head's maps are neighbouring
+    heads of the query, and share the head's keys and values."""
 
     # How the part is computed.
 

@@ -34,7 +34,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Dispersion:
-    """Statistics of attention weights at one length, averaged over inputs and heads."""
+    """Statistics of attention weights at one length, averaged over inputs and heads; nan if there are no weights."""
 
     entropy: float
     """Entropy divided by the logarithm of the number of visible keys: 0 if one key has all the weight, 1 if all keys

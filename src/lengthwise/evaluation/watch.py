@@ -40,9 +40,9 @@ class Watch:
     def heaviest(self) -> Int[Tensor, " batch"] | None:
         """Return the key with the largest weight, summed over heads, in the last layer for each sequence just read.
 
-        The result is None if the model has no attention layer of this package.
+        The result is None if the model has no attention layer of this package, or if that layer has no weights.
         """
-        if not self._layers:
+        if not self._layers or not self._layers[-1].part.traits.weighs:
             return None
         return self._layers[-1].weights.sum(1)[:, 0].argmax(-1)
 
@@ -68,7 +68,10 @@ class _Layer:
         return self.part.register_forward_pre_hook(self._looks), self.project.register_forward_pre_hook(self._returns)
 
     def _looks(self, part: nn.Module, arguments: tuple[Call]) -> None:
-        self.weights = self.part.newest(*arguments)
+        if self.part.traits.weighs:
+            self.weights = self.part.newest(*arguments)
+        else:  # one unknown weight for each sequence
+            self.weights = arguments[0].query.new_full((len(arguments[0].query), 1, 1, 1), torch.nan)
 
     def _returns(self, project: nn.Module, arguments: tuple[Tensor, Tensor]) -> None:
         attended, _ = arguments  # (batch, heads, queries, head_dim), and the layer's input

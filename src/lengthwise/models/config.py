@@ -125,6 +125,11 @@ class SetReaderConfig:
         for part, plain in ((mechanism.position, "nope"), (mechanism.numbering, "counted")):
             if part.name != plain:
                 raise InputError(f"A set has no order, and {self.mechanism!r} names a position; drop '{part}'.")
+        if not mechanism.traits.cross:
+            raise InputError(
+                f"'{mechanism.weights}' needs queries that are among the tokens they read, and the query of a set is "
+                "not; use other weights, such as 'softmax'."
+            )
         object.__setattr__(self, "mechanism", str(mechanism))
 
 

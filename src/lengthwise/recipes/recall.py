@@ -19,8 +19,19 @@ FLIP_FLOP = Recipe(
     ),
     learning_rates=(5e-4, 1e-3),
 )
+# At 2^20 tokens, the four sequences of each split have more than a million reads in all.
+FLIP_FLOP_MILLION = FLIP_FLOP.model_copy(
+    update={
+        "name": "flip-flop-million",
+        "summary": "one bit of memory in 128 tokens, evaluated up to 1,048,576, over a million reads",
+        "evaluate": EvaluateConfig(
+            lengths=(128, 4096, 65_536, 2**20), splits=FLIP_FLOP.evaluate.splits, sequences=512, tokens=2**22
+        ),
+    }
+)
 RECALL = (
     FLIP_FLOP,
+    FLIP_FLOP_MILLION,
     laptop("n-back", 32, 64, 128, 256, 512, shortest=8, steps=1_000),
     laptop("induction", 24, 48, 96, 192, 384, shortest=8, steps=4_000),
     laptop("flag-retrieval", 20, 40, 80, 160, 320, shortest=2, steps=2_000),

@@ -30,7 +30,6 @@ OF_LAYERS: dict[str, Callable[[Any], None]] = {
     "the output in bfloat16 stays close": layers.bfloat16_stays_near,
     "training mode and evaluation mode give the same": layers.mode_makes_no_difference,
     "no tokens in give no tokens out": layers.nothing_in_nothing_out,
-    "hidden keys have a weight of 0": weights.hidden_keys_weigh_nothing,
 }
 COMPILED: dict[str, Callable[[Any], None]] = {
     "the compiled layer gives what the eager one gives": layers.compiled_is_eager,
@@ -83,6 +82,8 @@ def _of_layer(mechanism: Mechanism) -> dict[str, Callable[[Any], None]]:
         promises["no gradient reaches a later token"] = layers.no_gradient_reaches_later_tokens
     if traits.bidirectional:
         promises["without a causal mask it reads both ways"] = layers.reads_both_ways
+    if traits.weighs:
+        promises["hidden keys have a weight of 0"] = weights.hidden_keys_weigh_nothing
     if traits.normalised:
         promises["the weights of a query sum to 1"] = weights.rows_sum_to_one
     alone = mechanism.position == NOPE  # no position part affects queries, keys or scores

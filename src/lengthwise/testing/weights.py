@@ -69,6 +69,6 @@ def keys_enter_by_products(layer: Layer) -> None:
         "keys_enter_by_products=False)"
     )
     expect_close(weights(turned), weights(call), when)
-    prepared = weights.prepare(call.query, call.key)
+    prepared = weights.prepare(call.query, call.key, call.value)
     same = all(torch.equal(*pair) for pair in zip(prepared, (call.query, call.key), strict=True))
     expect(same, "prepare changes queries or keys; the traits say so: keys_enter_by_products=False")

@@ -61,6 +61,7 @@ class Differential(Softmax):
         self,
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """Split each head into its halves, as two neighbouring heads, so that positions act on each half by itself."""
         return halved(query), halved(key)

@@ -20,7 +20,7 @@ from lengthwise.options import option
 class Local(Weights):
     """Base of the softmax over keys near the query, and over global tokens."""
 
-    traits = WeightsTraits(evidence="code", sparse=True, permutation_invariant=False)
+    traits = WeightsTraits(evidence="code", cross=False, sparse=True, permutation_invariant=False)
 
     class Options(Weights.Options):
         n: int = option(5, at_least=1)

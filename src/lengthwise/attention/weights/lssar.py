@@ -52,6 +52,7 @@ class Lssar(Weights):
         self,
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """Normalise queries and keys to length 1."""
         return F.normalize(query, dim=-1), F.normalize(key, dim=-1)

@@ -52,6 +52,7 @@ class ThresholdDifferential(Weights):
         self,
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """Split each head into two neighbouring heads, its normalised halves, so that positions act on each half."""
         return F.normalize(halved(query), dim=-1), F.normalize(halved(key), dim=-1)

@@ -43,6 +43,7 @@ class OnOperator(Weights):
         self,
         query: Float[Tensor, "batch heads queries head_dim"],
         key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """RMS-normalise queries and keys."""
         width = query.shape[-1:]

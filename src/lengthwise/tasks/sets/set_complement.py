@@ -2,7 +2,8 @@
 
 A sequence consists of distinct tokens out of v, drawn uniformly. After s tokens, the answer is a distribution: the
 probability is 1 / (v - s) for each token that has not occurred, and 0 for the others. A sequence has at most v - 1
-tokens. A model that ignores the sequence and gives 1 / v to every token has a total variation of s / v.
+tokens. A model that ignores the sequence and gives 1 / v to every token has a total variation of s / v. With
+``sampled``, the answer in training is one of the absent tokens: this is noise, against which weights are averaged.
 
 The authors show that a model of one layer that is balanced at the lengths 1 and 2 generalises to longer sequences, with
 less precision.
@@ -35,6 +36,8 @@ class SetComplement(Task):
     class Options(Task.Options):
         symbols: int = option(64, at_least=2)
         """Number of different tokens."""
+        sampled: bool = False
+        """True if training shows one absent token, drawn at random, in place of the distribution."""
 
     options: Options
 
@@ -64,4 +67,6 @@ class SetComplement(Task):
         absent = order.argsort(1)[:, None] > steps[:, None]  # after each step, the symbols that come later
         answers = absent.to(torch.float32) / (symbols - 1 - steps)[:, None]
         tokens = order[:, :length]
+        if self.options.sampled and split == "train":
+            answers = order[:, 1 : length + 1]
         return Tokens(tokens, answers, torch.ones_like(tokens, dtype=torch.bool), marks=tokens[:, :0])

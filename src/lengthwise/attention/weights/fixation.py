@@ -1,0 +1,83 @@
+r"""Feature fixation: linear attention whose queries and keys are gated feature by feature (arXiv 2210.08164).
+
+With :math:`\phi(x) = [x]_+ + d^{-1/2}` for heads of width d, a token's features pass a gate that sees query, key and
+value of the same token, :math:`g = [\phi(q); \phi(k); v]`:
+
+.. math:: \hat q = \sigma(P g) \odot \phi(q), \qquad \hat k = \sigma(P g) \odot \phi(k), \qquad
+          p_j = \frac{\hat q \cdot \hat k_j}{\sum_m \hat q \cdot \hat k_m}
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lengthwise.attention.call import Call, heads_of
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.precision import in_float32
+from lengthwise.attention.traits import WeightsTraits
+from lengthwise.attention.weights.linear import LinearTime
+from lengthwise.options import Value, option
+
+
+class Fixation(LinearTime):
+    """Normalised products of gated features of queries and keys: linear attention (arXiv 2210.08164).
+
+    Adds ``head_dim * (3 * head_dim + 1)`` parameters, the same for all heads, and twice as many with
+    ``gate=separate``. ``gate=none`` is the authors' comparison, linear attention by plain features. Query heads that
+    share a key gate it each for itself. As in the authors' code, a position part that turns queries and keys turns the
+    gated features; the products can then be negative. The authors' classifier of videos also mixes each frame's keys
+    and values with those of its neighbours; this part does not.
+    """
+
+    traits = WeightsTraits(
+        evidence="code",
+        cross=False,  # a key is gated together with the query of its own token
+        takes_bias=False,
+        normalised=False,  # up to EPS
+        keys_enter_by_products=False,
+        route="linear",
+    )
+    EPS = 1e-6
+
+    class Options(LinearTime.Options):
+        gate: str = option("shared", among=("shared", "separate", "none"))
+        """One gate for queries and keys, two separate gates, or none."""
+
+    options: Options
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.heads, width = sizes.heads, sizes.head_dim
+        number = {"shared": 1, "separate": 2, "none": 0}[self.options.gate]
+        self.gates = nn.ModuleList(nn.Linear(3 * width, width) for _ in range(number))
+
+    def prepare(
+        self,
+        query: Float[Tensor, "batch heads queries head_dim"],
+        key: Float[Tensor, "batch kv_heads keys head_dim"],
+        value: Float[Tensor, "batch kv_heads keys head_dim"],
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the features of queries and keys, and gate them."""
+        query, key = (F.relu(vectors) + vectors.shape[-1] ** -0.5 for vectors in (query, key))
+        if not self.gates:
+            return query, key
+        key = heads_of(key, self.heads)
+        seen = torch.cat([query, key, heads_of(value, self.heads)], -1)
+        return self.gates[0](seen).sigmoid() * query, self.gates[-1](seen).sigmoid() * key
+
+    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
+        """Compute the weights by the definition."""
+        query, key = in_float32(call.query), in_float32(heads_of(call.key, self.heads))
+        products = (query @ key.mT) * call.layout.visible()
+        return products / (products.sum(-1, keepdim=True) + self.EPS)
+
+    def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Append a 1 to values, whose sum is the normaliser; keys are features already."""
+        key, value = (in_float32(heads_of(vectors, self.heads)) for vectors in (key, value))
+        return key, F.pad(value, (0, 1), value=1.0)
+
+    def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values from running sums of the products, times the values and alone."""
+        sums = self.sums(in_float32(call.query), call)
+        return sums[..., :-1] / (sums[..., -1:] + self.EPS)
