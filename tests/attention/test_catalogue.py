@@ -39,6 +39,7 @@ FAMILIES = {
     "dape": {"dape", "dape-v2"},
     "inline": {"inline", "inline-local"},
     "gate": {"gate", "head-gate"},
+    "local": {"banded", "block-local"},
     "sink": {"off-by-one", "learned-sink"},
     "stretched_rope": {"rope-interpolated", "rope-ntk", "yarn"},
     "threshold_ablations": {"threshold-only", "distance-only"},

@@ -13,10 +13,15 @@ from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.run import evaluate_run, train_run
 
 DECODER = {"task": "flip-flop", "model": {"layers": 1, "dim": 16, "heads": 2}, "train": {"length": 16}}
+ENCODER = {
+    "task": "even-pairs",
+    "model": {"layers": 1, "dim": 16, "heads": 2, "causal": False, "mechanism": "softmax+rope"},
+    "train": {"length": 8},
+}
 READER = {"task": "argmax-retrieval", "model": {"dim": 16, "mechanism": "scalable-softmax"}, "train": {"length": 8}}
 
 
-@pytest.mark.parametrize("settings", [DECODER, READER], ids=["decoder", "set reader"])
+@pytest.mark.parametrize("settings", [DECODER, ENCODER, READER], ids=["decoder", "encoder", "set reader"])
 def test_the_default_dtype_is_that_of_others(
     tmp_path: Path, settings: dict[str, Any], default_dtype: Callable[[torch.dtype], None]
 ) -> None:

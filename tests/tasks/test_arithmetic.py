@@ -1,13 +1,14 @@
 """Arithmetic: the formats of written numbers, the distributions of all tasks, and what a part of an example tells."""
 
 import math
+import random
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from itertools import combinations, groupby
+from itertools import accumulate, combinations, groupby
 
 import pytest
 import torch
-from scipy.stats import chisquare
+from scipy.stats import chi2_contingency, chisquare
 from tests.tasks.solvers.arithmetic import binary, expression, text, value
 
 from lengthwise.errors import InputError
@@ -136,6 +137,7 @@ def columns(
     "solve-equation[modulus=10]",
     "pairadd[base=3]",
     "successor[base=2]",
+    "listops[depth=2,arguments=6]",
 )
 def test_other_formats_keep_the_promises(check: Check) -> None:
     check()
@@ -300,6 +302,8 @@ def test_a_bag_of_digits_tells_little_about_a_pair() -> None:
         ("modular-arithmetic", 12, "has 1, 3, 5 or more symbols; got a length of 12"),
         ("solve-equation", 2, "has 3, 4, 5 or more symbols"),
         ("pairadd", 1, "has 2, 3, 4 or more digits"),
+        ("listops", 3, "has 4, 5, 6 or more symbols"),
+        ("listops[depth=2]", 123, "2 nested operators of 10 arguments has up to 122 symbols; got a length of 123"),
     ],
 )
 def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) -> None:
@@ -317,3 +321,44 @@ def test_digits_of_long_numbers_are_right(base: int, digits: int) -> None:
     summed = torch.nn.functional.pad(9 * first, (0, 5))
     for row, one in zip(carried(summed, base), first, strict=True):
         assert value(row.tolist()[::-1], base) == 9 * value(one.tolist()[::-1], base)
+
+
+def shape(source: Sequence[int]) -> str:
+    """An expression of listops without its digits and without the names of its operators."""
+    return "".join("d" if symbol < 10 else "[" if symbol < 14 else "]" for symbol in source)
+
+
+def arena(chance: random.Random, depth: int) -> str:
+    """The shape of an expression as Long Range Arena draws it, of any length."""
+    if depth == 0 or chance.random() > 0.25:
+        return "d"
+    return f"[{''.join(arena(chance, depth - 1) for _ in range(chance.randint(2, 5)))}]"
+
+
+def test_expressions_of_listops_are_those_of_long_range_arena_that_have_the_length() -> None:
+    chance = random.Random(0)
+    kept = Counter(each for each in (arena(chance, 3) for _ in range(200_000)) if len(each) == 11)
+    found = Counter(map(shape, sources(drawn("listops[depth=3,arguments=5]", 11, examples=4000), 15)))
+    assert set(kept) <= set(found)
+    assert len(found) > 20
+    assert chi2_contingency([[kept[each] for each in found], [found[each] for each in found]]).pvalue > 0.001
+
+
+def test_listops_has_every_length_up_to_the_longest() -> None:
+    """The longest expression of two nested operators of 4 arguments has 4 + 4 · 4 digits and 5 operators."""
+    for length in range(4, 27):
+        for source in sources(drawn("listops[depth=2,arguments=4]", length, examples=8), 15):
+            assert len(source) == length
+            depths = accumulate({"[": 1, "]": -1, "d": 0}[each] for each in shape(source))
+            assert max(depths) <= 2
+
+
+def test_operators_and_digits_of_listops_are_uniform() -> None:
+    symbols = [symbol for source in sources(drawn("listops", 20, examples=1000), 15) for symbol in source]
+    assert_uniform([symbol for symbol in symbols if symbol < 10], kinds=10)
+    assert_uniform([symbol for symbol in symbols if 10 <= symbol < 14], kinds=4)
+
+
+def test_too_rare_expressions_are_answered() -> None:
+    with pytest.raises(InputError, match="1222 symbols is too rare among those with 3 nested operators"):
+        drawn("listops[depth=3]", 1222, examples=1)

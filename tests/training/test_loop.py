@@ -18,7 +18,7 @@ from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.tasks.sets.argmax_retrieval import ArgmaxRetrieval
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.config import TrainConfig
-from lengthwise.training.loop import Progress, train
+from lengthwise.training.loop import Progress, train, training_batch
 
 CONFIG = TrainConfig(
     length=16,
@@ -104,6 +104,29 @@ def test_the_seed_decides_the_data(tmp_path: Path) -> None:
         train(model(), FlipFlop(), CONFIG, seed=seed, folder=tmp_path / str(run))
         losses.append([line["loss"] for line in read_lines(tmp_path / str(run) / "metrics.jsonl", dict)])
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_examples_come_again_in_the_same_order() -> None:
+    few, task = CONFIG.model_copy(update={"examples": 24}), FlipFlop()
+    batches = [training_batch(task, few, 0, step)[0] for step in range(7)]
+    for step in range(3):
+        assert torch.equal(batches[step], batches[step + 3])
+        assert torch.equal(batches[step], training_batch(task, CONFIG, 0, step)[0])
+        assert not torch.equal(batches[step], batches[step + 1])
+    assert torch.equal(batches[0], batches[6])
+    with pytest.raises(ValueError, match=r"train\.examples must be a multiple of train\.batch_size; got 20 and 8"):
+        TrainConfig(batch_size=8, examples=20)
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_the_accuracy_is_that_of_the_batch_before_its_step(tmp_path: Path, accumulate: int) -> None:
+    config = CONFIG.model_copy(update={"accumulate": accumulate, "log_every": 1, "steps": 1})
+    trained = model()
+    right = training_batch(FlipFlop(), config, 0, 0).ask(trained).right.double().mean().item()
+    train(trained, FlipFlop(), config, seed=0, folder=tmp_path)
+    (line,) = read_lines(tmp_path / "metrics.jsonl", Progress)
+    assert line.accuracy == pytest.approx(right)
+    assert 0 < right < 1
 
 
 def test_divergence_is_named_and_the_last_good_checkpoint_kept(tmp_path: Path) -> None:

@@ -104,8 +104,7 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _metrics_agree(self) -> Self:
-        task = tasks.load(self.task)
-        known = set(task.measures)
+        known = set(self._plain_task.measures)
         for name, metric in zip(self.evaluate.metrics, self.metrics, strict=True):
             if metric.name in known:
                 raise ValueError(f"The metric {metric.name!r} is measured anyway; drop {name!r} from evaluate.metrics.")
@@ -119,7 +118,13 @@ class RunConfig(Config):
 
     def build_task(self) -> "Task":
         """Build the task, with the metrics that are measured besides its own."""
-        return tasks.load(self.task).with_metrics(*self.metrics)
+        return self._plain_task.with_metrics(*self.metrics)
+
+    @property
+    def _plain_task(self) -> "Task":
+        """The task with its own metrics alone."""
+        task = tasks.load(self.task)
+        return task.for_encoder() if isinstance(self.model, DecoderConfig) and not self.model.causal else task
 
     @property
     def key(self) -> RunKey:

@@ -49,7 +49,7 @@ class Run:
     """Those that its evaluate settings ask for, in their order."""
     failure: str | None
     metrics: tuple[dict[str, Any], ...]
-    """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second."""
+    """Lines of metrics.jsonl: step, loss, learning_rate, gradient_norm, tokens_per_second, accuracy."""
     validations: tuple[Validation, ...] = ()
     """Validations during the training, in the order of steps."""
 

@@ -31,6 +31,9 @@ class DecoderConfig:
     """Key and value heads per layer; must divide heads, and equals heads by default."""
     mechanism: str = "threshold-relative"
     """Attention mechanism: weights, position and output joined by '+', each with its options in brackets."""
+    causal: bool = True
+    """False for an encoder, whose tokens see all tokens. An encoder labels tokens, or reads a prompt and predicts one
+    symbol."""
     feed_forward_dim: int | None = None
     """Inner width of the SwiGLU; 8/3 of dim, rounded up to a multiple of 32, by default (paper-faithful: twice dim)."""
     tied_head: bool = False

@@ -1,4 +1,4 @@
-"""A small decoder-only transformer: embeddings, pre-norm blocks of attention and SwiGLU, and a head."""
+"""A small transformer, a decoder or an encoder: embeddings, pre-norm blocks of attention and SwiGLU, and a head."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,10 @@ from lengthwise.models.output import ModelOutput
 
 
 class Decoder(nn.Module):
-    """A decoder from tokens to logits of the next token, and of its mark if the numbering part predicts marks."""
+    """A decoder from tokens to logits of the next token, and of its mark if the numbering part predicts marks.
+
+    It is an encoder if its configuration says ``causal=False``.
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -48,6 +51,7 @@ class Decoder(nn.Module):
         document_ids: Int[Tensor, "batch tokens"] | None = None,
         cache: KeyValueCache | None = None,
         select: Bool[Tensor, "batch tokens"] | None = None,
+        average: bool = False,
     ) -> ModelOutput:
         """Compute the logits of each next token and, if the numbering part predicts marks, of its mark.
 
@@ -57,9 +61,11 @@ class Decoder(nn.Module):
             document_ids: contiguous runs of equal ids keep packed documents apart; padding is a document of its own.
             cache: keys and values of earlier tokens, for decoding and for reading in chunks; inference only.
             select: True for the tokens whose logits are wanted. The other logits are not computed.
+            average: True for one prediction for each sequence, from the mean of the hidden states of its tokens.
 
         Returns:
-            Logits (batch, tokens, vocab), or (selected, vocab) with ``select``, and the hidden states before the head.
+            Logits (batch, tokens, vocab), (selected, vocab) with ``select``, or (batch, vocab) with ``average``, and
+            the hidden states before the head.
         """
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise InputError(
@@ -92,6 +98,9 @@ class Decoder(nn.Module):
         for index, block in enumerate(self.blocks):
             stream = block(stream, positions, document_ids, None if cache is None else cache[index])
         stream = self.norm(stream)
+        if average:
+            stream = stream.mean(1)
+            return ModelOutput(self.head(stream), stream)
         if select is not None:
             stream = stream[select]
         logits = self.head(stream)
@@ -133,6 +142,7 @@ class _Block(nn.Module):
             backend=config.backend,
             dropout=dropout,
             projection_bias=faithful,
+            causal=config.causal,
             layer=layer,
             context=config.context,
             reach=config.reach,

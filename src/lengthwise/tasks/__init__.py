@@ -76,6 +76,7 @@ TASKS: "Registry[type[Task]]" = Registry(
             "lengthwise.tasks.arithmetic.modular_arithmetic_brackets:ModularArithmeticBrackets"
         ),
         "solve-equation": "lengthwise.tasks.arithmetic.solve_equation:SolveEquation",
+        "listops": "lengthwise.tasks.arithmetic.listops:Listops",
         "pairadd": "lengthwise.tasks.arithmetic.pairadd:Pairadd",
         "argmax-retrieval": "lengthwise.tasks.sets.argmax_retrieval:ArgmaxRetrieval",
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",

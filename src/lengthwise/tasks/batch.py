@@ -55,6 +55,11 @@ class Tokens(NamedTuple):
         """Return the same batch on a device."""
         return type(self)(*(tensor.to(device) for tensor in self))
 
+    def prompts(self) -> "Prompts":
+        """Return the sequences up to their first scored prediction, which must stand at the same place in all."""
+        width = int(self.scored[0].int().argmax()) + 1
+        return Prompts(*(tensor[:, :width] for tensor in self))
+
     def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
         """Compute the model's reply at the scored tokens; with ``chunk``, read that many tokens at a time."""
         return self._reply(self._said(model, chunk))
@@ -138,6 +143,26 @@ class Labels(Tokens):
     def continued(self) -> bool:
         """False: labels are never read."""
         return False
+
+
+class WholeLabels(Labels):
+    """Sequences whose answers are labels, for an encoder."""
+
+    def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
+        """Compute the model's reply. A sequence is read at once, whatever ``chunk`` is: its tokens see all tokens."""
+        return super().ask(model)
+
+
+class Prompts(Labels):
+    """Sequences without their answers, for an encoder: the last token of each has one label."""
+
+    def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
+        """Compute the model's reply from the mean of all tokens, read at once, whatever ``chunk`` is.
+
+        The mean serves mechanisms in which no single token sees all others, too.
+        """
+        marks = self.marks if self.marks.shape[1] else None
+        return self._reply(_heads(model(self.inputs, marks=marks, average=True)))
 
 
 class Sets(NamedTuple):

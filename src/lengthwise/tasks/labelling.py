@@ -1,13 +1,14 @@
 """The base of tasks that label tokens: ``begin symbol symbol …``, with a class as the answer to each token."""
 
+import copy
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.tasks.batch import UNASKED, Labels
+from lengthwise.tasks.batch import UNASKED, Labels, WholeLabels
 from lengthwise.tasks.drawing import constant
 from lengthwise.tasks.task import Task
 
@@ -52,6 +53,12 @@ class Labelling(Task):
         """Return the number of tokens: the symbols and *begin*."""
         return length + 1
 
+    def for_encoder(self) -> Self:
+        """Return a copy of the task whose examples an encoder reads at once."""
+        task = copy.copy(self)
+        task.encoded = True
+        return task
+
     @abstractmethod
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw sequences of ``length`` symbols with their labels."""
@@ -66,4 +73,5 @@ class Labelling(Task):
         self.check_split(split)
         symbols, labels = self.draw(generator, batch_size, length, split)
         inputs = torch.cat([constant(self.symbols, batch_size, 1), symbols], dim=1)
-        return Labels(inputs, labels.clamp(min=0), scored=labels != UNASKED, marks=inputs[:, :0])
+        kind = WholeLabels if self.encoded else Labels
+        return kind(inputs, labels.clamp(min=0), scored=labels != UNASKED, marks=inputs[:, :0])

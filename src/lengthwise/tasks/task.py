@@ -70,6 +70,20 @@ class Task(ABC):
         vars(task)["metrics"] = (*self.metrics, *metrics)  # on the copy alone, not on its class
         return task
 
+    encoded: bool = False
+    """True if examples are for an encoder, whose tokens see all tokens: no input shows an answer."""
+
+    def for_encoder(self) -> Self:
+        """Return a copy of the task whose examples are for an encoder.
+
+        Raises:
+            InputError: for a task whose inputs show its answers, the default.
+        """
+        raise InputError(
+            f"An encoder sees all tokens, and those of {self.title} show the answers; drop model.causal=false, or "
+            "choose a task that labels tokens or answers with one symbol."
+        )
+
     class Options(BaseOptions):
         """No options."""
 

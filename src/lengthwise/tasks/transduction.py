@@ -1,14 +1,16 @@
 """The base of tasks that answer a source with a sequence: ``begin source separator answer end``."""
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
+from lengthwise.errors import InputError
 from lengthwise.tasks.batch import UNASKED, Tokens
 from lengthwise.tasks.drawing import constant, counted
 from lengthwise.tasks.metrics.ending import ENDINGS
@@ -30,6 +32,8 @@ class Transduction(Task):
     The answer and the end token after it are scored, so that a right answer is one that greedy generation would give
     and then stop. A subclass says how many ``symbols`` there are, and draws sources and answers; tokens from
     ``symbols`` on are *begin*, *separator* and *end*.
+
+    An encoder reads ``begin source separator`` and predicts the answer, which must be one symbol; no end is asked.
     """
 
     unit: ClassVar[str] = "symbols"
@@ -63,8 +67,28 @@ class Transduction(Task):
         return length
 
     def tokens(self, length: int) -> int:
-        """Return the number of tokens: those of the source, of the longest answer, and three around them."""
-        return self.source_length(length) + self.answer_length(length) + 3
+        """Return the number of tokens: those of the source, of the longest answer, and three around them.
+
+        For an encoder, they are those of the prompt.
+
+        Raises:
+            InputError: for an encoder, if answers have more than one symbol.
+        """
+        read = self.source_length(length) + self.given + 2
+        asked = self.answer_length(length) - self.given
+        if self.encoded and asked > 1:
+            raise InputError(
+                f"An encoder answers with one symbol, and an answer of {self.title} has up to {asked} at a length of "
+                f"{length}; drop model.causal=false."
+            )
+        return read if self.encoded else read + asked + 1
+
+    def for_encoder(self) -> Self:
+        """Return a copy of the task whose examples are prompts; :meth:`tokens` refuses answers of several symbols."""
+        task = copy.copy(self)
+        task.encoded = True
+        vars(task)["metrics"] = tuple(metric for metric in self.metrics if metric not in ENDINGS)
+        return task
 
     @property
     def given(self) -> int:
@@ -98,12 +122,15 @@ class Transduction(Task):
 
         Returns:
             A batch of (batch_size, tokens(length) - 1) tokens. The predictions of the answer and of the end token are
-            scored. An end token fills up what follows a shorter answer, and is not scored there.
+            scored. An end token fills up what follows a shorter answer, and is not scored there. For an encoder, a
+            batch of (batch_size, tokens(length)) tokens, whose last predictions are scored.
         """
         self.check_length(length)
         self.check_split(split)
+        self.tokens(length)
         drawn = self.draw(generator, batch_size, length, split)
-        return self._sequences(drawn, self.marks(drawn, length))
+        whole = self._sequences(drawn, self.marks(drawn, length))
+        return whole.prompts() if self.encoded else whole
 
     def joined(self, generator: torch.Generator, batch_size: int, lengths: Sequence[int], split: str) -> Tokens:
         """Draw an example of each length, and set their sources and their answers side by side (arXiv 2109.07276).
@@ -127,9 +154,9 @@ class Transduction(Task):
         """Return the number of tokens of the longest example that :meth:`joined` makes of these lengths.
 
         Raises:
-            InputError: for a task whose answers begin with a query.
+            InputError: for a task whose answers begin with a query, and for an encoder.
         """
-        if self.given:
+        if self.given or self.encoded:
             return super().joined_tokens(lengths)
         return sum(self.source_length(length) + self.answer_length(length) for length in lengths) + 3
 

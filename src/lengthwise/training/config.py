@@ -29,6 +29,9 @@ class TrainConfig(Config):
     """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
     """Examples (sequences or sets) per optimiser step, summed over all accumulated parts."""
+    examples: PositiveInt | None = None
+    """If set, the number of different examples, a multiple of batch_size: the batches of the first steps come again and
+    again, in the same order. Otherwise no example comes again."""
     accumulate: PositiveInt = 1
     """Number of parts into which a batch is split to save memory (gradient accumulation); must divide batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
@@ -93,6 +96,10 @@ class TrainConfig(Config):
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"train.batch_size must be a multiple of train.accumulate; got {self.batch_size} and {self.accumulate}."
+            )
+        if (self.examples or 0) % self.batch_size:
+            raise ValueError(
+                f"train.examples must be a multiple of train.batch_size; got {self.examples} and {self.batch_size}."
             )
         if self.shortest is not None and self.shortest > self.length:
             raise ValueError(f"train.shortest must be at most train.length; got {self.shortest} and {self.length}.")

@@ -37,6 +37,8 @@ class Progress:
     """Norm of the gradient before clipping."""
     tokens_per_second: float
     """Mean speed since training began or resumed (tokens or items per second)."""
+    accuracy: float | None = None
+    """Share of the scored predictions of the batch that are right; None in lines that earlier versions wrote."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,22 @@ def train(
     began, tokens = time.perf_counter(), 0
     with threads(config), held() as stopped:
         for step in range(done, config.steps):
-            batches = _batches(task, config, seed, step)
+            batches = _parts(training_batch(task, config, seed, step), config)
             scored = sum(int(batch.scored.sum()) for batch in batches)
+            logged = step + 1 == config.steps or (step + 1) % config.log_every == 0
             rate = learning_rate(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = torch.zeros((), dtype=torch.float32, device=device.device)
+            loss, right = torch.zeros(2, dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
-                part = task.loss.losses(batch.ask(wrapped)).sum() / scored
+                reply = batch.ask(wrapped)
+                part = task.loss.losses(reply).sum() / scored
                 device.backward(part)
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
                 loss += part.detach()
+                if logged:
+                    right += reply.right.sum() / scored
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
             wrapped_optimizer.step()
             wrapped_optimizer.zero_grad()
@@ -134,9 +140,9 @@ def train(
             if average is not None and done % config.average_every == 0:
                 average.update(model, done)
             last, stop = done == config.steps, stopped()
-            if last or done % config.log_every == 0:
+            if logged:
                 passed = time.perf_counter() - began
-                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed)
+                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed, right.item())
                 append_line(metrics, asdict(progress))
                 on_progress(progress)
             began += validated(done)  # which is no training
@@ -151,15 +157,19 @@ def train(
     return Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
 
 
-def _batches(task: Task, config: TrainConfig, seed: int, step: int) -> list[Batch]:
-    """Sample the batch of a step and split it into ``config.accumulate`` parts."""
-    random, lengths = generator(seed, "train", step), config.lengths(task.stride)
+def training_batch(task: Task, config: TrainConfig, seed: int, step: int) -> Batch:
+    """Sample the batch of a step, or of the earlier step whose batch comes again."""
+    drawn_at = step % (config.examples // config.batch_size) if config.examples else step
+    random, lengths = generator(seed, "train", drawn_at), config.lengths(task.stride)
     joined = int(integers(random, config.concatenate)) + 1 if config.concatenate > 1 else 1
     drawn = [lengths[int(which)] for which in integers(random, len(lengths), joined)]
     if config.concatenate > 1:
-        batch = task.joined(random, config.batch_size, drawn, task.splits[0])
-    else:
-        batch = task.sample(random, config.batch_size, drawn[0], task.splits[0])
+        return task.joined(random, config.batch_size, drawn, task.splits[0])
+    return task.sample(random, config.batch_size, drawn[0], task.splits[0])
+
+
+def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:
+    """Split a batch into ``config.accumulate`` parts."""
     parts = (tensor.chunk(config.accumulate) for tensor in batch)
     return [type(batch)(*part) for part in zip(*parts, strict=True)]
 

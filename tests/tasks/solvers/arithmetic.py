@@ -2,6 +2,7 @@
 
 import math
 import operator
+import statistics
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -68,6 +69,14 @@ def pairadd(tokens: list[int]) -> list[int]:
     return [sum(digit for flag, digit in pairwise(digits) if flag == 10) % 10, 13]
 
 
+def listops(tokens: list[int]) -> list[int]:
+    """By Python's own reading of nested calls."""
+    calls = [*(f"{digit}," for digit in range(10)), "min([", "max([", "med([", "sm(["]
+    source = "".join("])," if token == 14 else calls[token] for token in between(tokens, 15))
+    known = {"med": lambda digits: int(statistics.median(digits)), "sm": lambda digits: sum(digits) % 10}
+    return [eval(source, known)[0], 17]
+
+
 SOLVERS: dict[str, Solver] = {
     "addition": addition,
     "successor": successor,
@@ -79,4 +88,5 @@ SOLVERS: dict[str, Solver] = {
     "modular-arithmetic-brackets": expression("+-()"),
     "solve-equation": solve_equation,
     "pairadd": pairadd,
+    "listops": listops,
 }

@@ -18,6 +18,8 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "entmax": "lengthwise.attention.weights.entmax:Entmax",
         "as-entmax": "lengthwise.attention.weights.as_entmax:AsEntmax",
         "top-k": "lengthwise.attention.weights.top_k:TopK",
+        "banded": "lengthwise.attention.weights.local:Banded",
+        "block-local": "lengthwise.attention.weights.local:BlockLocal",
         "reguformer": "lengthwise.attention.weights.reguformer:Reguformer",
         "softpick": "lengthwise.attention.weights.softpick:Softpick",
         "sigmoid": "lengthwise.attention.weights.sigmoid:Sigmoid",

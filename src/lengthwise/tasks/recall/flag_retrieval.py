@@ -44,7 +44,7 @@ class FlagRetrieval(Transduction):
         """Return the symbol after the flag."""
         separator = int(batch.scored[0].int().argmax())
         after = (batch[0] == self.options.symbols).int().argmax(1) + 1
-        return F.pad(after[:, None], (separator, 1), value=-1)
+        return F.pad(after[:, None], (separator, batch.scored.shape[1] - separator - 1), value=-1)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw symbols, and put a flag among them."""

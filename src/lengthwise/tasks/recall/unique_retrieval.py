@@ -55,7 +55,7 @@ class UniqueRetrieval(Transduction):
         query = int(batch.scored[0].int().argmax())
         place = self.place_of(batch[0][:, 1 : query - 1] == batch[0][:, query, None])
         beside = place + (0 if self.options.side == "left" else 2)  # counted from begin
-        return F.pad(beside[:, None], (query, 1), value=-1)
+        return F.pad(beside[:, None], (query, batch.scored.shape[1] - query - 1), value=-1)
 
     def place_of(self, same: Bool[Tensor, "batch context"]) -> Int[Tensor, " batch"]:
         """Return the place in the context of the occurrence that counts; ``same`` is True at the queried symbol."""
