@@ -17,9 +17,10 @@ import typer
 from lengthwise import cli
 from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
-from lengthwise.cli import options
+from lengthwise.cli import options, swap
 from lengthwise.experiments import comparison, evaluating
 from lengthwise.probes.config import ProbeConfig
+from lengthwise.probes.shortening import kept
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,6 +39,8 @@ READ_ONLY = {
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
     "lengthwise run": "it trains for minutes",
+    "lengthwise shorten": "it needs a run that is trained, or a language model",
+    "lengthwise swap": "it needs a run that is trained",
     "lengthwise score data/reverse": "it needs test sets that were written",
     "lengthwise runs": "it needs runs that were run",
     "make": "its targets make environments, and continuous integration runs them",
@@ -185,6 +188,8 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(scoring, "read_dataset", ends(lambda folder: None))
     monkeypatch.setattr(comparison, "read_experiment", ends(lambda folder: None))
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
+    monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
+    monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(sys, "path", list(sys.path))
     modules = set(sys.modules)

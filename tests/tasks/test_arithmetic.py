@@ -136,6 +136,7 @@ def columns(
     "modular-arithmetic-brackets[multiply=true,modulus=2]",
     "solve-equation[modulus=10]",
     "pairadd[base=3]",
+    "successor[base=2]",
     "listops[depth=2,arguments=6]",
 )
 def test_other_formats_keep_the_promises(check: Check) -> None:
@@ -185,6 +186,27 @@ def test_a_carry_goes_through_all_digits_of_several_operands() -> None:
         first, *others = (sum(place) for place in zip(*numbers, strict=True))
         assert first >= 10
         assert set(others) == {9}
+
+
+def test_a_run_of_nines_carries_on_into_any_digit() -> None:
+    runs = []
+    for source, answer in zip(*successors("carries"), strict=True):
+        runs += [len(source) - len("".join(map(str, source)).rstrip("9"))]
+        assert value(source) + 1 == value(answer[::-1])
+    counts = Counter(runs)
+    # A run is longer than it was drawn if the digit before is a 9 by chance.
+    assert min(counts[run] for run in range(1, 7)) > 4000 / 6 * 0.7
+    plain, _ = successors("validation")
+    assert_uniform([digit for source in plain for digit in source], kinds=10)
+
+
+def test_digits_of_one_significance_share_a_mark() -> None:
+    assert drawn("successor", 3).marks[0].tolist() == [0, 3, 2, 1, 0, 1, 2, 3, 4]
+
+
+def successors(split: str) -> tuple[list[list[int]], list[list[int]]]:
+    batch = drawn("successor", 6, split, examples=4000)
+    return sources(batch, 10), batch.targets[:, 7:14].tolist()
 
 
 def test_written_numbers_have_their_distributions() -> None:

@@ -70,6 +70,12 @@ def first_pair(batch: Tokens) -> tuple[Tensor, Tensor]:
     return middle - begin - 1, (after & ~is_value).int().argmax(1) - middle - 1
 
 
+def case(batch: Tokens) -> Tensor:
+    """0 if symbol 64 occurs, 1 if only symbol 50 does, and 2 otherwise."""
+    asks_min, asks_first = ((batch.inputs == symbol).any(1) for symbol in (64, 50))
+    return torch.where(asks_min, 0, torch.where(asks_first, 1, 2))
+
+
 DISTRIBUTIONS: dict[str, tuple[str, int, Callable[[Tokens], Tensor], Sequence[float]]] = {
     "symbols of n-back": ("n-back", 9, lambda batch: batch.inputs[:, 1:].flatten(), [1] * 16),
     "the repeated symbol": ("induction", 9, lambda batch: last(batch)[:, 0], [1] * 16),
@@ -88,6 +94,12 @@ DISTRIBUTIONS: dict[str, tuple[str, int, Callable[[Tokens], Tensor], Sequence[fl
     "unique answers": ("unique-retrieval", 9, first_answers, [1] * 5),
     "other answers": ("non-unique-retrieval", 9, first_answers, [1] * 5),
     "the letter after an n-gram": ("n-gram-lookup", 9, first_answers, [1] * 26),
+    "cases in training": (
+        "argmin-first-argmax",
+        40,
+        case,
+        [1 - 0.99**40, 0.99**40 - 0.98**40, 0.98**40],
+    ),
     "symbols to copy": ("selective-copying", 24, lambda batch: batch.inputs[:, -16:].flatten(), [1] * 14),
     "their places": (
         "selective-copying",
@@ -147,6 +159,24 @@ def test_distributions(name: str) -> None:
     observed, expected = zip(*some, strict=True)
     scale = sum(observed) / sum(expected)
     assert chisquare(observed, [scale * weight for weight in expected]).pvalue > 0.001
+
+
+@pytest.mark.parametrize("length", [1, 8, 400])
+def test_in_validation_each_case_is_equally_likely(length: int) -> None:
+    batch = drawn("argmin-first-argmax", length, "validation")
+    found = case(batch)
+    assert chisquare(found.bincount(minlength=3).tolist()).pvalue > 0.001
+    both = (batch.inputs[found == 0] == 50).any(1).double().mean()
+    assert both == pytest.approx(1 - 0.99 ** (length - 1), abs=0.06), "64 overrules 50"
+
+
+def test_places_are_the_first_ones_of_the_symbols_that_are_asked_for() -> None:
+    shown, places = (drawn(f"argmin-first-argmax{which}", 128, "validation") for which in ("", "[place=true]"))
+    assert torch.equal(shown.inputs[:, 1:129], places.inputs[:, 1:129])
+    sources = zip(shown.inputs[:, 1:129].tolist(), case(shown).tolist(), first_answers(shown).tolist(), strict=True)
+    assert first_answers(places).tolist() == [0 if of == 1 else row.index(answer) for row, of, answer in sources]
+    with pytest.raises(InputError, match="128 places to answer with; got a length of 129"):
+        load("argmin-first-argmax[place=true]").check_length(129)
 
 
 def likeliest_share(symbols: int, others: int) -> float:

@@ -19,7 +19,7 @@ HELD = {
     *("copy", "reverse", "unique-copy", "repeat-copy", "duplicate-string", "odds-first"),
     *("flip-flop", "mqar", "forgetting-mqar", "induction"),
     *("unique-retrieval", "non-unique-retrieval", "flag-retrieval", "argmax-retrieval", "dictionary-lookup"),
-    "latent-retrieval",
+    *("latent-retrieval", "argmin-first-argmax"),
 }
 """Tasks that know which input shows the right answer."""
 CHECKS = [

@@ -16,6 +16,7 @@ from lengthwise.tasks.batch import Reply
 from lengthwise.tasks.metrics import CrossEntropy
 from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.tasks.sets.argmax_retrieval import ArgmaxRetrieval
+from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.loop import Progress, train, training_batch
 
@@ -69,6 +70,23 @@ def test_resumed_is_uninterrupted(tmp_path: Path, average: float | str, every: i
     lines = [read_lines(tmp_path / run / "metrics.jsonl", dict) for run in ("whole", "parts")]
     for ours, theirs in zip(*lines, strict=True):
         assert {**ours, "tokens_per_second": 0} == {**theirs, "tokens_per_second": 0}
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_no_step_leaves_the_model_as_it_begins(tmp_path: Path, average: float) -> None:
+    """Also when it is resumed from the checkpoint of step 0."""
+    config, began = CONFIG.model_copy(update={"steps": 0, "average": average}), model()
+    for _ in range(2):
+        untrained = model()
+        effort = train(untrained, FlipFlop(), config, seed=0, folder=tmp_path)
+        assert (effort.tokens, effort.tokens_per_second) == (0, 0.0)
+        newest, loaded = Checkpoint.newest(tmp_path / "checkpoint"), model()
+        loaded.head.weight.data.zero_()
+        assert newest is not None
+        assert newest.step == 0
+        newest.load_model(loaded)
+        for made in (untrained, loaded):
+            assert all(map(torch.equal, made.state_dict().values(), began.state_dict().values()))
 
 
 def test_accumulated_parts_are_one_batch(tmp_path: Path) -> None:

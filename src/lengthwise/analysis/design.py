@@ -81,6 +81,8 @@ class Design:
     """Share of the main metric at the training length above which a length still counts as effective."""
     training_steps: int | None
     """Optimiser steps; None if the models were trained elsewhere."""
+    start: str | None
+    """Folder of the trained run from whose weights every training starts; None for training from scratch."""
     metrics: tuple[MetricFacts, ...]
     """All measured metrics, the main metric first."""
     loss: MetricFacts
@@ -108,6 +110,7 @@ class Design:
             shortest_training_length=base.train.shortest,
             level=base.evaluate.level,
             training_steps=base.train.steps,
+            start=base.start,
             metrics=tuple(_facts(own.get(name, metric), task) for name, metric in task.measures.items()),
             loss=_facts(task.loss, task),
         )
@@ -140,6 +143,7 @@ class Design:
             shortest_training_length=None,
             level=evaluate.level,
             training_steps=None,
+            start=None,
             metrics=tuple(_facts(metric, task) for metric in measures.values()),
             loss=_facts(task.loss, task),
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "summary.json"
-SCHEMA = 2
+SCHEMA = 3
 """Version of the format; every change of the format raises the version."""
 REMEDY = "Write the summary again with lengthwise report FOLDER."
 

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from lengthwise import __version__
-from lengthwise.cli import bench, compare, data, evaluate, export, list_, probe, report, run, runs, score
+from lengthwise.cli import bench, compare, data, evaluate, export, list_, probe, report, run, runs, score, shorten, swap
 from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.errors import LengthwiseError
 from lengthwise.own_code import fault
@@ -40,10 +40,12 @@ def _lengthwise(
 
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("swap")(swap.swap)
 app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("data")(data.data)
 app.command("probe")(probe.probe)
+app.command("shorten")(shorten.shorten)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("export")(export.export)

@@ -7,6 +7,8 @@ The consoles do not read square brackets as markup, because paths and names have
 import codecs
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 
 from rich.console import Console
 
@@ -22,6 +24,17 @@ def accept_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="lengthwise")
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers while it loads a model; some of its progress bars cannot be turned off."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    with redirect_stderr(io.StringIO()):
+        yield
 
 
 def _similar(error: UnicodeError) -> tuple[str, int]:

@@ -1,10 +1,8 @@
 """``lengthwise probe``: measure how a language model's attention changes with the length of its input."""
 
 import importlib.metadata
-import io
 import sys
 import tempfile
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lengthwise.cli.console import console, errors
+from lengthwise.cli.console import console, errors, quiet_transformers
 from lengthwise.cli.generated import configured
 from lengthwise.cli.stopping import stoppable
 from lengthwise.probes.config import ProbeConfig
@@ -33,8 +31,6 @@ def probe(
 
     Ctrl-C stops the command and keeps the measurements so far; an error does the same.
     """
-    import transformers
-
     from lengthwise.errors import RunError
     from lengthwise.experiments.environment import environment
     from lengthwise.probes.folder import check
@@ -44,8 +40,6 @@ def probe(
     model = Path(config.model)
     folder = out or Path("runs") / f"probe-{model.stem if model.is_file() else model.name}"
     check(folder, config)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -59,7 +53,7 @@ def probe(
             *columns, console=Console(file=sys.stderr, markup=False), redirect_stderr=False, transient=True
         ) as progress:
             task = progress.add_task("loading the model", total=None)
-            with redirect_stderr(io.StringIO()):  # some progress bars of transformers cannot be turned off
+            with quiet_transformers():
                 loaded, inputs, findings = begin(config)
             progress.update(task, description=f"{len(inputs)} windows of {findings.lengths[-1]:,} tokens")
             progress.reset(task, total=len(inputs))

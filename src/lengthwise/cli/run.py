@@ -1,15 +1,21 @@
 """``lengthwise run``: train and evaluate one model."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lengthwise.cli import options
+from lengthwise.cli.console import console
 from lengthwise.cli.progress import RunProgress
 from lengthwise.cli.showing import show
 from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import RunError
+
+if TYPE_CHECKING:
+    from lengthwise.experiments.config import RunConfig
+    from lengthwise.experiments.start import Start
 
 
 def run(
@@ -53,18 +59,27 @@ def run(
         model={"mechanism": mechanism},
         train={"learning_rate": learning_rate},
     )
+    name = f"{{}}-{config.model.mechanism}-seed-{config.seed}"
+    work(config, out or options.folder(task, config.task, name), resume=resume)
+
+
+def work(config: "RunConfig", out: Path, *, resume: bool) -> None:
+    """Train and evaluate a run, or carry it on, and show its results."""
     from lengthwise.experiments.check import check
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.run import evaluate_run, train_run
+    from lengthwise.experiments.start import planned
     from lengthwise.experiments.state import kept
     from lengthwise.files import check_folder
 
-    folder = RunFolder(out or options.folder(task, config.task, f"{{}}-{config.model.mechanism}-seed-{config.seed}"))
+    folder = RunFolder(out)
     check_folder(folder.path)
     config = folder.settled(config)
     if folder.trained is None or folder.due(config):
         check(config)
+    if config.start is not None and not folder.begun:
+        _tell(planned(config), config.start)
     with stoppable(lambda: kept(folder)), folder.claimed(config, resume=resume):
         folder.failure = None
         try:
@@ -75,3 +90,14 @@ def run(
             folder.failure = str(error)
             raise
     show(read_experiment(folder.path))
+
+
+def _tell(start: "Start", source: str) -> None:
+    """Print what the model takes over, each name once for all layers."""
+    for what, names in (
+        (f"Taken over from {source}", start.taken),
+        ("Fresh", start.fresh),
+        ("Dropped", start.dropped),
+    ):
+        once = dict.fromkeys(re.sub(r"^blocks\.\d+\.", "blocks.*.", name) for name in names)
+        console.print(f"{what}: {', '.join(once) or 'nothing'}.", highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Checks of a run before anything of it is written: what cannot work is refused here."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -8,6 +9,7 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation import evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.prerequisites import prerequisites
+from lengthwise.experiments.start import planned
 from lengthwise.models import Decoder, DecoderConfig, SetReader, build
 from lengthwise.training.device import fabric
 
@@ -27,6 +29,8 @@ def check(config: RunConfig) -> None:
     for earlier in prerequisites(config):
         if earlier is not None:
             check(earlier)
+    if config.start is not None and Path(config.start, "config.json").exists():  # trained, it does without its start
+        planned(config)
     environment = fabric(config.train)
     device = environment.device
     with torch.device("meta"):

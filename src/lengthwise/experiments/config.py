@@ -1,6 +1,7 @@
 """Settings of a run and of a comparison."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -29,6 +30,10 @@ class RunConfig(Config):
     """Of the weights, and of the training data unless data_seed is given."""
     data_seed: int | None = Field(None, ge=0, lt=2**63)
     """Of the training data, if it is not the seed."""
+    start: str | None = None
+    """Folder of a trained run from whose weights the training starts, as far as the model has them."""
+    start_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """Hash of these weights; by default, a new run takes the hash of what the folder holds."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -45,6 +50,17 @@ class RunConfig(Config):
                     raise ValueError(f"{name} is learnt by a {task.model}; drop model.kind.")
                 tree["model"] = {"kind": task.model, **task.sizes, **model}
         return tree
+
+    @field_validator("start")
+    @classmethod
+    def _wherever_it_is_resumed(cls, start: str | None) -> str | None:
+        return None if start is None else str(Path(start).resolve())
+
+    @model_validator(mode="after")
+    def _start_agrees(self) -> Self:
+        if self.start is None and self.start_sha256 is not None:
+            raise ValueError("start_sha256 is the hash of the weights of a start; give start, too.")
+        return self
 
     @model_validator(mode="after")
     def _task_agrees(self) -> Self:
@@ -139,15 +155,25 @@ class RunConfig(Config):
         )
 
     def settled(self, held: "RunConfig | None" = None) -> "RunConfig":
-        """Return the same run with a model that stays the same when other lengths are evaluated.
+        """Return the same run with a model that stays the same when other lengths are evaluated, and a start that does.
 
-        Sizes that the settings leave out come from the model in the folder, or else from :attr:`sized_model`.
+        Sizes that the settings leave out come from the model in the folder, or else from :attr:`sized_model`. The hash
+        of the weights to start from comes from the folder, too, or else from these weights.
+
+        Raises:
+            InputError: if the folder to start from holds no trained run.
         """
+        changed: dict[str, Any] = {}
         model, told = self.model, (held or self).sized_model
-        if not (isinstance(model, DecoderConfig) and isinstance(told, DecoderConfig)):
-            return self
-        sizes = {name: getattr(model, name) or getattr(told, name) for name in ("context", "reach", "marks")}
-        return self.model_copy(update={"model": replace(model, **sizes)})
+        if isinstance(model, DecoderConfig) and isinstance(told, DecoderConfig):
+            sizes = {name: getattr(model, name) or getattr(told, name) for name in ("context", "reach", "marks")}
+            changed["model"] = replace(model, **sizes)
+        if self.start is not None and self.start_sha256 is None:
+            from lengthwise.experiments.start import trained_weights  # late: a mistyped name should not wait for torch
+
+            known = None if held is None or held.start != self.start else held.start_sha256
+            changed["start_sha256"] = known or trained_weights(Path(self.start)).sha256
+        return self.model_copy(update=changed)
 
     def vary(self, **sections: Any) -> "RunConfig":
         """Return the same run with some values changed, as in ``vary(seed=1, model={"mechanism": "softmax+rope"})``."""

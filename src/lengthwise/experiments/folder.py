@@ -1,8 +1,8 @@
 """The folder of a run, and who may write into it.
 
-``config.json`` (resolved, with the environment), ``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is
-over, ``evaluation.jsonl`` point by point, ``result.json`` once all points that are asked for are there,
-``failure.json`` if it failed;
+``config.json`` (resolved, with the environment), ``start.json`` if training starts from trained weights,
+``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is over, ``evaluation.jsonl`` point by point,
+``result.json`` once all points that are asked for are there, ``failure.json`` if it failed;
 ``teacher/``, a run by itself, where parts of the model learn from a trained one first.
 """
 
@@ -20,6 +20,7 @@ from lengthwise.experiments.environment import environment
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Failure, Result, Run, Trained
+from lengthwise.experiments.start import Start
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 from lengthwise.training.loop import Progress, Validation
 
@@ -133,6 +134,16 @@ class RunFolder:
     def config(self) -> RunConfig:
         """The resolved configuration."""
         return read_held(self.path / FILE, RunConfig)[0].settled()
+
+    @property
+    def start(self) -> Start | None:
+        """What the model took over from its start; None in training from scratch, and before the training begins."""
+        path = self.path / "start.json"
+        return read_json(path, Start) if path.exists() else None
+
+    @start.setter
+    def start(self, start: Start) -> None:
+        write_json(self.path / "start.json", asdict(start))
 
     @property
     def trained(self) -> Trained | None:

@@ -82,7 +82,7 @@ def take_over(key: RunKey, paths: RunPaths) -> None:
     weights, model = (_trained(key, mechanism, paths) for mechanism in _mechanisms(key.mechanism))
     if weights is not None:
         with explained("write the checkpoint", folder):
-            for file in ("metrics.jsonl", "validation.jsonl"):
+            for file in ("start.json", "metrics.jsonl", "validation.jsonl"):
                 if (weights / file).exists():
                     shutil.copy2(weights / file, folder)
             _copy(weights / "checkpoint", folder / "checkpoint")

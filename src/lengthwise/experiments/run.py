@@ -13,6 +13,7 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.record import Trained
+from lengthwise.experiments.start import take_over, trained_weights
 from lengthwise.models import Decoder, SetReader, build
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Task
@@ -61,8 +62,12 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     config = folder.config
     task = config.build_task()
     before = prerequisites(config)
-    first = None if before.model is None else _trained_first(folder, before.model, on_progress)
+    begins = Checkpoint.newest(folder.path / "checkpoint") is None
+    start = _start(config) if begins and config.start is not None else None
+    first = _trained_first(folder, before.model, on_progress) if begins and before.model is not None else None
     learner = build_model(before.weights or config)
+    if start is not None:
+        folder.start = take_over(start, learner)
     if first is not None:
         learn(learner, first, task, config.train.length)
     effort = train(
@@ -77,7 +82,7 @@ def _train(folder: RunFolder, on_progress: Callable[[Progress], None]) -> None:
     model = learner if before.weights is None else _with_weights(config, learner)
     validation = _validated(model, task, config, config.evaluate)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    folder.trained = Trained(parameters, effort.seconds, effort.tokens / effort.seconds, validation)
+    folder.trained = Trained(parameters, effort.seconds, effort.tokens_per_second, validation)
 
 
 def _validated(model: nn.Module, task: Task, config: RunConfig, evaluate: EvaluateConfig) -> Point:
@@ -102,12 +107,22 @@ def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | 
     return model.to(next(learner.parameters()).device)
 
 
+def _start(config: RunConfig) -> Decoder | SetReader:
+    """Load the trained model whose weights the training starts from."""
+    assert config.start is not None
+    folder = Path(config.start)
+    if trained_weights(folder).sha256 != config.start_sha256:
+        raise InputError(
+            f"The weights in {folder} are not those with which this run began; put those back, or begin anew in "
+            "another folder, with --out."
+        )
+    return load_model(folder)
+
+
 def _trained_first(
     folder: RunFolder, config: RunConfig, on_progress: Callable[[Progress], None]
-) -> Decoder | SetReader | None:
-    """Train and return the model to learn from; return None if a checkpoint already holds what was learnt."""
-    if Checkpoint.newest(folder.path / "checkpoint") is not None:
-        return None
+) -> Decoder | SetReader:
+    """Train and return the model to learn from."""
     folder.first.claim(config, resume=True)
     train_run(folder.first, on_progress)
     return load_model(folder.first.path)

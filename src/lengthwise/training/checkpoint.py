@@ -6,6 +6,7 @@ average needs. The folder is written under a temporary name, flushed and renamed
 The newest two are kept.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,11 @@ class Effort:
     seconds: float
     tokens: int
     """Tokens (sequences) or items (sets) read."""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Mean speed; 0 if no step was done."""
+        return self.tokens / self.seconds if self.tokens else 0.0
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,23 @@ class Checkpoint:
         found = _finished(folder)
         return cls(found[-1]) if found else None
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights for inference, in hexadecimal digits; raises :class:`RunError` if they cannot be read."""
+        name = self._for_inference
+        try:
+            with (self.path / f"{name}.safetensors").open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise self._damaged(name, f"it cannot be read ({error})") from None
+
     def load_model(self, model: nn.Module) -> None:
         """Load the weights for inference: the averaged weights if there are any.
 
         Raises:
             InputError, RunError: if a file of the checkpoint is damaged or holds the weights of another model.
         """
-        with self._tensors("average" if "average" in self._contents.bytes else "model") as weights:
+        with self._tensors(self._for_inference) as weights:
             model.load_state_dict(weights)
 
     def load(
@@ -86,7 +102,8 @@ class Checkpoint:
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-        for name, weight in _parameters(model).items():
+        trained = _parameters(model) if self.step else {}  # before the first step, an optimiser has no moments
+        for name, weight in trained.items():
             if name not in moments:
                 raise RunError(
                     f"The training in {self.path} was begun by an earlier version, whose model had no {name}; delete "
@@ -101,6 +118,10 @@ class Checkpoint:
             if "cuda" in random and torch.cuda.is_available():
                 torch.cuda.set_rng_state(random["cuda"])
         return self._contents.state
+
+    @property
+    def _for_inference(self) -> str:
+        return "average" if "average" in self._contents.bytes else "model"
 
     @property
     def _contents(self) -> _Contents:
@@ -128,7 +149,10 @@ class Checkpoint:
             problem = f"it cannot be read ({error})"
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             problem = f"it holds something else ({' '.join(str(error).split())[:200]})"
-        raise RunError(f"The checkpoint {self.path} is damaged in {path.name}: {problem}. {self._remedy}")
+        raise self._damaged(name, problem)
+
+    def _damaged(self, name: str, problem: str) -> RunError:
+        return RunError(f"The checkpoint {self.path} is damaged in {name}.safetensors: {problem}. {self._remedy}")
 
 
 def save(

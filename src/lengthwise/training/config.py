@@ -25,8 +25,8 @@ class TrainConfig(Config):
     concatenate: PositiveInt = 1
     """Largest number of examples that are joined to one, sources and answers side by side; each batch draws its number
     and their lengths (arXiv 2109.07276)."""
-    steps: PositiveInt = 600
-    """Optimiser steps."""
+    steps: NonNegativeInt = 600
+    """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
     """Examples (sequences or sets) per optimiser step, summed over all accumulated parts."""
     examples: PositiveInt | None = None
@@ -103,7 +103,7 @@ class TrainConfig(Config):
             )
         if self.shortest is not None and self.shortest > self.length:
             raise ValueError(f"train.shortest must be at most train.length; got {self.shortest} and {self.length}.")
-        if self.average and self.average_every > self.steps:
+        if self.average and 0 < self.steps < self.average_every:
             raise ValueError(
                 f"train.average_every must be at most train.steps; got {self.average_every} and {self.steps}."
             )

@@ -112,6 +112,8 @@ def train(
 
     if not done:
         validated(0)
+        if not config.steps:
+            checkpoint.save(folder / "checkpoint", 0, model, optimizer, before, copies)
     began, tokens = time.perf_counter(), 0
     with threads(config), held() as stopped:
         for step in range(done, config.steps):

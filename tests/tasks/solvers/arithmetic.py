@@ -20,6 +20,11 @@ def addition(tokens: list[int]) -> list[int]:
     return [int(digit) for digit in f"{total:0{len(first) + 1}d}"][::-1]
 
 
+def successor(tokens: list[int]) -> list[int]:
+    digits = between(tokens, 10)
+    return [*map(int, f"{value(digits) + 1:0{len(digits) + 1}d}"[::-1]), 12]
+
+
 def multiplication(tokens: list[int]) -> list[int]:
     first, second = tokens[: tokens.index(10)], tokens[tokens.index(10) + 1 : tokens.index(11)]
     total = value(first) * value(second)
@@ -74,6 +79,7 @@ def listops(tokens: list[int]) -> list[int]:
 
 SOLVERS: dict[str, Solver] = {
     "addition": addition,
+    "successor": successor,
     "multiplication": multiplication,
     "binary-addition": binary(operator.add, little_endian=False),
     "binary-multiplication": binary(operator.mul, little_endian=True),

@@ -35,6 +35,11 @@ def n_gram_lookup(tokens: list[int]) -> list[int]:
     return [ord(text.split(gram, 1)[1][0]), 29]
 
 
+def argmin_first_argmax(tokens: list[int]) -> list[int]:
+    source = between(tokens, 100)
+    return [min(source) if 64 in source else source[0] if 50 in source else max(source), 102]
+
+
 def selective_copying(tokens: list[int]) -> list[int]:
     return [*(symbol for symbol in between(tokens, 15) if symbol != 14), 17]
 
@@ -116,6 +121,7 @@ SOLVERS: dict[str, Solver] = {
     "unique-retrieval": unique_retrieval,
     "non-unique-retrieval": non_unique_retrieval,
     "n-gram-lookup": n_gram_lookup,
+    "argmin-first-argmax": argmin_first_argmax,
     "selective-copying": selective_copying,
     "mqar": mqar,
     "forgetting-mqar": forgetting_mqar,

@@ -7,7 +7,7 @@ M is ``second``, by default 1, or N.
 In training, the first number has 1 to N digits before padding, and the second 1 to M, uniformly. In validation, they
 have N and M digits. The authors train on 1–5 digits by 1 or 2, and test 10 (2405.20671); or on 1–10 by 1–4, and test
 11–15 by 5–6 (2410.15787). They do not pad a and b, and where M is fixed they draw b uniformly from all numbers below
-10^M.
+10^M. *N × 1* of arXiv 2310.11984 is the default; the authors train on 1–6 digits by 1 to 9.
 """
 
 from types import MappingProxyType

@@ -1,7 +1,7 @@
 """Parity: the answer is 1 if the number of ones is odd (*parity check* of arXiv 2207.02098; arXiv 2410.02140).
 
 The number of ones is uniform from 0 to the length, so that no density of ones tells the answer. Under ``uniform_bits``
-each bit is fair and independent, as in arXiv 2207.02098.
+each bit is fair and independent, as in arXiv 2207.02098 and, on lengths from 1 to 18, arXiv 2310.11984.
 """
 
 import torch
