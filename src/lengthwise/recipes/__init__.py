@@ -13,6 +13,7 @@ from lengthwise.recipes.formal_framework_paper import FORMAL_FRAMEWORK_PAPER
 from lengthwise.recipes.languages import LANGUAGES
 from lengthwise.recipes.recall import RECALL
 from lengthwise.recipes.recipe import Recipe
+from lengthwise.recipes.semantic_focus import SEMANTIC_FOCUS
 from lengthwise.recipes.sets import SETS
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
@@ -20,7 +21,7 @@ from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
-_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS)
+_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS)
 _PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER)
 _ALL = (*_LAPTOP, *_PAPERS)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
