@@ -84,7 +84,7 @@ def looks(
         holders = task.holders(batch)
         if holders is None:
             raise InputError(f"{task.title} does not know which input shows an answer.")
-        columns = torch.arange(holders.shape[1], device=holders.device)
+        columns = torch.arange(holders.shape[1], dtype=torch.long, device=holders.device)
         asked = torch.where(holders >= 0, columns, -1).amax(1)
         holder = holders.gather(1, asked[:, None])
         with ExitStack() as hooks:

@@ -78,7 +78,7 @@ class StringEdit(Transduction):
         argument = integers(generator, 2, batch_size, 1)
         edited = torch.stack(_edited(bits, argument, 2 * length), dim=1)
         answer = edited.gather(1, edit[..., None].expand(-1, -1, 2 * length))[:, 0, : self.answer_length(length)]
-        takes = torch.tensor([name in WITH_ARGUMENT for name in EDITS], device="cpu")[edit]
+        takes = torch.tensor([name in WITH_ARGUMENT for name in EDITS], dtype=torch.bool, device="cpu")[edit]
         return Drawn(torch.cat([DASH + 1 + edit, torch.where(takes, argument, DASH), bits], dim=1), answer)
 
 
