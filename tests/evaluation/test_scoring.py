@@ -13,6 +13,7 @@ from lengthwise.analysis import Summary, score
 from lengthwise.analysis.scoring import score_folder
 from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.evaluation.sweep import drawn
 from lengthwise.experiments.dataset import read_batches, read_dataset, write_dataset
 from lengthwise.models import DecoderConfig, build
 from lengthwise.models.config import SetReaderConfig
@@ -122,6 +123,15 @@ def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: 
     assert exact(summary) == [point.values["exact_match"].value for point in points]
     first = next(read_batches(tmp_path / "data", data.sets[0], task, 128))
     assert first.scored.any()
+
+
+def test_answers_that_are_numbers_are_read_as_they_were_written(tmp_path: Path) -> None:
+    config = EvaluateConfig(lengths=(12,), sequences=16)
+    data, task = write_dataset("contextual-retrieval", config, tmp_path), load("contextual-retrieval")
+    for read, written in zip(
+        read_batches(tmp_path, data.sets[0], task, 1024), drawn(task, config, "validation", 12), strict=True
+    ):
+        assert all(torch.equal(one, other) for one, other in zip(read, written, strict=True))
 
 
 def test_test_sets_are_written_as_parquet_too(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Tasks on sets: what they ask for is what they answer, whatever the length."""
 
+from itertools import product
+
 import pytest
 import torch
 from scipy.stats import chisquare
@@ -7,7 +9,7 @@ from scipy.stats import chisquare
 from lengthwise.errors import InputError
 from lengthwise.tasks import Answered, Sets, Tokens, load
 from lengthwise.tasks.batch import Reply
-from lengthwise.tasks.metrics import TotalVariation
+from lengthwise.tasks.metrics import AbsoluteError, ExactMatch, RightKey, TotalVariation
 
 NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
@@ -126,3 +128,59 @@ def test_a_sampled_answer_is_any_absent_token_and_validation_has_their_distribut
     rank = (seen[:, -1] == 0).cumsum(1).gather(1, batch.targets[:, -1:])[:, 0]
     assert chisquare(rank.bincount(minlength=4)[1:].tolist()).pvalue > 0.001
     assert task.sample(torch.Generator().manual_seed(0), 8, 3, "validation")[1].is_floating_point()
+
+
+def retrieval(split: str, length: int = 9, options: str = "", batch: int = 400) -> Sets:
+    task = load(f"contextual-retrieval{options}")
+    found = task.sample(torch.Generator().manual_seed(0), batch, length, split)
+    assert isinstance(found, Sets)
+    return found
+
+
+@pytest.mark.parametrize("length", [1, 9, 40])
+def test_each_search_retrieves_the_value_that_it_chose_from_its_nearest_item(length: int) -> None:
+    batch = retrieval("validation", length)
+    rows = zip(batch.items.tolist(), batch.query.tolist(), batch.targets.tolist(), strict=True)
+    for items, query, answer in rows:
+        found = []
+        for search, choice in ((0, query[4:6]), (1, query[6:8])):
+            nearest = min(items, key=lambda item: abs(item[search] - query[search]))
+            found.append(nearest[2:4][choice.index(1.0)])
+        assert answer == pytest.approx(-0.71347752 * found[0] - 0.6062312 * found[1], abs=1e-5)
+    assert batch.holder.unique().tolist() == [-1]
+    assert retrieval("train", batch=4000).targets.abs().mean() == pytest.approx(0.747, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("searches", "values", "unseen"),
+    [
+        (2, 2, {(1, 1)}),
+        (2, 3, {(1, 2), (2, 1)}),
+        (3, 2, {(1, 0, 1), (1, 1, 1)}),
+    ],
+)
+def test_unseen_choices_are_those_that_training_leaves_out(
+    searches: int, values: int, unseen: set[tuple[int, ...]]
+) -> None:
+    """Of all choices in their order, those with an odd number, but for the first of these."""
+    found = {}
+    for split in ("train", "validation", "unseen"):
+        batch = retrieval(split, options=f"[searches={searches},values={values}]")
+        elements = torch.cat([batch.query[:, None], batch.items], 1)
+        chosen = elements[..., searches + values :].unflatten(-1, (searches, values)).argmax(-1).flatten(0, 1)
+        found[split] = {tuple(row) for row in chosen.tolist()}
+    assert found["unseen"] == unseen
+    assert found["train"] == found["validation"] == set(product(range(values), repeat=searches)) - unseen
+
+
+def test_numbers_are_measured_by_their_error_alone() -> None:
+    batch = retrieval("validation", batch=3)
+    reply = Reply((batch.targets[:, None] + torch.tensor([[0.5], [-1.0], [0.0]]),), (batch.targets,))
+    answered = Answered(batch, reply, torch.zeros(3, dtype=torch.long))
+    sums, weights = AbsoluteError().of(answered)
+    assert sums.tolist() == pytest.approx([0.5, 1.0, 0.0], abs=1e-6)
+    assert weights.tolist() == [1, 1, 1]
+    with pytest.raises(InputError, match="measure its absolute_error"):
+        ExactMatch().of(answered)
+    with pytest.raises(InputError, match="No single item"):
+        RightKey().of(answered)

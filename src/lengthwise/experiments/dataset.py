@@ -138,7 +138,9 @@ def _batch(rows: list[dict[str, Any]]) -> Batch:
 
     if "items" in rows[0]:
         items, query = column("items", torch.float32), column("query", torch.float32)
-        return Sets(items, query, column("target", torch.long), column("holder", torch.long))
+        number = isinstance(rows[0]["target"], float)
+        target = column("target", torch.float32 if number else torch.long)
+        return Sets(items, query, target, column("holder", torch.long))
     inputs = column("inputs", torch.long)
     soft = isinstance(rows[0]["targets"][0], list)
     scored = torch.zeros_like(inputs, dtype=torch.bool)

@@ -94,7 +94,7 @@ class SetReaderConfig:
     query_features: int
     """Number of features of a query."""
     classes: int
-    """Number of different answers."""
+    """Number of different answers; 1 if an answer is a number."""
     kind: Literal["set-reader"] = "set-reader"
     """Kind of the model; the task sets it."""
     dim: int = 128

@@ -81,6 +81,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "argmax-retrieval": "lengthwise.tasks.sets.argmax_retrieval:ArgmaxRetrieval",
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
         "latent-retrieval": "lengthwise.tasks.sets.latent_retrieval:LatentRetrieval",
+        "contextual-retrieval": "lengthwise.tasks.sets.contextual_retrieval:ContextualRetrieval",
         "set-complement": "lengthwise.tasks.sets.set_complement:SetComplement",
         "tomita-1": "lengthwise.tasks.languages.tomita:Tomita1",
         "tomita-2": "lengthwise.tasks.languages.tomita:Tomita2",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lengthwise.attention import KeyValueCache
 from lengthwise.attention.precision import in_float32
+from lengthwise.errors import InputError
 from lengthwise.models.output import ModelOutput
 
 UNASKED = -100
@@ -23,11 +24,16 @@ class Reply(NamedTuple):
     """
 
     logits: tuple[Float[Tensor, "scored classes"], ...]
-    answers: tuple[Int[Tensor, " scored"] | Float[Tensor, "scored classes"], ...]
+    answers: tuple[Int[Tensor, " scored"] | Float[Tensor, "scored classes"] | Float[Tensor, " scored"], ...]
+    """The right tokens or classes, probabilities of all classes, or numbers."""
 
     @property
     def right(self) -> Bool[Tensor, " scored"]:
-        """True for predictions that are right in all entries; under soft answers, those with a probability above 0."""
+        """True for predictions that are right in all entries; under soft answers, those with a probability above 0.
+
+        Raises:
+            InputError: if answers are numbers, which no prediction hits exactly.
+        """
         return torch.stack([_right(said.argmax(-1), answer) for said, answer in self.pairs()]).all(0)
 
     def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -36,6 +42,8 @@ class Reply(NamedTuple):
 
 
 def _right(said: Int[Tensor, " scored"], answer: Tensor) -> Bool[Tensor, " scored"]:
+    if answer.is_floating_point() and answer.ndim == 1:
+        raise InputError("An answer that is a number is not right or wrong; measure its absolute_error.")
     if answer.is_floating_point():
         return answer.gather(1, said[:, None])[:, 0] > 0
     return (said == answer) | (answer == UNASKED)
@@ -166,13 +174,14 @@ class Prompts(Labels):
 
 
 class Sets(NamedTuple):
-    """Sets of items, each with a query and one answer, which one item of the set holds."""
+    """Sets of items, each with a query and one answer."""
 
     items: Float[Tensor, "batch items features"]
     query: Float[Tensor, "batch query_features"]
-    targets: Int[Tensor, " batch"]
+    targets: Int[Tensor, " batch"] | Float[Tensor, " batch"]
+    """The right answers: classes, or numbers."""
     holder: Int[Tensor, " batch"]
-    """Index of the item that holds the answer."""
+    """Index of the item that holds the answer; -1 if no single item does."""
 
     def to(self, device: torch.device | str) -> "Sets":
         """Return the same batch on a device."""
@@ -192,7 +201,7 @@ class Sets(NamedTuple):
         return self.ask(model)
 
     @property
-    def answers(self) -> Int[Tensor, " batch"]:
+    def answers(self) -> Int[Tensor, " batch"] | Float[Tensor, " batch"]:
         """The right answers."""
         return self.targets
 

@@ -187,6 +187,7 @@ FACTS: dict[str, Facts] = {
     "argmax-retrieval": Facts(1 / 10, 16, "5–16", "to 16,384"),
     "dictionary-lookup": Facts(1 / 10, 50),
     "latent-retrieval": Facts(1 / 10, 16, "16"),
+    "contextual-retrieval": Facts(None, 9, "9", "9"),
     "set-complement": Facts(None, 50),
     "tomita-1": _regular(1),
     "tomita-2": _regular(1),

@@ -107,8 +107,15 @@ def sizes_agree_with_batches(task: Task, lengths: Sequence[int]) -> None:
             width = features.shape[-1]
             expect(width == task.sizes[size], f"{at} there are {width} numbers where {size} says {task.sizes[size]}")
             expect(features.isfinite().all(), f"{at} the {size} are not all finite")
-        _expect_in_range(batch.targets, task.sizes["classes"], f"{at} the targets", "classes")
-        _expect_in_range(batch.holder, batch.items.shape[1], f"{at} the holders", "the number of items")
+        if batch.targets.is_floating_point():
+            expect(
+                task.sizes["classes"] == 1, f"{at} the answers are numbers, where classes says that there are several"
+            )
+            expect(batch.targets.isfinite().all(), f"{at} the targets are not all finite")
+        else:
+            _expect_in_range(batch.targets, task.sizes["classes"], f"{at} the targets", "classes")
+        # -1 stands for no holder.
+        _expect_in_range(batch.holder + 1, batch.items.shape[1] + 1, f"{at} the holders + 1", "the number of items")
 
 
 def _expect_in_range(numbers: Tensor, below: int, what: str, limit: str) -> None:

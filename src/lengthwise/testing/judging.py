@@ -1,6 +1,7 @@
 """Promises of a task about its metrics and its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -48,23 +49,34 @@ def _judges(metric: Metric, answered: Answered) -> None:
 
 
 def right_answers_are_better(task: Task, lengths: Sequence[int]) -> None:
-    """Compare right and wrong answers by the main metric and by the loss; wrong ones are those of the class after."""
-    batch, sizes = draw(task, lengths[0], task.splits[0]), task.sizes
-    kinds = sizes["vocab_size" if isinstance(batch, Tokens) else "classes"]
-    soft = batch.answers.is_floating_point()
-    certain = batch.answers if soft else F.one_hot(batch.answers, kinds).float()
+    """Compare right and wrong answers by the main metric and by the loss.
 
-    def judged(metric: Metric, said: Tensor) -> float:
-        logits = said.clamp(min=1e-4).log()
+    Wrong ones are those of the class after, or numbers that are larger by 1.
+    """
+    batch = draw(task, lengths[0], task.splits[0])
+    best, worse = _right_and_wrong(batch, task.sizes)
+
+    def judged(metric: Metric, logits: Tensor) -> float:
         answered = Answered(batch, Reply((logits,), (batch.answers,)), _holders(batch))
         return metric.estimate(*(numbers.double().numpy() for numbers in metric.of(answered))).value
 
     for metric in (task.main, task.loss):
-        right, wrong = judged(metric, certain), judged(metric, certain.roll(1, dims=1))
+        right, wrong = judged(metric, best), judged(metric, worse)
         expect(
             metric.ahead(right, wrong) > 0,
             f"by {metric.name}, where {metric.better} is better, right answers get {right:.4g}, wrong ones {wrong:.4g}",
         )
+
+
+def _right_and_wrong(batch: Batch, sizes: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Return what a model says that knows the answers, and one that is wrong everywhere."""
+    answers = batch.answers
+    if answers.is_floating_point() and answers.ndim == 1:
+        return answers[:, None], answers[:, None] + 1
+    kinds = sizes["vocab_size" if isinstance(batch, Tokens) else "classes"]
+    certain = answers if answers.is_floating_point() else F.one_hot(answers, kinds).float()
+    best = certain.clamp(min=1e-4).log()
+    return best, best.roll(1, dims=1)
 
 
 def _holders(batch: Batch) -> Tensor:

@@ -6,6 +6,7 @@ from lengthwise.registry import Registry
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
+    from lengthwise.tasks.metrics.absolute_error import AbsoluteError
     from lengthwise.tasks.metrics.causes import Cause, Dispersion, Ordering, RightKey
     from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
     from lengthwise.tasks.metrics.ending import DidNotStop, Ending, StoppedEarly, WrongContent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
+    "AbsoluteError",
     "Accuracy",
     "Answered",
     "Cause",
@@ -49,6 +51,7 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "stopped_early": "lengthwise.tasks.metrics.ending:StoppedEarly",
         "wrong_content": "lengthwise.tasks.metrics.ending:WrongContent",
         "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
+        "absolute_error": "lengthwise.tasks.metrics.absolute_error:AbsoluteError",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",

@@ -25,6 +25,8 @@ class Cause(ShareOfExamples):
         """Return True for each set whose heaviest key is the item that holds the answer."""
         if not isinstance(answered.batch, Sets):
             raise InputError("A task of sequences has no item that holds the answer; drop the metrics of sets.")
+        if bool((answered.batch.holder < 0).any()):
+            raise InputError("No single item of these sets holds the answer; drop the metrics of causes.")
         if answered.heaviest is None:
             raise InputError("The model's attention weights are not known; drop the metrics of causes.")
         return answered.heaviest == answered.batch.holder
