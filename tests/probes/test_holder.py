@@ -63,6 +63,9 @@ def test_only_the_layers_that_are_asked_for_exchange() -> None:
 def test_bad_input_is_answered() -> None:
     with pytest.raises(InputError, match="sort does not know which input shows an answer"):
         looks(decoder("sort"), load("sort"), 8)
+    task = load("contextual-retrieval")
+    with pytest.raises(InputError, match="contextual-retrieval does not know"):
+        looks(SetReader(SetReaderConfig(**task.sizes)), task, 9)
     with pytest.raises(InputError, match="no attention layer of this package"):
         looks(torch.nn.Linear(2, 2), load("flip-flop"), 8)
     with pytest.raises(InputError, match="Differential is not the sum of its values"):

@@ -82,7 +82,7 @@ def looks(
     model.eval()
     for batch in drawn(task, config, split or task.splits[1], length):
         holders = task.holders(batch)
-        if holders is None:
+        if holders is None or not (holders >= 0).any(1).all():
             raise InputError(f"{task.title} does not know which input shows an answer.")
         columns = torch.arange(holders.shape[1], dtype=torch.long, device=holders.device)
         asked = torch.where(holders >= 0, columns, -1).amax(1)
