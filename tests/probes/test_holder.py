@@ -68,5 +68,7 @@ def test_bad_input_is_answered() -> None:
         looks(SetReader(SetReaderConfig(**task.sizes)), task, 9)
     with pytest.raises(InputError, match="no attention layer of this package"):
         looks(torch.nn.Linear(2, 2), load("flip-flop"), 8)
+    with pytest.raises(InputError, match="'hadamard' gives no weights to keys"):
+        looks(decoder("flip-flop", "hadamard"), load("flip-flop"), 24)
     with pytest.raises(InputError, match="Differential is not the sum of its values"):
         looks(decoder("flip-flop", "differential"), load("flip-flop"), 24, exchange="largest")

@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from lengthwise.errors import InputError
 from lengthwise.tasks import Answered, Sets, Tokens, load
 from lengthwise.tasks.batch import Reply
-from lengthwise.tasks.metrics import AbsoluteError, ExactMatch, RightKey, TotalVariation
+from lengthwise.tasks.metrics import AbsoluteError, CrossEntropy, ExactMatch, RightKey, TotalVariation
 
 NAMES = ["argmax-retrieval", "dictionary-lookup"]
 
@@ -180,7 +180,8 @@ def test_numbers_are_measured_by_their_error_alone() -> None:
     sums, weights = AbsoluteError().of(answered)
     assert sums.tolist() == pytest.approx([0.5, 1.0, 0.0], abs=1e-6)
     assert weights.tolist() == [1, 1, 1]
-    with pytest.raises(InputError, match="measure its absolute_error"):
-        ExactMatch().of(answered)
+    for metric in (ExactMatch(), TotalVariation(), CrossEntropy()):
+        with pytest.raises(InputError, match="measure its absolute_error"):
+            metric.of(answered)
     with pytest.raises(InputError, match="No single item"):
         RightKey().of(answered)

@@ -19,11 +19,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.parts import Weights
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.sweep import drawn
+from lengthwise.probes.layers import weighing_layers
 from lengthwise.tasks import Task
 
 Exchange = Literal["largest", "smallest"]
@@ -71,11 +71,10 @@ def looks(
 
     Raises:
         InputError: if the task does not know which input shows an answer; if the model has no attention layer of this
-            package; and, for an exchange, if the output of a layer is not the sum of its values with its weights.
+            package, or one without weights; and, for an exchange, if the output of a layer is not the sum of its values
+            with its weights.
     """
-    cores = [module for module in model.modules() if isinstance(module, AttentionCore)]
-    if not cores:
-        raise InputError("The model has no attention layer of this package, whose weights could be read.")
+    cores = weighing_layers(model)
     config = EvaluateConfig(lengths=(length,), sequences=examples, tokens=examples * task.tokens(length))
     device = next(model.parameters()).device
     found: list[Looks] = []

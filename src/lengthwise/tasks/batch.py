@@ -28,22 +28,31 @@ class Reply(NamedTuple):
     """The right tokens or classes, probabilities of all classes, or numbers."""
 
     @property
+    def numeric(self) -> bool:
+        """True if answers are numbers, which no prediction hits exactly: none is right or wrong."""
+        return self.answers[0].is_floating_point() and self.answers[0].ndim == 1
+
+    @property
     def right(self) -> Bool[Tensor, " scored"]:
         """True for predictions that are right in all entries; under soft answers, those with a probability above 0.
 
         Raises:
-            InputError: if answers are numbers, which no prediction hits exactly.
+            InputError: if answers are numbers.
         """
         return torch.stack([_right(said.argmax(-1), answer) for said, answer in self.pairs()]).all(0)
 
     def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the logits and the answers of the tokens, then those of the marks if the model predicts marks."""
+        """Return the logits and the answers of the tokens, then those of the marks if the model predicts marks.
+
+        Raises:
+            InputError: if answers are numbers, which have no logits.
+        """
+        if self.numeric:
+            raise InputError("An answer that is a number is not right or wrong; measure its absolute_error.")
         return zip(self.logits, self.answers, strict=True)
 
 
 def _right(said: Int[Tensor, " scored"], answer: Tensor) -> Bool[Tensor, " scored"]:
-    if answer.is_floating_point() and answer.ndim == 1:
-        raise InputError("An answer that is a number is not right or wrong; measure its absolute_error.")
     if answer.is_floating_point():
         return answer.gather(1, said[:, None])[:, 0] > 0
     return (said == answer) | (answer == UNASKED)

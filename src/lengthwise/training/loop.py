@@ -38,7 +38,8 @@ class Progress:
     tokens_per_second: float
     """Mean speed since training began or resumed (tokens or items per second)."""
     accuracy: float | None = None
-    """Share of the scored predictions of the batch that are right; None in lines that earlier versions wrote."""
+    """Share of the scored predictions of the batch that are right; None if answers are numbers, and in lines that
+    earlier versions wrote."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def train(
                 device.backward(part)
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
                 loss += part.detach()
-                if logged:
+                if logged and not reply.numeric:
                     right += reply.right.sum() / scored
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
             wrapped_optimizer.step()
@@ -142,7 +143,8 @@ def train(
             last, stop = done == config.steps, stopped()
             if logged:
                 passed = time.perf_counter() - began
-                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed, right.item())
+                accuracy = None if reply.numeric else right.item()
+                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed, accuracy)
                 append_line(metrics, asdict(progress))
                 on_progress(progress)
             began += validated(done)  # which is no training

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.parts import Weights
 from lengthwise.evaluation.sweep import measure
 from lengthwise.models import Decoder, SetReader
+from lengthwise.probes.layers import weighing_layers
 from lengthwise.probes.shortening.kept import Layer, Shortened, Shortening, choices
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Sets, Task
@@ -33,7 +33,7 @@ def of_task(
     item is. The shares are of the other tokens or items.
 
     Raises:
-        InputError: if the task has no examples of this length or split.
+        InputError: if the task has no examples of this length or split, or if a layer of the model has no weights.
     """
     source, plain = task.drawn_by(split)
     source.check_length(length)
@@ -63,7 +63,7 @@ def of_task(
 @torch.no_grad()
 def received_in(model: Decoder | SetReader, batch: Batch, layer: Layer) -> Float[Tensor, " tokens"]:
     """Return how much attention each token of a batch of one example receives in a layer, over heads and queries."""
-    layers = [module for module in model.modules() if isinstance(module, AttentionCore)]
+    layers = weighing_layers(model)
     found: list[Tensor] = []
 
     def look(weights: Weights, arguments: tuple[Call]) -> None:

@@ -20,7 +20,7 @@ class TotalVariation(Metric):
 
         A right answer that is a class has the probability 1.
         """
-        logits, right = answered.reply.logits[0], answered.reply.answers[0]
+        logits, right = next(answered.reply.pairs())
         if not right.is_floating_point():
             right = F.one_hot(right, logits.shape[1])
         distances = (logits.softmax(-1) - right).abs().sum(-1) / 2
