@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Numbering, Sizes
+from lengthwise.attention.numberings.within_reach import WithinReach
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.traits import NumberingTraits
-from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
-class Randomised(Numbering):
+class Randomised(WithinReach):
     """Increasing random numbers, drawn from a range larger than the longest sequence (arXiv 2305.16843).
 
     One draw serves a whole batch, as in the authors' code. The authors draw anew at inference, too; here inference has
@@ -24,7 +24,7 @@ class Randomised(Numbering):
 
     traits = NumberingTraits(evidence="code")
 
-    class Options(Numbering.Options):
+    class Options(WithinReach.Options):
         room: int = option(4, at_least=1)
         """Size of the range of numbers, as a multiple of the longest sequence's length."""
 
@@ -33,7 +33,6 @@ class Randomised(Numbering):
 
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
-        self.reach = sizes.need("reach", "randomised")
         draw = torch.randperm(
             self.options.room * self.reach, generator=torch.Generator().manual_seed(0), dtype=torch.long, device="cpu"
         )
@@ -41,15 +40,7 @@ class Randomised(Numbering):
 
     def numbers(self, sizes: Sizes) -> int:
         """Return the size of the range that numbers are drawn from."""
-        return self.options.room * sizes.need("reach", "randomised")
-
-    def check(self, tokens: int, mark: int | None) -> None:
-        """Refuse sequences longer than the model's ``reach``."""
-        if tokens > self.reach:
-            raise InputError(
-                f"'randomised' has numbers for {self.reach} tokens, and a sequence has {tokens}; "
-                "build the model with a larger reach."
-            )
+        return self.options.room * self.reach
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
@@ -63,6 +54,4 @@ class Randomised(Numbering):
         if self.training and tokens <= self.reach:
             drawn = torch.randperm(self.options.room * self.reach, dtype=torch.long, device=counted.device)
             return drawn[:tokens].sort().values[counted]
-        if not torch.compiler.is_compiling() and counted.numel():
-            self.check(int(counted.max()) + 1, None)
-        return self.at_inference[counted]
+        return self.at_inference[self.checked(counted)]

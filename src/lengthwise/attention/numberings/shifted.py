@@ -1,6 +1,6 @@
-"""Shifted positions: training from a random start covers the positions of long sequences (arXiv 2109.05644).
+r"""Shifted positions: training from a random start covers the positions of long sequences (arXiv 2109.05644).
 
-In training, a sequence of :math:`n` tokens gets the numbers :math:`k, \\ldots, k + n - 1`, where :math:`k` is uniform
+In training, a sequence of :math:`n` tokens gets the numbers :math:`k, \ldots, k + n - 1`, where :math:`k` is uniform
 between 0 and what is left of the longest sequence. With the position part ``learned``, these are the absolute
 positions of arXiv 2410.02140.
 """
@@ -9,13 +9,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.attention.parts import Numbering, Sizes
+from lengthwise.attention.numberings.within_reach import WithinReach
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.traits import NumberingTraits
-from lengthwise.errors import InputError
-from lengthwise.options import Value
 
 
-class Shifted(Numbering):
+class Shifted(WithinReach):
     """Each token's index plus a start, drawn for each sequence in training, and 0 at inference (arXiv 2109.05644).
 
     The code of arXiv 2410.02140 draws a start in its tests, too.
@@ -23,21 +22,9 @@ class Shifted(Numbering):
 
     traits = NumberingTraits(evidence="code", per_sequence=True)
 
-    def __init__(self, sizes: Sizes, **options: Value) -> None:
-        super().__init__(sizes, **options)
-        self.reach = self.numbers(sizes)
-
     def numbers(self, sizes: Sizes) -> int:
         """Return the length of the longest sequence, whose positions are all trained."""
-        return sizes.need("reach", "shifted")
-
-    def check(self, tokens: int, mark: int | None) -> None:
-        """Refuse sequences longer than the model's ``reach``: no training sequence reaches their last numbers."""
-        if tokens > self.reach:
-            raise InputError(
-                f"'shifted' has numbers for {self.reach} tokens, and a sequence has {tokens}; "
-                "build the model with a larger reach."
-            )
+        return self.reach
 
     def forward(
         self, counted: Int[Tensor, "#batch tokens"], marks: Int[Tensor, "batch tokens"] | None
@@ -50,6 +37,4 @@ class Shifted(Numbering):
         room = self.reach - counted.shape[-1]
         if self.training and room >= 0:
             return counted + torch.randint(room + 1, (len(counted), 1), dtype=torch.long, device=counted.device)
-        if not torch.compiler.is_compiling() and counted.numel():
-            self.check(int(counted.max()) + 1, None)
-        return counted
+        return self.checked(counted)

@@ -16,11 +16,11 @@ from lengthwise.attention.call import Call, heads_of
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
-from lengthwise.attention.weights.linear import LinearTime
+from lengthwise.attention.weights.linear import NormalisedProducts
 from lengthwise.options import Value, option
 
 
-class Fixation(LinearTime):
+class Fixation(NormalisedProducts):
     """Normalised products of gated features of queries and keys: linear attention (arXiv 2210.08164).
 
     Adds ``head_dim * (3 * head_dim + 1)`` parameters, the same for all heads, and twice as many with
@@ -40,7 +40,7 @@ class Fixation(LinearTime):
     )
     EPS = 1e-6
 
-    class Options(LinearTime.Options):
+    class Options(NormalisedProducts.Options):
         gate: str = option("shared", among=("shared", "separate", "none"))
         """One gate for queries and keys, two separate gates, or none."""
 
@@ -48,7 +48,7 @@ class Fixation(LinearTime):
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
-        self.heads, width = sizes.heads, sizes.head_dim
+        width = sizes.head_dim
         number = {"shared": 1, "separate": 2, "none": 0}[self.options.gate]
         self.gates = nn.ModuleList(nn.Linear(3 * width, width) for _ in range(number))
 
@@ -66,18 +66,14 @@ class Fixation(LinearTime):
         seen = torch.cat([query, key, heads_of(value, self.heads)], -1)
         return self.gates[0](seen).sigmoid() * query, self.gates[-1](seen).sigmoid() * key
 
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by the definition."""
-        query, key = in_float32(call.query), in_float32(heads_of(call.key, self.heads))
-        products = (query @ key.mT) * call.layout.visible()
-        return products / (products.sum(-1, keepdim=True) + self.EPS)
+    def of_queries(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Return the queries, which are features already."""
+        return in_float32(call.query)
 
-    def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Append a 1 to values, whose sum is the normaliser; keys are features already."""
-        key, value = (in_float32(heads_of(vectors, self.heads)) for vectors in (key, value))
-        return key, F.pad(value, (0, 1), value=1.0)
+    def of_keys(self, key: Float[Tensor, "batch heads keys head_dim"]) -> Float[Tensor, "batch heads keys head_dim"]:
+        """Return the keys, which are features already."""
+        return in_float32(key)
 
-    def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Compute the attended values from running sums of the products, times the values and alone."""
-        sums = self.sums(in_float32(call.query), call)
-        return sums[..., :-1] / (sums[..., -1:] + self.EPS)
+    def divisor(self, total: Float[Tensor, "batch heads queries 1"]) -> Float[Tensor, "batch heads queries 1"]:
+        """Return the sum, a little larger."""
+        return total + self.EPS

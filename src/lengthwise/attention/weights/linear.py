@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Weights
+from lengthwise.attention.call import Call, heads_of
+from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.options import Value
 
 CHUNK = 64
 """Length of a chunk [tokens]."""
@@ -64,6 +65,42 @@ class LinearTime(Weights):
         if call.cache is not None:
             call.cache.state[self.STATE] = state
         return sums
+
+
+class NormalisedProducts(LinearTime):
+    """Base of the weights that are products of features, divided by a function of their sum."""
+
+    def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
+        super().__init__(sizes, backend, dropout, **options)
+        self.heads = sizes.heads
+
+    @abstractmethod
+    def of_queries(self, call: Call) -> Float[Tensor, "batch heads queries features"]:
+        """Compute the features of queries."""
+
+    @abstractmethod
+    def of_keys(self, key: Float[Tensor, "batch heads keys head_dim"]) -> Float[Tensor, "batch heads keys features"]:
+        """Compute the features of keys, one for each head."""
+
+    @abstractmethod
+    def divisor(self, total: Float[Tensor, "batch heads queries 1"]) -> Float[Tensor, "batch heads queries 1"]:
+        """Return what products are divided by, from their sum over the keys that a query sees."""
+
+    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
+        """Compute the weights by the definition."""
+        key = self.of_keys(heads_of(call.key, self.heads))
+        products = (self.of_queries(call) @ key.mT) * call.layout.visible()
+        return products / self.divisor(products.sum(-1, keepdim=True))
+
+    def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features of keys, and append a 1 to values, whose sum is that of the products."""
+        key = self.of_keys(heads_of(key, self.heads))
+        return key, F.pad(heads_of(value, self.heads).to(key.dtype), (0, 1), value=1.0)
+
+    def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values from running sums of the products, times the values and alone."""
+        sums = self.sums(self.of_queries(call), call)
+        return sums[..., :-1] / self.divisor(sums[..., -1:])
 
 
 def causal_sums(

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.call import Call, heads_of
+from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
-from lengthwise.attention.weights.linear import LinearTime
+from lengthwise.attention.weights.linear import NormalisedProducts
 from lengthwise.options import Value
 
 
-class T2R(LinearTime):
+class T2R(NormalisedProducts):
     """Normalised products of learned features of queries and keys: linear attention (arXiv 2103.13076).
 
     Adds ``heads * head_dim * (head_dim + 1)`` parameters: a one-layer perceptron for each head, the same for queries
@@ -43,30 +43,15 @@ class T2R(LinearTime):
         self.weight = nn.Parameter(torch.empty(sizes.heads, sizes.head_dim, sizes.head_dim).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(sizes.heads, 1, sizes.head_dim).uniform_(-bound, bound))
 
-    def phi(
-        self, vectors: Float[Tensor, "batch heads tokens head_dim"]
-    ) -> Float[Tensor, "batch heads tokens features"]:
-        """Compute the features of keys, or of queries that are scaled as in :meth:`phi_of_queries`."""
-        vectors = in_float32(vectors)
-        return F.relu(vectors @ self.weight.to(vectors.dtype) + self.bias.to(vectors.dtype))
+    def of_keys(self, key: Float[Tensor, "batch heads keys head_dim"]) -> Float[Tensor, "batch heads keys features"]:
+        """Compute the perceptron of keys."""
+        key = in_float32(key)
+        return F.relu(key @ self.weight.to(key.dtype) + self.bias.to(key.dtype))
 
-    def phi_of_queries(self, call: Call) -> Float[Tensor, "batch heads queries features"]:
-        """Compute the features of queries divided by the root of their width: with a bias, the scale matters."""
-        return self.phi(in_float32(call.query) / call.query.shape[-1] ** 0.5)
+    def of_queries(self, call: Call) -> Float[Tensor, "batch heads queries features"]:
+        """Compute the perceptron of queries divided by the root of their width: with a bias, the scale matters."""
+        return self.of_keys(in_float32(call.query) / call.query.shape[-1] ** 0.5)
 
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by the definition."""
-        query, key = self.phi_of_queries(call), self.phi(heads_of(call.key, call.query.shape[1]))
-        products = (query @ key.mT) * call.layout.visible()
-        return products / products.sum(-1, keepdim=True).clamp(min=self.LEAST)
-
-    def features(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the features of keys, and append a 1 to values, whose sum is the normaliser."""
-        heads = self.weight.shape[0]
-        key = self.phi(heads_of(key, heads))
-        return key, F.pad(heads_of(value, heads).to(key.dtype), (0, 1), value=1.0)
-
-    def summed(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Compute the attended values from running sums of the products, times the values and alone."""
-        sums = self.sums(self.phi_of_queries(call), call)
-        return sums[..., :-1] / sums[..., -1:].clamp(min=self.LEAST)
+    def divisor(self, total: Float[Tensor, "batch heads queries 1"]) -> Float[Tensor, "batch heads queries 1"]:
+        """Return the sum, or the least divisor if it is larger."""
+        return total.clamp(min=self.LEAST)

@@ -4,29 +4,20 @@ An item consists of a priority ~ U(0, 1) and a one-hot class, by default one of 
 with the highest priority. The query is a number ~ U(0, 1) without information.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.metrics.causes import OF_SETS
-from lengthwise.tasks.metrics.metric import Metric
-from lengthwise.tasks.task import Task
+from lengthwise.tasks.set_reading import SetReading
 
 
-class ArgmaxRetrieval(Task):
+class ArgmaxRetrieval(SetReading):
     """The class of the item with the highest priority (arXiv 2410.01104)."""
 
-    unit: ClassVar[str] = "items"
-    example: ClassVar[str] = "set"
-    model: ClassVar[str] = "set-reader"
-    stride: ClassVar[int] = 1
-    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
-
-    class Options(Task.Options):
+    class Options(SetReading.Options):
         classes: int = option(10, at_least=2)
         """Number of classes."""
 

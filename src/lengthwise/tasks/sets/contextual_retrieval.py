@@ -23,23 +23,19 @@ from lengthwise.tasks.batch import Batch, Sets
 from lengthwise.tasks.drawing import constant, counted, integers
 from lengthwise.tasks.metrics.absolute_error import AbsoluteError
 from lengthwise.tasks.metrics.metric import Loss, Metric
-from lengthwise.tasks.task import Task
+from lengthwise.tasks.set_reading import SetReading
 
 COEFFICIENTS = (-0.71347752, -0.6062312, 0.66062073, -0.61213017, -0.82631877, 0.75908621, -0.36274866, 0.84383333)
 
 
-class ContextualRetrieval(Task):
+class ContextualRetrieval(SetReading):
     """The sum of values that searches retrieve, each from its nearest item (arXiv 2110.09419)."""
 
-    unit: ClassVar[str] = "items"
-    example: ClassVar[str] = "set"
-    model: ClassVar[str] = "set-reader"
-    stride: ClassVar[int] = 1
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "unseen")
     loss: ClassVar[Loss] = AbsoluteError()
     metrics: ClassVar[tuple[Metric, ...]] = (AbsoluteError(),)
 
-    class Options(Task.Options):
+    class Options(SetReading.Options):
         searches: int = option(2, at_least=2, at_most=8)
         """S, the number of searches."""
         values: int = option(2, at_least=2, at_most=8)

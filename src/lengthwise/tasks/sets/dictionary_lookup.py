@@ -5,7 +5,7 @@ model trained on few pairs can read any key. A value is one of ten classes, one-
 keys of a set are distinct and drawn uniformly; the query is one of these keys.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,22 +15,13 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.metrics.causes import OF_SETS
-from lengthwise.tasks.metrics.metric import Metric
-from lengthwise.tasks.task import Task
+from lengthwise.tasks.set_reading import SetReading
 
 
-class DictionaryLookup(Task):
+class DictionaryLookup(SetReading):
     """The value of a queried key in a set of pairs (cf. arXiv 2504.02827)."""
 
-    unit: ClassVar[str] = "items"
-    example: ClassVar[str] = "set"
-    model: ClassVar[str] = "set-reader"
-    stride: ClassVar[int] = 1
-    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
-
-    class Options(Task.Options):
+    class Options(SetReading.Options):
         bits: int = option(16, at_least=1, at_most=20)
         """Bits of a key; a set has at most one pair for each key."""
         values: int = option(10, at_least=2)

@@ -11,7 +11,7 @@ A model compares two factors at once, and :mod:`lengthwise.probes.covariances` f
 """
 
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -20,9 +20,7 @@ from torch import Tensor
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
 from lengthwise.tasks.drawing import integers
-from lengthwise.tasks.metrics.causes import OF_SETS
-from lengthwise.tasks.metrics.metric import Metric
-from lengthwise.tasks.task import Task
+from lengthwise.tasks.set_reading import SetReading
 
 WIDTH, PAYLOADS, NOISE = 32, 10, 0.01
 
@@ -37,17 +35,10 @@ class Contrast(NamedTuple):
     """Items whose variable is drawn anew; the second variable is that of ``alike``, and not of the query."""
 
 
-class LatentRetrieval(Task):
+class LatentRetrieval(SetReading):
     """The payload of the item that has the query's two latent variables (arXiv 2602.04752)."""
 
-    unit: ClassVar[str] = "items"
-    example: ClassVar[str] = "set"
-    model: ClassVar[str] = "set-reader"
-    stride: ClassVar[int] = 1
-    splits: ClassVar[tuple[str, ...]] = ("train", "validation")
-    metrics: ClassVar[tuple[Metric, ...]] = OF_SETS
-
-    class Options(Task.Options):
+    class Options(SetReading.Options):
         first: int = option(3, at_least=1, at_most=16)
         """N, the number of bits of the first variable."""
         second: int = option(5, at_least=1, at_most=16)
