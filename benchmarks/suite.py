@@ -2,11 +2,11 @@
 
     python benchmarks/suite.py [--minutes 180] [--task parity …] [--out runs/suite] [--record docs/data/suite.json]
 
-Every mechanism is trained at its best learning rate, with one seed. The whole takes about twenty hours of two cores, so
-it is done in pieces, short trainings first: after ``--minutes`` no further task begins, what the folder holds is not
-trained again, and a task that is in the record is not begun again. At the end, ``OUT/suite.md`` has a table of all that
-the record holds, and ``OUT/figures`` a heat map: the effective length of each mechanism on each task, as a multiple of
-the training length.
+Every mechanism is trained at its best learning rate, with one seed. The whole is a matter of many hours, so it is done
+in pieces, short trainings first: after ``--minutes`` no further task begins, what the folder holds is not trained
+again, and a task that is in the record is not begun again. At the end, ``OUT/suite.md`` has a table of all that the
+record holds, and ``OUT/figures`` a heat map: the effective length of each mechanism on each task, as a multiple of the
+training length.
 """
 
 import argparse

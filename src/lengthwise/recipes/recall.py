@@ -39,7 +39,7 @@ RECALL = (
     laptop("non-unique-retrieval", 20, 40, 80, 160, 320, shortest=4, steps=3_000),
     # On 4 to 16 letters, a trial with ALiBi reached 55 %, and was still learning.
     laptop("n-gram-lookup[n=1]", 10, 20, 40, 80, 160, shortest=4, steps=5_000),
-    # A trial of 4,000 steps with rotary positions reached 100 %.
+    # A trial of its 3,000 steps with rotary positions reached 100 %.
     laptop("argmin-first-argmax", 32, 64, 128, 256, 512, shortest=4, steps=3_000),
     laptop("selective-copying[copied=8]", 32, 64, 128, 256, 512, shortest=8, steps=2_000),
     laptop("mqar[vocabulary=64]", 32, 64, 128, 256, 512, shortest=16, steps=5_000),
