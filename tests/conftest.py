@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # Before anything imports Triton: without a GPU, its kernels are tested in Python.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
+# A place for corpora in tokens that all tests share, and that is not the user's.
+os.environ["LENGTHWISE_CACHE"] = str(Path(tempfile.gettempdir()) / "lengthwise-tests")
 # LENGTHWISE_TEST_DTYPE=float64 runs the tests as in a program whose tensors are float64 where nobody says otherwise.
 torch.set_default_dtype(getattr(torch, os.environ.get("LENGTHWISE_TEST_DTYPE", "float32")))
 

@@ -11,9 +11,9 @@ import pytest
 from lengthwise.cli.options import resolve, resolve_comparison
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder, claim
-from lengthwise.experiments.lock import HOLDER, HeldError
 from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
+from lengthwise.lock import HOLDER, HeldError
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.folder import check
 

@@ -9,7 +9,7 @@ import pytest
 
 from lengthwise import __version__
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.experiments.lock import is_locked, locked
+from lengthwise.lock import is_locked, locked
 
 Call = Callable[..., Any]
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
+from lengthwise import lock
 from lengthwise.attention import Mechanism
 from lengthwise.bench.config import BenchConfig
 from lengthwise.errors import RunError
-from lengthwise.experiments import lock
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.executors.executor import Job
 from lengthwise.experiments.executors.processes import Processes
 from lengthwise.experiments.executors.worker import HELD
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
-from lengthwise.experiments.lock import locked
+from lengthwise.lock import locked
 from lengthwise.probes.config import ProbeConfig
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lengthwise.experiments.lock import locked
+from lengthwise.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

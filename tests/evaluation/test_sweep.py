@@ -25,7 +25,7 @@ def model(request: pytest.FixtureRequest) -> Decoder:
 def test_against_a_plain_count(model: Decoder) -> None:
     config = EvaluateConfig(sequences=40, tokens_at_once=10_000)
     point = evaluate_point(model, FlipFlop(), config, "dense", 32)
-    inputs, targets, scored, _ = FlipFlop().sample(generator("evaluation", "dense", 32, 0), 40, 32, "dense")
+    inputs, targets, scored, *_ = FlipFlop().sample(generator("evaluation", "dense", 32, 0), 40, 32, "dense")
     right = (model.eval()(inputs).logits.argmax(-1) == targets) & scored
     assert point.sequences == 40
     whole = right.sum(1) == scored.sum(1)

@@ -23,9 +23,9 @@ from lengthwise.experiments.executors.remote import TOKEN, Call, Lost, Outcome, 
 from lengthwise.experiments.executors.worker import HELD
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
-from lengthwise.experiments.lock import HOLDER, HeldError, is_locked
 from lengthwise.experiments.record import Experiment
 from lengthwise.files import last_line
+from lengthwise.lock import HOLDER, HeldError, is_locked
 from lengthwise.naming import build, read
 from lengthwise.training.loop import Progress
 

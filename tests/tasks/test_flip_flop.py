@@ -10,7 +10,7 @@ from lengthwise.tasks.recall.flip_flop import IGNORE, READ, WRITE, FlipFlop
 @pytest.mark.parametrize("split", FlipFlop.splits)
 @pytest.mark.parametrize("length", [4, 64, 512])
 def test_every_sequence_obeys_the_rules(split: str, length: int) -> None:
-    inputs, targets, scored, _ = FlipFlop().sample(torch.Generator().manual_seed(0), 20, length, split)
+    inputs, targets, scored, *_ = FlipFlop().sample(torch.Generator().manual_seed(0), 20, length, split)
     assert inputs.shape == targets.shape == scored.shape == (20, length - 1)
     assert torch.equal(inputs[:, 1:], targets[:, :-1])
     for sequence, counted in zip(torch.cat([inputs, targets[:, -1:]], 1).tolist(), scored.tolist(), strict=True):

@@ -8,7 +8,22 @@ import typer
 from rich.text import Text
 
 from lengthwise import __version__
-from lengthwise.cli import bench, compare, data, evaluate, export, list_, probe, report, run, runs, score, shorten, swap
+from lengthwise.cli import (
+    bench,
+    compare,
+    data,
+    evaluate,
+    export,
+    list_,
+    probe,
+    report,
+    run,
+    runs,
+    score,
+    shorten,
+    swap,
+    tokenize,
+)
 from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.errors import LengthwiseError
 from lengthwise.own_code import fault
@@ -44,6 +59,7 @@ app.command("swap")(swap.swap)
 app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("data")(data.data)
+app.command("tokenize")(tokenize.tokenize)
 app.command("probe")(probe.probe)
 app.command("shorten")(shorten.shorten)
 app.command("bench")(bench.bench)
@@ -57,6 +73,7 @@ _EXTRAS = {
         ("lightning_fabric", "scipy", "altair", "vl_convert", "jinja2", "markupsafe", "automata"), "experiments"
     ),
     **dict.fromkeys(("transformers", "tokenizers", "gguf", "accelerate"), "huggingface"),
+    "datasets": "datasets",
     "ray": "ray",
     "submitit": "slurm",
 }

@@ -53,8 +53,8 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.folder import RunFolder
     from lengthwise.experiments.held import read_held
-    from lengthwise.experiments.lock import is_locked
     from lengthwise.experiments.state import state
+    from lengthwise.lock import is_locked
 
     run, name = RunFolder(path), str(path.relative_to(under))
     try:

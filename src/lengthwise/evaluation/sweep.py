@@ -93,14 +93,18 @@ def measure(
     model.eval()
     measures = task.measures if measures is None else measures
     found: dict[str, list[Tensor]] = {name: [] for name in measures}
+    documents: list[Tensor] = []
     with Watch(model) as watch:
         for batch in batches:
             answered = Answered(batch, reply(batch), watch.heaviest())
             watch.take()
             examples += batch.scored.shape[0]
+            documents += [] if batch.document is None else [batch.document.cpu()]
             for name, metric in measures.items():
                 found[name].append(_both(metric, answered))
     sums = {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
+    if documents:
+        sums = {name: _by_document(both, torch.cat(documents).numpy()) for name, both in sums.items()}
     return Point(
         split=split,
         length=length,
@@ -111,6 +115,12 @@ def measure(
         decode=decode,
         right=packed(_right(task.main, sums[task.main.name][0])) if isinstance(task.main, ShareOfExamples) else None,
     )
+
+
+def _by_document(both: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """Sum numerators and weights, (2, examples), over the examples of each document: these depend on each other."""
+    _, which = np.unique(documents, return_inverse=True)
+    return np.stack([np.bincount(which, of) for of in both])
 
 
 def _right(metric: ShareOfExamples, counts: np.ndarray) -> np.ndarray:

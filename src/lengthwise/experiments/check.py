@@ -19,7 +19,7 @@ HALF = 2
 
 
 def check(config: RunConfig) -> None:
-    """Check that the model can be built, that its device exists here, and that it is not plainly too large.
+    """Check that the data are there and the model can be built, that its device exists, and that all is not too large.
 
     The model is built without memory (on torch's meta device), so the check takes no time for a model of any size.
 
@@ -31,6 +31,7 @@ def check(config: RunConfig) -> None:
             check(earlier)
     if config.start is not None and Path(config.start, "config.json").exists():  # trained, it does without its start
         planned(config)
+    _check_data(config)
     environment = fabric(config.train)
     device = environment.device
     with torch.device("meta"):
@@ -58,6 +59,20 @@ def check(config: RunConfig) -> None:
             _ask(config, device)
         if config.evaluate.metrics:
             _measure(config, device)
+
+
+def _check_data(config: RunConfig) -> None:
+    task = config.build_task()
+    if config.data_sha256 not in (None, task.data_sha256):
+        raise InputError(
+            f"The data of {config.task} are not those with which this run began; put those back, or begin anew in "
+            "another folder, with --out."
+        )
+    task.check_data(task.splits[0], config.train.length)
+    task.check_data(task.splits[1], config.train.length)
+    for length, split in config.evaluate.points:
+        drawn, plain = task.drawn_by(split)
+        drawn.check_data(plain, length)
 
 
 def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:

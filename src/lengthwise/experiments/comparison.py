@@ -15,10 +15,10 @@ from lengthwise.experiments.executors.processes import Processes, end_if_worker
 from lengthwise.experiments.folder import RunFolder, claimed, settled
 from lengthwise.experiments.held import read_held
 from lengthwise.experiments.key import RunPaths
-from lengthwise.experiments.lock import locked
 from lengthwise.experiments.prerequisites import take_over, waves
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder
+from lengthwise.lock import locked
 
 FILE = "comparison.json"
 

@@ -34,6 +34,8 @@ class RunConfig(Config):
     """Folder of a trained run from whose weights the training starts, as far as the model has them."""
     start_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     """Hash of these weights; by default, a new run takes the hash of what the folder holds."""
+    data_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """Hash of the data that examples are drawn from, where a task has data, such as a corpus; a new run takes it."""
     model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -158,12 +160,13 @@ class RunConfig(Config):
         """Return the same run with a model that stays the same when other lengths are evaluated, and a start that does.
 
         Sizes that the settings leave out come from the model in the folder, or else from :attr:`sized_model`. The hash
-        of the weights to start from comes from the folder, too, or else from these weights.
+        of the weights to start from comes from the folder, too, or else from these weights. The hash of the data comes
+        from the data.
 
         Raises:
             InputError: if the folder to start from holds no trained run.
         """
-        changed: dict[str, Any] = {}
+        changed: dict[str, Any] = {"data_sha256": self.data_sha256 or self._plain_task.data_sha256}
         model, told = self.model, (held or self).sized_model
         if isinstance(model, DecoderConfig) and isinstance(told, DecoderConfig):
             sizes = {name: getattr(model, name) or getattr(told, name) for name in ("context", "reach", "marks")}

@@ -2,8 +2,8 @@
 
 A folder holds ``data.json``, and one file for each split and length, ``validation-256.jsonl``: a line for each example.
 A sequence has ``inputs`` and ``targets`` (tokens), ``scored`` (the places whose targets are answers) and, where tokens
-have marks, ``marks``; a set has ``items``, ``query``, ``target`` and ``holder``. The examples are those on which every
-model of this package is evaluated.
+have marks or come from documents, ``marks`` or ``documents``; a set has ``items``, ``query``, ``target`` and
+``holder``. The examples are those on which every model of this package is evaluated.
 """
 
 import hashlib
@@ -126,7 +126,7 @@ def _rows(batch: Batch) -> Iterator[dict[str, Any]]:
         columns = {"items": batch.items, "query": batch.query, "target": batch.targets, "holder": batch.holder}
     else:
         columns = {"inputs": batch.inputs, "targets": batch.targets}
-        columns |= {"marks": batch.marks} if batch.marks.shape[1] else {}
+        columns |= {name: of for name in ("marks", "documents") if (of := getattr(batch, name)).shape[1]}
     for index in range(batch.scored.shape[0]):
         row = {name: of[index].tolist() for name, of in columns.items()}
         yield row if isinstance(batch, Sets) else row | {"scored": batch.scored[index].nonzero()[:, 0].tolist()}
@@ -146,8 +146,10 @@ def _batch(rows: list[dict[str, Any]]) -> Batch:
     scored = torch.zeros_like(inputs, dtype=torch.bool)
     for index, row in enumerate(rows):
         scored[index, row["scored"]] = True
+    targets = column("targets", torch.float32 if soft else torch.long)
     marks = column("marks", torch.long) if "marks" in rows[0] else inputs[:, :0]
-    return Tokens(inputs, column("targets", torch.float32 if soft else torch.long), scored, marks)
+    apart = {"documents": column("documents", torch.long)} if "documents" in rows[0] else {}
+    return Tokens(inputs, targets, scored, marks, **apart)
 
 
 def _pandas() -> Any:

@@ -18,10 +18,10 @@ from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.held import read_held
-from lengthwise.experiments.lock import locked
 from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.experiments.start import Start
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
+from lengthwise.lock import locked
 from lengthwise.training.loop import Progress, Validation
 
 FILE = "config.json"

@@ -15,13 +15,14 @@ from lengthwise.recipes.recall import RECALL
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.semantic_focus import SEMANTIC_FOCUS
 from lengthwise.recipes.sets import SETS
+from lengthwise.recipes.text import TEXT_BYTES
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
-_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS)
+_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS, TEXT_BYTES)
 _PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER)
 _ALL = (*_LAPTOP, *_PAPERS)
 RECIPES = {recipe.name: recipe for recipe in _ALL}

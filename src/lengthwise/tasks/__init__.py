@@ -101,5 +101,6 @@ TASKS: "Registry[type[Task]]" = Registry(
         "alternation": "lengthwise.tasks.languages.alternation:Alternation",
         "group-word": "lengthwise.tasks.languages.group_word:GroupWord",
         "cycle-navigation": "lengthwise.tasks.languages.cycle_navigation:CycleNavigation",
+        "text": "lengthwise.tasks.text.text:Text",
     },
 )

@@ -15,6 +15,7 @@ from lengthwise.models.output import ModelOutput
 
 UNASKED = -100
 """Placeholder for an answer that is not scored; cross-entropy ignores it."""
+NO_DOCUMENTS = torch.empty(0, 0, dtype=torch.long, device="cpu")
 
 
 class Reply(NamedTuple):
@@ -67,6 +68,8 @@ class Tokens(NamedTuple):
     scored: Bool[Tensor, "batch length"]
     marks: Int[Tensor, "batch length"] | Int[Tensor, "batch 0"]
     """Equal for tokens that play the same role; empty if the task has no marks."""
+    documents: Int[Tensor, "batch length"] | Int[Tensor, "0 0"] = NO_DOCUMENTS
+    """The document that each token comes from, by number; empty if every example stands for itself."""
 
     def to(self, device: torch.device | str) -> "Tokens":
         """Return the same batch on a device."""
@@ -86,22 +89,21 @@ class Tokens(NamedTuple):
         return Reply(logits, tuple(answers[self.scored] for answers in right))
 
     def _said(self, model: nn.Module, chunk: int | None) -> tuple[Float[Tensor, "scored classes"], ...]:
-        marks = self.marks if self.marks.shape[1] else None
         if chunk is None or self.inputs.shape[1] <= chunk:
-            return _heads(model(self.inputs, marks=marks, select=self.scored))
-        cache = KeyValueCache()
+            return _heads(model(self.inputs, select=self.scored, **self._besides(slice(None))))
+        cache, starts = KeyValueCache(), range(0, self.inputs.shape[1], chunk)
         parts = [
-            _heads(
-                model(
-                    self.inputs[:, part],
-                    marks=None if marks is None else marks[:, part],
-                    select=self.scored[:, part],
-                    cache=cache,
-                )
-            )
-            for part in (slice(start, start + chunk) for start in range(0, self.inputs.shape[1], chunk))
+            _heads(model(self.inputs[:, part], select=self.scored[:, part], cache=cache, **self._besides(part)))
+            for part in (slice(start, start + chunk) for start in starts)
         ]
-        return self._by_sequence(parts, range(0, self.inputs.shape[1], chunk))
+        return self._by_sequence(parts, starts)
+
+    def _besides(self, part: slice) -> dict[str, Tensor]:
+        """Return what a model reads besides the tokens of some columns: marks, and which documents to keep apart."""
+        besides = {"marks": self.marks[:, part]} if self.marks.shape[1] else {}
+        if self.documents.numel() and (self.documents != self.documents[:, :1]).any():
+            besides["document_ids"] = self.documents[:, part]
+        return besides
 
     def _by_sequence(self, parts: Sequence[tuple[Tensor, ...]], starts: Sequence[int]) -> tuple[Tensor, ...]:
         """Put the predictions of parts, which are groups of columns, into the order of the whole batch."""
@@ -126,8 +128,8 @@ class Tokens(NamedTuple):
             unread, scored = slice(cache.tokens, column + 1), self.scored[:, column]
             asked = torch.zeros_like(own[:, unread], dtype=torch.bool)
             asked[:, -1] = True
-            read = marks[:, unread] if marks.shape[1] else None
-            said = _heads(model(own[:, unread], marks=read, select=asked, cache=cache))
+            read = {"marks": marks[:, unread]} if marks.shape[1] else {}
+            said = _heads(model(own[:, unread], select=asked, cache=cache, **self._besides(unread) | read))
             parts.append(tuple(logits[scored] for logits in said))
             if column + 1 < own.shape[1]:
                 for tensor, logits in zip((own, marks), said, strict=False):
@@ -141,6 +143,11 @@ class Tokens(NamedTuple):
         if self.targets.is_floating_point():
             return False
         return bool(((self.targets[:, :-1] == self.inputs[:, 1:]) | ~self.scored[:, :-1]).all())
+
+    @property
+    def document(self) -> Int[Tensor, " batch"] | None:
+        """The document that each sequence begins in; None if every sequence stands for itself."""
+        return self.documents[:, 0] if self.documents.numel() else None
 
     @property
     def answers(self) -> Int[Tensor, " scored"] | Float[Tensor, "scored classes"]:
@@ -178,8 +185,7 @@ class Prompts(Labels):
 
         The mean serves mechanisms in which no single token sees all others, too.
         """
-        marks = self.marks if self.marks.shape[1] else None
-        return self._reply(_heads(model(self.inputs, marks=marks, average=True)))
+        return self._reply(_heads(model(self.inputs, average=True, **self._besides(slice(None)))))
 
 
 class Sets(NamedTuple):
@@ -208,6 +214,11 @@ class Sets(NamedTuple):
     def generate(self, model: nn.Module) -> Reply:
         """Compute the model's reply; a set has one answer, which is never read."""
         return self.ask(model)
+
+    @property
+    def document(self) -> None:
+        """None: every set stands for itself."""
+        return None
 
     @property
     def answers(self) -> Int[Tensor, " batch"] | Float[Tensor, " batch"]:

@@ -213,5 +213,6 @@ FACTS: dict[str, Facts] = {
     ),
     "group-word": Facts(0, 20, "2–20"),
     "cycle-navigation": _chomsky(1 / 5),
+    "text": Facts(None, 256),
 }
 """Facts by the name of the task."""

@@ -154,6 +154,20 @@ class Task(ABC):
         return length
 
     @property
+    def data_sha256(self) -> str | None:
+        """Hash of the data that examples are drawn from; None (the default) if they come from the generator alone."""
+        return None
+
+    def check_data(self, split: str, length: int) -> None:
+        """Raise InputError if the data have no examples of a plain split and a length.
+
+        Unlike :meth:`check_length`, this check may open the data. It is made once, before a run begins. By default, it
+        asks for what needs no data.
+        """
+        self.check_split(split)
+        self.check_length(length)
+
+    @property
     def in_crasp(self) -> bool | None:
         """True if C-RASP has the language of the task, which predicts generalisation; None if the task has none."""
         return None

@@ -172,8 +172,8 @@ def training_batch(task: Task, config: TrainConfig, seed: int, step: int) -> Bat
 
 def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:
     """Split a batch into ``config.accumulate`` parts."""
-    parts = (tensor.chunk(config.accumulate) for tensor in batch)
-    return [type(batch)(*part) for part in zip(*parts, strict=True)]
+    parts = [tensor.chunk(config.accumulate) for tensor in batch]
+    return [type(batch)(*(of[place] for of in parts)) for place in range(len(parts[0]))]
 
 
 def _finite(loss: Tensor, step: int) -> float:

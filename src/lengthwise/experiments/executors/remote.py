@@ -23,7 +23,7 @@ from lengthwise.errors import RunError
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.worker import HELD, prepared, reason, work
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.experiments.lock import HOLDER, HeldError, locked
+from lengthwise.lock import HOLDER, HeldError, locked
 from lengthwise.options import option
 
 TOKEN = ".token"

@@ -10,7 +10,7 @@ from typing import Any, Self
 from lengthwise.errors import InputError
 from lengthwise.experiments.executors.executor import Job
 from lengthwise.experiments.executors.remote import PATIENCE, Call, Lost, Outcome, Remote
-from lengthwise.experiments.lock import is_locked
+from lengthwise.lock import is_locked
 from lengthwise.options import option
 
 FOLDER = ".submitit"

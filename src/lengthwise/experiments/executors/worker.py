@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.experiments.lock import HeldError, locked
 from lengthwise.experiments.run import evaluate_run, train_run
+from lengthwise.lock import HeldError, locked
 from lengthwise.own_code import fault
 
 HELD = 75

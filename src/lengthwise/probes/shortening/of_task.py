@@ -82,10 +82,7 @@ def shortened(batch: Batch, places: Int[Tensor, " kept"]) -> Batch:
     if isinstance(batch, Sets):
         holder = (places == batch.holder).nonzero()[:, 0]  # empty if the item is left out
         return batch._replace(items=batch.items[:, places], holder=holder)
-    inputs, targets, scored, marks = batch
-    return type(batch)(
-        inputs[:, places], targets[:, places], scored[:, places], marks[:, places] if marks.shape[1] else marks
-    )
+    return type(batch)(*(tensor[:, places] if tensor.shape[1] else tensor for tensor in batch))
 
 
 def _always(batch: Batch) -> Bool[Tensor, " tokens"]:

@@ -7,12 +7,14 @@ from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
     from lengthwise.tasks.metrics.absolute_error import AbsoluteError
+    from lengthwise.tasks.metrics.bits_per_byte import BitsPerByte
     from lengthwise.tasks.metrics.causes import Cause, Dispersion, Ordering, RightKey
     from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
     from lengthwise.tasks.metrics.ending import DidNotStop, Ending, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.loading import load_metric
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
+    from lengthwise.tasks.metrics.perplexity import Perplexity
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
     from lengthwise.tasks.metrics.total_variation import TotalVariation
 
@@ -21,6 +23,7 @@ __all__ = [
     "AbsoluteError",
     "Accuracy",
     "Answered",
+    "BitsPerByte",
     "Cause",
     "CrossEntropy",
     "DidNotStop",
@@ -30,6 +33,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Ordering",
+    "Perplexity",
     "RightKey",
     "Share",
     "ShareOfExamples",
@@ -51,6 +55,7 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "stopped_early": "lengthwise.tasks.metrics.ending:StoppedEarly",
         "wrong_content": "lengthwise.tasks.metrics.ending:WrongContent",
         "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
+        "perplexity": "lengthwise.tasks.metrics.perplexity:Perplexity",
         "absolute_error": "lengthwise.tasks.metrics.absolute_error:AbsoluteError",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",

@@ -1,0 +1,4 @@
+"""Text.
+
+A corpus of documents in the tokens of a tokenizer (:mod:`lengthwise.text`).
+"""

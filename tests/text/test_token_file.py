@@ -1,0 +1,150 @@
+"""Files of tokens hold every document once, split by document, and carry on after a kill."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lengthwise.errors import InputError
+from lengthwise.text import tokenizers
+from lengthwise.text.corpora import Document, Files
+from lengthwise.text.token_file import TokenFile, written
+
+TEXTS = [f"document {number}: {'wörter ' * (number % 7)}" for number in range(60)]
+
+
+class Listed:
+    """A corpus in memory, of which a reader may see the first documents only."""
+
+    name = "listed"
+
+    def __init__(self, texts: list[str], until: int | None = None) -> None:
+        self.texts, self.until = texts, until
+
+    @property
+    def stamp(self) -> str:
+        return hashlib.sha256(repr(self.texts).encode()).hexdigest()
+
+    def documents(self) -> Iterator[Document]:
+        for place, text in enumerate(self.texts):
+            if place == self.until:
+                raise KeyboardInterrupt
+            yield Document(text)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENGTHWISE_CACHE", str(tmp_path))
+
+
+def documents(held: TokenFile) -> dict[str, list[str]]:
+    """The texts of every split, read back; each must begin with the end token."""
+    found = {}
+    for split, tokens in held.splits.items():
+        parts = [tokens.stream[a:b] for a, b in zip(tokens.starts, tokens.starts[1:], strict=False)]
+        assert all(part[0] == held.tokenizer.end for part in parts)
+        found[split] = [held.tokenizer.decode(part.tolist()) for part in parts]
+    return found
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe-300"])
+def test_every_document_is_there_once(tokenizer: str) -> None:
+    held = written(Listed(TEXTS), tokenizer)
+    found = documents(held)
+    assert sorted(text for of in found.values() for text in of) == sorted(TEXTS)
+    assert len(found["train"]) > 30
+    assert min(len(found["validation"]), len(found["test"])) > 0
+    counted = sum(held.bytes_of[tokens.stream].sum() for tokens in held.splits.values())
+    assert counted == pytest.approx(sum(len(text.encode()) for text in TEXTS))
+
+
+def test_equal_documents_are_in_the_same_split() -> None:
+    found = documents(written(Listed([*TEXTS, *TEXTS[::-1]]), "bytes"))
+    for split, texts in found.items():
+        others = {text for other, of in found.items() if other != split for text in of}
+        assert others.isdisjoint(texts)
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe-300"])
+def test_a_kill_loses_and_repeats_nothing(tokenizer: str, tmp_path: Path) -> None:
+    whole = written(Listed(TEXTS), tokenizer)
+    kept = {split: np.array(tokens.stream) for split, tokens in whole.splits.items()}
+    (whole.folder / "tokens.json").unlink()
+    lines = (whole.folder / "documents.jsonl").read_text().splitlines(keepends=True)
+    (whole.folder / "documents.jsonl").write_text("".join(lines[:20]) + lines[20][:9])
+    again = written(Listed(TEXTS), tokenizer)
+    assert again.facts == whole.facts
+    assert again.lines == whole.lines
+    for split, tokens in again.splits.items():
+        np.testing.assert_array_equal(tokens.stream, kept[split])
+
+
+def test_a_stop_in_the_midst_leaves_nothing_that_looks_finished() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        written(Listed(TEXTS, until=31), "bytes")
+    held = written(Listed(TEXTS), "bytes")
+    assert sorted(text for of in documents(held).values() for text in of) == sorted(TEXTS)
+
+
+def test_another_corpus_has_another_hash() -> None:
+    hashes = {written(Listed(texts), "bytes").facts.sha256 for texts in (TEXTS, TEXTS[1:], TEXTS[::-1])}
+    assert len(hashes) == 3
+    assert written(Listed(TEXTS), "bytes").facts.sha256 in hashes
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "one.txt"
+    file.write_text("a" * 100)
+    before = written(Files(file), "bytes").facts
+    file.write_text("b" * 101)
+    assert written(Files(file), "bytes").facts.sha256 != before.sha256
+
+
+def test_one_long_text_is_cut_at_eight_and_nine_tenths() -> None:
+    text = "".join(chr(97 + place % 26) for place in range(1000))
+    found = documents(written(Listed([text]), "bytes"))
+    assert found == {"train": [text[:800]], "validation": [text[800:900]], "test": [text[900:]]}
+
+
+def test_windows_know_their_documents() -> None:
+    tokens = written(Listed(TEXTS), "bytes").splits["train"]
+    read, which = tokens.windows(np.array([0, 5, len(tokens.stream) - 40]), 40)
+    for row, of, start in zip(read, which, (0, 5, len(tokens.stream) - 40), strict=True):
+        np.testing.assert_array_equal(row, tokens.stream[start : start + 40])
+        np.testing.assert_array_equal(np.diff(of) == 1, row[1:] == 256)
+    assert which[0, 0] == 0
+    assert which[2, -1] == len(tokens.lengths) - 1
+
+
+def test_bytes_as_a_saved_tokenizer_are_the_same_tokens() -> None:
+    plain = tokenizers.Bytes()
+    saved = tokenizers.Saved(tokenizers.definition_of(plain))
+    text = "Ein ☺ Text,\n\twith\x00 all \x7f sorts.  " + bytes(range(128)).decode()
+    np.testing.assert_array_equal(saved.encode(text), plain.encode(text))
+    assert (saved.vocab_size, saved.end) == (plain.vocab_size, plain.end)
+    np.testing.assert_array_equal(saved.bytes_of, plain.bytes_of)
+    assert saved.decode(plain.encode(text).tolist()) == plain.decode(plain.encode(text).tolist()) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("bpe-12", "257 or more tokens"),
+        ("nowhere.json", "There is no tokenizer"),
+        ("bpe-300000", "gives .* byte pairs and no more"),
+    ],
+)
+def test_tokenizers_that_cannot_be(name: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        written(Listed(TEXTS), name)
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(tmp_path: Path) -> None:
+    definition = tokenizers.definition_of(tokenizers.Bytes()).replace(tokenizers.END, "<|other|>")
+    (tmp_path / "tokenizer.json").write_text(definition)
+    with pytest.raises(InputError, match="has no end token"):
+        written(Listed(TEXTS), str(tmp_path))
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|other|>"}}')
+    assert written(Listed(TEXTS), str(tmp_path)).tokenizer.end == 256
