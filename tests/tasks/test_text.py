@@ -27,7 +27,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder.mkdir()
     for number in range(60):
         words = random.integers(0, 10**6, 40 + 10 * number)
-        (folder / f"{number:02}.txt").write_text(f"{number} " + " ".join(map(str, words)))
+        (folder / f"{number:02}.txt").write_text(f"{number} " + " ".join(map(str, words)), encoding="utf-8")
     return str(folder)
 
 
@@ -161,7 +161,7 @@ def test_a_run_knows_its_text(corpus: str) -> None:
     assert begun.data_sha256 == token_file(corpus, "bytes").facts.sha256
     check(begun)
     token_file.cache_clear()
-    (Path(corpus) / "61.txt").write_text("another document")
+    (Path(corpus) / "61.txt").write_text("another document", encoding="utf-8")
     with pytest.raises(InputError, match="are not those with which this run began"):
         check(begun)
     assert RunConfig.read(settings).settled().data_sha256 != begun.data_sha256

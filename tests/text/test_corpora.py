@@ -35,7 +35,7 @@ def test_a_folder_has_its_files_at_any_depth_by_path(tmp_path: Path) -> None:
 def test_folders_called_as_splits_are_splits(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         (tmp_path / split).mkdir()
-        (tmp_path / split / "one.txt").write_text(split)
+        (tmp_path / split / "one.txt").write_text(split, encoding="utf-8")
     assert list(find(str(tmp_path)).documents()) == [
         Document(split, split) for split in ("test", "train", "validation")
     ]
@@ -43,7 +43,7 @@ def test_folders_called_as_splits_are_splits(tmp_path: Path) -> None:
 
 def test_lines_and_rows_are_documents(tmp_path: Path) -> None:
     wanted = ["ein\nText", "noch einer ☺"]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in wanted))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in wanted), encoding="utf-8")
     pandas.DataFrame({"text": wanted}).to_parquet(tmp_path / "b.parquet")
     assert texts(tmp_path / "a.jsonl") == texts(tmp_path / "b.parquet") == wanted
     assert texts(tmp_path) == wanted * 2

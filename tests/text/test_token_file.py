@@ -72,8 +72,8 @@ def test_a_kill_loses_and_repeats_nothing(tokenizer: str, tmp_path: Path) -> Non
     whole = written(Listed(TEXTS), tokenizer)
     kept = {split: np.array(tokens.stream) for split, tokens in whole.splits.items()}
     (whole.folder / "tokens.json").unlink()
-    lines = (whole.folder / "documents.jsonl").read_text().splitlines(keepends=True)
-    (whole.folder / "documents.jsonl").write_text("".join(lines[:20]) + lines[20][:9])
+    lines = (whole.folder / "documents.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (whole.folder / "documents.jsonl").write_text("".join(lines[:20]) + lines[20][:9], encoding="utf-8")
     again = written(Listed(TEXTS), tokenizer)
     assert again.facts == whole.facts
     assert again.lines == whole.lines
@@ -96,9 +96,9 @@ def test_another_corpus_has_another_hash() -> None:
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "one.txt"
-    file.write_text("a" * 100)
+    file.write_text("a" * 100, encoding="utf-8")
     before = written(Files(file), "bytes").facts
-    file.write_text("b" * 101)
+    file.write_text("b" * 101, encoding="utf-8")
     assert written(Files(file), "bytes").facts.sha256 != before.sha256
 
 
@@ -143,8 +143,8 @@ def test_tokenizers_that_cannot_be(name: str, sentence: str) -> None:
 
 def test_a_tokenizer_without_an_end_token_is_refused(tmp_path: Path) -> None:
     definition = tokenizers.definition_of(tokenizers.Bytes()).replace(tokenizers.END, "<|other|>")
-    (tmp_path / "tokenizer.json").write_text(definition)
+    (tmp_path / "tokenizer.json").write_text(definition, encoding="utf-8")
     with pytest.raises(InputError, match="has no end token"):
         written(Listed(TEXTS), str(tmp_path))
-    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|other|>"}}')
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|other|>"}}', encoding="utf-8")
     assert written(Listed(TEXTS), str(tmp_path)).tokenizer.end == 256
