@@ -30,6 +30,7 @@ from lengthwise.tasks.metrics.perplexity import Perplexity
 from lengthwise.tasks.task import Task
 from lengthwise.text import tokenizers
 from lengthwise.text.token_file import TokenFile, token_file
+from lengthwise.text.tokenizers import Tokenizer
 
 
 class Text(Task):
@@ -73,13 +74,18 @@ class Text(Task):
         return self._file.facts.sha256
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the corpus."""
+        return self._file.tokenizer
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The name of every token in its tokenizer."""
-        return self._file.tokenizer.names
+        return self.tokenizer.names
 
     def spell(self, tokens: Sequence[int]) -> str:
         """Write tokens as the text that they stand for."""
-        return self._file.tokenizer.decode(tokens)
+        return self.tokenizer.decode(tokens)
 
     @property
     def _file(self) -> TokenFile:
