@@ -41,6 +41,7 @@ READ_ONLY = {
     "lengthwise run": "it trains for minutes",
     "lengthwise shorten": "it needs a run that is trained, or a language model",
     "lengthwise swap": "it needs a run that is trained",
+    "lengthwise tokenize": "it needs a corpus, or reads for a minute",
     "lengthwise score data/reverse": "it needs test sets that were written",
     "lengthwise runs": "it needs runs that were run",
     "make": "its targets make environments, and continuous integration runs them",
@@ -145,6 +146,13 @@ def folder(tmp_path: Path) -> Callable[[Path], Path]:
     return write
 
 
+MADE = {
+    "runs/text": "run text-bytes -a threshold-relative --steps 4 --length 32 --lengths 32,64 "
+    "--learning-rate 1e-3 --set evaluate.sequences=4 --set model.dim=16 --out",
+}
+"""Folders that blocks of Python open, with the arguments of a small command that makes them."""
+
+
 def run(folder: Path, *arguments: str) -> str:
     done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -162,6 +170,9 @@ def test_every_block_says_its_language() -> None:
 )
 def test_python_runs(block: Block, folder: Callable[[Path], Path]) -> None:
     compile(block.text, block.place, "exec")
+    for made, arguments in MADE.items():
+        if made in block.text:
+            run(folder(block.page), "-m", "lengthwise", *arguments.split(), made)
     run(folder(block.page), "-c", block.text)
 
 
