@@ -86,7 +86,7 @@ def main() -> None:
             subspaces = [found(model, task, factor) for factor in (0, 1)]
             exchanged = [turned(model, task, factor, of) for factor, of in enumerate(subspaces)]
             random = [turned(model, task, factor, random_subspace(of)) for factor, of in enumerate(subspaces)]
-            right = run.points[0].values["accuracy"].value
+            right = run.points[0].value(task.main)
             ranks = ", ".join(str(of.rank) for of in subspaces)
             cells = (", ".join(f"{100 * share:.1f}" for share in of) for of in (exchanged, random))
             lines.append(
