@@ -5,8 +5,9 @@
 Four arms with the same seeds, trained on sets of 1 to 8 out of 32 tokens, where every answer is one absent token: the
 last weights, their exponential moving average, the bias-corrected average (BEMA), and dropout on the attention weights.
 ``OUT/set-complement.md`` has the total variation at each length, mean over seeds and half width of the 95 % interval.
-An average has something to do where the weights still move at the end, under a constant rate; under the cosine they come to
-rest. The columns 1 and 2 are the theory's condition: a model that is balanced there keeps its form at all lengths.
+An average has something to do where the weights still move at the end, under a constant rate; under the cosine they
+come to rest. The columns 1 and 2 are the theory's condition: a model that is balanced there keeps its form at all
+lengths.
 """
 
 import argparse

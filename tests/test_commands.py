@@ -19,8 +19,10 @@ from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options, swap
 from lengthwise.experiments import comparison, evaluating
+from lengthwise.huggingface import folder as written
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.shortening import kept
+from lengthwise.text import corpora
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -148,7 +150,7 @@ def folder(tmp_path: Path) -> Callable[[Path], Path]:
 
 MADE = {
     "runs/text": "run text-bytes -a threshold-relative --steps 4 --length 32 --lengths 32,64 "
-    "--learning-rate 1e-3 --set evaluate.sequences=4 --set model.dim=16 --out",
+    "--split validation --learning-rate 1e-3 --set evaluate.sequences=4 --set model.dim=16 --out",
 }
 """Folders that blocks of Python open, with the arguments of a small command that makes them."""
 
@@ -200,6 +202,8 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(comparison, "read_experiment", ends(lambda folder: None))
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
+    monkeypatch.setattr(corpora, "find", ends(lambda corpus, download: None))
+    monkeypatch.setattr(written, "write_folder", ends(lambda run, out: None))
     monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -231,3 +231,23 @@ def test_mechanisms_and_caches_that_cannot_be_are_refused(ids: torch.Tensor) -> 
     with pytest.raises(InputError, match="drop cache_implementation='static'"):
         built().generate(ids, max_new_tokens=2, cache_implementation="static")
     assert isinstance(built(), LengthwiseForCausalLM)
+
+
+def test_transformers_own_loop_trains_it(tmp_path: Path) -> None:
+    """With weights that are saved on the way, and a loop that goes on from them."""
+    from transformers import Trainer, TrainingArguments
+
+    model = built("softmax+rope").train()
+    rows = [{"input_ids": row, "labels": row} for row in torch.arange(3, 35).repeat(16, 1)]
+
+    def loop(steps: int) -> Any:
+        arguments = TrainingArguments(
+            str(tmp_path), max_steps=steps, learning_rate=1e-2, report_to="none", use_cpu=True, save_steps=10
+        )
+        return Trainer(model, arguments, train_dataset=rows)
+
+    begun = loop(10).train().training_loss
+    ended = loop(30)
+    ended.train(resume_from_checkpoint=str(tmp_path / "checkpoint-10"))
+    assert ended.state.global_step == 30
+    assert ended.evaluate(rows)["eval_loss"] < begun / 2
