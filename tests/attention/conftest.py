@@ -41,6 +41,7 @@ COMBINED = [
     "threshold-relative[threshold=0.3]",
     "fixation[gate=separate]",
     "fixation[gate=none]",
+    "fixation[neighbours=4]",
     "reguformer[queries=all,keys=top,factor=2]",
     "reguformer[queries=random,keys=random]",
     "softmax+yarn[beta_slow=0.5,mscale=0.707,truncate=false]",

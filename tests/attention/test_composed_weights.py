@@ -43,6 +43,7 @@ CAUSAL = [
     "t2r",
     "fixation",
     "fixation[gate=none]",
+    "fixation[neighbours=4]+rope",
     "reguformer+alibi",
     "reguformer[queries=all,keys=top,factor=2]+alibi",
 ]
@@ -639,6 +640,27 @@ def test_fixation_by_hand(gate: str) -> None:
 
     np.testing.assert_allclose(case.probabilities(), weights_of(case, row))
     np.testing.assert_allclose(case.attended(), weights_of(case, row) @ case.v)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_fixation_associates_neighbours_by_hand(causal: bool) -> None:
+    """Documents of 4 and 3 tokens, and heads of 8 components: a fourth are 2."""
+    part = build("fixation[neighbours=4]", causal=causal).weights
+    key, value = torch.randn(2, 1, 2, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    layout = Layout(7, 7, key.device, packed(4, 3, batch=1), causal=causal)
+    for before, after in zip((key, value), part.associate(key, value, layout, None), strict=True):
+        expected = before.clone()
+        for token in range(7):
+            expected[:, :, token, :2] = 0 if token in (0, 4) else before[:, :, token - 1, :2]
+            if not causal:
+                expected[:, :, token, 2:4] = 0 if token in (3, 6) else before[:, :, token + 1, 2:4]
+        torch.testing.assert_close(after, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("neighbours", [1, 9])
+def test_fixation_refuses_shares_that_no_head_has(neighbours: int) -> None:
+    with pytest.raises(InputError, match="at least 2 and at most the width of a head, 8"):
+        build(f"fixation[neighbours={neighbours}]")
 
 
 def test_fixation_gates_of_one_half_change_nothing() -> None:

@@ -84,6 +84,8 @@ DISTRIBUTIONS: dict[str, tuple[str, int, Callable[[Tokens], Tensor], Sequence[fl
     "the symbol after a special one": ("induction[special=true]", 9, first_answers, [0] + [1] * 15),
     "the place of the flag": ("flag-retrieval", 9, lambda batch: place(batch.inputs[:, 1:], 10), [1] * 8),
     "the symbol after the flag": ("flag-retrieval", 9, first_answers, [1] * 10),
+    "the flagged pair in training": ("flagged-pair", 16, lambda batch: place(batch.inputs[:, 1::2], 10), [1] * 4),
+    "the flagged symbol": ("flagged-pair", 16, first_answers, [1] * 10),
     "the place of the query": ("unique-retrieval", 9, lambda batch: place(batch.inputs[:, 1:], query(batch)), [1] * 8),
     "the place of the query, on the right": (
         "unique-retrieval[side=left]",

@@ -18,7 +18,14 @@ NOT_KEPT = {"tomita-1: no one answer is always right"}
 HELD = {
     *("copy", "reverse", "unique-copy", "repeat-copy", "duplicate-string", "odds-first"),
     *("flip-flop", "mqar", "forgetting-mqar", "induction"),
-    *("unique-retrieval", "non-unique-retrieval", "flag-retrieval", "argmax-retrieval", "dictionary-lookup"),
+    *(
+        "unique-retrieval",
+        "non-unique-retrieval",
+        "flag-retrieval",
+        "flagged-pair",
+        "argmax-retrieval",
+        "dictionary-lookup",
+    ),
     *("latent-retrieval", "argmin-first-argmax"),
 }
 """Tasks that know which input shows the right answer."""

@@ -96,6 +96,7 @@ class Attention(AttentionCore):
         layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
         parts = (self.position, self.weights)
         nothing = of_nothing(query, key, value, self.sizes.heads, *parts) if query.numel() == 0 else None
+        key, value = self.weights.associate(key, value, layout, cache)
         query, key = self.weights.prepare(query, key, value)
         if isinstance(self.position, Rotation):
             query, key = self.position.turn(query, key, layout.query_positions)

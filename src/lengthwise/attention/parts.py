@@ -17,7 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call
+from lengthwise.attention.layout import Layout
 from lengthwise.attention.part import Part
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
@@ -186,6 +188,19 @@ class Weights(Part):
             raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.traits.backends))
         self.backend = backend
         self.dropout = dropout
+
+    def associate(
+        self,
+        key: Float[Tensor, "batch kv_heads new head_dim"],
+        value: Float[Tensor, "batch kv_heads new head_dim"],
+        layout: Layout,
+        cache: LayerCache | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mix the keys and values of new tokens with those of their neighbours; by default, return them unchanged.
+
+        Self-attention calls this before :meth:`prepare`. What later tokens need of these, a part adds to the cache.
+        """
+        return key, value
 
     def prepare(
         self,

@@ -91,6 +91,12 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _augments(self) -> Self:
+        if self.train.shuffle or self.train.mix:
+            self.build_task().source_places(self.train.length)
+        return self
+
+    @model_validator(mode="after")
     def _splits_agree(self) -> Self:
         task, sizes = self.build_task(), self.evaluate.sequences
         named = sizes if isinstance(sizes, dict) else {}

@@ -6,7 +6,8 @@ from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
     from lengthwise.probes.module import LayerVariance, variance
+    from lengthwise.probes.received import explained_away
     from lengthwise.statistics.estimate import Estimate
 
-__all__ = ["Estimate", "LayerVariance", "variance"]
+__all__ = ["Estimate", "LayerVariance", "explained_away", "variance"]
 __getattr__, __dir__ = on_demand(__name__)

@@ -11,6 +11,7 @@ from lengthwise.recipes.counting import COUNTING
 from lengthwise.recipes.flip_flop_paper import FLIP_FLOP_PAPER
 from lengthwise.recipes.formal_framework_paper import FORMAL_FRAMEWORK_PAPER
 from lengthwise.recipes.languages import LANGUAGES
+from lengthwise.recipes.position_bias import POSITION_BIAS
 from lengthwise.recipes.recall import RECALL
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.semantic_focus import SEMANTIC_FOCUS
@@ -22,7 +23,7 @@ from lengthwise.training.config import TrainConfig
 
 __all__ = ["RECIPES", "Recipe", "find"]
 
-_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS, TEXT_BYTES)
+_LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS, *POSITION_BIAS, TEXT_BYTES)
 _PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER)
 _ALL = (*_LAPTOP, *_PAPERS)
 RECIPES = {recipe.name: recipe for recipe in _ALL}

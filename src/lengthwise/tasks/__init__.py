@@ -54,6 +54,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "n-back": "lengthwise.tasks.recall.n_back:NBack",
         "induction": "lengthwise.tasks.recall.induction:Induction",
         "flag-retrieval": "lengthwise.tasks.recall.flag_retrieval:FlagRetrieval",
+        "flagged-pair": "lengthwise.tasks.recall.flagged_pair:FlaggedPair",
         "unique-retrieval": "lengthwise.tasks.recall.unique_retrieval:UniqueRetrieval",
         "non-unique-retrieval": "lengthwise.tasks.recall.non_unique_retrieval:NonUniqueRetrieval",
         "n-gram-lookup": "lengthwise.tasks.recall.n_gram_lookup:NGramLookup",

@@ -112,6 +112,7 @@ FACTS: dict[str, Facts] = {
     "n-back": Facts(0, 64, "32–64", "64–4,096"),
     "induction": Facts(1 / 16, 256, "256", "64–1,048,576"),
     "flag-retrieval": Facts(1 / 10, 5, "5", "to 250"),
+    "flagged-pair": Facts(1 / 10, 32),
     "unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Generalises", "abstract"),)),
     "non-unique-retrieval": Facts(1 / 5, 49, "4–49", "to 149", (Published("Does not generalise", "abstract"),)),
     "n-gram-lookup": Facts(1 / 26, 50),

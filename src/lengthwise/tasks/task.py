@@ -196,6 +196,17 @@ class Task(ABC):
         """
         raise InputError(self._apart)
 
+    def source_places(self, length: int) -> slice:
+        """Return the places of the source in an example for an encoder, whose tokens training may shuffle or mix.
+
+        Raises:
+            InputError: for a task whose examples are no source with one answer, and for a decoder, the default.
+        """
+        raise InputError(
+            "train.shuffle and train.mix act on sources that an encoder answers with one symbol, and an example of "
+            f"{self.title} is none here; drop them, or give model.causal=false to a task that has such sources."
+        )
+
     @property
     def _apart(self) -> str:
         return (

@@ -132,6 +132,14 @@ class Transduction(Task):
         whole = self._sequences(drawn, self.marks(drawn, length))
         return whole.prompts() if self.encoded else whole
 
+    def source_places(self, length: int) -> slice:
+        """Return the places of the source, between *begin* and *separator*.
+
+        Raises:
+            InputError: for a decoder.
+        """
+        return slice(1, 1 + self.source_length(length)) if self.encoded else super().source_places(length)
+
     def joined(self, generator: torch.Generator, batch_size: int, lengths: Sequence[int], split: str) -> Tokens:
         """Draw an example of each length, and set their sources and their answers side by side (arXiv 2109.07276).
 

@@ -25,6 +25,12 @@ class TrainConfig(Config):
     concatenate: PositiveInt = 1
     """Largest number of examples that are joined to one, sources and answers side by side; each batch draws its number
     and their lengths (arXiv 2109.07276)."""
+    shuffle: NonNegativeInt = 0
+    """If above 0, a third of each batch has the blocks of so many tokens of its sources in random order, for an encoder
+    whose answers do not depend on their order (arXiv 2501.04376)."""
+    mix: float = Field(0.0, ge=0, lt=1)
+    """Share of its tokens that a third of each batch takes from another example with the same answer, before a random
+    block of an encoder (arXiv 2501.04376)."""
     steps: NonNegativeInt = 600
     """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
@@ -97,6 +103,8 @@ class TrainConfig(Config):
             raise ValueError(
                 f"train.batch_size must be a multiple of train.accumulate; got {self.batch_size} and {self.accumulate}."
             )
+        if self.mix and self.accumulate > 1:
+            raise ValueError("train.mix needs whole batches, which train.accumulate splits; drop one of the two.")
         if (self.examples or 0) % self.batch_size:
             raise ValueError(
                 f"train.examples must be a multiple of train.batch_size; got {self.examples} and {self.batch_size}."

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.statistics.estimate import Estimate
-from lengthwise.tasks import Batch, Task
+from lengthwise.tasks import Batch, Sets, Task
 from lengthwise.tasks.drawing import integers
 from lengthwise.training import checkpoint
+from lengthwise.training.augmentation import mixing, shuffled
 from lengthwise.training.average import average_of
 from lengthwise.training.checkpoint import Checkpoint, Effort
 from lengthwise.training.config import TrainConfig
@@ -127,7 +129,8 @@ def train(
             loss, right = torch.zeros(2, dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
-                reply = batch.ask(wrapped)
+                with _mixed(model, batch, config, seed, step):
+                    reply = batch.ask(wrapped)
                 part = task.loss.losses(reply).sum() / scored
                 device.backward(part)
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
@@ -167,7 +170,17 @@ def training_batch(task: Task, config: TrainConfig, seed: int, step: int) -> Bat
     drawn = [lengths[int(which)] for which in integers(random, len(lengths), joined)]
     if config.concatenate > 1:
         return task.joined(random, config.batch_size, drawn, task.splits[0])
-    return task.sample(random, config.batch_size, drawn[0], task.splits[0])
+    batch = task.sample(random, config.batch_size, drawn[0], task.splits[0])
+    if not config.shuffle or isinstance(batch, Sets):
+        return batch
+    return shuffled(random, batch, task.source_places(drawn[0]), config.shuffle)
+
+
+def _mixed(model: nn.Module, batch: Batch, config: TrainConfig, seed: int, step: int) -> AbstractContextManager[None]:
+    """Mix the examples of a step while the model reads them, if the settings say so."""
+    if not config.mix or isinstance(batch, Sets):
+        return nullcontext()
+    return mixing(generator(seed, "mix", step), model, batch, config.mix)
 
 
 def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:

@@ -17,6 +17,14 @@ def flag_retrieval(tokens: list[int]) -> list[int]:
     return [tokens[tokens.index(10) + 1], 13]
 
 
+def flagged_pair(tokens: list[int]) -> list[int]:
+    source = between(tokens, 12)
+    assert len(source) % 2 == 0
+    marks = source[::2]
+    assert sorted(marks) == [10] + [11] * (len(marks) - 1)
+    return [source[2 * marks.index(10) + 1], 14]
+
+
 def unique_retrieval(tokens: list[int]) -> list[int]:
     context, query = between(tokens, 5), tokens[-2]
     assert context.count(query) == 1
@@ -118,6 +126,7 @@ SOLVERS: dict[str, Solver] = {
     "n-back": n_back,
     "induction": induction,
     "flag-retrieval": flag_retrieval,
+    "flagged-pair": flagged_pair,
     "unique-retrieval": unique_retrieval,
     "non-unique-retrieval": non_unique_retrieval,
     "n-gram-lookup": n_gram_lookup,

@@ -5,6 +5,8 @@ value of the same token, :math:`g = [\phi(q); \phi(k); v]`:
 
 .. math:: \hat q = \sigma(P g) \odot \phi(q), \qquad \hat k = \sigma(P g) \odot \phi(k), \qquad
           p_j = \frac{\hat q \cdot \hat k_j}{\sum_m \hat q \cdot \hat k_m}
+
+Before the gate, neighbour association may replace some components of keys and values by those of neighbouring tokens.
 """
 
 import torch
@@ -12,11 +14,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call, heads_of
+from lengthwise.attention.layout import Layout
+from lengthwise.attention.neighbours import neighbours
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.linear import NormalisedProducts
+from lengthwise.errors import InputError
 from lengthwise.options import Value, option
 
 
@@ -26,8 +32,11 @@ class Fixation(NormalisedProducts):
     Adds ``head_dim * (3 * head_dim + 1)`` parameters, the same for all heads, and twice as many with
     ``gate=separate``. ``gate=none`` is the authors' comparison, linear attention by plain features. Query heads that
     share a key gate it each for itself. As in the authors' code, a position part that turns queries and keys turns the
-    gated features; the products can then be negative. The authors' classifier of videos also mixes each frame's keys
-    and values with those of its neighbours; this part does not.
+    gated features; the products can then be negative.
+
+    With ``neighbours=n``, the first n-th of the components of each head's keys and values come from the token before;
+    if a token sees both ways, the next n-th come from the token after. Beyond the ends of a document they are 0. The
+    authors associate the frames of a video, by fourths or eighths.
     """
 
     traits = WeightsTraits(
@@ -35,6 +44,7 @@ class Fixation(NormalisedProducts):
         cross=False,  # a key is gated together with the query of its own token
         takes_bias=False,
         normalised=False,  # up to EPS
+        permutation_invariant=False,  # with neighbours
         keys_enter_by_products=False,
         route="linear",
     )
@@ -43,6 +53,8 @@ class Fixation(NormalisedProducts):
     class Options(NormalisedProducts.Options):
         gate: str = option("shared", among=("shared", "separate", "none"))
         """One gate for queries and keys, two separate gates, or none."""
+        neighbours: int = option(0, at_least=0)
+        """n, for an n-th of the components of keys and values from each neighbour; 0 for none."""
 
     options: Options
 
@@ -50,7 +62,35 @@ class Fixation(NormalisedProducts):
         super().__init__(sizes, backend, dropout, **options)
         width = sizes.head_dim
         number = {"shared": 1, "separate": 2, "none": 0}[self.options.gate]
+        self.associated = width // self.options.neighbours if self.options.neighbours else 0
+        if self.options.neighbours and not 1 <= self.associated <= width // 2:
+            raise InputError(
+                f"The option neighbours of 'fixation' is 0, or at least 2 and at most the width of a head, {width}; "
+                f"got {self.options.neighbours}."
+            )
         self.gates = nn.ModuleList(nn.Linear(3 * width, width) for _ in range(number))
+
+    def associate(
+        self,
+        key: Float[Tensor, "batch kv_heads new head_dim"],
+        value: Float[Tensor, "batch kv_heads new head_dim"],
+        layout: Layout,
+        cache: LayerCache | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Replace components of keys and values by those of neighbouring tokens."""
+        if not self.associated or not key.numel():
+            return key, value
+        both = torch.stack([key, value], 1)
+        # The token before, and the token after if it may be seen, by their places among the three of a window.
+        places = (1,) if layout.causal else (0, 2)
+        moved = both[..., : len(places) * self.associated]
+        flat = moved.permute(0, 3, 1, 2, 4).flatten(2)
+        if cache is not None:
+            flat = cache.extend("associated", flat, axis=1)
+        windows = neighbours(flat, layout, 3).unflatten(2, (2, key.shape[1], len(places), self.associated))
+        taken = [windows[:, :, :, :, part, :, place] for part, place in enumerate(places)]
+        mixed = torch.cat([*(of.permute(0, 2, 3, 1, 4) for of in taken), both[..., moved.shape[-1] :]], -1)
+        return mixed[:, 0], mixed[:, 1]
 
     def prepare(
         self,

@@ -6,11 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lengthwise.attention.call import Call
-from lengthwise.attention.parts import Weights
 from lengthwise.evaluation.sweep import measure
 from lengthwise.models import Decoder, SetReader
-from lengthwise.probes.layers import weighing_layers
+from lengthwise.probes.layers import read_weights, weighing_layers
 from lengthwise.probes.shortening.kept import Layer, Shortened, Shortening, choices
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Sets, Task
@@ -60,21 +58,11 @@ def of_task(
     return Shortening(name, task.main.unit, len(batches), _length(batches), measured(batches), tuple(rows))
 
 
-@torch.no_grad()
 def received_in(model: Decoder | SetReader, batch: Batch, layer: Layer) -> Float[Tensor, " tokens"]:
     """Return how much attention each token of a batch of one example receives in a layer, over heads and queries."""
-    layers = weighing_layers(model)
-    found: list[Tensor] = []
-
-    def look(weights: Weights, arguments: tuple[Call]) -> None:
-        found.append(weights.probabilities(*arguments).sum((0, 1, 2)))
-
-    hook = layers[0 if layer == "first" else -1].weights.register_forward_pre_hook(look)
-    try:
-        batch.ask(model)
-    finally:
-        hook.remove()
-    return found[0]
+    chosen = weighing_layers(model)[0 if layer == "first" else -1]
+    (received,) = read_weights(model, batch, [chosen], lambda call, weights: weights.sum((0, 1, 2)))
+    return received
 
 
 def shortened(batch: Batch, places: Int[Tensor, " kept"]) -> Batch:
