@@ -48,7 +48,9 @@ class Reply(NamedTuple):
             InputError: if answers are numbers, which have no logits.
         """
         if self.numeric:
-            raise InputError("An answer that is a number is not right or wrong; measure its absolute_error.")
+            raise InputError(
+                "An answer that is a number is not right or wrong; measure its absolute_error or its squared_error."
+            )
         return zip(self.logits, self.answers, strict=True)
 
 
@@ -215,9 +217,39 @@ class Sets(NamedTuple):
         return self.targets
 
 
+class LabelledSets(NamedTuple):
+    """Sets of items, each of which has answers of its own."""
+
+    items: Float[Tensor, "batch items features"]
+    targets: Float[Tensor, "batch items answers"]
+    """The right answers: numbers."""
+
+    def to(self, device: torch.device | str) -> "LabelledSets":
+        """Return the same batch on a device."""
+        return type(self)(*(tensor.to(device) for tensor in self))
+
+    @property
+    def scored(self) -> Bool[Tensor, "batch places"]:
+        """True everywhere: all answers of all items are scored."""
+        return torch.ones_like(self.targets, dtype=torch.bool).flatten(1)
+
+    def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
+        """Compute the model's reply. A set is read at once, whatever ``chunk`` is, because its items have no order."""
+        return Reply(tuple(said.reshape(-1, 1) for said in _heads(model(self.items))), (self.answers,))
+
+    def generate(self, model: nn.Module) -> Reply:
+        """Compute the model's reply; answers are never read."""
+        return self.ask(model)
+
+    @property
+    def answers(self) -> Float[Tensor, " scored"]:
+        """The right answers, item by item."""
+        return self.targets.flatten()
+
+
 def _heads(said: ModelOutput) -> tuple[Tensor, ...]:
     """Return the logits of each of a model's heads, in float32 or better."""
     return tuple(in_float32(logits) for logits in (said.logits, said.next_marks) if logits is not None)
 
 
-Batch = Tokens | Sets
+Batch = Tokens | Sets | LabelledSets

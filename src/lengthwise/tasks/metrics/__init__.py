@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.loading import load_metric
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
+    from lengthwise.tasks.metrics.squared_error import SquaredError
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
     from lengthwise.tasks.metrics.total_variation import TotalVariation
 
@@ -33,6 +34,7 @@ __all__ = [
     "RightKey",
     "Share",
     "ShareOfExamples",
+    "SquaredError",
     "StoppedEarly",
     "TokenAccuracy",
     "TotalVariation",
@@ -52,6 +54,7 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "wrong_content": "lengthwise.tasks.metrics.ending:WrongContent",
         "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
         "absolute_error": "lengthwise.tasks.metrics.absolute_error:AbsoluteError",
+        "squared_error": "lengthwise.tasks.metrics.squared_error:SquaredError",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",
