@@ -62,7 +62,7 @@ def test_list_shows_what_a_recipe_resolves_to(name: str, lengthwise: Call) -> No
 def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
     lines = [line.split() for line in lengthwise("list", "--settings").out.splitlines()]
     defaults = [line[line.index("model.mechanism") + 2] for line in lines if "model.mechanism" in line]
-    assert defaults == ["threshold-relative", "softmax", "softmax"]
+    assert defaults == ["threshold-relative", *["softmax"] * 3]
     assert [line for line in lines if "mechanisms" in line]
     assert [line for line in lines if "seeds" in line]
 

@@ -124,8 +124,8 @@ def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: 
     assert first.scored.any()
 
 
-@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series"])
-def test_numbers_are_scored_as_in_an_evaluation(name: str) -> None:
+@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
+def test_answers_of_sets_are_scored_as_in_an_evaluation(name: str) -> None:
     model, task = model_of(name), load(name)
     summary = score(name, lambda *inputs: model(*inputs), lengths=[12], sequences=16)
     point = evaluate_point(model, task, EvaluateConfig(lengths=(12,), sequences=16), "validation", 12)
@@ -133,8 +133,8 @@ def test_numbers_are_scored_as_in_an_evaluation(name: str) -> None:
     assert metrics[task.main.name] == pytest.approx(point.values[task.main.name].value, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series"])
-def test_answers_that_are_numbers_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
+def test_answers_of_sets_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
     config = EvaluateConfig(lengths=(12,), sequences=16)
     data, task = write_dataset(name, config, tmp_path), load(name)
     for read, written in zip(

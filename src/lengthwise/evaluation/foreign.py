@@ -24,7 +24,12 @@ Predict = Callable[..., Any]
 (batch, items, classes)."""
 Write = Callable[[Sequence[str]], Sequence[str]]
 """From prompts to answers, both as text."""
-OUTPUTS = {"decoder": "vocab_size", "set-reader": "classes", "inverted-transformer": "horizon"}
+OUTPUTS = {
+    "decoder": "vocab_size",
+    "set-reader": "classes",
+    "set-matcher": "classes",
+    "inverted-transformer": "horizon",
+}
 """The size of each kind of model that says how many numbers it returns in the last place."""
 END = "<end>"
 """Name of the end token of every task that has one."""

@@ -142,7 +142,8 @@ def _batch(rows: list[dict[str, Any]]) -> Batch:
     if "items" in rows[0]:
         items = column("items", torch.float32)
         if "query" not in rows[0]:
-            return LabelledSets(items, column("targets", torch.float32))
+            numbers = isinstance(rows[0]["targets"][0], list)
+            return LabelledSets(items, column("targets", torch.float32 if numbers else torch.long))
         query = column("query", torch.float32)
         number = isinstance(rows[0]["target"], float)
         target = column("target", torch.float32 if number else torch.long)

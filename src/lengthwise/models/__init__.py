@@ -1,4 +1,4 @@
-"""Models around attention: a decoder for sequences of tokens, a reader of sets, and a forecaster of series."""
+"""Models around attention: a decoder of tokens, a reader of sets, a matcher of two sets, and a forecaster of series."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,18 @@ from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
     from lengthwise.models.building import Model, build
-    from lengthwise.models.config import DecoderConfig, InvertedTransformerConfig, ModelConfig, SetReaderConfig
+    from lengthwise.models.config import (
+        DecoderConfig,
+        InvertedTransformerConfig,
+        ModelConfig,
+        SetMatcherConfig,
+        SetReaderConfig,
+    )
     from lengthwise.models.decoder import Decoder
     from lengthwise.models.generation import greedy
     from lengthwise.models.inverted_transformer import InvertedTransformer
     from lengthwise.models.output import ModelOutput
+    from lengthwise.models.set_matcher import SetMatcher
     from lengthwise.models.set_reader import SetReader
 
 __all__ = [
@@ -21,6 +28,8 @@ __all__ = [
     "Model",
     "ModelConfig",
     "ModelOutput",
+    "SetMatcher",
+    "SetMatcherConfig",
     "SetReader",
     "SetReaderConfig",
     "build",

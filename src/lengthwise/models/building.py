@@ -5,16 +5,24 @@ from typing import Any
 
 import torch
 
-from lengthwise.models.config import DecoderConfig, InvertedTransformerConfig, ModelConfig, SetReaderConfig
+from lengthwise.models.config import (
+    DecoderConfig,
+    InvertedTransformerConfig,
+    ModelConfig,
+    SetMatcherConfig,
+    SetReaderConfig,
+)
 from lengthwise.models.decoder import Decoder
 from lengthwise.models.inverted_transformer import InvertedTransformer
+from lengthwise.models.set_matcher import SetMatcher
 from lengthwise.models.set_reader import SetReader
 
-Model = Decoder | SetReader | InvertedTransformer
+Model = Decoder | SetReader | InvertedTransformer | SetMatcher
 MODELS: dict[type[ModelConfig], Callable[[Any], Model]] = {
     DecoderConfig: Decoder,
     SetReaderConfig: SetReader,
     InvertedTransformerConfig: InvertedTransformer,
+    SetMatcherConfig: SetMatcher,
 }
 
 

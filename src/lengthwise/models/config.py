@@ -121,13 +121,7 @@ class SetReaderConfig:
                 raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
         if self.dim % self.heads:
             raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
-        mechanism = _without_order(self.mechanism)
-        if not mechanism.traits.cross:
-            raise InputError(
-                f"'{mechanism.weights}' needs queries that are among the tokens they read, and the query of a set is "
-                "not; use other weights, such as 'softmax'."
-            )
-        object.__setattr__(self, "mechanism", str(mechanism))
+        object.__setattr__(self, "mechanism", str(_across(self.mechanism)))
 
 
 @dataclass(frozen=True)
@@ -174,6 +168,56 @@ class InvertedTransformerConfig:
         object.__setattr__(self, "mechanism", str(mechanism))
 
 
+@dataclass(frozen=True)
+class SetMatcherConfig:
+    """Settings of a :class:`SetMatcher`; ``SetMatcher(config)`` builds it.
+
+    Raises:
+        InputError: for sizes that are not positive or not divisible, names that do not exist, position parts, and
+            weights that cannot serve several queries of another set.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
+
+    item_features: int
+    """Number of features of an item."""
+    classes: int
+    """Number of different answers; the last one is that an item has no partner."""
+    kind: Literal["set-matcher"] = "set-matcher"
+    """Kind of the model; the task sets it."""
+    dim: int = 64
+    """Width of all hidden layers."""
+    heads: int = 1
+    """Attention heads; must divide dim."""
+    mechanism: str = "softmax"
+    """Attention mechanism: weights and, if wanted, output, joined by '+', each with its options in brackets."""
+    reweighted: bool = True
+    """True if attention is reweighted by matchability; False for plain cross-attention."""
+    backend: str = "auto"
+    """Backend of the attention: 'auto', or a name."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("item_features", 1), ("classes", 2), ("dim", 1), ("heads", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)}.")
+        if self.dim % self.heads:
+            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        mechanism = _across(self.mechanism)
+        mechanism.check_layer(causal=False)
+        object.__setattr__(self, "mechanism", str(mechanism))
+
+
+def _across(name: str) -> Mechanism:
+    """Parse the mechanism of a model in which queries read a set that they are not in."""
+    mechanism = _without_order(name)
+    if not mechanism.traits.cross:
+        raise InputError(
+            f"'{mechanism.weights}' needs queries that are among the tokens they read, and the query of a set is not; "
+            "use other weights, such as 'softmax'."
+        )
+    return mechanism
+
+
 def _without_order(name: str) -> Mechanism:
     """Parse the mechanism of a model of sets, which has no positions."""
     mechanism = Mechanism.parse(name)
@@ -183,6 +227,6 @@ def _without_order(name: str) -> Mechanism:
     return mechanism
 
 
-ModelConfig = DecoderConfig | SetReaderConfig | InvertedTransformerConfig
+ModelConfig = DecoderConfig | SetReaderConfig | InvertedTransformerConfig | SetMatcherConfig
 CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in get_args(ModelConfig)}
 """The settings of each kind of model."""

@@ -7,7 +7,13 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, create_model
 
 from lengthwise.configuration import Config, Tree
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.models import DecoderConfig, InvertedTransformerConfig, ModelConfig, SetReaderConfig
+from lengthwise.models import (
+    DecoderConfig,
+    InvertedTransformerConfig,
+    ModelConfig,
+    SetMatcherConfig,
+    SetReaderConfig,
+)
 from lengthwise.training.config import TrainConfig
 
 
@@ -29,6 +35,7 @@ def _some_of(kind: type[ModelConfig]) -> Any:
 
 DecoderSettings = _some_of(DecoderConfig)
 SetReaderSettings = _some_of(SetReaderConfig)
+SetMatcherSettings = _some_of(SetMatcherConfig)
 InvertedTransformerSettings = _some_of(InvertedTransformerConfig)
 
 

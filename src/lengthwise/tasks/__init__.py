@@ -83,6 +83,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
         "latent-retrieval": "lengthwise.tasks.sets.latent_retrieval:LatentRetrieval",
         "contextual-retrieval": "lengthwise.tasks.sets.contextual_retrieval:ContextualRetrieval",
+        "set-matching": "lengthwise.tasks.sets.set_matching:SetMatching",
         "coupled-series": "lengthwise.tasks.sets.coupled_series:CoupledSeries",
         "set-complement": "lengthwise.tasks.sets.set_complement:SetComplement",
         "tomita-1": "lengthwise.tasks.languages.tomita:Tomita1",

@@ -221,8 +221,8 @@ class LabelledSets(NamedTuple):
     """Sets of items, each of which has answers of its own."""
 
     items: Float[Tensor, "batch items features"]
-    targets: Float[Tensor, "batch items answers"]
-    """The right answers: numbers."""
+    targets: Float[Tensor, "batch items answers"] | Int[Tensor, "batch items"]
+    """The right answers: numbers, or one class for each item."""
 
     def to(self, device: torch.device | str) -> "LabelledSets":
         """Return the same batch on a device."""
@@ -235,14 +235,16 @@ class LabelledSets(NamedTuple):
 
     def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
         """Compute the model's reply. A set is read at once, whatever ``chunk`` is, because its items have no order."""
-        return Reply(tuple(said.reshape(-1, 1) for said in _heads(model(self.items))), (self.answers,))
+        (said,) = _heads(model(self.items))
+        numbers = self.targets.is_floating_point()
+        return Reply((said.reshape(-1, 1) if numbers else said.flatten(0, 1),), (self.answers,))
 
     def generate(self, model: nn.Module) -> Reply:
         """Compute the model's reply; answers are never read."""
         return self.ask(model)
 
     @property
-    def answers(self) -> Float[Tensor, " scored"]:
+    def answers(self) -> Float[Tensor, " scored"] | Int[Tensor, " scored"]:
         """The right answers, item by item."""
         return self.targets.flatten()
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.ending import DidNotStop, Ending, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.loading import load_metric
+    from lengthwise.tasks.metrics.matching import FoundPartner, ToldPartner
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.metrics.squared_error import SquaredError
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
@@ -28,6 +29,7 @@ __all__ = [
     "Dispersion",
     "Ending",
     "ExactMatch",
+    "FoundPartner",
     "Loss",
     "Metric",
     "Ordering",
@@ -37,6 +39,7 @@ __all__ = [
     "SquaredError",
     "StoppedEarly",
     "TokenAccuracy",
+    "ToldPartner",
     "TotalVariation",
     "WrongContent",
     "load_metric",
@@ -55,6 +58,8 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
         "absolute_error": "lengthwise.tasks.metrics.absolute_error:AbsoluteError",
         "squared_error": "lengthwise.tasks.metrics.squared_error:SquaredError",
+        "told_partner": "lengthwise.tasks.metrics.matching:ToldPartner",
+        "found_partner": "lengthwise.tasks.metrics.matching:FoundPartner",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",
