@@ -56,7 +56,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
         (["run", "flip-flop", "--sed", "1"], "No such option"),
         (["run", "argmax-retrieval", "-a", "softmax+rope"], "A set has no order"),
         (["run", "argmax-retrieval", "--set", "model.layers=2"], "no setting called 'model.layers'"),
-        (["run", "argmax-retrieval", "--set", "model.kind=decoder"], "learnt by a set-reader"),
+        (["run", "argmax-retrieval", "--set", "model.kind=decoder"], "learnt by the kind 'set-reader'"),
         (["run", "argmax-retrieval", "--set", "train.shortest=17"], "at most train.length; got 17 and 16"),
         (["run", "argmax-retrieval", "--set", "train.schedule=linear"], "train.schedule cannot be 'linear'"),
         (["run", "dictionary-lookup", "--lengths", "65537"], "1 to 65,536 pairs"),

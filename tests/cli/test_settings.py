@@ -30,6 +30,10 @@ class Less(Task):
 class Nothing:
     unit = "tokens"
 
+class Strange(Mine):
+    model = "decodr"
+
+
 class Alone(FlipFlop):
     splits = ("train",)
 '''
@@ -58,7 +62,7 @@ def test_list_shows_what_a_recipe_resolves_to(name: str, lengthwise: Call) -> No
 def test_list_shows_the_defaults_of_each_model(lengthwise: Call) -> None:
     lines = [line.split() for line in lengthwise("list", "--settings").out.splitlines()]
     defaults = [line[line.index("model.mechanism") + 2] for line in lines if "model.mechanism" in line]
-    assert defaults == ["threshold-relative", "softmax"]
+    assert defaults == ["threshold-relative", *["softmax"] * 3]
     assert [line for line in lines if "mechanisms" in line]
     assert [line for line in lines if "seeds" in line]
 
@@ -194,6 +198,7 @@ def test_a_task_of_ones_own_is_named_as_any(
     for name, fragment in {
         "tasks_of_mine:Less": "is an incomplete task: it has no 'example'",
         "tasks_of_mine:Nothing": "is not a task: it must be a subclass of Task",
+        "tasks_of_mine:Strange": "There is no kind of model called 'decodr'; did you mean 'decoder'?",
         "tasks_of_mine:Alone": "a task needs at least two",
         "tasks_of_mine:Missing": "has nothing called 'Missing'",
         "math:pi": "is not a task",

@@ -15,8 +15,8 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.sweep import drawn
 from lengthwise.experiments.dataset import read_batches, read_dataset, write_dataset
-from lengthwise.models import DecoderConfig, build
-from lengthwise.models.config import SetReaderConfig
+from lengthwise.models import build
+from lengthwise.models.config import CONFIGS
 from lengthwise.reports import write_report
 from lengthwise.tasks import load
 
@@ -26,8 +26,7 @@ NAMES = ["reverse", "flip-flop[ignore=0.5]", "local-count", "addition", "argmax-
 def model_of(name: str) -> Any:
     torch.manual_seed(0)
     task = load(name)
-    config = DecoderConfig(**task.sizes, dim=16) if task.model == "decoder" else SetReaderConfig(**task.sizes, dim=16)
-    return build(config).eval()
+    return build(CONFIGS[task.model](**task.sizes, dim=16)).eval()
 
 
 def exact(summary: Summary) -> list[float]:
@@ -125,9 +124,19 @@ def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: 
     assert first.scored.any()
 
 
-def test_answers_that_are_numbers_are_read_as_they_were_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
+def test_answers_of_sets_are_scored_as_in_an_evaluation(name: str) -> None:
+    model, task = model_of(name), load(name)
+    summary = score(name, lambda *inputs: model(*inputs), lengths=[12], sequences=16)
+    point = evaluate_point(model, task, EvaluateConfig(lengths=(12,), sequences=16), "validation", 12)
+    metrics = {row["metric"]: row["value"] for row in summary.rows()}
+    assert metrics[task.main.name] == pytest.approx(point.values[task.main.name].value, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
+def test_answers_of_sets_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
     config = EvaluateConfig(lengths=(12,), sequences=16)
-    data, task = write_dataset("contextual-retrieval", config, tmp_path), load("contextual-retrieval")
+    data, task = write_dataset(name, config, tmp_path), load(name)
     for read, written in zip(
         read_batches(tmp_path, data.sets[0], task, 1024), drawn(task, config, "validation", 12), strict=True
     ):

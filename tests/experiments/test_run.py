@@ -19,9 +19,15 @@ ENCODER = {
     "train": {"length": 8},
 }
 READER = {"task": "argmax-retrieval", "model": {"dim": 16, "mechanism": "scalable-softmax"}, "train": {"length": 8}}
+MATCHER = {"task": "set-matching", "model": {"dim": 16}, "train": {"length": 4}}
+INVERTED = {"task": "coupled-series", "model": {"layers": 1, "dim": 16}, "train": {"length": 4}}
 
 
-@pytest.mark.parametrize("settings", [DECODER, ENCODER, READER], ids=["decoder", "encoder", "set reader"])
+@pytest.mark.parametrize(
+    "settings",
+    [DECODER, ENCODER, READER, MATCHER, INVERTED],
+    ids=["decoder", "encoder", "set reader", "set matcher", "inverted transformer"],
+)
 def test_the_default_dtype_is_that_of_others(
     tmp_path: Path, settings: dict[str, Any], default_dtype: Callable[[torch.dtype], None]
 ) -> None:

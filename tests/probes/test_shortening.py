@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lengthwise.errors import InputError
-from lengthwise.models import DecoderConfig, SetReaderConfig, build
+from lengthwise.models import DecoderConfig, InvertedTransformerConfig, SetReaderConfig, build
 from lengthwise.probes.shortening.kept import check_shares, choices, kept
 from lengthwise.probes.shortening.of_task import of_task, received_in, shortened
 from lengthwise.probes.shortening.of_text import TOLD, of_text
@@ -109,6 +109,16 @@ def test_attention_finds_the_item_that_is_asked_for() -> None:
     assert few.tokens == 2
     assert few.random.high < 0.5
     assert few.random.value < half.random.value < 1
+
+
+def test_items_that_have_answers_of_their_own_are_all_kept() -> None:
+    torch.manual_seed(0)
+    task = load("coupled-series")
+    model = build(InvertedTransformerConfig(**task.sizes, dim=16)).eval()
+    found = of_task(model, task, [0.25], layer="first", split="validation", length=6, examples=8)
+    (row,) = found.shortened
+    assert row.tokens == 6
+    assert row.attention == row.random == found.full
 
 
 def test_text_keeps_its_last_tokens(build: Callable[[str], Any]) -> None:

@@ -11,7 +11,10 @@ from lengthwise.tasks.metrics import Ending
 from lengthwise.tasks.transduction import Transduction
 from lengthwise.testing import Check, task_checks
 
-UNSOLVED = {"flip-flop", "argmax-retrieval", "dictionary-lookup", "latent-retrieval", "contextual-retrieval", "text"}
+UNSOLVED = {
+    *("flip-flop", "argmax-retrieval", "dictionary-lookup", "latent-retrieval", "contextual-retrieval"),
+    *("coupled-series", "set-matching", "text"),
+}
 """Tasks whose own test files compare the answers."""
 NOT_KEPT = {"tomita-1: no one answer is always right"}
 """The label of 1* never changes. The language stays, because the published suite has it, and the check must see it."""

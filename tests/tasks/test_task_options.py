@@ -6,12 +6,12 @@ import torch
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import build
-from lengthwise.tasks import Sets, Task, Tokens, load
+from lengthwise.tasks import Batch, Sets, Task, Tokens, load
 from lengthwise.tasks.arithmetic.addition import Addition
 from lengthwise.tasks.recall.flip_flop import IGNORE, FlipFlop
 
 
-def drawn(task: Task, length: int, split: str = "train", batch: int = 400) -> Tokens | Sets:
+def drawn(task: Task, length: int, split: str = "train", batch: int = 400) -> Batch:
     return task.sample(torch.Generator().manual_seed(0), batch, length, split)
 
 

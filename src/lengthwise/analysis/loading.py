@@ -12,7 +12,7 @@ from lengthwise.errors import InputError
 from lengthwise.experiments.comparison import read_experiment
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.experiments.run import load_model
-from lengthwise.models import Decoder, SetReader
+from lengthwise.models import Model
 from lengthwise.tasks import Task
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class LoadedRun(Run):
         """The summary of the run, computed at the first access."""
         return summarise(read_experiment(self.folder))
 
-    def model(self) -> Decoder | SetReader:
+    def model(self) -> Model:
         """Load the trained model from the newest checkpoint, on the CPU and ready for inference.
 
         Raises:

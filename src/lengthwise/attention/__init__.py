@@ -7,9 +7,17 @@ from lengthwise.source import on_demand
 if TYPE_CHECKING:
     from lengthwise.attention.cache import KeyValueCache
     from lengthwise.attention.cross import CrossAttention
+    from lengthwise.attention.matchability import MatchabilityAttention
     from lengthwise.attention.mechanism import Mechanism
     from lengthwise.attention.multi_head import Attention, ThresholdRelativeAttention
 
-__all__ = ["Attention", "CrossAttention", "KeyValueCache", "Mechanism", "ThresholdRelativeAttention"]
+__all__ = [
+    "Attention",
+    "CrossAttention",
+    "KeyValueCache",
+    "MatchabilityAttention",
+    "Mechanism",
+    "ThresholdRelativeAttention",
+]
 
 __getattr__, __dir__ = on_demand(__name__)

@@ -25,8 +25,8 @@ class Layout:
     later: int = 0
     """Number of keys after the last query."""
     cross: bool = False
-    """True in cross-attention, where the queries are not a suffix of the keys. The last query then counts as standing
-    at the last key."""
+    """True in cross-attention, where the queries are not a suffix of the keys. A single query then counts as standing
+    at the last key; several queries see all keys, and stand nowhere."""
 
     @property
     def start(self) -> int:
@@ -92,9 +92,10 @@ class Layout:
 
     def visible(self) -> Bool[Tensor, "#batch 1 queries keys"]:
         """Return the mask: True for keys of the query's own document that, where causal, do not follow the query."""
-        allowed = self.ahead <= 0
-        if not self.causal:
-            allowed = torch.ones_like(allowed)
+        if self.causal:
+            allowed = self.ahead <= 0
+        else:
+            allowed = torch.ones(self.queries, self.keys, dtype=torch.bool, device=self.device)
         if self.documents is None:
             return allowed[None, None]
         queries = slice(self.start, self.start + self.queries)

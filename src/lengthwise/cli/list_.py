@@ -146,12 +146,13 @@ def _mechanisms(markdown: bool) -> None:
 def _settings() -> None:
     from lengthwise.configuration import keys
     from lengthwise.experiments.config import ComparisonConfig, RunConfig
+    from lengthwise.models.config import CONFIGS
 
     of_model = "model."
-    of_run = {kind: keys(RunConfig, {kind}) for kind in ("decoder", "set-reader")}
+    of_run = {kind: keys(RunConfig, {kind}) for kind in CONFIGS}
     tables = {"Settings": {key: of for key, of in of_run["decoder"].items() if not key.startswith(of_model)}}
     for kind, settings in of_run.items():
-        tables[f"Of a {kind}"] = {key: of for key, of in settings.items() if key.startswith(of_model)}
+        tables[f"Of the model {kind}"] = {key: of for key, of in settings.items() if key.startswith(of_model)}
     of_comparison = keys(ComparisonConfig)
     tables["Of a comparison"] = {key: of for key, of in of_comparison.items() if not key.startswith("base.")}
     for title, settings in tables.items():

@@ -20,9 +20,17 @@ from lengthwise.tasks.batch import Reply
 
 Predict = Callable[..., Any]
 """From tokens (batch, length) of int64 to logits (batch, length, classes), or to an object that holds them as
-``logits``; for a task of sets, from items and queries to logits (batch, classes)."""
+``logits``; for a task of sets, from items and queries to logits (batch, classes), or from items to numbers or logits
+(batch, items, classes)."""
 Write = Callable[[Sequence[str]], Sequence[str]]
 """From prompts to answers, both as text."""
+OUTPUTS = {
+    "decoder": "vocab_size",
+    "set-reader": "classes",
+    "set-matcher": "classes",
+    "inverted-transformer": "horizon",
+}
+"""The size of each kind of model that says how many numbers it returns in the last place."""
 END = "<end>"
 """Name of the end token of every task that has one."""
 UNKNOWN = -1
@@ -118,4 +126,4 @@ def _comes_last(batch: Tokens) -> bool:
 
 def classes_of(task: Task) -> int:
     """Return the number of classes that a model of the task chooses from."""
-    return int(task.sizes["vocab_size" if task.model == "decoder" else "classes"])
+    return int(task.sizes[OUTPUTS[task.model]])

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import torch
 
+from lengthwise.attention.core import AttentionCore
 from lengthwise.errors import InputError
 from lengthwise.evaluation import evaluate_point
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.experiments.start import planned
-from lengthwise.models import Decoder, DecoderConfig, SetReader, build
+from lengthwise.models import Decoder, DecoderConfig, Model, build
 from lengthwise.training.device import fabric
 
 FLOAT = 4
@@ -75,7 +76,7 @@ def _check_data(config: RunConfig) -> None:
         drawn.check_data(plain, length)
 
 
-def _check_lengths(model: Decoder | SetReader, config: RunConfig) -> None:
+def _check_lengths(model: Model, config: RunConfig) -> None:
     """Refuse lengths that the numbering cannot hold: some numberings end at the model's reach."""
     if not isinstance(model, Decoder) or model.numbering is None:
         return
@@ -105,20 +106,20 @@ def _ask(config: RunConfig, device: torch.device) -> None:
     batch.to(device).ask(model)
 
 
-def _weights(model: Decoder | SetReader, config: RunConfig) -> int:
+def _weights(model: Model, config: RunConfig) -> int:
     """Return the bytes of weights, gradients and both moments of AdamW, and of what an average needs."""
     copies = 4 + (3 if config.train.average == "bema" else bool(config.train.average))
     return copies * FLOAT * sum(parameter.numel() for parameter in model.parameters())
 
 
-def _kept_in_training(model: Decoder | SetReader, config: RunConfig) -> int:
+def _kept_in_training(model: Model, config: RunConfig) -> int:
     """Return the bytes that every layer keeps for the backward pass: at least its input."""
-    layers = len(model.blocks) if isinstance(model, Decoder) else 1
+    layers = sum(isinstance(module, AttentionCore) for module in model.modules())
     examples = config.train.batch_size // config.train.accumulate
     return HALF * layers * examples * config.trained_tokens * config.model.dim
 
 
-def _kept_in_evaluation(model: Decoder | SetReader, tokens: int) -> int:
+def _kept_in_evaluation(model: Model, tokens: int) -> int:
     """Return the bytes of the keys and values of one sequence in every layer, or of one set."""
     config = model.config
     if isinstance(config, DecoderConfig):

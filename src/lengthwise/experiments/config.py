@@ -12,7 +12,7 @@ from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.configuration import EACH_ONCE, Config, merge
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.key import RunKey
-from lengthwise.models import DecoderConfig, SetReaderConfig
+from lengthwise.models import DecoderConfig, ModelConfig
 from lengthwise.naming import read
 from lengthwise.tasks import TASKS, metrics
 from lengthwise.training.config import TrainConfig
@@ -36,7 +36,7 @@ class RunConfig(Config):
     """Hash of these weights; by default, a new run takes the hash of what the folder holds."""
     data_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     """Hash of the data that examples are drawn from, where a task has data, such as a corpus; a new run takes it."""
-    model: Annotated[DecoderConfig | SetReaderConfig, Field(discriminator="kind")]
+    model: Annotated[ModelConfig, Field(discriminator="kind")]
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
@@ -49,7 +49,7 @@ class RunConfig(Config):
             tree = {**tree, "task": name}
             if isinstance(model, dict):
                 if model.get("kind", task.model) != task.model:
-                    raise ValueError(f"{name} is learnt by a {task.model}; drop model.kind.")
+                    raise ValueError(f"{name} is learnt by the kind {task.model!r}; drop model.kind.")
                 tree["model"] = {"kind": task.model, **task.sizes, **model}
         return tree
 
@@ -148,9 +148,9 @@ class RunConfig(Config):
         return task.joined_tokens([train.length] * train.concatenate)
 
     @property
-    def sized_model(self) -> DecoderConfig | SetReaderConfig:
+    def sized_model(self) -> ModelConfig:
         """The model with its context, reach and marks filled in where the settings leave them out."""
-        if isinstance(self.model, SetReaderConfig):
+        if not isinstance(self.model, DecoderConfig):
             return self.model
         task = self.build_task()
         others = (task.drawn_by(split)[0] for split in self.evaluate.splits)

@@ -3,7 +3,8 @@
 A folder holds ``data.json``, and one file for each split and length, ``validation-256.jsonl``: a line for each example.
 A sequence has ``inputs`` and ``targets`` (tokens), ``scored`` (the places whose targets are answers) and, where tokens
 have marks or come from documents, ``marks`` or ``documents``; a set has ``items``, ``query``, ``target`` and
-``holder``. The examples are those on which every model of this package is evaluated.
+``holder``, or ``items`` and ``targets`` if each item has answers of its own. The examples are those on which every
+model of this package is evaluated.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.sweep import drawn
 from lengthwise.experiments.environment import environment
-from lengthwise.tasks import Batch, Sets, Task, Tokens, load
+from lengthwise.tasks import Batch, LabelledSets, Sets, Task, Tokens, load
 
 FILE = "data.json"
 FORMAT = 1
@@ -124,12 +125,14 @@ def read_batches(folder: Path, of: TestSet, task: Task, tokens_at_once: int) -> 
 def _rows(batch: Batch) -> Iterator[dict[str, Any]]:
     if isinstance(batch, Sets):
         columns = {"items": batch.items, "query": batch.query, "target": batch.targets, "holder": batch.holder}
+    elif isinstance(batch, LabelledSets):
+        columns = {"items": batch.items, "targets": batch.targets}
     else:
         columns = {"inputs": batch.inputs, "targets": batch.targets}
         columns |= {name: of for name in ("marks", "documents") if (of := getattr(batch, name)).shape[1]}
     for index in range(batch.scored.shape[0]):
         row = {name: of[index].tolist() for name, of in columns.items()}
-        yield row if isinstance(batch, Sets) else row | {"scored": batch.scored[index].nonzero()[:, 0].tolist()}
+        yield row | {"scored": batch.scored[index].nonzero()[:, 0].tolist()} if isinstance(batch, Tokens) else row
 
 
 def _batch(rows: list[dict[str, Any]]) -> Batch:
@@ -137,7 +140,11 @@ def _batch(rows: list[dict[str, Any]]) -> Batch:
         return torch.tensor([row[name] for row in rows], dtype=dtype, device="cpu")
 
     if "items" in rows[0]:
-        items, query = column("items", torch.float32), column("query", torch.float32)
+        items = column("items", torch.float32)
+        if "query" not in rows[0]:
+            numbers = isinstance(rows[0]["targets"][0], list)
+            return LabelledSets(items, column("targets", torch.float32 if numbers else torch.long))
+        query = column("query", torch.float32)
         number = isinstance(rows[0]["target"], float)
         target = column("target", torch.float32 if number else torch.long)
         return Sets(items, query, target, column("holder", torch.long))

@@ -22,7 +22,7 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey, RunPaths
 from lengthwise.files import explained
-from lengthwise.models import Decoder, SetReader
+from lengthwise.models import Model
 from lengthwise.tasks import Task
 from lengthwise.training.seeds import generator
 
@@ -108,7 +108,7 @@ def _copy(folder: Path, to: Path) -> None:
 
 
 @torch.no_grad()
-def learn(model: Decoder | SetReader, trained: Decoder | SetReader, task: Task, length: int) -> None:
+def learn(model: Model, trained: Model, task: Task, length: int) -> None:
     """Let the parts of ``model`` learn from ``trained``, layer by layer, on training examples of ``length``.
 
     The examples are the same for every model.
@@ -127,7 +127,7 @@ def learn(model: Decoder | SetReader, trained: Decoder | SetReader, task: Task, 
             part.learn()
 
 
-def _layers(model: Decoder | SetReader) -> list[AttentionCore]:
+def _layers(model: Model) -> list[AttentionCore]:
     return [module for module in model.modules() if isinstance(module, AttentionCore)]
 
 

@@ -14,7 +14,7 @@ from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.prerequisites import learn, prerequisites
 from lengthwise.experiments.record import Trained
 from lengthwise.experiments.start import take_over, trained_weights
-from lengthwise.models import Decoder, SetReader, build
+from lengthwise.models import Model, build
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Task
 from lengthwise.training.checkpoint import Checkpoint
@@ -26,13 +26,13 @@ FEW = 128
 """Number of examples of a validation during the training."""
 
 
-def build_model(config: RunConfig) -> Decoder | SetReader:
+def build_model(config: RunConfig) -> Model:
     """Build the untrained model; its weights depend on the seed alone."""
     torch.manual_seed(seed_of(config.seed, "weights"))
     return build(config.sized_model)
 
 
-def load_model(folder: Path) -> Decoder | SetReader:
+def load_model(folder: Path) -> Model:
     """Load the model of a run's folder from its newest checkpoint, on the CPU, ready for inference."""
     run = RunFolder(folder)
     model = build(run.config.sized_model)
@@ -100,14 +100,14 @@ def _during(model: nn.Module, task: Task, config: RunConfig) -> Estimate:
     return _validated(model, task, config, few).values[task.main.name]
 
 
-def _with_weights(config: RunConfig, learner: Decoder | SetReader) -> Decoder | SetReader:
+def _with_weights(config: RunConfig, learner: Model) -> Model:
     """Return the model of a run with the weights of the model that was trained in its place."""
     model = build(config.sized_model)
     model.load_state_dict(learner.state_dict())
     return model.to(next(learner.parameters()).device)
 
 
-def _start(config: RunConfig) -> Decoder | SetReader:
+def _start(config: RunConfig) -> Model:
     """Load the trained model whose weights the training starts from."""
     assert config.start is not None
     folder = Path(config.start)
@@ -119,9 +119,7 @@ def _start(config: RunConfig) -> Decoder | SetReader:
     return load_model(folder)
 
 
-def _trained_first(
-    folder: RunFolder, config: RunConfig, on_progress: Callable[[Progress], None]
-) -> Decoder | SetReader:
+def _trained_first(folder: RunFolder, config: RunConfig, on_progress: Callable[[Progress], None]) -> Model:
     """Train and return the model to learn from."""
     folder.first.claim(config, resume=True)
     train_run(folder.first, on_progress)

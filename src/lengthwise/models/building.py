@@ -1,17 +1,36 @@
 """Builds a model from its configuration."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
-from lengthwise.models.config import DecoderConfig, ModelConfig
+from lengthwise.models.config import (
+    DecoderConfig,
+    InvertedTransformerConfig,
+    ModelConfig,
+    SetMatcherConfig,
+    SetReaderConfig,
+)
 from lengthwise.models.decoder import Decoder
+from lengthwise.models.inverted_transformer import InvertedTransformer
+from lengthwise.models.set_matcher import SetMatcher
 from lengthwise.models.set_reader import SetReader
 
+Model = Decoder | SetReader | InvertedTransformer | SetMatcher
+MODELS: dict[type[ModelConfig], Callable[[Any], Model]] = {
+    DecoderConfig: Decoder,
+    SetReaderConfig: SetReader,
+    InvertedTransformerConfig: InvertedTransformer,
+    SetMatcherConfig: SetMatcher,
+}
 
-def build(config: ModelConfig) -> Decoder | SetReader:
+
+def build(config: ModelConfig) -> Model:
     """Build an untrained model, in float32 whatever torch's default dtype, so that a seed determines the model."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        return Decoder(config) if isinstance(config, DecoderConfig) else SetReader(config)
+        return MODELS[type(config)](config)
     finally:
         torch.set_default_dtype(before)

@@ -1,7 +1,7 @@
 """Configurations of the models."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.errors import InputError
@@ -121,16 +121,112 @@ class SetReaderConfig:
                 raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
         if self.dim % self.heads:
             raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
-        mechanism = Mechanism.parse(self.mechanism)
-        for part, plain in ((mechanism.position, "nope"), (mechanism.numbering, "counted")):
-            if part.name != plain:
-                raise InputError(f"A set has no order, and {self.mechanism!r} names a position; drop '{part}'.")
-        if not mechanism.traits.cross:
-            raise InputError(
-                f"'{mechanism.weights}' needs queries that are among the tokens they read, and the query of a set is "
-                "not; use other weights, such as 'softmax'."
-            )
+        object.__setattr__(self, "mechanism", str(_across(self.mechanism)))
+
+
+@dataclass(frozen=True)
+class InvertedTransformerConfig:
+    """Settings of an :class:`InvertedTransformer`; ``InvertedTransformer(config)`` builds it.
+
+    Raises:
+        InputError: for sizes that are not positive or not divisible, names that do not exist, position parts, and
+            weights that are for causal attention only.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
+
+    observed: int
+    """Number of observed values of a variate."""
+    horizon: int
+    """Number of values of a variate to forecast."""
+    kind: Literal["inverted-transformer"] = "inverted-transformer"
+    """Kind of the model; the task sets it."""
+    layers: int = 2
+    """Number of blocks; 0 for a linear forecast of each variate by itself."""
+    dim: int = 64
+    """Width of the stream."""
+    heads: int = 4
+    """Attention heads; must divide dim."""
+    mechanism: str = "softmax"
+    """Attention mechanism: weights and, if wanted, output, joined by '+', each with its options in brackets."""
+    feed_forward_dim: int | None = None
+    """Inner width of the perceptron; dim by default."""
+    backend: str = "auto"
+    """Backend of the attention: 'auto', or a name."""
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            *(("observed", 1), ("horizon", 1), ("layers", 0), ("dim", 1), ("heads", 1)),
+            *((("feed_forward_dim", 1),) if self.feed_forward_dim is not None else ()),
+        ):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)}.")
+        if self.dim % self.heads:
+            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        mechanism = _without_order(self.mechanism)
+        mechanism.check_layer(causal=False)
         object.__setattr__(self, "mechanism", str(mechanism))
 
 
-ModelConfig = DecoderConfig | SetReaderConfig
+@dataclass(frozen=True)
+class SetMatcherConfig:
+    """Settings of a :class:`SetMatcher`; ``SetMatcher(config)`` builds it.
+
+    Raises:
+        InputError: for sizes that are not positive or not divisible, names that do not exist, position parts, and
+            weights that cannot serve several queries of another set.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "use_attribute_docstrings": True}  # noqa: RUF012 - read by the experiments' configuration
+
+    item_features: int
+    """Number of features of an item."""
+    classes: int
+    """Number of different answers; the last one is that an item has no partner."""
+    kind: Literal["set-matcher"] = "set-matcher"
+    """Kind of the model; the task sets it."""
+    dim: int = 64
+    """Width of all hidden layers."""
+    heads: int = 1
+    """Attention heads; must divide dim."""
+    mechanism: str = "softmax"
+    """Attention mechanism: weights and, if wanted, output, joined by '+', each with its options in brackets."""
+    reweighted: bool = True
+    """True if attention is reweighted by matchability; False for plain cross-attention."""
+    backend: str = "auto"
+    """Backend of the attention: 'auto', or a name."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("item_features", 1), ("classes", 2), ("dim", 1), ("heads", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)}.")
+        if self.dim % self.heads:
+            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        mechanism = _across(self.mechanism)
+        mechanism.check_layer(causal=False)
+        object.__setattr__(self, "mechanism", str(mechanism))
+
+
+def _across(name: str) -> Mechanism:
+    """Parse the mechanism of a model in which queries read a set that they are not in."""
+    mechanism = _without_order(name)
+    if not mechanism.traits.cross:
+        raise InputError(
+            f"'{mechanism.weights}' needs queries that are among the tokens they read, and the query of a set is not; "
+            "use other weights, such as 'softmax'."
+        )
+    return mechanism
+
+
+def _without_order(name: str) -> Mechanism:
+    """Parse the mechanism of a model of sets, which has no positions."""
+    mechanism = Mechanism.parse(name)
+    for part, plain in ((mechanism.position, "nope"), (mechanism.numbering, "counted")):
+        if part.name != plain:
+            raise InputError(f"A set has no order, and {name!r} names a position; drop '{part}'.")
+    return mechanism
+
+
+ModelConfig = DecoderConfig | SetReaderConfig | InvertedTransformerConfig | SetMatcherConfig
+CONFIGS: dict[str, type[ModelConfig]] = {config.kind: config for config in get_args(ModelConfig)}
+"""The settings of each kind of model."""

@@ -7,7 +7,13 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, create_model
 
 from lengthwise.configuration import Config, Tree
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.models import DecoderConfig, SetReaderConfig
+from lengthwise.models import (
+    DecoderConfig,
+    InvertedTransformerConfig,
+    ModelConfig,
+    SetMatcherConfig,
+    SetReaderConfig,
+)
 from lengthwise.training.config import TrainConfig
 
 
@@ -15,7 +21,7 @@ class ModelSettings(Config):
     """Some settings of a model. The task says which kind of model it is, and sets the sizes that it needs."""
 
 
-def _some_of(kind: type[DecoderConfig | SetReaderConfig]) -> Any:
+def _some_of(kind: type[ModelConfig]) -> Any:
     """Return a class with the settings of a model, none of which has to be given.
 
     It does not ask whether they go together, since that imports the parts of the mechanism, and torch with them.
@@ -29,6 +35,8 @@ def _some_of(kind: type[DecoderConfig | SetReaderConfig]) -> Any:
 
 DecoderSettings = _some_of(DecoderConfig)
 SetReaderSettings = _some_of(SetReaderConfig)
+SetMatcherSettings = _some_of(SetMatcherConfig)
+InvertedTransformerSettings = _some_of(InvertedTransformerConfig)
 
 
 class Recipe(Config):
@@ -42,7 +50,7 @@ class Recipe(Config):
     task: str
     """By name, with its options in brackets."""
     model: ModelSettings = ModelSettings()
-    """``DecoderSettings(...)`` or ``SetReaderSettings(...)``."""
+    """Settings of the kind of model that learns the task, such as ``DecoderSettings(...)``."""
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     learning_rates: tuple[PositiveFloat, ...] = Field(min_length=1)

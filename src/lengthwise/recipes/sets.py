@@ -2,7 +2,7 @@
 
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.recipes.laptop import laptop
-from lengthwise.recipes.recipe import Recipe, SetReaderSettings
+from lengthwise.recipes.recipe import InvertedTransformerSettings, Recipe, SetMatcherSettings, SetReaderSettings
 from lengthwise.training.config import TrainConfig
 
 
@@ -80,11 +80,34 @@ CONTEXTUAL_RETRIEVAL = Recipe(
     bracket=1,
 )
 SET_COMPLEMENT = laptop("set-complement", 16, 24, 32, 48, 63, shortest=1, steps=2_000, unit="tokens")
+SET_MATCHING = Recipe(
+    name="set-matching",
+    summary="what an item's partner in the other set holds, two sets of 32 items, evaluated up to 128",
+    task="set-matching",
+    model=SetMatcherSettings(dim=64, heads=1),
+    train=TrainConfig(length=32, steps=2_000, batch_size=64, warmup=0.1),
+    evaluate=EvaluateConfig(lengths=(32, 64, 128), sequences=512, tokens=262_144),
+    learning_rates=(1e-3, 3e-3),
+    bracket=1,
+)
+# Attention has no bias in its projections here, and there is no dropout: the data never repeat.
+COUPLED_SERIES = Recipe(
+    name="coupled-series",
+    summary="a forecast of 8 series that drive each other, evaluated up to 32",
+    task="coupled-series",
+    model=InvertedTransformerSettings(layers=2, dim=64, heads=4),
+    train=TrainConfig(length=8, steps=2_000, batch_size=64, warmup=0.1),
+    evaluate=EvaluateConfig(lengths=(8, 16, 32), sequences=1024, tokens=65_536),
+    learning_rates=(1e-3, 3e-3),
+    bracket=1,
+)
 SETS = (
     ARGMAX_RETRIEVAL,
     ARGMAX_RETRIEVAL_BFLOAT16,
     DICTIONARY_LOOKUP,
     LATENT_RETRIEVAL,
     CONTEXTUAL_RETRIEVAL,
+    SET_MATCHING,
+    COUPLED_SERIES,
     SET_COMPLEMENT,
 )

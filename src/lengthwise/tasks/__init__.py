@@ -6,7 +6,7 @@ from lengthwise.registry import Registry
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
-    from lengthwise.tasks.batch import Batch, Sets, Tokens
+    from lengthwise.tasks.batch import Batch, LabelledSets, Sets, Tokens
     from lengthwise.tasks.loading import load
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.task import Task
@@ -15,6 +15,7 @@ __all__ = [
     "TASKS",
     "Answered",
     "Batch",
+    "LabelledSets",
     "Loss",
     "Metric",
     "Sets",
@@ -83,6 +84,8 @@ TASKS: "Registry[type[Task]]" = Registry(
         "dictionary-lookup": "lengthwise.tasks.sets.dictionary_lookup:DictionaryLookup",
         "latent-retrieval": "lengthwise.tasks.sets.latent_retrieval:LatentRetrieval",
         "contextual-retrieval": "lengthwise.tasks.sets.contextual_retrieval:ContextualRetrieval",
+        "set-matching": "lengthwise.tasks.sets.set_matching:SetMatching",
+        "coupled-series": "lengthwise.tasks.sets.coupled_series:CoupledSeries",
         "set-complement": "lengthwise.tasks.sets.set_complement:SetComplement",
         "tomita-1": "lengthwise.tasks.languages.tomita:Tomita1",
         "tomita-2": "lengthwise.tasks.languages.tomita:Tomita2",

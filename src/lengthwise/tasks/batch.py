@@ -49,7 +49,9 @@ class Reply(NamedTuple):
             InputError: if answers are numbers, which have no logits.
         """
         if self.numeric:
-            raise InputError("An answer that is a number is not right or wrong; measure its absolute_error.")
+            raise InputError(
+                "An answer that is a number is not right or wrong; measure its absolute_error or its squared_error."
+            )
         return zip(self.logits, self.answers, strict=True)
 
 
@@ -226,9 +228,46 @@ class Sets(NamedTuple):
         return self.targets
 
 
+class LabelledSets(NamedTuple):
+    """Sets of items, each of which has answers of its own."""
+
+    items: Float[Tensor, "batch items features"]
+    targets: Float[Tensor, "batch items answers"] | Int[Tensor, "batch items"]
+    """The right answers: numbers, or one class for each item."""
+
+    def to(self, device: torch.device | str) -> "LabelledSets":
+        """Return the same batch on a device."""
+        return type(self)(*(tensor.to(device) for tensor in self))
+
+    @property
+    def scored(self) -> Bool[Tensor, "batch places"]:
+        """True everywhere: all answers of all items are scored."""
+        return torch.ones_like(self.targets, dtype=torch.bool).flatten(1)
+
+    def ask(self, model: nn.Module, chunk: int | None = None) -> Reply:
+        """Compute the model's reply. A set is read at once, whatever ``chunk`` is, because its items have no order."""
+        (said,) = _heads(model(self.items))
+        numbers = self.targets.is_floating_point()
+        return Reply((said.reshape(-1, 1) if numbers else said.flatten(0, 1),), (self.answers,))
+
+    def generate(self, model: nn.Module) -> Reply:
+        """Compute the model's reply; answers are never read."""
+        return self.ask(model)
+
+    @property
+    def document(self) -> None:
+        """None: every set stands for itself."""
+        return None
+
+    @property
+    def answers(self) -> Float[Tensor, " scored"] | Int[Tensor, " scored"]:
+        """The right answers, item by item."""
+        return self.targets.flatten()
+
+
 def _heads(said: ModelOutput) -> tuple[Tensor, ...]:
     """Return the logits of each of a model's heads, in float32 or better."""
     return tuple(in_float32(logits) for logits in (said.logits, said.next_marks) if logits is not None)
 
 
-Batch = Tokens | Sets
+Batch = Tokens | Sets | LabelledSets

@@ -189,6 +189,8 @@ FACTS: dict[str, Facts] = {
     "dictionary-lookup": Facts(1 / 10, 50),
     "latent-retrieval": Facts(1 / 10, 16, "16"),
     "contextual-retrieval": Facts(None, 9, "9", "9"),
+    "set-matching": Facts(None, 32),
+    "coupled-series": Facts(None, 8),
     "set-complement": Facts(None, 50),
     "tomita-1": _regular(1),
     "tomita-2": _regular(1),

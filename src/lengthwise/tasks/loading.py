@@ -1,7 +1,9 @@
 """Making a task from its name, with sentences for what is missing in a user's own task."""
 
 from lengthwise.errors import InputError
+from lengthwise.models.config import CONFIGS
 from lengthwise.naming import build, read
+from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
 from lengthwise.tasks.metrics.metric import Loss, Metric, check_metric
 from lengthwise.tasks.task import Task
@@ -26,6 +28,8 @@ def load(name: str) -> Task:
         raise InputError(
             f"{name!r} is an incomplete task: it has no {missing[0]!r}, which lengthwise.tasks.Task explains."
         )
+    if task.model not in CONFIGS:
+        raise InputError(f"{name!r} is learnt by {task.model!r}. {unknown('kind of model', task.model, CONFIGS)}")
     if len(task.splits) < 2:
         raise InputError(
             f"{name!r} has the splits {task.splits!r}; a task needs at least two, the second for validation."

@@ -35,7 +35,7 @@ class Task(ABC):
     example: ClassVar[str]
     """The kind of example that has the length, sequence or set."""
     model: ClassVar[str]
-    """Kind of the model that can learn the task: decoder or set-reader."""
+    """Kind of the model that can learn the task: decoder, set-reader, set-matcher or inverted-transformer."""
     stride: ClassVar[int]
     """Difference between successive lengths that examples can have."""
     shortest: ClassVar[int] = 1

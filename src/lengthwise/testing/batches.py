@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks import Batch, Sets, Task, Tokens
+from lengthwise.tasks import Batch, LabelledSets, Sets, Task, Tokens
 from lengthwise.testing.check import expect
 
 EXAMPLES = 32
+BATCHES = {"decoder": Tokens, "set-reader": Sets, "set-matcher": LabelledSets, "inverted-transformer": LabelledSets}
+"""What a model of each kind reads."""
 
 
 def draw(task: Task, length: int, split: str, seed: int = 0) -> Batch:
@@ -38,7 +40,7 @@ def lengths_are_known(task: Task, lengths: Sequence[int]) -> None:
 
 def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
     """Draw batches, and check the shapes and dtypes of their tensors."""
-    wanted = Tokens if task.model == "decoder" else Sets
+    wanted = BATCHES[task.model]
     for at, batch, length in drawn(task, lengths):
         expect(
             isinstance(batch, wanted),
@@ -48,7 +50,7 @@ def batches_have_their_shapes(task: Task, lengths: Sequence[int]) -> None:
         first = batch[0].shape
         # A sequence is as long as its inputs, or has one more token, the last target.
         wanted_tokens = task.tokens(length)
-        widths = (wanted_tokens, wanted_tokens - 1) if isinstance(batch, Tokens) else (length,)
+        widths = (wanted_tokens, wanted_tokens - 1) if isinstance(batch, Tokens) else (wanted_tokens,)
         expect(
             first[0] == EXAMPLES and first[1] in widths,
             f"{at} the inputs have the shape {tuple(first)}, where {EXAMPLES} examples of {widths[0]} are expected",
@@ -103,17 +105,26 @@ def sizes_agree_with_batches(task: Task, lengths: Sequence[int]) -> None:
             else:
                 _expect_in_range(batch.answers, kinds, f"{at} the scored targets", "vocab_size")
             continue
-        for size, features in (("item_features", batch.items), ("query_features", batch.query)):
+        if isinstance(batch, Sets):
+            widths = {"item_features": batch.items, "query_features": batch.query}
+        elif task.model == "inverted-transformer":
+            widths = {"observed": batch.items, "horizon": batch.targets}
+        else:
+            widths = {"item_features": batch.items}
+        for size, features in widths.items():
             width = features.shape[-1]
             expect(width == task.sizes[size], f"{at} there are {width} numbers where {size} says {task.sizes[size]}")
             expect(features.isfinite().all(), f"{at} the {size} are not all finite")
         if batch.targets.is_floating_point():
             expect(
-                task.sizes["classes"] == 1, f"{at} the answers are numbers, where classes says that there are several"
+                isinstance(batch, LabelledSets) or task.sizes["classes"] == 1,
+                f"{at} the answers are numbers, where classes says that there are several",
             )
             expect(batch.targets.isfinite().all(), f"{at} the targets are not all finite")
         else:
             _expect_in_range(batch.targets, task.sizes["classes"], f"{at} the targets", "classes")
+        if isinstance(batch, LabelledSets):
+            continue
         # -1 stands for no holder.
         _expect_in_range(batch.holder + 1, batch.items.shape[1] + 1, f"{at} the holders + 1", "the number of items")
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lengthwise.models.building import build
-from lengthwise.models.config import DecoderConfig, SetReaderConfig
-from lengthwise.tasks import Answered, Batch, Metric, Task, Tokens
+from lengthwise.models.config import CONFIGS
+from lengthwise.tasks import Answered, Batch, Metric, Sets, Task, Tokens
 from lengthwise.tasks.batch import Reply
 from lengthwise.testing.batches import EXAMPLES, draw
 from lengthwise.testing.check import expect
@@ -17,8 +17,7 @@ from lengthwise.testing.check import expect
 
 def metrics_judge_every_example(task: Task, lengths: Sequence[int]) -> None:
     """Let an untrained model answer: metrics must give two numbers for each example, and the loss a gradient."""
-    sizes = dict(task.sizes)
-    model = build(DecoderConfig(**sizes) if task.model == "decoder" else SetReaderConfig(**sizes))
+    model = build(CONFIGS[task.model](**task.sizes))
     batch = draw(task, lengths[0], task.splits[0])
     reply = batch.ask(model)
     losses = task.loss.losses(reply)
@@ -81,4 +80,4 @@ def _right_and_wrong(batch: Batch, sizes: Mapping[str, Any]) -> tuple[Tensor, Te
 
 def _holders(batch: Batch) -> Tensor:
     """Return the heaviest key of each example, as if attention were always right."""
-    return torch.zeros(EXAMPLES, dtype=torch.long, device="cpu") if isinstance(batch, Tokens) else batch.holder
+    return batch.holder if isinstance(batch, Sets) else torch.zeros(EXAMPLES, dtype=torch.long, device="cpu")

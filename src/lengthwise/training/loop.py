@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.statistics.estimate import Estimate
-from lengthwise.tasks import Batch, Sets, Task
+from lengthwise.tasks import Batch, Task, Tokens
 from lengthwise.tasks.drawing import integers
 from lengthwise.training import checkpoint
 from lengthwise.training.augmentation import mixing, shuffled
@@ -171,14 +171,14 @@ def training_batch(task: Task, config: TrainConfig, seed: int, step: int) -> Bat
     if config.concatenate > 1:
         return task.joined(random, config.batch_size, drawn, task.splits[0])
     batch = task.sample(random, config.batch_size, drawn[0], task.splits[0])
-    if not config.shuffle or isinstance(batch, Sets):
+    if not config.shuffle or not isinstance(batch, Tokens):
         return batch
     return shuffled(random, batch, task.source_places(drawn[0]), config.shuffle)
 
 
 def _mixed(model: nn.Module, batch: Batch, config: TrainConfig, seed: int, step: int) -> AbstractContextManager[None]:
     """Mix the examples of a step while the model reads them, if the settings say so."""
-    if not config.mix or isinstance(batch, Sets):
+    if not config.mix or not isinstance(batch, Tokens):
         return nullcontext()
     return mixing(generator(seed, "mix", step), model, batch, config.mix)
 

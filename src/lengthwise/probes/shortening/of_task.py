@@ -7,16 +7,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lengthwise.evaluation.sweep import measure
-from lengthwise.models import Decoder, SetReader
+from lengthwise.models import Model
 from lengthwise.probes.layers import read_weights, weighing_layers
 from lengthwise.probes.shortening.kept import Layer, Shortened, Shortening, choices
 from lengthwise.statistics.estimate import Estimate
-from lengthwise.tasks import Batch, Sets, Task
+from lengthwise.tasks import Batch, LabelledSets, Sets, Task
 from lengthwise.training.seeds import generator
 
 
 def of_task(
-    model: Decoder | SetReader,
+    model: Model,
     task: Task,
     shares: Sequence[float],
     *,
@@ -28,7 +28,7 @@ def of_task(
     """Measure the task's main metric on whole and on shortened examples.
 
     Of a sequence, the first and the last token and those where an answer is asked are kept in any case; of a set, no
-    item is. The shares are of the other tokens or items.
+    item is, unless each has an answer of its own. The shares are of the other tokens or items.
 
     Raises:
         InputError: if the task has no examples of this length or split, or if a layer of the model has no weights.
@@ -58,7 +58,7 @@ def of_task(
     return Shortening(name, task.main.unit, len(batches), _length(batches), measured(batches), tuple(rows))
 
 
-def received_in(model: Decoder | SetReader, batch: Batch, layer: Layer) -> Float[Tensor, " tokens"]:
+def received_in(model: Model, batch: Batch, layer: Layer) -> Float[Tensor, " tokens"]:
     """Return how much attention each token of a batch of one example receives in a layer, over heads and queries."""
     chosen = weighing_layers(model)[0 if layer == "first" else -1]
     (received,) = read_weights(model, batch, [chosen], lambda call, weights: weights.sum((0, 1, 2)))
@@ -70,6 +70,8 @@ def shortened(batch: Batch, places: Int[Tensor, " kept"]) -> Batch:
     if isinstance(batch, Sets):
         holder = (places == batch.holder).nonzero()[:, 0]  # empty if the item is left out
         return batch._replace(items=batch.items[:, places], holder=holder)
+    if isinstance(batch, LabelledSets):
+        return LabelledSets(batch.items[:, places], batch.targets[:, places])
     return type(batch)(*(tensor[:, places] if tensor.shape[1] else tensor for tensor in batch))
 
 
@@ -77,6 +79,8 @@ def _always(batch: Batch) -> Bool[Tensor, " tokens"]:
     """Return True for the tokens that are kept in any case."""
     if isinstance(batch, Sets):
         return torch.zeros(batch.items.shape[1], dtype=torch.bool, device=batch.items.device)
+    if isinstance(batch, LabelledSets):
+        return torch.ones(batch.items.shape[1], dtype=torch.bool, device=batch.items.device)
     always = batch.scored[0].clone()
     always[[0, -1]] = True
     return always

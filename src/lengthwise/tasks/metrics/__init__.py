@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from lengthwise.tasks.metrics.ending import DidNotStop, Ending, StoppedEarly, WrongContent
     from lengthwise.tasks.metrics.exact_match import Accuracy, ExactMatch
     from lengthwise.tasks.metrics.loading import load_metric
+    from lengthwise.tasks.metrics.matching import FoundPartner, ToldPartner
     from lengthwise.tasks.metrics.metric import Answered, Loss, Metric, Share, ShareOfExamples
     from lengthwise.tasks.metrics.perplexity import Perplexity
+    from lengthwise.tasks.metrics.squared_error import SquaredError
     from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
     from lengthwise.tasks.metrics.total_variation import TotalVariation
 
@@ -30,6 +32,7 @@ __all__ = [
     "Dispersion",
     "Ending",
     "ExactMatch",
+    "FoundPartner",
     "Loss",
     "Metric",
     "Ordering",
@@ -37,8 +40,10 @@ __all__ = [
     "RightKey",
     "Share",
     "ShareOfExamples",
+    "SquaredError",
     "StoppedEarly",
     "TokenAccuracy",
+    "ToldPartner",
     "TotalVariation",
     "WrongContent",
     "load_metric",
@@ -57,6 +62,9 @@ METRICS: "Registry[type[Metric]]" = Registry(
         "total_variation": "lengthwise.tasks.metrics.total_variation:TotalVariation",
         "perplexity": "lengthwise.tasks.metrics.perplexity:Perplexity",
         "absolute_error": "lengthwise.tasks.metrics.absolute_error:AbsoluteError",
+        "squared_error": "lengthwise.tasks.metrics.squared_error:SquaredError",
+        "told_partner": "lengthwise.tasks.metrics.matching:ToldPartner",
+        "found_partner": "lengthwise.tasks.metrics.matching:FoundPartner",
         "loss": "lengthwise.tasks.metrics.cross_entropy:CrossEntropy",
         "right_key": "lengthwise.tasks.metrics.causes:RightKey",
         "dispersion": "lengthwise.tasks.metrics.causes:Dispersion",
