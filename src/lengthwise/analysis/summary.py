@@ -14,6 +14,7 @@ from lengthwise.analysis.claims import RULE, Claim, claims
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.effective import Effective, effective
 from lengthwise.analysis.grids import MANY, Grid, Value, grid, values
+from lengthwise.analysis.literature import Literature, literature
 from lengthwise.analysis.planes import Plane, plane_rows, planes
 from lengthwise.analysis.settings import configuration, environment
 from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, rows_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "summary.json"
-SCHEMA = 3
+SCHEMA = 4
 """Version of the format; every change of the format raises the version."""
 REMEDY = "Write the summary again with lengthwise report FOLDER."
 
@@ -59,6 +60,8 @@ class Summary:
     effective: tuple[Effective, ...]
     """Effective lengths, in the order of splits and mechanisms; empty if no length beyond the training length is
     evaluated."""
+    literature: Literature
+    """Published results about the task."""
     causes: tuple[Shares, ...]
     """Causes of wrong answers; empty if the task does not measure causes."""
     traces: tuple[Trace, ...]
@@ -158,6 +161,7 @@ def summarise(experiment: Experiment) -> Summary:
             environment=environment(experiment),
         ),
         claims=claims(models, asked),
+        literature=literature(asked, experiment.config.base.model),
         training=training(experiment, asked),
         curves=curves(experiment, asked),
         runs=len(experiment.runs),
@@ -181,6 +185,7 @@ def of_models(
         rule=RULE,
         claims=(),
         effective=effective(models, asked),
+        literature=literature(asked, None),
         causes=causes(models, asked),
         traces=traces(models, asked),
         slopes=slopes(models, asked),

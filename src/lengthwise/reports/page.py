@@ -11,7 +11,7 @@ from lengthwise.analysis.causes import by_place
 from lengthwise.analysis.grids import Grid
 from lengthwise.analysis.summary import FILE, Summary
 from lengthwise.options import spelled
-from lengthwise.reports import drawing, figures, palette, sentences, text
+from lengthwise.reports import drawing, figures, literature, palette, sentences, text
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
@@ -26,6 +26,8 @@ FILTERS: dict[str, Callable[..., object]] = {
     "signed": text.signed,
     "multiple": text.multiple,
     "p_value": text.p_value,
+    "span": literature.span,
+    "multiples": literature.multiples,
     "spelled": spelled,
     "title_of": text.title,
     "run_name": sentences.name,
@@ -68,6 +70,10 @@ def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
         "grids": shown,
         "endings": [grid for grid in summary.grids if grid.metric.role == "ending" and grid.cells],
         "rulings": rulings(summary),
+        "published": [
+            (result, literature.remark(summary, result), literature.measured(summary, result))
+            for result in summary.literature.results
+        ],
         "causes": by_place(summary.causes),
         "by_statistic": by_statistic(summary.traces),
         "slopes": {(slope.split, slope.layer, slope.mechanism): slope for slope in summary.slopes},

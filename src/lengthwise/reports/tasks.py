@@ -59,7 +59,8 @@ split with a range, `validation[operands=2:6]`, measures
 - **Published**: exact match, unless something else is said, at lengths or at multiples (×) of the longest training
   length. APE are absolute positions from a random offset, NoPE is no positional encoding. The sign after a result
   says how we know: {evidence}. A number without a source is that of the task's own source. Averaged over the fifteen
-  tasks of arXiv 2207.02098, randomised positions gain 12.0 points {abstract} (arXiv 2305.16843).
+  tasks of arXiv 2207.02098, randomised positions gain 12.0 points {abstract} (arXiv 2305.16843). The report of an
+  experiment shows the published numbers above its own, at about the same multiples of the training length.
 - **C-RASP**: whether the language has a program in C-RASP, which predicts that transformers without positional
   encodings generalise to longer strings (arXiv 2410.02140, decided by the criterion of arXiv 2608.13433).
 - **Also**: *end* = an end token is scored, *marks* = tokens have marks, which `coupled` positions read.

@@ -13,6 +13,7 @@ from lengthwise.analysis.summary import Summary
 from lengthwise.options import spelled
 from lengthwise.reports.bare import bare
 from lengthwise.reports.claim_sentences import rulings
+from lengthwise.reports.literature import literature_table
 from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, steps, title
 from lengthwise.reports.words import less, words
 
@@ -23,12 +24,15 @@ def overview(summary: Summary) -> Group:
     """Return all tables, followed by the rulings on the claims."""
     tables = [
         *(plane_table(summary, plane) for plane in summary.planes),
-        *(summary_table(summary), effective_table(summary), causes_table(summary), paired_table(summary)),
+        *(summary_table(summary), effective_table(summary)),
+        *(literature_table(summary, result) for result in summary.literature.results),
+        *(causes_table(summary), paired_table(summary)),
     ]
     parts = [table for table in tables if table is not None]
+    told = [Text(f"Published: {text}") for text in summary.literature.says]
     said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(summary)]
     said += [Text(summary.rule, "dim")] if summary.claims else []
-    return Group(*(line for part in parts for line in (part, "")), *said)
+    return Group(*(line for part in parts for line in (part, "")), *told, *said)
 
 
 def summary_table(summary: Summary) -> Table | None:

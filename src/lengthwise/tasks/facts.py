@@ -1,9 +1,10 @@
 """What the literature says about tasks of this library: lengths, published results, and the level of chance.
 
-A definition stands in the file of its task; here is what only the page of tasks and ``lengthwise list --tasks`` show. A
-task without an entry is shown without facts.
+A definition stands in the file of its task; here is what only the page of tasks, ``lengthwise list --tasks`` and the
+reports of experiments show. A task without an entry is shown without facts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +18,52 @@ EVIDENCE: dict[Evidence, str] = {
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What was trained."""
+
+    longest: int
+    """Longest training length, in the task's unit."""
+    layers: int
+    dim: int
+    steps: int
+    """Optimiser steps at most: some authors end a training early, or take the best of several checkpoints."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published number: the share of examples whose whole answer is right."""
+
+    model: str
+    """The model by the source's name."""
+    lengths: tuple[int, int]
+    """Shortest and longest test length, in the task's unit."""
+    share: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where figures come from, and what was trained there."""
+
+    paper: str
+    task: str
+    """The task, with its options in brackets."""
+    setting: Setting
+    of: str
+    """The model that has this setting; the sizes of the others are not at hand."""
+    recipe: str
+    """The recipe of this library with this setting."""
+
+
+@dataclass(frozen=True)
 class Published:
     """A published result."""
 
     says: str
     evidence: Evidence
+    figures: tuple[Figure, ...] = ()
+    """Numbers that can stand beside measured ones."""
+    source: Source | None = None
+    """The source of the figures."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +81,28 @@ class Facts:
     published: tuple[Published, ...] = ()
 
 
-def _in_each(ape: str, nope: str, task: str = "") -> tuple[Published, ...]:
-    where = f"`{task}`, at" if task else "At"
-    return (Published(f"{where} 51–100 / 101–150: APE {ape} %, NoPE {nope} %", "data"),)
+def _in_each(ape: str, nope: str, setting: Setting, task: str, recipe: str) -> Published:
+    """Return the result of arXiv 2410.02140, in per cent at 51–100 / 101–150."""
+    where = f"`{task}`, at" if "[" in task else "At"
+    figures = tuple(
+        Figure(model, lengths, float(share) / 100)
+        for model, shares in (("APE", ape), ("NoPE", nope))
+        for lengths, share in zip(((51, 100), (101, 150)), shares.split(" / "), strict=True)
+    )
+    source = Source("arXiv 2410.02140", task, setting, "NoPE", recipe)
+    return Published(f"{where} 51–100 / 101–150: APE {ape} %, NoPE {nope} %", "data", figures, source)
+
+
+def _asentmax(task: str, at: Mapping[float, str], setting: Setting) -> Published:
+    """Return the result of arXiv 2506.16640, in per cent by multiples of 64 symbols."""
+    figures = tuple(
+        Figure(model, (round(64 * times), round(64 * times)), float(share) / 100)
+        for times, shares in at.items()
+        for model, share in zip(("softmax", "entmax", "ASEntmax"), shares.split(" / "), strict=True)
+    )
+    said = ", ".join(f"at {times:,}×: {shares} %" for times, shares in at.items())
+    source = Source("arXiv 2506.16640", task, setting, "ASEntmax", f"{task}-paper")
+    return Published(f"Softmax / entmax / ASEntmax {said}", "quoted", figures, source)
 
 
 def _chomsky(chance: float, at: int = 40) -> Facts:
@@ -52,8 +113,9 @@ def _regular(chance: float, at: int = 50) -> Facts:
     return Facts(chance, at, "to 50", "51–100, 101–150")
 
 
-def _huang(chance: float, ape: str, nope: str, trained: str = "to 50", at: int = 50) -> Facts:
-    return Facts(chance, at, trained, "51–100, 101–150", _in_each(ape, nope))
+def _huang(task: str, chance: float, ape: str, nope: str, setting: Setting, trained: str = "to 50") -> Facts:
+    found = _in_each(ape, nope, setting, task, f"{task}-paper")
+    return Facts(chance, setting.longest, trained, "51–100, 101–150", (found,))
 
 
 FACTS: dict[str, Facts] = {
@@ -63,8 +125,11 @@ FACTS: dict[str, Facts] = {
         "32–64",
         "64 · 2^k",
         (
-            Published("Softmax / entmax / ASEntmax at 16×: 99.4 / 99.4 / 99.4 %", "quoted"),
-            Published("at 32×: 96.1 / 96.3 / 96.3 %, at 64×: 85.5 / 0 / 86.6 %", "quoted"),
+            _asentmax(
+                "copy",
+                {16: "99.4 / 99.4 / 99.4", 32: "96.1 / 96.3 / 96.3", 64: "85.5 / 0 / 86.6"},
+                Setting(64, layers=2, dim=256, steps=156_250),
+            ),
             Published("an independent reproduction has softmax at 16× at 65 ± 46 % over seeds", "data"),
         ),
     ),
@@ -74,23 +139,34 @@ FACTS: dict[str, Facts] = {
         "32–64",
         "to 8 · 64",
         (
-            Published("Softmax / entmax / ASEntmax at 1.5×: 36 / 100 / 100 %, at 2×: 0 / 93.5 / 99.8 %", "quoted"),
-            Published("at 4×: 0 / 28.5 / 96.4 %, at 8×: 0 / 2.5 / 56.7 %", "quoted"),
+            _asentmax(
+                "reverse",
+                {1.5: "36 / 100 / 100", 2: "0 / 93.5 / 99.8", 4: "0 / 28.5 / 96.4", 8: "0 / 2.5 / 56.7"},
+                Setting(64, layers=6, dim=256, steps=234_375),
+            ),
         ),
     ),
-    "unique-copy": _huang(0, "99.9 / 98.7", "18.0 / 0"),
-    "repeat-copy": _huang(0, "25.6 / 0", "28.0 / 0"),
+    "unique-copy": _huang("unique-copy", 0, "99.9 / 98.7", "18.0 / 0", Setting(50, layers=4, dim=256, steps=30_000)),
+    "repeat-copy": _huang("repeat-copy", 0, "25.6 / 0", "28.0 / 0", Setting(50, layers=4, dim=256, steps=30_000)),
     "sort": Facts(
         0,
         64,
         "32–64",
         "2, 4, 8 · 64",
         (
-            Published(
-                "Softmax / entmax / ASEntmax at 2×: 0 / 100 / 100 %, at 4×: 0 / 57.8 / 79.7 %, at 8×: 0 %", "quoted"
+            _asentmax(
+                "sort",
+                {2: "0 / 100 / 100", 4: "0 / 57.8 / 79.7", 8: "0 / 0 / 0"},
+                Setting(64, layers=2, dim=256, steps=312_500),
             ),
             Published("an independent reproduction has softmax at 2× at 99 % at a learning rate of 6.4e-3", "data"),
-            *_in_each("99.96 / 99.4", "99.8 / 80.6", "sort[symbols=150,distinct=true]"),
+            _in_each(
+                "99.96 / 99.4",
+                "99.8 / 80.6",
+                Setting(50, layers=1, dim=256, steps=30_000),
+                "sort[symbols=150,distinct=true]",
+                "distinct-sort-paper",
+            ),
         ),
     ),
     "duplicate-string": _chomsky(0),
@@ -98,11 +174,22 @@ FACTS: dict[str, Facts] = {
     "odds-first": _chomsky(0),
     "string-edit": Facts(0.0105, 15, "11–15", "1–10, 11–15, 16–20"),
     "stack-manipulation": _chomsky(0),
-    "parity": _huang(1 / 2, "83.0 / 62.1", "74.5 / 63.3"),
+    "parity": _huang("parity", 1 / 2, "83.0 / 62.1", "74.5 / 63.3", Setting(50, layers=12, dim=768, steps=60_000)),
     "local-count": Facts(0, 128, "64–128", "64 · 2^k"),
-    "bin-majority": _huang(1 / 2, "100 / 100", "100 / 100", "1–50"),
-    "majority": _huang(1 / 26, "99.6 / 97.8", "99.9 / 98.5", "1–50"),
-    "interleaved-majority": _huang(1 / 8, "96.8 / 84.7", "68.8 / 39.5", "3–50", 48),
+    "bin-majority": _huang(
+        "bin-majority", 1 / 2, "100 / 100", "100 / 100", Setting(50, layers=1, dim=16, steps=30_000), "1–50"
+    ),
+    "majority": _huang(
+        "majority", 1 / 26, "99.6 / 97.8", "99.9 / 98.5", Setting(50, layers=1, dim=64, steps=30_000), "1–50"
+    ),
+    "interleaved-majority": _huang(
+        "interleaved-majority",
+        1 / 8,
+        "96.8 / 84.7",
+        "68.8 / 39.5",
+        Setting(48, layers=12, dim=768, steps=60_000),
+        "3–50",
+    ),
     "mode": Facts(1 / 26, 50),
     "count": Facts(1 / 207, 50),
     "histogram": Facts(0, 100, "to 100", "to 100"),
@@ -127,10 +214,16 @@ FACTS: dict[str, Facts] = {
         "32–64",
         "64–65,536",
         (
-            Published(
-                "Softmax / entmax / ASEntmax at 16×: 99.5 / 99.5 / 99.7 %, at 64×: 97.8 / 92.7 / 99.6 %", "quoted"
+            _asentmax(
+                "mqmtar",
+                {
+                    16: "99.5 / 99.5 / 99.7",
+                    64: "97.8 / 92.7 / 99.6",
+                    256: "80.2 / 66.8 / 99.0",
+                    1024: "3.0 / 9.3 / 95.3",
+                },
+                Setting(64, layers=4, dim=512, steps=390_625),
             ),
-            Published("at 256×: 80.2 / 66.8 / 99.0 %, at 1,024×: 3.0 / 9.3 / 95.3 %", "quoted"),
             Published(
                 "ASEntmax left its plateau in 0 of 10 reproductions by default, and in 3 of 3 with other settings",
                 "data",
@@ -171,7 +264,9 @@ FACTS: dict[str, Facts] = {
         "1–5 × 1–2 digits, 1–10 × 1–4, or 1–6 × 1 (2310.11984)",
         "10 digits, or 11–15 × 5–6",
     ),
-    "binary-addition": _huang(0, "26.8 / 0", "27.7 / 0"),
+    "binary-addition": _huang(
+        "binary-addition", 0, "26.8 / 0", "27.7 / 0", Setting(50, layers=12, dim=768, steps=60_000)
+    ),
     "binary-multiplication": _chomsky(0),
     "square-root": _chomsky(0),
     "modular-arithmetic": _chomsky(1 / 5, 39),
