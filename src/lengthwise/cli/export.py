@@ -1,4 +1,4 @@
-"""``lengthwise export``: write the numbers of a folder, or a trained model, for another program."""
+"""``lengthwise export``: write the numbers of a folder for another program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,27 +20,13 @@ def export(
         bool,
         typer.Option("--json", help="Everything in the report, with intervals, p-values and rulings: summary.json."),
     ] = False,
-    huggingface: Annotated[
-        bool,
-        typer.Option("--huggingface", help="The model of a run as a folder for transformers, with a model card."),
-    ] = False,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="File or, with --huggingface, folder to write. Default: standard output.", show_default=False
-        ),
+        Path | None, typer.Option(help="File to write. Default: standard output.", show_default=False)
     ] = None,
 ) -> None:
-    """Write the results of a run or a comparison as a table (--csv) or a tree (--json), or a model (--huggingface)."""
-    if csv + json + huggingface != 1:
-        raise InputError("Choose one output format: give one of --csv, --json and --huggingface.")
-    if huggingface:
-        if out is None:
-            raise InputError("Give the folder to write with --out.")
-        from lengthwise.huggingface.folder import write_folder
-
-        write_folder(folder, out)
-        return
+    """Write the results of a run or a comparison as a table (--csv) or as a tree (--json)."""
+    if csv == json:
+        raise InputError("Choose one output format: give either --csv or --json.")
     from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.files import check_file, write

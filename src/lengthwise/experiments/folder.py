@@ -25,8 +25,6 @@ from lengthwise.lock import locked
 from lengthwise.training.loop import Progress, Validation
 
 FILE = "config.json"
-MODEL_TYPE = "lengthwise"
-"""By this word transformers knows whose model a folder holds (:mod:`lengthwise.huggingface`)."""
 FIRST = "teacher"
 """In a run's folder, the folder of the run that has to come first."""
 C = TypeVar("C", RunConfig, ComparisonConfig)
@@ -49,7 +47,7 @@ def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Colle
     """
     if _changes(folder, file, config, resume=resume, may_change=may_change):
         tree = settled(folder, file, config).model_dump(mode="json")
-        write_json(folder / file, {"model_type": MODEL_TYPE, "config": tree, "environment": environment()})
+        write_json(folder / file, {"config": tree, "environment": environment()})
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lengthwise.attention import Attention, KeyValueCache, Mechanism
 from lengthwise.attention.cache import EMBEDDINGS, LayerCache
@@ -31,8 +30,6 @@ class Decoder(nn.Module):
             Sizes(config.dim, 1, 1, config.dim, 0, config.context, config.reach, config.marks)
         )
         self.dropout = nn.Dropout(_dropout(config) if config.paper_faithful else 0.0)
-        self.gradient_checkpointing = False
-        """True if the backward pass computes each block anew, which saves the memory of what is inside it."""
         self.blocks = nn.ModuleList(_Block(config, mechanism.in_layers, layer) for layer in range(config.layers))
         self.norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
@@ -70,35 +67,6 @@ class Decoder(nn.Module):
             Logits (batch, tokens, vocab), (selected, vocab) with ``select``, or (batch, vocab) with ``average``, and
             the hidden states before the head.
         """
-        stream, positions = self.read(tokens, marks=marks, document_ids=document_ids, cache=cache)
-        if average:
-            stream = stream.mean(1)
-            return ModelOutput(self.head(stream), stream)
-        if select is not None:
-            stream = stream[select]
-        logits = self.head(stream)
-        if self.numbering is None:
-            return ModelOutput(logits, stream)
-        assert positions is not None
-        numbers = positions.expand_as(tokens)
-        if select is not None:
-            numbers, marks = numbers[select], None if marks is None else marks[select]
-        return ModelOutput(logits, stream, self.numbering.next_marks(stream, numbers, marks))
-
-    def read(
-        self,
-        tokens: Int[Tensor, "batch tokens"],
-        *,
-        embedded: Float[Tensor, "batch tokens dim"] | None = None,
-        marks: Int[Tensor, "batch tokens"] | None = None,
-        document_ids: Int[Tensor, "batch tokens"] | None = None,
-        cache: KeyValueCache | None = None,
-    ) -> tuple[Float[Tensor, "batch tokens dim"], Int[Tensor, "#batch tokens"] | None]:
-        """Do as :meth:`forward` without the head; with ``embedded``, read these vectors in place of the tokens' own.
-
-        Returns:
-            The hidden states, and the positions that the numbering part gives; None without a numbering part.
-        """
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise InputError(
                 f"tokens must be (batch, tokens) integers; got {tokens.dtype} of shape {tuple(tokens.shape)}."
@@ -112,7 +80,7 @@ class Decoder(nn.Module):
             raise InputError(
                 f"Tokens must lie in the vocabulary of {self.config.vocab_size}; got {tokens.min()} to {tokens.max()}."
             )
-        stream, positions = self.embedding(tokens) if embedded is None else embedded, None
+        stream, positions = self.embedding(tokens), None
         if self.numbering is not None or self.position is not None:
             counted = self._counted(tokens, document_ids, cache)
             if self.numbering is not None:
@@ -127,11 +95,22 @@ class Decoder(nn.Module):
             if self.position is not None:
                 stream = self.position.embed(stream, counted if positions is None else positions)
         stream = self.dropout(stream)
-        again = self.gradient_checkpointing and torch.is_grad_enabled()
         for index, block in enumerate(self.blocks):
-            inputs = stream, positions, document_ids, None if cache is None else cache[index]
-            stream = checkpoint(block, *inputs, use_reentrant=False) if again else block(*inputs)
-        return self.norm(stream), positions
+            stream = block(stream, positions, document_ids, None if cache is None else cache[index])
+        stream = self.norm(stream)
+        if average:
+            stream = stream.mean(1)
+            return ModelOutput(self.head(stream), stream)
+        if select is not None:
+            stream = stream[select]
+        logits = self.head(stream)
+        if self.numbering is None:
+            return ModelOutput(logits, stream)
+        assert positions is not None
+        numbers = positions.expand_as(tokens)
+        if select is not None:
+            numbers, marks = numbers[select], None if marks is None else marks[select]
+        return ModelOutput(logits, stream, self.numbering.next_marks(stream, numbers, marks))
 
     def _counted(
         self, tokens: Tensor, document_ids: Tensor | None, cache: KeyValueCache | None
