@@ -19,7 +19,7 @@ from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options, swap
 from lengthwise.experiments import comparison, evaluating
-from lengthwise.huggingface import folder as written
+from lengthwise.huggingface import export as exporting
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.shortening import kept
 from lengthwise.text import corpora
@@ -36,7 +36,7 @@ SMALLER = {
 READ_ONLY = {
     "lengthwise bench": "it measures for minutes, and this machine",
     "lengthwise compare": "it trains for minutes to days",
-    "lengthwise export": "it needs a comparison that was run",
+    "lengthwise export": "it needs a run or a comparison that was run",
     "lengthwise evaluate": "it needs a run that is trained",
     "lengthwise probe": "it needs a language model, and there is none in the repository",
     "lengthwise report": "it needs a comparison that was run",
@@ -203,7 +203,7 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
     monkeypatch.setattr(corpora, "find", ends(lambda corpus, download: None))
-    monkeypatch.setattr(written, "write_folder", ends(lambda run, out: None))
+    monkeypatch.setattr(exporting, "export", ends(lambda run, folder: None))
     monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -47,8 +47,8 @@ def test_json_is_the_summary(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Choose one output format: give either --csv or --json."),
-        (["--csv", "--json"], "Choose one output format: give either --csv or --json."),
+        ([], "Choose one output format: give either --csv, --json or --huggingface."),
+        (["--csv", "--json"], "Choose one output format: give either --csv, --json or --huggingface."),
         (["--csv", "--out", "."], "is a folder; give the path of a file with --out."),
     ],
 )

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from lengthwise.analysis.design import Design
-from lengthwise.models import DecoderConfig, SetReaderConfig
+from lengthwise.models import DecoderConfig, ModelConfig
 from lengthwise.naming import split
 from lengthwise.tasks.facts import EVIDENCE, FACTS, Published, Setting
 
@@ -60,7 +60,7 @@ class Literature:
     """What the experiment trains; None if it trains no decoder, or the models were trained elsewhere."""
 
 
-def literature(asked: Design, model: DecoderConfig | SetReaderConfig | None) -> Literature:
+def literature(asked: Design, model: ModelConfig | None) -> Literature:
     """Look up the published results about the task of an experiment.
 
     Args:

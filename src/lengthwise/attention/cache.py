@@ -45,9 +45,18 @@ class LayerCache:
         buffer.narrow(axis, self.tokens, new.shape[axis]).copy_(new)
         return buffer.narrow(axis, 0, tokens)
 
+    @property
+    def sequences(self) -> int:
+        """Number of sequences held; 0 before the first tokens."""
+        return max((len(buffer) for buffer in self._buffers.values()), default=0)
+
+    def last(self, name: str) -> Int[Tensor, "batch 1"] | None:
+        """Return what :meth:`extend_if_given` was last given for the newest token of each sequence, if anything."""
+        return self._buffers[name][:, self.tokens - 1 : self.tokens] if name in self._buffers else None
+
     def reorder(self, indices: Int[Tensor, " beams"]) -> None:
         """Reorder this layer as :meth:`KeyValueCache.reorder` does."""
-        sequences = max((len(buffer) for buffer in self._buffers.values()), default=0)
+        sequences = self.sequences
         if indices.ndim != 1 or indices.is_floating_point() or indices.dtype == torch.bool:
             raise InputError(
                 f"A cache is reordered by a list of integers; got {indices.dtype} of shape {tuple(indices.shape)}."

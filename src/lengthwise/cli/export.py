@@ -1,4 +1,4 @@
-"""``lengthwise export``: write the numbers of a folder for another program."""
+"""``lengthwise export``: write the numbers of a folder, or the model of a run, for another program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,13 +20,28 @@ def export(
         bool,
         typer.Option("--json", help="Everything in the report, with intervals, p-values and rulings: summary.json."),
     ] = False,
+    huggingface: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NEW_FOLDER",
+            help="A new folder for the model of a trained run, as Hugging Face reads it, with a model card.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write. Default: standard output.", show_default=False)
+        Path | None, typer.Option(help="File of --csv or --json. Default: standard output.", show_default=False)
     ] = None,
 ) -> None:
-    """Write the results of a run or a comparison as a table (--csv) or as a tree (--json)."""
-    if csv == json:
-        raise InputError("Choose one output format: give either --csv or --json.")
+    """Write the results of a run or a comparison as a table (--csv) or as a tree (--json), or a run's model."""
+    if csv + json + (huggingface is not None) != 1:
+        raise InputError("Choose one output format: give either --csv, --json or --huggingface.")
+    if huggingface is not None:
+        if out is not None:
+            raise InputError("--huggingface names the folder already; drop --out.")
+        from lengthwise.huggingface.export import export as export_model
+
+        export_model(folder, huggingface)
+        return
     from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment
     from lengthwise.files import check_file, write

@@ -22,6 +22,7 @@ from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.experiments.start import Start
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
 from lengthwise.lock import locked
+from lengthwise.models.config import MODEL_TYPE, DecoderConfig
 from lengthwise.training.loop import Progress, Validation
 
 FILE = "config.json"
@@ -47,7 +48,13 @@ def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Colle
     """
     if _changes(folder, file, config, resume=resume, may_change=may_change):
         tree = settled(folder, file, config).model_dump(mode="json")
-        write_json(folder / file, {"config": tree, "environment": environment()})
+        write_json(folder / file, {**_for_hugging_face(config), "config": tree, "environment": environment()})
+
+
+def _for_hugging_face(config: RunConfig | ComparisonConfig) -> dict[str, str]:
+    """Return what makes Hugging Face's Auto classes open a run's folder, where the run trains a decoder."""
+    decodes = isinstance(config, RunConfig) and isinstance(config.model, DecoderConfig)
+    return {"model_type": MODEL_TYPE} if decodes else {}
 
 
 @contextmanager

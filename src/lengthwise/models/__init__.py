@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lengthwise.source import on_demand
 
 if TYPE_CHECKING:
+    from lengthwise.models.backbone import Backbone
     from lengthwise.models.building import Model, build
     from lengthwise.models.config import (
         DecoderConfig,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lengthwise.models.set_reader import SetReader
 
 __all__ = [
+    "Backbone",
     "Decoder",
     "DecoderConfig",
     "InvertedTransformer",

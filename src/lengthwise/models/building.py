@@ -1,6 +1,7 @@
 """Builds a model from its configuration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,9 +29,16 @@ MODELS: dict[type[ModelConfig], Callable[[Any], Model]] = {
 
 def build(config: ModelConfig) -> Model:
     """Build an untrained model, in float32 whatever torch's default dtype, so that a seed determines the model."""
+    with in_float32_by_default():
+        return MODELS[type(config)](config)
+
+
+@contextmanager
+def in_float32_by_default() -> Iterator[None]:
+    """Make float32 torch's default dtype during a ``with`` block."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        return MODELS[type(config)](config)
+        yield
     finally:
         torch.set_default_dtype(before)

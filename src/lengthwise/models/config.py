@@ -6,6 +6,9 @@ from typing import Literal, get_args
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.errors import InputError
 
+MODEL_TYPE = "lengthwise"
+"""Name by which Hugging Face finds the classes for a decoder."""
+
 
 @dataclass(frozen=True)
 class DecoderConfig:

@@ -1,0 +1,47 @@
+"""An exported run has the tokenizer of its task."""
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from lengthwise.experiments.config import RunConfig
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.run import evaluate_run, train_run
+from lengthwise.huggingface.export import export
+
+
+def exported(folder: Path, task: str) -> Path:
+    settings = {
+        "task": task,
+        "model": {"dim": 16, "heads": 2, "layers": 1, "mechanism": "softmax+alibi"},
+        "train": {"length": 16, "steps": 3, "batch_size": 2},
+        "evaluate": {"lengths": [16, 32], "sequences": 8},
+    }
+    run = RunFolder(folder / "run")
+    run.claim(RunConfig.read(settings), resume=False)
+    train_run(run)
+    evaluate_run(run)
+    export(folder / "run", folder / "model")
+    return folder / "model"
+
+
+def test_a_text_is_read_and_written(tmp_path: Path) -> None:
+    folder = exported(tmp_path, "text")
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    text = "def f(x):\n    return 'ä☺'"
+    tokens = tokenizer(text, return_tensors="pt")["input_ids"]
+    assert tokens[0].tolist() == list(text.encode())
+    assert tokenizer.eos_token_id == 256
+    said = model.generate(tokens, max_new_tokens=5, do_sample=False)
+    assert tokenizer.decode(said[0]).startswith(text)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| SHA-256 of the data |" in card
+    assert "| bits per byte |" in card
+
+
+@pytest.mark.parametrize("task", ["flip-flop", "reverse"])
+def test_tokens_of_a_task_have_their_names(tmp_path: Path, task: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(exported(tmp_path, task))
+    names = RunFolder(tmp_path / "run").config.build_task().names
+    assert tokenizer(" ".join(names))["input_ids"] == list(range(len(names)))
