@@ -16,6 +16,7 @@ import torch.nn.functional as F
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.attention.numberings import NUMBERINGS
@@ -68,7 +69,8 @@ def main(
     for column in ("mechanism", "parameters", "ms", f"of {BASELINE}"):
         table.add_column(column, justify="left" if column == "mechanism" else "right")
     for name, time in sorted(seconds.items(), key=lambda pair: pair[1]):
-        table.add_row(name, f"{parameters[name]:,}", f"{1e3 * time:.0f}", f"{time / seconds[BASELINE]:.2f}")
+        shown = Text(name)  # a string would be read as markup, in which brackets are styles
+        table.add_row(shown, f"{parameters[name]:,}", f"{1e3 * time:.0f}", f"{time / seconds[BASELINE]:.2f}")
     Console().print(table)
 
 

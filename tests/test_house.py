@@ -157,6 +157,16 @@ def test_a_benchmark_script_answers_for_help(script: Path) -> None:
     assert "usage" in result.stdout.lower()
 
 
+@pytest.mark.long
+def test_the_benchmark_of_mechanisms_shows_their_options() -> None:
+    """Which stand in brackets, as rich's styles do."""
+    small = ["--only", "top-k[kept=9]+rope", "--tokens", "16", "--batch", "1", "--rounds", "1"]
+    script = ROOT / "benchmarks" / "mechanisms.py"
+    result = subprocess.run([sys.executable, script, *small], capture_output=True, encoding="utf-8")
+    assert result.returncode == 0, result.stderr
+    assert "top-k[kept=9]+rope" in result.stdout
+
+
 def test_tables_of_the_documents_have_numbers() -> None:
     """A row of nothing but its name is a promise that looks like a result."""
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
