@@ -18,6 +18,7 @@ ADDITION = Recipe(
         tokens=131_072,
     ),
     learning_rates=(1e-3, 3e-3),
+    bracket=1,
 )
 ARITHMETIC = (
     ADDITION,

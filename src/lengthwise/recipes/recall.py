@@ -5,6 +5,8 @@ from lengthwise.recipes.laptop import laptop
 from lengthwise.recipes.recipe import DecoderSettings, Recipe
 from lengthwise.training.config import TrainConfig
 
+# Of two rates, the best is always at an end. A bracket or a third rate would train each mechanism half as often again,
+# which is too long for a demonstration. Its report says that the rate is at an end; --bracket 1 tries more.
 FLIP_FLOP = Recipe(
     name="flip-flop",
     summary="one bit of memory in 128 tokens, evaluated up to 4,096; minutes on two cores",

@@ -28,6 +28,8 @@ _EVALUATE = EvaluateConfig(
     tokens=2_097_152,
 )
 
+# These three try one rate, so that there is no sweep with an end: the runs of the pages have this rate, and a bracket
+# would train each mechanism at least three times as often, for 25,000 steps and more.
 ARGMAX_RETRIEVAL = Recipe(
     name="argmax-retrieval",
     summary="the class of the highest priority in 5 to 16 items, evaluated up to 16,384",
