@@ -12,6 +12,7 @@ from lengthwise.attention import Mechanism
 from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
 from lengthwise.huggingface.runs import weights_of
+from lengthwise.models import build
 
 WORDS = 11
 Pair = tuple[Decoder, LengthwiseForCausalLM]
@@ -30,7 +31,8 @@ def make_pair(mechanism: str, **settings: Any) -> Pair:
     """A decoder in float64 whose learned parts are not what they begin as, and the same as a Hugging Face model."""
     torch.manual_seed(0)
     sizes = {"vocab_size": WORDS, "dim": 16, "heads": 4, "kv_heads": 2, "context": 12, "reach": 48, "dropout": 0.0}
-    decoder = Decoder(DecoderConfig(**{**sizes, "mechanism": mechanism, **settings})).eval()
+    decoder = build(DecoderConfig(**{**sizes, "mechanism": mechanism, **settings})).eval()
+    assert isinstance(decoder, Decoder)
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.add_(torch.randn_like(parameter) / 4)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tests.huggingface.pairs import CARRIED, Pair
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from lengthwise.errors import InputError
 from lengthwise.huggingface import LengthwiseForCausalLM
@@ -74,6 +75,13 @@ def test_an_assistant(mechanism: str, pair: PAIR, tokens: Tensor) -> None:
     assert torch.equal(helped, continued(model, tokens[:1], use_cache=False))
 
 
+def test_a_prompt_of_embeddings(pair: PAIR, tokens: Tensor) -> None:
+    decoder, model = pair("softmax+learned")
+    embedded = decoder.embedding(tokens).detach()
+    said = model.generate(inputs_embeds=embedded, max_new_tokens=NEW, do_sample=False)
+    assert torch.equal(said, continued(model, tokens))
+
+
 @pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+rope"])
 def test_sampling_draws_the_same_with_and_without_a_cache(mechanism: str, pair: PAIR, tokens: Tensor) -> None:
     model, drawn = pair(mechanism)[1], []
@@ -117,13 +125,19 @@ def test_a_second_turn_goes_on_with_the_cache_of_the_first(pair: PAIR, tokens: T
     assert torch.equal(second, continued(model, prompt, use_cache=False))
 
 
-@pytest.mark.parametrize("implementation", ["static", "offloaded", "quantized"])
+@pytest.mark.parametrize("implementation", ["static", "offloaded"])
 def test_other_caches_are_refused(implementation: str, pair: PAIR, tokens: Tensor) -> None:
-    model = pair("softmax")[1]
-    if implementation == "quantized":
-        pytest.importorskip("optimum.quanto")
     with pytest.raises(InputError, match="give a DynamicCache"):
-        continued(model, tokens, cache_implementation=implementation)
+        continued(pair("softmax")[1], tokens, cache_implementation=implementation)
+
+
+def test_layers_that_do_more_than_grow_are_refused(pair: PAIR, tokens: Tensor) -> None:
+    class Quantised(DynamicLayer):  # type: ignore[misc]
+        """As transformers' quantised layers, which need a package more."""
+
+    for cache in (Cache(layers=[Quantised(), Quantised()]), Cache(layer_class_to_replicate=Quantised)):
+        with torch.no_grad(), pytest.raises(InputError, match="give a DynamicCache"):
+            pair("softmax")[1](tokens, past_key_values=cache)
 
 
 def test_caches_of_other_models_are_refused(pair: PAIR, build: Callable[[str], Any], tokens: Tensor) -> None:

@@ -42,8 +42,8 @@ def trainer(folder: Path, steps: int, **settings: Any) -> Trainer:
         per_device_train_batch_size=16,
         learning_rate=0.01,
         lr_scheduler_type="constant",
-        logging_steps=10,
-        save_steps=20,
+        logging_steps=5,
+        save_steps=15,
         report_to=[],
         use_cpu=True,
         disable_tqdm=True,
@@ -59,16 +59,16 @@ def test_a_training_learns_and_is_resumed(tmp_path: Path) -> None:
     # The name that transformers 5.23 has, and the one that it had before.
     known = {field.name for field in dataclasses.fields(TrainingArguments)}
     name = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
-    whole = trainer(tmp_path / "whole", 40, **{name: True})
+    whole = trainer(tmp_path / "whole", 30, **{name: True})
     whole.train()
     losses = [line["loss"] for line in whole.state.log_history if "loss" in line]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     assert whole.model.model.backbone.gradient_checkpointing
-    trainer(tmp_path / "parts", 20).train()
-    resumed = trainer(tmp_path / "parts", 40)
+    trainer(tmp_path / "parts", 15).train()
+    resumed = trainer(tmp_path / "parts", 30)
     resumed.train(resume_from_checkpoint=True)
     for name, weight in whole.model.state_dict().items():
         torch.testing.assert_close(resumed.model.state_dict()[name], weight)
-    held = AutoModelForCausalLM.from_pretrained(tmp_path / "parts" / "checkpoint-40")
+    held = AutoModelForCausalLM.from_pretrained(tmp_path / "parts" / "checkpoint-30")
     prompt = torch.tensor([[0, 2, 4, 6, 1, 3, 5, 0]], dtype=torch.long, device="cpu")
     torch.testing.assert_close(held(prompt).logits, resumed.model.eval()(prompt).logits)

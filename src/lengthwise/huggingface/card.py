@@ -17,8 +17,8 @@ def card(run: Run, name: str) -> str:
     assert isinstance(config.model, DecoderConfig)
     unit = config.build_task().unit
     about = (
-        f"A decoder with the attention `{run.mechanism}`, trained by [lengthwise](https://pypi.org/project/lengthwise) "
-        f"on the task `{config.task}` at a length of {config.train.length:,} {unit}."
+        f"A decoder with the attention `{run.mechanism}`, trained by lengthwise on the task `{config.task}` at a "
+        f"length of {config.train.length:,} {unit}."
     )
     parts = [
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\n"
@@ -34,7 +34,7 @@ def card(run: Run, name: str) -> str:
         *_results(run, unit),
         "## Repeat it",
         f"```sh\n{run.environment['command']}\n```",
-        " · ".join(f"{name} {run.environment[name]}" for name in _VERSIONS if name in run.environment),
+        " · ".join(f"{fact} {run.environment[fact]}" for fact in _VERSIONS if fact in run.environment),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -52,6 +52,8 @@ def _settings(run: Run, unit: str) -> Iterator[tuple[str, str]]:
     yield "peak learning rate", f"{train.learning_rate:g}"
     if config.data_sha256 is not None:
         yield "SHA-256 of the data", config.data_sha256
+    if config.start_sha256 is not None:
+        yield "begun with the weights of another run, SHA-256", f"`{config.start_sha256}`"
     yield "seed", str(config.seed) if config.data_seed is None else f"{config.seed} (data: {config.data_seed})"
 
 

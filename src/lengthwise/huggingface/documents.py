@@ -52,7 +52,7 @@ def document_ids(
             "The cache was begun without padding and packed documents, and cannot get either later; read the sequences "
             "again with a new cache."
         )
-    return None if bool((ids == ids[:1, :1]).all()) and bool(shown.all()) else ids
+    return None if bool((ids == ids[:, :1]).all()) and bool(shown.all()) else ids
 
 
 def _real(mask: Tensor, shape: tuple[int, int], held: int) -> Bool[Tensor, "batch new"]:

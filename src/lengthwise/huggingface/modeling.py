@@ -146,15 +146,15 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         """Compute the logits of each next token.
 
         Args:
-            input_ids: as all arguments that are not named here, as in :meth:`LengthwiseModel.forward`.
-            attention_mask: see there.
-            position_ids: see there.
-            past_key_values: see there.
-            inputs_embeds: see there.
+            input_ids: tokens, as in :meth:`LengthwiseModel.forward`.
+            attention_mask: as there, 0 for padding.
+            position_ids: as there; each 0 begins a packed document.
+            past_key_values: as there, the cache of an earlier call.
+            inputs_embeds: as there, embeddings in place of tokens.
             labels: the tokens themselves, with -100 where there is no loss; they are shifted by one here.
-            use_cache: see there.
-            output_attentions: see there.
-            output_hidden_states: see there.
+            use_cache: as there, True to return a cache.
+            output_attentions: as there, True to return attention weights.
+            output_hidden_states: as there, True to return hidden states.
             logits_to_keep: number of last tokens whose logits are wanted, or the tokens' indices; 0 for all.
             others: ``num_items_in_batch`` and ``shift_labels`` go to the loss.
         """
