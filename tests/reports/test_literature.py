@@ -23,7 +23,8 @@ SOURCES = [found.source for facts in FACTS.values() for found in facts.published
 
 
 def _text(path: Path) -> str:
-    return " ".join(re.sub(r"<(style|script|svg)\b.*?</\1>|<[^>]*>", " ", path.read_text("utf-8"), flags=re.S).split())
+    page = path.read_text(encoding="utf-8")
+    return " ".join(re.sub(r"<(style|script|svg)\b.*?</\1>|<[^>]*>", " ", page, flags=re.S).split())
 
 
 def _shown(summary: Summary) -> str:
