@@ -19,8 +19,8 @@ from lengthwise.naming import options_of
 from lengthwise.options import Option, spelled
 
 PARTS = [(kind, name, each) for kind, table in TABLES.items() for name in table for each in options_of(table, name)]
-SPECIAL = {"alpha": 1.75, "beta_fast": 1.5, "beta_slow": 0.1, "threshold": 1.0}
-"""Values that make a difference where others round to the same."""
+SPECIAL = {"alpha": 1.75, "beta_fast": 1.5, "beta_slow": 0.1, "threshold": 1.0, "neighbours": 4}
+"""Values that make a difference, where others round to the same or fit no head of this width."""
 
 
 def another(option: Option) -> str:
