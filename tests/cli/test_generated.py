@@ -1,6 +1,7 @@
 """Options that are made from a configuration: each setting has one, with its type, its help and its default."""
 
 import inspect
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -10,7 +11,6 @@ from pydantic import Field, PositiveInt
 from typer.testing import CliRunner
 
 from lengthwise.bench.config import BenchConfig
-from lengthwise.cli import app
 from lengthwise.cli.generated import configured
 from lengthwise.configuration import Config
 from lengthwise.errors import InputError
@@ -85,7 +85,6 @@ def test_the_help_says_what_the_settings_say(asked: tuple[typer.Typer, list[tupl
 
 @pytest.mark.parametrize(("verb", "kind"), [("bench", BenchConfig), ("probe", ProbeConfig)])
 def test_each_setting_of_a_verb_is_an_option(verb: str, kind: type[Config]) -> None:
-    (found,) = (command.callback for command in app.registered_commands if command.name == verb)
-    parameters = inspect.signature(found).parameters  # type: ignore[arg-type]
+    parameters = inspect.signature(getattr(import_module(f"lengthwise.cli.{verb}"), verb)).parameters
     for field, info in kind.model_fields.items():
         assert info.description in get_args(parameters[field].annotation)[1].help

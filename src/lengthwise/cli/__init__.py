@@ -8,27 +8,13 @@ import typer
 from rich.text import Text
 
 from lengthwise import __version__
-from lengthwise.cli import (
-    bench,
-    compare,
-    data,
-    evaluate,
-    export,
-    list_,
-    probe,
-    report,
-    run,
-    runs,
-    score,
-    shorten,
-    swap,
-    tokenize,
-)
 from lengthwise.cli.console import accept_any_encoding, errors
+from lengthwise.cli.verbs import Verbs
 from lengthwise.errors import LengthwiseError
 from lengthwise.own_code import fault
 
 app = typer.Typer(
+    cls=Verbs,
     name="lengthwise",
     help="Train short, run long: does an attention mechanism generalise beyond its training length?",
     no_args_is_help=True,
@@ -52,21 +38,6 @@ def _lengthwise(
 ) -> None:
     """Options of the command itself, before any verb."""
 
-
-app.command("run")(run.run)
-app.command("compare")(compare.compare)
-app.command("swap")(swap.swap)
-app.command("evaluate")(evaluate.evaluate)
-app.command("score")(score.score)
-app.command("data")(data.data)
-app.command("tokenize")(tokenize.tokenize)
-app.command("probe")(probe.probe)
-app.command("shorten")(shorten.shorten)
-app.command("bench")(bench.bench)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("runs")(runs.runs)
-app.command("list")(list_.list_)
 
 _EXTRAS = {
     **dict.fromkeys(

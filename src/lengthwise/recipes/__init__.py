@@ -16,7 +16,7 @@ from lengthwise.recipes.recall import RECALL
 from lengthwise.recipes.recipe import Recipe
 from lengthwise.recipes.semantic_focus import SEMANTIC_FOCUS
 from lengthwise.recipes.sets import SETS
-from lengthwise.recipes.text import TEXT_BYTES
+from lengthwise.recipes.text import TEXT_BYTES, TEXT_WIKITEXT103
 from lengthwise.registry import unknown
 from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
@@ -24,7 +24,7 @@ from lengthwise.training.config import TrainConfig
 __all__ = ["RECIPES", "Recipe", "find"]
 
 _LAPTOP = (*COPYING, *COUNTING, *RECALL, *ARITHMETIC, *LANGUAGES, *SETS, *SEMANTIC_FOCUS, *POSITION_BIAS, TEXT_BYTES)
-_PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER)
+_PAPERS = (FLIP_FLOP_PAPER, *ASENTMAX_PAPER, *FORMAL_FRAMEWORK_PAPER, TEXT_WIKITEXT103)
 _ALL = (*_LAPTOP, *_PAPERS)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 

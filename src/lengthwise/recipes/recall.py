@@ -31,9 +31,23 @@ FLIP_FLOP_MILLION = FLIP_FLOP.model_copy(
         ),
     }
 )
+# 16 pairs and their queries fill the 64 symbols of the training length; longer, the gap before a query grows.
+MQAR_PAIRS = Recipe(
+    name="mqar-pairs",
+    summary="recall of 4 pairs among 16 to 64 symbols, evaluated in two dimensions: up to 16 pairs and 512 symbols",
+    task="mqar[vocabulary=64]",
+    model=DecoderSettings(layers=2, dim=64, heads=4),
+    train=TrainConfig(shortest=16, length=64, steps=5_000, warmup=0.1),
+    evaluate=EvaluateConfig(
+        lengths=(64, 128, 256, 512), splits=("validation", "validation[pairs=2|8|16]"), sequences=512, tokens=131_072
+    ),
+    learning_rates=(1e-3, 3e-3),
+    bracket=1,
+)
 RECALL = (
     FLIP_FLOP,
     FLIP_FLOP_MILLION,
+    MQAR_PAIRS,
     laptop("n-back", 32, 64, 128, 256, 512, shortest=8, steps=1_000),
     laptop("induction", 24, 48, 96, 192, 384, shortest=8, steps=4_000),
     laptop("flag-retrieval", 20, 40, 80, 160, 320, shortest=2, steps=2_000),
