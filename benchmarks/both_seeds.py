@@ -9,11 +9,11 @@ norm the paired difference with its 95 % interval over seeds, above 0 where the 
 on after a stop; a task that is done is not trained again.
 """
 
-import argparse
-import os
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from lengthwise.analysis import summarise
 from lengthwise.analysis.arms import arms
@@ -65,23 +65,25 @@ def shown(of: Difference | None, unit: str) -> str:
     return f"{difference(-of.mean, unit)}{ends}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Threshold relative attention with and without output norms.")
-    parser.add_argument("--task", action="append", help=f"repeat for each; by default, {', '.join(TASKS)}")
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--steps", type=int, help="optimiser steps; by default, the recipe's")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/both-seeds"))
-    given = parser.parse_args()
+def main(
+    task: Annotated[
+        list[str] | None, typer.Option(help=f"A recipe; repeat for each. Default: {', '.join(TASKS)}")
+    ] = None,
+    seeds: int = 6,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/both-seeds"),
+) -> None:
+    """Threshold relative attention with and without output norms."""
     lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
-    for task in given.task or TASKS:
-        config, folder = read_comparison(settings(task, given.seeds, given.steps)), given.out / task
-        experiment = compare(config, folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
+    for name in task or TASKS:
+        config, folder = read_comparison(settings(name, seeds, steps)), out / name
+        experiment = compare(config, folder, processes=jobs, resume=True)
         lines += rows(experiment)
-        write(given.out / "both-seeds.md", "\n".join(lines) + "\n")
-        print(f"{task}: done", flush=True)
+        write(out / "both-seeds.md", "\n".join(lines) + "\n")
+        print(f"{name}: done", flush=True)
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,11 +9,11 @@ lighter one when the two exchange their coefficients in the subspace of one vari
 of the keys. The two items share the query's other variable, so that the exchanged variable alone decides.
 """
 
-import argparse
-import os
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from torch import Tensor
 
 from lengthwise.experiments.comparison import compare
@@ -60,12 +60,12 @@ def random_subspace(of: Subspace) -> Subspace:
     return Subspace(of.strengths, of.query, torch.linalg.qr(torch.randn_like(of.key))[0])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="The subspaces in which a reader compares two latent variables.")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/covariances"))
-    given = parser.parse_args()
+def main(
+    seeds: int = 3,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/covariances"),
+) -> None:
+    """The subspaces in which a reader compares two latent variables."""
     recipe = find("latent-retrieval")
     lines = ["| bits | seed | accuracy | ranks | exchanged | in random dimensions |", "|---|---|---|---|---|---|"]
     for first, second in SIZES:
@@ -74,11 +74,11 @@ def main() -> None:
             "mechanisms": ["softmax"],
             "learning_rates": recipe.learning_rates,
             "bracket": recipe.bracket,
-            "seeds": given.seeds,
+            "seeds": seeds,
         }
         config = read_comparison(recipe.settings | changed)
-        folder = given.out / f"{first}-{second}"
-        experiment = compare(config, folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
+        folder = out / f"{first}-{second}"
+        experiment = compare(config, folder, processes=jobs, resume=True)
         for run in experiment.finalists("softmax"):
             model, task = load_model(run.folder), run.config.build_task()
             assert isinstance(model, SetReader)
@@ -93,8 +93,8 @@ def main() -> None:
                 f"| {first}, {second} | {run.config.seed} | {100 * right:.1f} | {ranks} | {' | '.join(cells)} |"
             )
             print(lines[-1], flush=True)
-    write(given.out / "covariances.md", "\n".join(lines) + "\n")
+    write(out / "covariances.md", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -7,12 +7,11 @@ d + 1, d + 2 and d + 3. The same command carries on after a stop. At the end, ``
 the seeds, and the least and the greatest seed in brackets.
 """
 
-import argparse
-import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from lengthwise.analysis.arms import arms
 from lengthwise.experiments.comparison import compare
@@ -47,24 +46,24 @@ def row(experiment: Experiment, depth: int, blocks: int) -> str:
     return f"| {depth} | L_{blocks} | {holds} | {' | '.join(cells)} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Which depth the alternating blocks need.")
-    parser.add_argument("--depth", type=int, action="append", help="repeat for each; by default 1, 2 and 3")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/depth"))
-    given = parser.parse_args()
+def main(
+    depth: Annotated[list[int] | None, typer.Option(help="Layers; repeat for each. Default: 1, 2 and 3.")] = None,
+    seeds: int = 3,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/depth"),
+) -> None:
+    """Which depth the alternating blocks need."""
     heads = [f"{length} symbols" for length in LENGTHS]
     lines = [f"| layers | language | theory | {' | '.join(heads)} |", f"|---|---|---|{'---|' * len(heads)}"]
-    for depth in given.depth or (1, 2, 3):
-        for blocks in (depth + 1, depth + 2, depth + 3):
-            config = read_comparison(settings(depth, blocks, given.seeds))
-            folder = given.out / f"{depth}-layers-{blocks}-blocks"
-            experiment = compare(config, folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
-            lines.append(row(experiment, depth, blocks))
+    for layers in depth or (1, 2, 3):
+        for blocks in (layers + 1, layers + 2, layers + 3):
+            config = read_comparison(settings(layers, blocks, seeds))
+            folder = out / f"{layers}-layers-{blocks}-blocks"
+            experiment = compare(config, folder, processes=jobs, resume=True)
+            lines.append(row(experiment, layers, blocks))
             print(lines[-1], flush=True)
-    write(given.out / "depth.md", "\n".join(lines) + "\n")
+    write(out / "depth.md", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -27,7 +27,7 @@ def timed(on: str, at_once: int, config: ComparisonConfig) -> float:
     executor = build(EXECUTORS, read(EXECUTORS, on), at_once)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        experiment = compare(config, Path(folder) / "out", on=executor, resume=False, on_change=lambda queue: None)
+        experiment = compare(config, Path(folder) / "out", on=executor, resume=False)
         seconds = time.perf_counter() - begun
     assert all(run.points for run in experiment.runs)
     return seconds

@@ -9,11 +9,11 @@ answers when the holder has the largest, and when it has the smallest weight in 
 table has the correlations of the three quantities with the share of right answers, over lengths and seeds.
 """
 
-import argparse
-import os
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from lengthwise.errors import InputError
 from lengthwise.experiments.comparison import compare
@@ -62,36 +62,36 @@ def correlations(points: np.ndarray) -> list[str]:
     return [f"{np.corrcoef(right, column)[0, 1]:+.2f}" if varies and column.std() > 0 else "–" for column in columns]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Weight on the input that shows the answer, by length.")
-    parser.add_argument("--task", action="append", help="a recipe; repeat for each")
-    parser.add_argument("--mechanism", action="append", help="repeat for each")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--examples", type=int, default=512)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/holder"))
-    given = parser.parse_args()
+def main(
+    task: Annotated[list[str] | None, typer.Option(help="A recipe; repeat for each.")] = None,
+    mechanism: Annotated[list[str] | None, typer.Option(help="Repeat for each.")] = None,
+    seeds: int = 3,
+    examples: int = 512,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/holder"),
+) -> None:
+    """Weight on the input that shows the answer, by length."""
     heads = ["right", "holder's weight", "entropy / log n", "variance", "right, largest", "right, smallest"]
     lines = [f"| task | mechanism | length | {' | '.join(heads)} |", f"|---|---|---|{'---|' * len(heads)}"]
     below = [f"| task | mechanism | {' | '.join(QUANTITIES)} |", f"|---|---|{'---|' * len(QUANTITIES)}"]
-    for name in given.task or TASKS:
+    for name in task or TASKS:
         recipe = find(name)
-        mechanisms = given.mechanism or (SETS if name == "argmax-retrieval" else SEQUENCES)
-        sweep = {"learning_rates": recipe.learning_rates, "bracket": recipe.bracket, "seeds": given.seeds}
+        mechanisms = mechanism or (SETS if name == "argmax-retrieval" else SEQUENCES)
+        sweep = {"learning_rates": recipe.learning_rates, "bracket": recipe.bracket, "seeds": seeds}
         config = read_comparison(recipe.settings | sweep | {"mechanisms": list(mechanisms)})
-        experiment = compare(config, given.out / name, processes=given.jobs, resume=True, on_change=lambda queue: None)
+        experiment = compare(config, out / name, processes=jobs, resume=True)
         lengths = tuple(length for length in recipe.evaluate.lengths if length <= 4096)
-        for mechanism in config.mechanisms:
-            folders = [run.folder for run in experiment.finalists(mechanism)]
-            task = experiment.finalists(mechanism)[0].config.build_task()
-            points = np.stack([measured(folder, task, lengths, given.examples) for folder in folders])
+        for arm in config.mechanisms:
+            runs = experiment.finalists(arm)
+            drawn = runs[0].config.build_task()
+            points = np.stack([measured(run.folder, drawn, lengths, examples) for run in runs])
             for place, length in enumerate(lengths):
                 cells = [f"{mean:.3f}" for mean in points[:, place].mean(0)]
-                lines.append(f"| {name} | {mechanism} | {length:,} | {' | '.join(cells)} |")
-            below.append(f"| {name} | {mechanism} | {' | '.join(correlations(points))} |")
+                lines.append(f"| {name} | {arm} | {length:,} | {' | '.join(cells)} |")
+            below.append(f"| {name} | {arm} | {' | '.join(correlations(points))} |")
             print(below[-1], flush=True)
-    write(given.out / "holder.md", "\n".join([*lines, "", *below]) + "\n")
+    write(out / "holder.md", "\n".join([*lines, "", *below]) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -7,10 +7,10 @@ shuffled in blocks of one pair, mixed, and both. ``OUT/position-bias.md`` has ex
 anywhere, mean over seeds with its 95 % interval. The same command carries on after a stop.
 """
 
-import argparse
-import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from lengthwise.analysis.arms import arms
 from lengthwise.experiments.comparison import compare
@@ -36,18 +36,18 @@ def settings(arm: dict[str, Any], seeds: int, steps: int | None) -> dict[str, An
     return tree | {"learning_rates": recipe.learning_rates, "train": train}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Shuffling and mixing of tokens against a bias of position.")
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--steps", type=int, help="optimiser steps; by default, the recipe's")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/position-bias"))
-    given = parser.parse_args()
+def main(
+    seeds: int = 6,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/position-bias"),
+) -> None:
+    """Shuffling and mixing of tokens against a bias of position."""
     lines = ["| training | first half, % | anywhere, % |", "|---|---|---|"]
     for name, arm in ARMS.items():
-        config = read_comparison(settings(arm, given.seeds, given.steps))
-        folder = given.out / name.replace(" ", "-")
-        experiment = compare(config, folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
+        config = read_comparison(settings(arm, seeds, steps))
+        folder = out / name.replace(" ", "-")
+        experiment = compare(config, folder, processes=jobs, resume=True)
         (models,), cells = arms(experiment).values(), []
         for split in SPLITS:
             points = [point for model in models for point in model.points if point.split == split]
@@ -56,8 +56,8 @@ def main() -> None:
             cells.append(f"{found.value:.1f}{interval}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
-    write(given.out / "position-bias.md", "\n".join(lines) + "\n")
+    write(out / "position-bias.md", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -6,12 +6,13 @@ A step is forward, backward and optimiser of softmax+rope (softmax on sets) on a
 training length, one thread. Times are medians of turns in one process.
 """
 
-import argparse
 import math
 from functools import partial
 from statistics import median
+from typing import Annotated
 
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -48,18 +49,17 @@ def shares(name: str, rounds: int) -> tuple[float, float]:
     return median(timed["sample"]), median(timed["step"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="What sampling a batch costs beside a training step.")
-    parser.add_argument("--task", action="append")
-    parser.add_argument("--rounds", type=int, default=9)
-    given = parser.parse_args()
+def main(
+    task: Annotated[list[str] | None, typer.Option(help="A recipe; repeat for each.")] = None, rounds: int = 9
+) -> None:
+    """What sampling a batch costs beside a training step."""
     torch.set_num_threads(1)
     table = Table(
         "recipe", "sampling (ms)", "training step (ms)", "share", title="Sampling a batch of the recipe's size"
     )
     with flushed_subnormals():
-        for name in given.task or [name for name in RECIPES if name in TASKS]:
-            sample, whole = shares(name, given.rounds)
+        for name in task or [name for name in RECIPES if name in TASKS]:
+            sample, whole = shares(name, rounds)
             share = sample / whole
             style = "red" if share > LIMIT else ""
             table.add_row(name, f"{1e3 * sample:.2f}", f"{1e3 * whole:.1f}", f"{share:.1%}", style=style)
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,12 +9,12 @@ after which a pass over the examples was right in 90 % of its logged batches; th
 examples and on validation examples, and the gap between the two. The same command carries on after a stop.
 """
 
-import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from lengthwise.evaluation.sweep import measure
 from lengthwise.experiments.comparison import compare
@@ -85,28 +85,28 @@ def row(experiment: Experiment, mechanism: str) -> str:
     return f"| {' | '.join(map(str, (*cells, *map(shown, (trained, validated, gaps)))))} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Does sparsity that depends on the input learn faster?")
-    parser.add_argument("--recipe", default="missing-duplicate-encoder")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, help="optimiser steps; by default, the recipe's")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/semantic-focus"))
-    given = parser.parse_args()
-    recipe = find(given.recipe)
-    tree = recipe.settings | {
+def main(
+    recipe: str = "missing-duplicate-encoder",
+    seeds: int = 5,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/semantic-focus"),
+) -> None:
+    """Does sparsity that depends on the input learn faster?"""
+    found = find(recipe)
+    tree = found.settings | {
         "mechanisms": [f"{arm}+sinusoidal" for arm in ARMS],
-        "learning_rates": recipe.learning_rates,
-        "seeds": given.seeds,
+        "learning_rates": found.learning_rates,
+        "seeds": seeds,
     }
-    tree["train"] |= {} if given.steps is None else {"steps": given.steps}
-    folder = given.out / given.recipe
-    experiment = compare(read_comparison(tree), folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
+    tree["train"] |= {} if steps is None else {"steps": steps}
+    folder = out / recipe
+    experiment = compare(read_comparison(tree), folder, processes=jobs, resume=True)
     lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
     lines += [row(experiment, mechanism) for mechanism in experiment.config.mechanisms if experiment.chosen]
-    write(given.out / f"{given.recipe}.md", "\n".join(lines) + "\n")
+    write(out / f"{recipe}.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

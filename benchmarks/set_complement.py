@@ -10,10 +10,10 @@ come to rest. The columns 1 and 2 are the theory's condition: a model that is ba
 lengths.
 """
 
-import argparse
-import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import typer
 
 from lengthwise.analysis.arms import arms
 from lengthwise.experiments.comparison import compare
@@ -51,20 +51,22 @@ def settings(arm: dict[str, Any], seeds: int, schedule: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Set complement under averages of the weights.")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--schedule", choices=("cosine", "constant"), default="cosine", help="of the learning rate")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/set-complement"))
-    given = parser.parse_args()
+def main(
+    seeds: int = 10,
+    schedule: Annotated[
+        Literal["cosine", "constant"], typer.Option(help="Learning rate after the warm-up.")
+    ] = "cosine",
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/set-complement"),
+) -> None:
+    """Set complement under averages of the weights."""
     lines = [f"| arm | {' | '.join(map(str, LENGTHS))} |", f"|---|{'---|' * len(LENGTHS)}"]
     for name, arm in ARMS.items():
         config, folder = (
-            read_comparison(settings(arm, given.seeds, given.schedule)),
-            given.out / name.lower().replace(" ", "-"),
+            read_comparison(settings(arm, seeds, schedule)),
+            out / name.lower().replace(" ", "-"),
         )
-        experiment = compare(config, folder, processes=given.jobs, resume=True, on_change=lambda queue: None)
+        experiment = compare(config, folder, processes=jobs, resume=True)
         (models,), cells = arms(experiment).values(), []
         for length in LENGTHS:
             found = student_mean(
@@ -73,8 +75,8 @@ def main() -> None:
             cells.append(f"{found.value:.3f} ± {(found.high - found.low) / 2:.3f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
-    write(given.out / "set-complement.md", "\n".join(lines) + "\n")
+    write(out / "set-complement.md", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,14 +11,13 @@ begins, what the folder holds is not trained again, and a task that is in the re
 mechanism on each task, as a multiple of the training length.
 """
 
-import argparse
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import altair as alt
+import typer
 
 from lengthwise.analysis import Summary, summarise
 from lengthwise.experiments.comparison import compare
@@ -81,7 +80,7 @@ def both(recipe: Recipe, mechanisms: Sequence[str], out: Path, jobs: int) -> lis
         sweep = {"mechanisms": list(mechanisms), "learning_rates": list(rates), "bracket": bracket}
         base = {**recipe.settings, "train": {**recipe.settings["train"], "steps": steps}}
         config = read_comparison(base | sweep)
-        return summarise(compare(config, folder, processes=jobs, resume=True, on_change=lambda queue: None))
+        return summarise(compare(config, folder, processes=jobs, resume=True))
 
     steps = recipe.train.steps
     pilot = run(mechanisms, recipe.learning_rates, recipe.bracket, steps // PILOT, out / "pilot")
@@ -170,23 +169,24 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def main(
+    task: Annotated[
+        list[str] | None, typer.Option(help="A recipe; repeat for each. Default: that of every task.")
+    ] = None,
+    mechanism: Annotated[list[str] | None, typer.Option(help="Repeat for each.")] = None,
+    minutes: float = 180.0,
+    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    out: Path = Path("runs/suite"),
+    record: Path = Path("docs/data/suite.json"),
+) -> None:
+    """Effective lengths over the whole suite of tasks."""
     laptop = [name for name in RECIPES if name in TASKS and isinstance(find(name).model, DecoderSettings)]
-    parser = argparse.ArgumentParser(description="Effective lengths over the whole suite of tasks.")
-    parser.add_argument("--task", action="append", help="a recipe; repeat for each; by default, that of every task")
-    parser.add_argument("--mechanism", action="append", help="repeat for each")
-    parser.add_argument("--minutes", type=float, default=180.0)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=Path("runs/suite"))
-    parser.add_argument("--record", type=Path, default=Path("docs/data/suite.json"))
-    given = parser.parse_args()
-    mechanisms = given.mechanism or MECHANISMS
-    record = measure(given.task or laptop, mechanisms, given.record, given.out, minutes=given.minutes, jobs=given.jobs)
-    found = [row for name in laptop if name in record for row in map(shown, record[name]["rows"])]
-    write(given.out / "suite.md", table(found))
-    drawing.draw({"suite": (heat_map(found), found)}, given.out / "figures")
-    print(f"Table: {given.out / 'suite.md'}")
+    held = measure(task or laptop, mechanism or MECHANISMS, record, out, minutes=minutes, jobs=jobs)
+    found = [row for name in laptop if name in held for row in map(shown, held[name]["rows"])]
+    write(out / "suite.md", table(found))
+    drawing.draw({"suite": (heat_map(found), found)}, out / "figures")
+    print(f"Table: {out / 'suite.md'}")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -6,9 +6,8 @@ The threshold is a discontinuity: the share of decisions that differ from float6
 not a tolerance. Inputs are what a freshly initialised layer sees; the threshold is 0.
 """
 
-import argparse
-
 import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -57,10 +56,10 @@ def kept_by_the_operator(query: Tensor, key: Tensor) -> Tensor:
     return torch.cat(columns, -1).cpu()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="How often rounding flips a keep decision.")
-    parser.add_argument("--device", default="cpu")
-    device = parser.parse_args().device
+def main(
+    device: str = "cpu",
+) -> None:
+    """How often rounding flips a keep decision."""
     table = Table("inputs", title=f"Keep decisions that differ from float64, at {LENGTH:,} tokens, on {device}")
     for kind in (PRODUCTS, OPERATOR, INPUTS):
         table.add_column(kind, justify="right")
@@ -70,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import typer
+from typer.testing import CliRunner
 
 from lengthwise import cli
 from lengthwise.analysis import scoring
@@ -249,6 +250,13 @@ def the_script(path: Path) -> typer.Typer:
     script = typer.Typer()
     script.command()(module.main)
     return script
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_script_answers_for_help(path: Path) -> None:
+    answer = CliRunner().invoke(the_script(path), ["--help"])
+    assert answer.exit_code == 0, answer.output
+    assert "Usage" in answer.output
 
 
 OPTIONAL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]

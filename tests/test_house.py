@@ -150,14 +150,6 @@ def test_typing_errors_in_a_file_wait_for_nothing_heavy(verb: str, text: str, se
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda script: script.stem)
-def test_a_benchmark_script_answers_for_help(script: Path) -> None:
-    result = subprocess.run([sys.executable, script, "--help"], capture_output=True, encoding="utf-8")
-    assert result.returncode == 0, result.stderr
-    assert "usage" in result.stdout.lower()
-
-
-@pytest.mark.long
 def test_the_benchmark_of_mechanisms_shows_their_options() -> None:
     """Which stand in brackets, as rich's styles do."""
     small = ["--only", "top-k[kept=9]+rope", "--tokens", "16", "--batch", "1", "--rounds", "1"]

@@ -21,5 +21,5 @@ TINY = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a comparison of two mechanisms with one seed."""
     folder = tmp_path_factory.mktemp("analysis") / "runs" / "compare-flip-flop"
-    compare(read_comparison(TINY), folder, processes=1, resume=False, on_change=lambda queue: None)
+    compare(read_comparison(TINY), folder, processes=1, resume=False)
     return folder

@@ -124,7 +124,7 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
         "from lengthwise.experiments.config import ComparisonConfig\n"
         "base = {'task': 'argmax-retrieval', 'train': {'steps': 1}, 'evaluate': {'lengths': [8]}}\n"
         "config = ComparisonConfig.read({'base': base, 'mechanisms': ['softmax'], 'learning_rates': [1e-3]})\n"
-        "compare(config, Path('out'), processes=1, resume=True, on_change=lambda queue: None)\n",
+        "compare(config, Path('out'), processes=1, resume=True)\n",
         encoding="utf-8",
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, encoding="utf-8")

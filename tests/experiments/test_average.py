@@ -48,7 +48,7 @@ def test_the_average_is_handed_on(tmp_path: Path) -> None:
     config = ComparisonConfig.read(
         {"base": SETTINGS, "mechanisms": ["softmax+rope", "top-1+rope"], "learning_rates": [1e-3]}
     )
-    compare(config, tmp_path, processes=2, resume=False, on_change=lambda queue: None)
+    compare(config, tmp_path, processes=2, resume=False)
     files = [
         tmp_path / f"runs/{name}/rate-0.001/seed-0/checkpoint/step-00000020/average.safetensors"
         for name in config.mechanisms

@@ -45,7 +45,7 @@ def test_too_wide_a_bracket_is_refused() -> None:
 def test_the_sweep_widens_towards_the_best_rate(tmp_path: Path) -> None:
     """After 20 steps a higher rate has learnt more: the bracket is tried upwards, step by step, to its end."""
     asked = config(1e-5, bracket=2)
-    experiment = compare(asked, tmp_path / "out", processes=2, resume=False, on_change=lambda queue: None)
+    experiment = compare(asked, tmp_path / "out", processes=2, resume=False)
     tried = sorted(run.learning_rate for run in experiment.runs)
     assert tried == [5e-6, 1e-5, 2e-5, 4e-5]  # below the first rate once, since it was both ends
     assert experiment.chosen == {"softmax": 4e-5}
@@ -55,6 +55,6 @@ def test_the_sweep_widens_towards_the_best_rate(tmp_path: Path) -> None:
     page = write_report(summary, tmp_path).read_text(encoding="utf-8")
     assert "edge</small>" in page
     assert "2.5e-06" not in page
-    again = compare(asked, tmp_path / "out", processes=2, resume=True, on_change=lambda queue: None)
+    again = compare(asked, tmp_path / "out", processes=2, resume=True)
     assert again.chosen == read_experiment(tmp_path / "out").chosen == experiment.chosen
     assert len(again.runs) == 4

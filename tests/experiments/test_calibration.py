@@ -118,7 +118,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path, lines: list[int]) -> None:
 def weights(folder: Path, *mechanisms: str) -> dict[str, bytes]:
     """The weights at the end of every run, by mechanism."""
     config = ComparisonConfig.read({"base": SETTINGS, "mechanisms": mechanisms, "learning_rates": [1e-3], "seeds": 1})
-    experiment = compare(config, folder, processes=2, resume=True, on_change=lambda queue: None)
+    experiment = compare(config, folder, processes=2, resume=True)
     assert [len(run.points) for run in experiment.runs] == [2] * len(mechanisms), [r.failure for r in experiment.runs]
     return {
         run.mechanism: (run.folder / "checkpoint/step-00000020/model.safetensors").read_bytes()

@@ -42,13 +42,13 @@ def test_every_seed_of_one_kind_meets_every_seed_of_the_other() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crossed") / "out"
-    compare(crossed(2, 2), folder, processes=2, resume=False, on_change=lambda queue: None)
+    compare(crossed(2, 2), folder, processes=2, resume=False)
     return folder
 
 
 def test_weights_and_data_come_from_their_own_seeds(folder: Path) -> None:
     at = RunPaths(folder)
-    experiment = compare(crossed(2, 2), folder, processes=1, resume=True, on_change=lambda queue: None)
+    experiment = compare(crossed(2, 2), folder, processes=1, resume=True)
     rate = experiment.chosen["softmax"]
     runs = {(run.config.seed, run.config.data_seed): run for run in experiment.finalists("softmax")}
     assert set(runs) == {(5, 5), (5, 6), (6, 5), (6, 6)}
@@ -61,7 +61,6 @@ def test_weights_and_data_come_from_their_own_seeds(folder: Path) -> None:
         folder.parent / "alone",
         processes=1,
         resume=False,
-        on_change=lambda queue: None,
     )
     one, other = (Checkpoint.newest(path / "checkpoint") for path in (alone.runs[0].folder, runs[5, 5].folder))
     assert one is not None
@@ -71,7 +70,7 @@ def test_weights_and_data_come_from_their_own_seeds(folder: Path) -> None:
 
 
 def test_the_summary_separates_the_variances_and_tests_means_over_data(folder: Path, tmp_path: Path) -> None:
-    experiment = compare(crossed(2, 2), folder, processes=1, resume=True, on_change=lambda queue: None)
+    experiment = compare(crossed(2, 2), folder, processes=1, resume=True)
     summary = summarise(experiment)
     assert [(of.mechanism, of.length) for of in summary.variances] == [
         (name, length) for name in ("softmax", "softmax+layer-norm") for length in (8, 16)

@@ -238,8 +238,7 @@ def test_after_a_killed_command(cluster: Any, expected: list[Any], tmp_path: Pat
         "from lengthwise.experiments.config import ComparisonConfig\n"
         "from lengthwise.experiments.executors.ray import Ray\n"
         f"config = ComparisonConfig.model_validate_json(Path({str(settings)!r}).read_text())\n"
-        f"compare(config, Path({str(tmp_path / 'out')!r}), on=Ray(address={cluster.address!r}), resume=True, "
-        "on_change=lambda queue: None)"
+        f"compare(config, Path({str(tmp_path / 'out')!r}), on=Ray(address={cluster.address!r}), resume=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     runs = [tmp_path / "out" / "runs" / "softmax+rope" / "rate-0.001" / f"seed-{seed}" for seed in range(3)]

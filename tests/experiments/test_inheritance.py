@@ -32,9 +32,7 @@ def run(
     folder: Path, *mechanisms: str, rates: tuple[float, ...] = (1e-3,), base: dict[str, Any] = SETTINGS
 ) -> dict[str, list[bytes]]:
     """The weights at the end of every run, by mechanism."""
-    experiment = compare(
-        config(*mechanisms, rates=rates, base=base), folder, processes=2, resume=True, on_change=lambda queue: None
-    )
+    experiment = compare(config(*mechanisms, rates=rates, base=base), folder, processes=2, resume=True)
     assert not any(run.failure for run in experiment.runs)
     assert all(len(run.points) == 2 for name in mechanisms for run in experiment.finalists(name))
     return {

@@ -23,7 +23,7 @@ BASE: dict[str, Any] = {
 def run(folder: Path, *mechanisms: str) -> Experiment:
     settings = {"base": BASE, "mechanisms": mechanisms, "learning_rates": [1e-3], "seeds": 1}
     config = ComparisonConfig.read(settings)
-    return compare(config, folder, processes=1, resume=True, on_change=lambda queue: None)
+    return compare(config, folder, processes=1, resume=True)
 
 
 def times(folder: Path) -> dict[str, int]:

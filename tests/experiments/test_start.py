@@ -164,7 +164,7 @@ def test_mechanisms_are_compared_from_one_start(source: RunFolder, tmp_path: Pat
     base = source.config.vary(start=str(source.path), train={"steps": 0})
     mechanisms = ["top-1+rope", "t2r", "softmax+rope"]
     config = ComparisonConfig(base=base, mechanisms=tuple(mechanisms), learning_rates=(1e-3,))
-    experiment = compare(config, tmp_path, resume=False, on_change=lambda queue: None)
+    experiment = compare(config, tmp_path, resume=False)
     runs = {run.mechanism: RunFolder(run.folder) for run in experiment.runs}
     assert len(runs) == 3
     for run in runs.values():

@@ -30,7 +30,7 @@ def compare(
     processes: int = 1,
     on: Executor | None = None,
     resume: bool,
-    on_change: Callable[[Queue], None],
+    on_change: Callable[[Queue], None] = lambda queue: None,
 ) -> Experiment:
     """Train and evaluate everything that ``folder`` does not hold yet, and read the folder.
 
