@@ -43,6 +43,7 @@ autodoc_default_options = {"members": True, "exclude-members": "model_config"}
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 88
 napoleon_use_rtype = False
+napoleon_numpy_docstring = False
 
 nitpick_ignore_regex = [(r"py:.*", r"(?!lengthwise\b).*")]  # names of other packages have no page here
 
@@ -92,6 +93,12 @@ def _once(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: An
     return None
 
 
+def _colon(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Leave a colon in the sentence about a variable alone; napoleon takes what stands before it for a type."""
+    if what in ("attribute", "data", "property") and lines:
+        lines[0] = f": {lines[0]}"  # no type, and then the sentence
+
+
 def _only_prose(app: Sphinx, env: Any, link: addnodes.pending_xref, shown: nodes.Element) -> nodes.Element | None:
     """Ask for no page of a type that only stands in a signature; a name in a sentence needs its page."""
     place: nodes.Node | None = link
@@ -126,4 +133,5 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", _only_prose)
     app.connect("build-finished", _nothing_from_elsewhere)
     app.connect("autodoc-skip-member", _once)
+    app.connect("autodoc-process-docstring", _colon, priority=400)  # before napoleon
     app.add_html_math_renderer("mathml", _math(as_block=False), _math(as_block=True))
