@@ -13,7 +13,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from lengthwise.bench import kinds, measure
+from lengthwise.bench import decoders, kinds, measure
 from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.contestants import DEFAULT, SDPA, backend
 from lengthwise.bench.inputs import draw
@@ -59,10 +59,63 @@ def test_everyone_is_printed_and_written(lengthwise: Call, tmp_path: Path) -> No
             assert cell["ratio_to_sdpa"] == cell["median_seconds"] / row[SDPA][kind]["median_seconds"]
 
 
+def test_whole_decoders_are_measured_beside_llama(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--heads", "2", "--head-dim", "8", "--layers", "1", "-c", "softmax+rope", "-c", "stick-breaking"]
+    answer = lengthwise(*SMALL, "--model", *small, "--out", tmp_path / "bench.json")
+    assert answer.code == 0, answer.error
+    assert [line.split()[0] for line in answer.out.splitlines() if "×" in line[:60]] == [
+        "llama",
+        "softmax+rope",
+        "stick-breaking",
+    ]
+    row = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["lengths"]["64"]
+    for name in ("llama", "softmax+rope", "stick-breaking"):
+        assert list(row[name]) == ["forward", "training step"]
+        for kind, cell in row[name].items():
+            assert len(cell["seconds"]) == 2
+            assert cell["ratio_to_llama"] == cell["median_seconds"] / row["llama"][kind]["median_seconds"]
+
+
+def test_llama_has_the_sizes_of_our_decoder() -> None:
+    config = BenchConfig(model=True, layers=2, heads=4, kv_heads=2, head_dim=8)
+    sizes = []
+    for build, name in ((decoders._ours, "softmax+rope"), (decoders._llama, "llama")):
+        sizes.append(sorted(tuple(parameter.shape) for parameter in build(name, config, 16).parameters()))
+    flat = [sorted(torch.Size(shape).numel() for shape in of) for of in sizes]
+    assert sum(flat[0]) == sum(flat[1])  # ours joins gate and up in one matrix
+
+
+def test_a_training_step_lowers_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = decoders.draw(BenchConfig(model=True, layers=1, heads=2, head_dim=8), 16)
+    for name in ("softmax+rope", "llama"):
+        losses: list[float] = []
+        cross_entropy = torch.nn.functional.cross_entropy
+
+        def noted(*given: Any) -> torch.Tensor:
+            losses.append(float((loss := cross_entropy(*given)).detach()))  # noqa: B023
+            return loss
+
+        monkeypatch.setattr(torch.nn.functional, "cross_entropy", noted)
+        step = decoders.prepare("training step", name, inputs)
+        for _ in range(20):
+            step()
+        monkeypatch.undo()
+        assert losses[-1] < losses[0] - 0.1
+
+
+def test_llama_without_transformers_is_left_out(lengthwise: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    answer = lengthwise(*SMALL, "--model", "--heads", "1", "--layers", "1", "-c", "softmax+alibi")
+    assert answer.code == 0, answer.error
+    assert "llama is left out: it needs transformers: pip install 'lengthwise[huggingface]'." in answer.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
         (["-c", "blockwize"], "did you mean 'blockwise'"),
+        (["--model", "-c", "softmaxx"], "did you mean 'softmax'"),
+        (["--model", "--layers", "0"], "layers cannot be 0"),
         (["--dtype", "float8"], "dtype cannot be 'float8'"),
         (["--device", "tpu"], "device cannot be 'tpu'"),
         (["--heads", "-4"], "heads cannot be -4"),

@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from lengthwise.bench.contestants import DEFAULT, known
+from lengthwise.attention.mechanism import read_name
+from lengthwise.bench.contestants import DEFAULT, LLAMA, SDPA, known
 from lengthwise.configuration import EACH_ONCE, Config
+from lengthwise.errors import InputError
 from lengthwise.registry import unknown
 
 # Defaults on a GPU: sequences that would take minutes on a CPU, and enough heads to fill the GPU's processors.
@@ -15,6 +17,13 @@ ON_CUDA: dict[str, Any] = {
     "heads": 16,
     "dtype": "bfloat16",
     "budget": 2.0,
+}
+# Whole decoders take seconds a step.
+OF_MODELS: dict[str, Any] = {
+    "lengths": (2048, 8192),
+    "contestants": ("softmax+rope", "threshold-relative"),
+    "heads": 8,
+    "budget": 60.0,
 }
 LENGTHS = (512, 1024, 2048, 4096, 8192)
 
@@ -32,9 +41,22 @@ def _field(default: Any, on_cuda: Any, on_cpu: Any = None, **more: Any) -> Any:
     return Field(default, json_schema_extra=extra, **more)
 
 
+def _check_mechanism(name: str) -> None:
+    try:
+        if name != LLAMA:
+            read_name(name)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
 class BenchConfig(Config):
     """Settings of a benchmark: contestants, inputs and time limits. Some defaults depend on the device."""
 
+    model: bool = False
+    """Measure whole decoders: the contestants are mechanisms beside llama, that of transformers, of the same sizes.
+    Defaults: 2,048 and 8,192 tokens, 8 heads, softmax+rope and threshold-relative."""
+    layers: PositiveInt = 8
+    """Layers of a whole decoder."""
     lengths: Annotated[tuple[PositiveInt, ...], EACH_ONCE] = _field(
         LENGTHS, *(f"{doubling[0]}:{doubling[-1]}" for doubling in (ON_CUDA["lengths"], LENGTHS)), min_length=1
     )
@@ -72,12 +94,17 @@ class BenchConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _on_the_device(cls, tree: Any) -> Any:
-        return {**ON_CUDA, **tree} if isinstance(tree, dict) and tree.get("device") == "cuda" else tree
+        if not isinstance(tree, dict):
+            return tree
+        of_device = ON_CUDA if tree.get("device") == "cuda" else {}
+        return {**of_device, **(OF_MODELS if tree.get("model") else {}), **tree}
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         for name in self.contestants:
-            if name not in known():
+            if self.model:
+                _check_mechanism(name)
+            elif name not in known():
                 raise ValueError(unknown("contestant", name, known()))
         if self.heads % (self.kv_heads or self.heads):
             raise ValueError(f"heads must be a multiple of kv_heads; got {self.heads} and {self.kv_heads}.")
@@ -86,3 +113,8 @@ class BenchConfig(Config):
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("The device is 'cuda', but torch finds no such GPU here; use 'cpu'.")
         return self
+
+    @property
+    def rival(self) -> str:
+        """The contestant that the others are compared with."""
+        return LLAMA if self.model else SDPA

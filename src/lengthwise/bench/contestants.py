@@ -4,6 +4,7 @@ Backends are looked up only when they are needed, because the available backends
 """
 
 SDPA = "sdpa"
+LLAMA = "llama"
 FLEX = "flex"
 FORGETTING = "fla-forgetting"
 REFERENCE = "reference"

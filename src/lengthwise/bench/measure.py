@@ -4,17 +4,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from lengthwise.bench.arithmetic import measured_peak
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import REFERENCE, SDPA
-from lengthwise.bench.inputs import Inputs, draw
-from lengthwise.bench.kinds import FORWARD_AND_BACKWARD, KINDS, prepare
+from lengthwise.bench.contestants import REFERENCE
+from lengthwise.bench.kinds import FORWARD_AND_BACKWARD
 from lengthwise.bench.memory import measurable, peak_bytes
 from lengthwise.bench.results import Results
+from lengthwise.bench.subject import subject
 from lengthwise.bench.timing import Clock, GpuClock, Run, time_in_turns, wall_clock
 from lengthwise.bench.trial import able, reason
 from lengthwise.errors import InputError, RunError
@@ -55,30 +55,31 @@ def plan(results: Results) -> list[Step]:
     A contestant that cannot run on this machine is left out, and a note says why.
 
     Raises:
-        InputError: if no contestant but sdpa can run.
+        InputError: if no contestant but the rival can run.
     """
     config = results.config
-    kinds = {name: able(results, name) for name in dict.fromkeys((SDPA, *config.contestants))}
-    if set(config.contestants) - {SDPA} and not any(kinds[name] for name in kinds if name != SDPA):
+    kinds = {name: able(results, name) for name in dict.fromkeys((config.rival, *config.contestants))}
+    if set(config.contestants) - {config.rival} and not any(kinds[name] for name in kinds if name != config.rival):
         raise InputError(" ".join(["Nobody is left to be measured.", *results.notes]))
     if kinds.get(REFERENCE) and max(config.lengths) > config.reference_limit:
         results.notes.append(
             f"reference is left out beyond {config.reference_limit:,} tokens, for its memory is quadratic in them; "
             "--reference-limit moves that."
         )
-    if not measurable(config):
+    memory = not config.model and measurable(config)
+    if not config.model and not memory:
         results.notes.append("Peak memory is left out: it is known on Linux only.")
     steps = []
     if config.device == "cuda":
         steps.append(Step("peak of the matrix units", partial(_peak, results)))
-        if config.dtype == "float32":
+        if config.dtype == "float32" and not config.model:
             results.notes.append("sdpa is the kernel of torch's choice: its flash attention takes no float32.")
     for length in config.lengths:
         names = [name for name in kinds if name != REFERENCE or length <= config.reference_limit]
-        for kind in KINDS:
+        for kind in subject(config).kinds:
             who = [name for name in names if kind in kinds[name]]
             steps.append(Step(f"{length:,} tokens, {kind}", partial(_time, results, length, kind, who)))
-        if measurable(config):
+        if memory:
             steps += [
                 Step(f"{length:,} tokens, memory of {name}", partial(_memory, results, length, name))
                 for name in names
@@ -92,18 +93,18 @@ def _peak(results: Results) -> None:
 
 
 def _time(results: Results, length: int, kind: str, names: list[str]) -> None:
-    config, inputs = results.config, draw(results.config, length)
+    config, inputs = results.config, subject(results.config).draw(results.config, length)
     clock: Clock = GpuClock() if config.device == "cuda" else wall_clock
     ready = {name: run for name in names if (run := _ready(results, length, kind, name, inputs))}
     results.seconds.setdefault(length, {})[kind] = time_in_turns(ready, config.rounds, config.budget, clock)
 
 
-def _ready(results: Results, length: int, kind: str, name: str, inputs: Inputs) -> Run | None:
+def _ready(results: Results, length: int, kind: str, name: str, inputs: Any) -> Run | None:
     """Prepare a contestant and run it once; return None if it fails, with a note, or failed at a shorter length."""
     if length >= results.ends.get((name, kind), length + 1):
         return None
     try:
-        run = prepare(kind, name, inputs)
+        run = subject(results.config).prepare(kind, name, inputs)
         run()
         if results.config.device == "cuda":
             torch.cuda.synchronize()

@@ -6,7 +6,7 @@ from typing import Any
 
 from lengthwise.bench.arithmetic import dense_operations
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import SDPA, skips
+from lengthwise.bench.contestants import skips
 
 
 @dataclass
@@ -35,8 +35,8 @@ class Results:
         return median(taken) if taken else None
 
     def ratio(self, length: int, kind: str, contestant: str) -> float | None:
-        """Return the median divided by the median of SDPA: a contestant with a ratio below 1 is faster than SDPA."""
-        ours, theirs = (self.median(length, kind, name) for name in (contestant, SDPA))
+        """Return the median divided by that of the rival, sdpa or llama: a ratio below 1 is faster than the rival."""
+        ours, theirs = (self.median(length, kind, name) for name in (contestant, self.config.rival))
         return ours / theirs if ours is not None and theirs else None
 
     def rate(self, length: int, kind: str, contestant: str) -> float | None:
@@ -66,14 +66,22 @@ class Results:
 
     def _row(self, length: int, contestant: str) -> dict[str, Any]:
         row: dict[str, Any] = {
-            kind: {
-                "median_seconds": self.median(length, kind, contestant),
-                "ratio_to_sdpa": self.ratio(length, kind, contestant),
-                "dense_operations_per_second": self.rate(length, kind, contestant),
-                "fraction_of_peak": self.fraction(length, kind, contestant),
-                "seconds": times[contestant],
-            }
+            kind: self._cell(length, kind, contestant) | {"seconds": times[contestant]}
             for kind, times in self.seconds[length].items()
             if contestant in times
         }
+        if self.config.model:
+            return row
         return {"skips_keys": skips(contestant)} | row | {"peak_bytes": self.peak_bytes.get(length, {}).get(contestant)}
+
+    def _cell(self, length: int, kind: str, contestant: str) -> dict[str, Any]:
+        times = {
+            "median_seconds": self.median(length, kind, contestant),
+            f"ratio_to_{self.config.rival}": self.ratio(length, kind, contestant),
+        }
+        if self.config.model:
+            return times
+        return times | {
+            "dense_operations_per_second": self.rate(length, kind, contestant),
+            "fraction_of_peak": self.fraction(length, kind, contestant),
+        }

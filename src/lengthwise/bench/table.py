@@ -9,15 +9,26 @@ from rich.table import Table
 from rich.text import Text
 
 from lengthwise.bench.arithmetic import PEAK_SIZE
-from lengthwise.bench.contestants import SDPA, skips
-from lengthwise.bench.kinds import FORWARD_AND_BACKWARD, KINDS
+from lengthwise.bench.contestants import skips
+from lengthwise.bench.kinds import FORWARD_AND_BACKWARD
 from lengthwise.bench.results import Results
+from lengthwise.bench.subject import subject
 
-_HEADINGS = {"forward": "\nforward", "forward+backward": "forward +\nbackward", "decode": "\none token"}
+_HEADINGS = {
+    "forward": "\nforward",
+    "forward+backward": "forward +\nbackward",
+    "decode": "\none token",
+    "training step": "training\nstep",
+}
 _CAPTION = (
     "Medians in milliseconds, and their ratio to sdpa, torch's scaled_dot_product_attention: [green]below 1× is "
     "faster[/], above 1× slower. One token is one query against that many cached keys. Memory is the peak of forward + "
     "backward beyond the inputs."
+)
+_CAPTION_OF_MODELS = (
+    "Medians in milliseconds, and their ratio to llama, that of transformers with torch's "
+    "scaled_dot_product_attention: [green]below 1× is faster[/], above 1× slower. A training step is forward, loss, "
+    "backward and AdamW."
 )
 _RATES = (
     " TFLOP/s count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), also "
@@ -30,23 +41,25 @@ class ResultsTable:
 
     def __init__(self, results: Results, title: str) -> None:
         self.results, self.title = results, title
-        self.on_gpu = results.config.device == "cuda"
+        self.rates = results.config.device == "cuda" and not results.config.model
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the tables that fit the width of the terminal."""
         yield Text(self.title, "bold")
-        whole = self._table(list(KINDS))
+        kinds = subject(self.results.config).kinds
+        whole = self._table(list(kinds))
         if console.measure(whole, options=options.update(max_width=1000)).maximum <= options.max_width:
             yield whole
         else:
-            for kind in KINDS:
+            for kind in kinds:
                 yield self._table([kind])
                 yield ""
-        yield Text.from_markup(_CAPTION + self._rates(), style="dim")
+        caption = _CAPTION_OF_MODELS if self.results.config.model else _CAPTION
+        yield Text.from_markup(caption + self._rates(), style="dim")
 
     def _rates(self) -> str:
         """Return the caption's sentences about rates, which the table shows for a GPU only."""
-        if not self.on_gpu:
+        if not self.rates:
             return ""
         if (peak := self.results.peak) is None:
             return _RATES
@@ -60,7 +73,7 @@ class ResultsTable:
         for kind in kinds:
             table.add_column(_HEADINGS[kind], justify="right", no_wrap=True)
             cells.append(partial(self._time, kind))
-            if self.on_gpu:
+            if self.rates:
                 table.add_column("\nTFLOP/s", justify="right", no_wrap=True)
                 cells.append(partial(self._rate, kind))
         if FORWARD_AND_BACKWARD in kinds:
@@ -78,7 +91,15 @@ class ResultsTable:
             return Text("–", "dim")
         if ratio is None:
             return Text(f"{_three_digits(1e3 * seconds)}       ")
-        style = "dim" if name == SDPA else "bold green" if ratio < 1 else "yellow" if ratio < 2 else "red"
+        style = (
+            "dim"
+            if name == self.results.config.rival
+            else "bold green"
+            if ratio < 1
+            else "yellow"
+            if ratio < 2
+            else "red"
+        )
         return Text.assemble(_three_digits(1e3 * seconds), " ", (f"{_three_digits(ratio)}×".rjust(6), style))
 
     def _rate(self, kind: str, length: int, name: str) -> Text:

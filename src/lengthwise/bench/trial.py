@@ -2,10 +2,10 @@
 
 import torch
 
+from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.contestants import RIVALS, backend
-from lengthwise.bench.inputs import Inputs, draw
-from lengthwise.bench.kinds import KINDS, prepare
 from lengthwise.bench.results import Results
+from lengthwise.bench.subject import subject
 from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import BACKENDS
 
@@ -14,29 +14,31 @@ _LONGEST = 1024
 
 def able(results: Results, name: str) -> list[str]:
     """Return the kinds that a contestant can do in this dtype; a note says which kinds it cannot do, and why."""
-    config = results.config
+    config, kinds_of = results.config, subject(results.config).kinds
     # A compiler makes kernels for one length, so on the GPU the trial uses a length that is measured anyway.
-    few = draw(config, min(_LONGEST, *config.lengths) if config.device == "cuda" else 4)
-    reasons = {kind: why for kind in KINDS if (why := _trial(name, kind, few))}
+    few = min(_LONGEST, *config.lengths) if config.device == "cuda" else 4
+    reasons = {kind: why for kind in kinds_of if (why := _trial(config, name, kind, few))}
     for why in dict.fromkeys(reasons.values()):
         kinds = [kind for kind in reasons if reasons[kind] == why]
-        of = "" if kinds == [*KINDS] else f" of {' and '.join(kinds)}"
+        of = "" if kinds == [*kinds_of] else f" of {' and '.join(kinds)}"
         note = f"is left out{of}: {why}"
-        if f"{backend(name)} {note}" not in results.notes:  # a note about a backend also holds for its -no-skipping
+        owner = name if config.model else backend(name)
+        if f"{owner} {note}" not in results.notes:  # a note about a backend also holds for its -no-skipping
             results.notes.append(f"{name} {note}")
-    return [kind for kind in KINDS if kind not in reasons]
+    return [kind for kind in kinds_of if kind not in reasons]
 
 
-def _trial(name: str, kind: str, few: Inputs) -> str:
-    """Return the reason why a contestant cannot do a kind; empty if it can."""
-    if name not in RIVALS and backend(name) not in BACKENDS:
+def _trial(config: BenchConfig, name: str, kind: str, few: int) -> str:
+    """Return the reason why a contestant cannot do a kind on so few tokens; empty if it can."""
+    if not config.model and name not in RIVALS and backend(name) not in BACKENDS:
         return f"this installation has no backend called {backend(name)!r}."
     try:
-        prepare(kind, name, few)()
-        if few.query.is_cuda:
+        measured = subject(config)
+        measured.prepare(kind, name, measured.draw(config, few))()
+        if config.device == "cuda":
             torch.cuda.synchronize()
     except Exception as error:  # on an unknown machine a kernel may fail in any way
-        return reason(error, few.query.device.type)
+        return reason(error, config.device)
     return ""
 
 

@@ -24,8 +24,8 @@ def bench(
 ) -> None:
     """Measure time and memory of threshold relative attention and torch's own attention on this machine.
 
-    The command times the forward pass, forward and backward together, and decoding one token. All implementations
-    take turns in one process.
+    The command times the forward pass, forward and backward together, and decoding one token; with --model, the forward
+    pass and a training step of whole decoders. All implementations take turns in one process.
 
     Ctrl-C stops the command, which then shows the measurements so far.
     """
@@ -72,7 +72,8 @@ def _show(results: "Results", out: Path | None) -> None:
     threads = f"{config.threads} thread{'s' if config.threads > 1 else ''} of {facts['processor']}"
     kernels = f"native kernels: {facts['native kernels']}"
     place = facts["gpu"] if config.device == "cuda" else f"{threads}, {kernels}"
-    shape = f"batch {config.batch}, {config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
+    layers = f"{config.layers} layers, " if config.model else ""
+    shape = f"batch {config.batch}, {layers}{config.heads} heads, head_dim {config.head_dim}, {config.dtype}"
     console.print(ResultsTable(results, f"{shape}, {place}"))
     for note in results.notes:
         console.print(note, highlight=False)
