@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
@@ -56,6 +56,9 @@ def test_a_run_opens_with_its_tokenizer(tmp_path: Path) -> None:
     assert type(of_run) is type(of_folder)
     assert of_run.get_vocab() == of_folder.get_vocab()
     assert (of_run.eos_token_id, of_run.name_or_path) == (256, str(tmp_path / "run"))
+    speak = pipeline("text-generation", model=str(tmp_path / "run"), device="cpu")
+    (said,) = speak("def f(x):", max_new_tokens=3, do_sample=False)
+    assert said["generated_text"].startswith("def f(x):")
     of_run.save_pretrained(tmp_path / "saved")
     assert "Lengthwise" not in (tmp_path / "saved" / "tokenizer_config.json").read_text(encoding="utf-8")
 
