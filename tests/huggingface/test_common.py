@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
+from lengthwise.huggingface.cache import CACHE
 
 WORDS = 11
 AUTO = [AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTokenClassification]
@@ -62,7 +63,8 @@ def first(outputs: Any) -> Tensor:
 def test_forward_signature(model: Any) -> None:
     names = list(inspect.signature(model.forward).parameters)
     assert names[:2] == ["input_ids", "attention_mask"]
-    assert {"position_ids", "past_key_values", "inputs_embeds", "use_cache"} <= set(names)
+    assert {"position_ids", "inputs_embeds", "use_cache"} <= set(names)
+    assert {"past_key_values", "cache"} & set(names)
 
 
 def test_model_outputs_equivalence(model: Any, tokens: Tensor) -> None:
@@ -277,7 +279,7 @@ def test_generate_continue_from_past_key_values(speaker: LengthwiseForCausalLM, 
     how = {"do_sample": False, "return_dict_in_generate": True}
     whole = speaker.generate(tokens, max_new_tokens=6, **how)
     begun = speaker.generate(tokens, max_new_tokens=3, **how)
-    rest = speaker.generate(begun.sequences, past_key_values=begun.past_key_values, max_new_tokens=3, **how)
+    rest = speaker.generate(begun.sequences, max_new_tokens=3, **how, **{CACHE: begun[CACHE]})
     assert torch.equal(rest.sequences, whole.sequences)
     assert rest.past_key_values.get_seq_length() == whole.past_key_values.get_seq_length()
 
@@ -313,6 +315,15 @@ def test_a_cache_of_a_batch_is_read_by_another_loop(speaker: LengthwiseForCausal
             for part in tokens.split(sizes, 1):
                 parts.append(speaker(part, past_key_values=cache).logits)
             torch.testing.assert_close(torch.cat(parts, 1), whole)
+
+
+def test_a_cache_has_two_names(speaker: LengthwiseForCausalLM, tokens: Tensor) -> None:
+    """That of transformers 5.24, and the one before, whatever the version is."""
+    with torch.no_grad():
+        whole = speaker(tokens).logits[:, 5:]
+        for name in ("cache", "past_key_values"):
+            held = speaker(tokens[:, :5])[CACHE]
+            torch.testing.assert_close(speaker(tokens[:, 5:], **{name: held}).logits, whole)
 
 
 def test_chunked_prefill(speaker: LengthwiseForCausalLM, tokens: Tensor) -> None:
