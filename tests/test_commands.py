@@ -50,6 +50,7 @@ READ_ONLY = {
     "lengthwise runs": "it needs runs that were run",
     "make": "its targets make environments, and continuous integration runs them",
     "pip": "it installs or downloads",
+    "python -m lengthwise.huggingface.harness": "it needs a run that is trained, and downloads a task",
     "python benchmarks/": "it measures for minutes",
     "unzip": "it unpacks what pip downloaded",
 }
@@ -259,6 +260,14 @@ def test_a_benchmark_script_answers_for_help(path: Path) -> None:
     assert "Usage" in answer.output
 
 
+def the_parser(module: str) -> Callable[[], Any]:
+    """What reads the arguments of a module that stands in for the command of another package."""
+    assert module == "lengthwise.huggingface.harness"
+    from lm_eval._cli import HarnessCLI
+
+    return HarnessCLI().parse_args
+
+
 OPTIONAL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 VARIABLES = set(re.findall(r"^([A-Z_]+) :?=", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -286,6 +295,10 @@ def test_every_command_is_taken(
     elif program == "pip":
         ours = [word for word in arguments if word.startswith((".", "lengthwise"))]
         assert {extra for word in ours for extra in re.findall(r"[\w-]+", word.partition("[")[2])} <= set(OPTIONAL)
+    elif program == "python" and arguments[0] == "-m":
+        monkeypatch.setattr(sys, "argv", arguments[1:])
+        taken = the_parser(arguments[1])()
+        assert taken.model == "lengthwise"
     elif program == "python":
         script = typer.main.get_command(the_script(ROOT / arguments[0]))
         script.make_context(arguments[0], arguments[1:])

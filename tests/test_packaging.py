@@ -30,7 +30,7 @@ OPTIONAL = PROJECT["optional-dependencies"]
 EXTRAS = modules(
     [
         line
-        for extra in ("experiments", "huggingface", "dataframe", "datasets", "triton", "ray", "slurm")
+        for extra in ("experiments", "huggingface", "harness", "dataframe", "datasets", "triton", "ray", "slurm")
         for line in OPTIONAL[extra]
     ]
 )

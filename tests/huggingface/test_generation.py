@@ -12,6 +12,7 @@ from transformers.cache_utils import DynamicLayer
 
 from lengthwise.errors import InputError
 from lengthwise.huggingface import LengthwiseForCausalLM
+from lengthwise.huggingface.cache import CACHE
 from lengthwise.models import greedy
 
 NEW = 6
@@ -119,9 +120,9 @@ def test_a_cache_can_be_repeated_selected_cropped_and_reset(mechanism: str, pair
 def test_a_second_turn_goes_on_with_the_cache_of_the_first(pair: PAIR, tokens: Tensor) -> None:
     model = pair("threshold-relative")[1]
     cache = DynamicCache(config=model.config)
-    first = continued(model, tokens, past_key_values=cache)
+    first = continued(model, tokens, **{CACHE: cache})
     prompt = torch.cat([tokens, first, tokens[:, :4]], 1)
-    second = continued(model, prompt, past_key_values=cache)
+    second = continued(model, prompt, **{CACHE: cache})
     assert torch.equal(second, continued(model, prompt, use_cache=False))
 
 
@@ -144,12 +145,12 @@ def test_caches_of_other_models_are_refused(pair: PAIR, build: Callable[[str], A
     model, other = pair("softmax")[1], build("llama")
     of_other, of_ours = DynamicCache(), DynamicCache()
     with torch.no_grad():
-        other(tokens, past_key_values=of_other)
+        other(tokens, **{CACHE: of_other})
         with pytest.raises(InputError, match="tokens of another model"):
             model(tokens, past_key_values=of_other)
         model(tokens, past_key_values=of_ours)
         with pytest.raises(InputError, match="another model cannot write"):
-            other(tokens, past_key_values=of_ours)
+            other(tokens, **{CACHE: of_ours})
         with pytest.raises(InputError, match="2 layers and belongs to another model; this one has 3"):
             pair("softmax", layers=3)[1](tokens, past_key_values=of_ours)
     with pytest.raises(InputError, match="inference"):

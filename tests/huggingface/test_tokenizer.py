@@ -1,13 +1,14 @@
-"""An exported run has the tokenizer of its task."""
+"""A run, and its exported folder, have the tokenizer of its task."""
 
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.run import evaluate_run, train_run
+from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
 from lengthwise.huggingface.export import export
 
 
@@ -42,6 +43,27 @@ def test_a_text_is_read_and_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", ["flip-flop", "reverse"])
 def test_tokens_of_a_task_have_their_names(tmp_path: Path, task: str) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(exported(tmp_path, task))
+    folder = exported(tmp_path, task)
     names = RunFolder(tmp_path / "run").config.build_task().names
-    assert tokenizer(" ".join(names))["input_ids"] == list(range(len(names)))
+    for where in (folder, tmp_path / "run"):
+        assert AutoTokenizer.from_pretrained(where)(" ".join(names))["input_ids"] == list(range(len(names)))
+
+
+def test_a_run_opens_with_its_tokenizer(tmp_path: Path) -> None:
+    """As its exported folder does, and in a class that needs nothing of ours once it is saved."""
+    folder = exported(tmp_path, "text")
+    of_run, of_folder = AutoTokenizer.from_pretrained(tmp_path / "run"), AutoTokenizer.from_pretrained(folder)
+    assert type(of_run) is type(of_folder)
+    assert of_run.get_vocab() == of_folder.get_vocab()
+    assert (of_run.eos_token_id, of_run.name_or_path) == (256, str(tmp_path / "run"))
+    speak = pipeline("text-generation", model=str(tmp_path / "run"), device="cpu")
+    (said,) = speak("def f(x):", max_new_tokens=3, do_sample=False)
+    assert said["generated_text"].startswith("def f(x):")
+    of_run.save_pretrained(tmp_path / "saved")
+    assert "Lengthwise" not in (tmp_path / "saved" / "tokenizer_config.json").read_text(encoding="utf-8")
+
+
+def test_a_saved_model_without_a_tokenizer_has_none(tmp_path: Path) -> None:
+    LengthwiseForCausalLM(LengthwiseConfig(dim=16, layers=1)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="tokenizer"):
+        AutoTokenizer.from_pretrained(tmp_path)

@@ -9,6 +9,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    AutoTokenizer,
 )
 
 from lengthwise.huggingface.configuration import LengthwiseConfig
@@ -18,6 +19,7 @@ from lengthwise.huggingface.modeling import (
     LengthwiseForTokenClassification,
     LengthwiseModel,
 )
+from lengthwise.huggingface.tokenizer import LengthwiseTokenizer
 
 __all__ = [
     "LengthwiseConfig",
@@ -32,3 +34,4 @@ AutoModel.register(LengthwiseConfig, LengthwiseModel, exist_ok=True)
 AutoModelForCausalLM.register(LengthwiseConfig, LengthwiseForCausalLM, exist_ok=True)
 AutoModelForSequenceClassification.register(LengthwiseConfig, LengthwiseForSequenceClassification, exist_ok=True)
 AutoModelForTokenClassification.register(LengthwiseConfig, LengthwiseForTokenClassification, exist_ok=True)
+AutoTokenizer.register(LengthwiseConfig, fast_tokenizer_class=LengthwiseTokenizer, exist_ok=True)

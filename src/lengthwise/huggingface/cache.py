@@ -1,14 +1,19 @@
 """Our key-value cache inside a Hugging Face cache, so that ``generate`` can reorder, crop and repeat it."""
 
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import Cache
 from transformers.cache_utils import CacheLayerMixin, DynamicLayer
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from lengthwise.attention.cache import EMBEDDINGS, KeyValueCache, LayerCache
 from lengthwise.errors import InputError
+
+CACHE = "cache" if "cache" in {field.name for field in fields(BaseModelOutputWithPast)} else "past_key_values"
+"""What transformers calls a cache: the name since 5.24, or the one that it had before."""
 
 
 class LengthwiseCacheLayer(CacheLayerMixin):

@@ -27,7 +27,7 @@ class LengthwiseConfig(PreTrainedConfig):
     """
 
     model_type: ClassVar[str] = MODEL_TYPE
-    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "cache"]
     attribute_map: ClassVar[dict[str, str]] = {
         "hidden_size": "dim",
         "num_hidden_layers": "layers",

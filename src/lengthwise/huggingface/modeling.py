@@ -12,7 +12,7 @@ from transformers.utils import can_return_tuple
 
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.errors import InputError
-from lengthwise.huggingface.cache import own_cache
+from lengthwise.huggingface.cache import CACHE, own_cache
 from lengthwise.huggingface.configuration import LengthwiseConfig
 from lengthwise.huggingface.documents import document_ids
 from lengthwise.huggingface.loading import LengthwisePreTrainedModel
@@ -81,7 +81,8 @@ class LengthwiseModel(LengthwisePreTrainedModel):
                 takes memory that grows with the square of the length.
             output_hidden_states: True to return the embeddings, the output of each block, and of the last norm in place
                 of the last block's.
-            others: what other models take; ways to pack documents that differ from ``position_ids`` are refused.
+            others: ``cache``, the name of ``past_key_values`` since transformers 5.24, and what other models take. Ways
+                to pack documents that differ from ``position_ids`` are refused.
 
         Raises:
             InputError: for a cache, a mask or positions that the mechanisms cannot follow.
@@ -92,6 +93,8 @@ class LengthwiseModel(LengthwisePreTrainedModel):
         given = inputs_embeds if input_ids is None else input_ids
         if given is None or (input_ids is not None and inputs_embeds is not None):
             raise InputError("Give either input_ids or inputs_embeds.")
+        if past_key_values is None:
+            past_key_values = others.get("cache")
         if use_cache is None:
             use_cache = self.config.use_cache
         if past_key_values is None and use_cache and self.config.causal and not torch.is_grad_enabled():
@@ -106,9 +109,9 @@ class LengthwiseModel(LengthwisePreTrainedModel):
             last, _ = self.backbone.read(input_ids, embeddings=inputs_embeds, document_ids=ids, cache=cache)
         return BaseModelOutputWithPast(
             last_hidden_state=last,
-            past_key_values=past_key_values,
             hidden_states=(*record.hidden, last) if hidden else None,
             attentions=tuple(record.weights) if weights else None,
+            **{CACHE: past_key_values},
         )
 
 
@@ -178,9 +181,9 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
-            past_key_values=read.past_key_values,
             hidden_states=read.hidden_states,
             attentions=read.attentions,
+            **{CACHE: getattr(read, CACHE)},
         )
 
 

@@ -1,14 +1,40 @@
-"""The tokenizer of a task, as transformers reads it."""
+"""The tokenizer of a task, as transformers reads it, and that of the folder of a run."""
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from lengthwise.files import write
+from lengthwise.huggingface.runs import is_run_folder
 from lengthwise.tasks import Task
 from lengthwise.tasks.text.text import Text
 from lengthwise.text.tokenizers import FILE, definition_of
+
+
+class LengthwiseTokenizer(PreTrainedTokenizerFast):
+    """What ``AutoTokenizer`` opens for our models. It reads runs; what it opens is of a class of transformers."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *arguments: Any, **options: Any) -> Any:
+        """Open the tokenizer of a folder, of the hub, or of the task of a run.
+
+        Raises:
+            InputError, RunError: as :func:`write_tokenizer` does, for a run.
+        """
+        where = pretrained_model_name_or_path
+        if not is_run_folder(where):
+            return PreTrainedTokenizerFast.from_pretrained(where, *arguments, **options)
+        from lengthwise.experiments.folder import RunFolder  # late: reading a Hugging Face model needs no experiments
+
+        with TemporaryDirectory() as made:
+            write_tokenizer(RunFolder(Path(where)).config.build_task(), Path(made))
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(made, *arguments, **options)
+        tokenizer.name_or_path = str(where)
+        return tokenizer
 
 
 def write_tokenizer(task: Task, folder: Path) -> None:

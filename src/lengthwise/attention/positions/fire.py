@@ -43,7 +43,7 @@ class Fire(Bias):
     def __init__(self, sizes: Sizes, **options: Value) -> None:
         super().__init__(sizes, **options)
         width, threshold = self.options.width, self.options.threshold
-        self.first, self.second = nn.Linear(1, width), nn.Linear(width, sizes.heads)
+        self.first, self.second = Layer(1, width), Layer(width, sizes.heads)
         self.scale = nn.Parameter(torch.tensor(0.1))
         self.threshold = nn.Parameter(torch.tensor(1.0))  # in units of its initial value
         self.unit = threshold if sizes.context is None else min(threshold, sizes.context / 4)
@@ -73,3 +73,12 @@ class Fire(Bias):
         )
         argument = F.pad(relative.flatten(1)[:, None], (0, 0, 0, 1), value=1.0)  # the 1 is for the layer's bias
         return (second[..., :-1] @ (first @ argument).relu_() + second[..., -1:]).unflatten(2, relative.shape[1:])
+
+
+class Layer(nn.Module):
+    """Weights of a linear layer that are read and never called, so that no adapter is put around the layer in vain."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        drawn = nn.Linear(inputs, outputs)
+        self.weight, self.bias = drawn.weight, drawn.bias
