@@ -12,9 +12,9 @@ from transformers.utils import can_return_tuple
 
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.errors import InputError
-from lengthwise.huggingface.cache import own_cache
+from lengthwise.pretrained.cache import own_cache
 from lengthwise.huggingface.configuration import LengthwiseConfig
-from lengthwise.huggingface.documents import document_ids
+from lengthwise.pretrained.documents import document_ids
 from lengthwise.huggingface.loading import LengthwisePreTrainedModel
 from lengthwise.huggingface.recording import recording
 from lengthwise.models.backbone import Backbone
