@@ -11,7 +11,7 @@ from lengthwise.attention.cache import EMBEDDINGS, KeyValueCache, LayerCache
 from lengthwise.errors import InputError
 
 
-class LengthwiseCacheLayer(CacheLayerMixin):
+class LengthwiseCacheLayer(CacheLayerMixin):  # type: ignore[misc]
     """One layer of a :class:`~lengthwise.attention.KeyValueCache`, which layers of a Hugging Face cache may share.
 
     The mechanisms keep more than keys and values, such as gates, states and document ids, so each writes into the cache

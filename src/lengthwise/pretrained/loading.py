@@ -79,10 +79,12 @@ def _changing(
 
     def build(self: Any, config: "PretrainedConfig", *arguments: Any, **options: Any) -> None:
         kind.__init__(self, config, *arguments, **options)
-        entries = recorded(self.config, change)
+        entries, own = recorded(self.config, change), set(self.modules())
         setattr(self.config, change.field, [])
         for entry in entries:
             redo(self, entry)
+        for module in set(self.modules()) - own:  # lest the model initialise them as its own of a similar name
+            module._is_hf_initialized = True
 
     return type(kind.__name__, (kind,), {"__init__": build, "__module__": kind.__module__})
 

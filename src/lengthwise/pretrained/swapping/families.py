@@ -45,7 +45,7 @@ class Place:
         heads = config.num_attention_heads
         kv_heads = getattr(config, "num_key_value_heads", None) or heads
         context = getattr(config, "max_position_embeddings", None)
-        widths = [getattr(layer, "head_dim", None) or layer.head_size for layer in self.layers]
+        widths: list[Any] = [getattr(layer, "head_dim", None) or layer.head_size for layer in self.layers]
         return [
             Sizes(config.hidden_size, heads, kv_heads, width, number, context, reach)
             for number, width in zip(self.numbers, widths, strict=True)
@@ -62,15 +62,13 @@ def swappable(model: nn.Module, layers: Iterable[int] | None) -> Place:
     """
     if not isinstance(model, PreTrainedModel):
         raise InputError(
-            f"swap takes a model of transformers, such as LlamaForCausalLM; got a {type(model).__name__}. A compiled or "
-            "wrapped model is swapped before it is compiled or wrapped."
+            f"swap takes a model of transformers, such as LlamaForCausalLM; got a {type(model).__name__}. Swap before "
+            "you compile or wrap a model."
         )
     kind = model.config.model_type
     if kind not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise InputError(f"swap knows the attention of {known}; a model of type {kind!r} may do more, and is refused.")
-    if getattr(model, "hf_quantizer", None) is not None or getattr(model.config, "quantization_config", None):
-        raise InputError("swap takes weights in floating point; load the model without quantisation.")
     found = find_attention(model)
     numbers = choose(len(found), layers)
     chosen = [found[number] for number in numbers]
@@ -110,6 +108,7 @@ def _reason(layer: AttentionLayer, expected: str) -> str | None:
         )
     if not module.is_causal:
         return "attends in both directions; swap takes causal attention."
-    if not all(parameter.is_floating_point() for parameter in module.parameters()):
-        return "has quantised weights; load the model without quantisation."
+    tensors = (*module.parameters(), *module.buffers())
+    if not all(tensor.is_floating_point() and tensor.itemsize > 1 for tensor in tensors):
+        return "has quantised weights, which swap does not know; load the model without quantisation."
     return None

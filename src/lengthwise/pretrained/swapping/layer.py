@@ -18,7 +18,6 @@ from transformers.modeling_utils import AttentionInterface
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Sizes, Weights
-from lengthwise.attention.projection import Projection
 from lengthwise.attention.self_attention import self_attention
 from lengthwise.errors import InputError
 from lengthwise.pretrained.cache import LengthwiseCacheLayer, own_layer
@@ -89,11 +88,13 @@ class SwappedMechanism(nn.Module):
         finally:
             if hook is not None:
                 hook.remove()
-        if self.placement == "projected":  # the output part stands behind the layer's own projection
-            joined = attended.transpose(1, 2).flatten(2)
-        else:
-            joined = Projection(nn.Identity(), self.output, self.placement)(attended, reading.hidden)
-        return joined, (taken or [None])[0]
+        joined = attended.transpose(1, 2)
+        if self.placement == "heads":
+            joined = self.output(joined, reading.hidden)
+        joined = joined.flatten(2)
+        if self.placement == "width":  # an output part behind the layer's own projection follows later
+            joined = self.output(joined, reading.hidden)
+        return joined, taken[0] if taken else None
 
     def extra_repr(self) -> str:
         """Describe the mechanism and the widths, for ``print``."""
@@ -122,7 +123,7 @@ def attend(
     reading = others.get(_READING)
     if reading is None:
         raise InputError(
-            "Swapped attention runs inside its whole model, which knows the padding; swap by lengthwise.pretrained.swap."
+            "Swapped attention runs inside its whole model, which knows the padding; call the model, not a layer of it."
         )
     attended: tuple[Tensor, Tensor | None] = module.get_submodule(NAME)(query, key, value, reading, scaling)
     return attended
@@ -173,7 +174,7 @@ class LayerHook:
 
     @staticmethod
     def before(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Take the cache from the layer, add it and the layer's input to the reading, and undo the rotation if needed."""
+        """Move the cache from the layer to the reading, add the layer's input, and keep the layer from rotating."""
         given = dict(zip(("hidden_states",), arguments, strict=False)) | named
         name = "layer_past" if "layer_past" in given else "past_key_values"
         cache, reading = given.get(name), given.get(_READING)

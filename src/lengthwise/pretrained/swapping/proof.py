@@ -1,7 +1,7 @@
 """Proof, on the model itself, that a swap left the model whole: causal, and the same with padding and with a cache.
 
-A mask that is dropped silently makes a model look better than it is. So a swapped model reads a few random tokens before
-anyone uses it. Compared are the outputs of every swapped layer and of the whole model, token by token.
+A mask that is dropped silently makes a model look better than it is. So a swapped model reads a few random tokens
+before anyone uses it. Compared are the outputs of every swapped layer and of the whole model, token by token.
 """
 
 from collections.abc import Callable, Iterator
@@ -108,8 +108,23 @@ class Softmax:
 
     @classmethod
     def of(cls, trial: Trial) -> "Softmax":
-        """Read the trial sequence with and without padding."""
-        return cls(trial.alone(), trial.padded(left=True), trial.padded(left=False))
+        """Read the trial sequence with and without padding.
+
+        Raises:
+            InputError: if an output is not finite.
+        """
+        found = cls(trial.alone(), trial.padded(left=True), trial.padded(left=False))
+        for outputs, how in [
+            (found.alone, ""),
+            (found.left, " with padding on the left"),
+            (found.right, " with padding on the right"),
+        ]:
+            if not _finite(outputs):
+                raise InputError(
+                    f"The model's own outputs are not finite{how}, so a swap cannot be compared; load the model in "
+                    "another dtype, or with another attn_implementation."
+                )
+        return found
 
 
 def prove_same(trial: Trial, own: Softmax) -> None:
@@ -130,7 +145,7 @@ def prove_whole(trial: Trial) -> None:
         InputError: if a check fails; the sentence says which.
     """
     alone, half = trial.alone(), TOKENS // 2
-    if not all(bool(output.isfinite().all()) for output in alone):
+    if not _finite(alone):
         raise InputError("with this mechanism, the model's outputs are not finite")
     checks: list[tuple[Callable[[], Outputs], int, str]] = [
         (trial.changed, half, "a later token moves an earlier output"),
@@ -140,6 +155,10 @@ def prove_whole(trial: Trial) -> None:
     ]
     for read, tokens, sentence in checks:
         _compare(trial, [of[:, :tokens] for of in read()], [of[:, :tokens] for of in alone], sentence)
+
+
+def _finite(outputs: Outputs) -> bool:
+    return all(bool(output.isfinite().all()) for output in outputs)
 
 
 def _compare(trial: Trial, found: Outputs, expected: Outputs, sentence: str) -> None:

@@ -72,9 +72,10 @@ def swap(model: nn.Module, mechanism: str, *, layers: Iterable[int] | None = Non
     queries and keys, and the scale of its scores. The mechanism comes between them. Its parameters are a submodule of
     the layer, called ``mechanism``, with the layer's device and dtype.
 
-    **Positions.** The name decides. If it names a position part, as in ``"softmax+alibi"`` or ``"threshold-relative+nope"``,
-    the model's rotation of queries and keys is not applied, and the named part acts in all swapped layers. If it names
-    none, as in ``"log-n"`` or ``"threshold-relative"``, the model's own positions stay as they are.
+    **Positions.** The name decides. If it names a position part, as in ``"softmax+alibi"`` or
+    ``"threshold-relative+nope"``, the model's rotation of queries and keys is not applied, and the named part acts in
+    all swapped layers. If it names none, as in ``"log-n"`` or ``"threshold-relative"``, the model's own positions stay
+    as they are.
 
     **Start values.** The forget gates of ``threshold-relative``, ``distance-only`` and ``forgetting`` start at
     sigmoid(6) = 0.9975 for every token, so that distance hardly matters at first. All other new parameters start as in
@@ -82,10 +83,10 @@ def swap(model: nn.Module, mechanism: str, *, layers: Iterable[int] | None = Non
     ``"threshold-relative[threshold=-8]"`` for heads of 64 components, whose normalised scores lie between -8 and 8. It
     was not tested whether these starts train best.
 
-    **Proof.** Before it returns, it lets the model read 12 random tokens in evaluation mode, with the model's device and
-    dtype, and shows that softmax from this library computes what the model's own softmax did, and that with the
-    mechanism no later token moves an earlier output, padding on the left and on the right changes nothing, and a cache
-    changes nothing. Differences up to the root of the dtype's epsilon count as rounding.
+    **Proof.** Before it returns, it lets the model read 12 random tokens in evaluation mode, with the model's device
+    and dtype. It shows that softmax from this library computes what the model's own softmax did. With the mechanism, it
+    shows that no later token moves an earlier output, and that padding on the left, padding on the right and a cache
+    change nothing. Differences up to the root of the dtype's epsilon count as rounding.
 
     The configuration records the swap: :func:`~lengthwise.pretrained.load_swapped` loads what ``save_pretrained``
     wrote, and ``from_pretrained`` refuses to load it. ``position_ids`` that begin again at 0, without
