@@ -64,6 +64,20 @@ def test_several_files_and_a_reach(tmp_path: Path) -> None:
     assert torch.equal(logits(load_swapped(tmp_path)), logits(model))
 
 
+def test_a_classifier(tmp_path: Path) -> None:
+    from transformers import Qwen2ForSequenceClassification
+
+    model = Qwen2ForSequenceClassification(tiny("qwen2").config).eval()
+    own = model(tokens()).logits
+    with swap(model, "stick-breaking"):
+        model.save_pretrained(tmp_path)
+        twin = load_swapped(tmp_path)
+        assert type(twin) is Qwen2ForSequenceClassification
+        assert torch.equal(logits(twin), logits(model))
+        assert not torch.equal(logits(model), own)
+    assert torch.equal(model(tokens()).logits, own)
+
+
 def test_the_probe_loads_it(tokenizer: Callable[[str], Any], tmp_path: Path) -> None:
     model = tiny("llama")
     swap(model, "stick-breaking")
