@@ -5,11 +5,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.cache import LayerCache
-from lengthwise.attention.call import Call, of_nothing
 from lengthwise.attention.core import AttentionCore
-from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.parts import Bias, Rotation, Sizes
+from lengthwise.attention.parts import Sizes
+from lengthwise.attention.self_attention import self_attention
 from lengthwise.errors import InputError
 
 
@@ -87,28 +86,16 @@ class Attention(AttentionCore):
             cache: keys and values of earlier tokens; the call adds those of its own tokens. For causal inference only.
         """
         self._check(hidden, positions, document_ids, cache)
-        query, key, value = self.projected(hidden, hidden)
-        tokens = keys = hidden.shape[1]
-        if cache is not None:
-            keys += cache.tokens
-            document_ids = cache.extend_if_given("document_ids", document_ids)
-            positions = cache.extend_if_given("positions", positions)
-        layout = Layout(tokens, keys, hidden.device, document_ids, positions, self.causal)
-        parts = (self.position, self.weights)
-        nothing = of_nothing(query, key, value, self.sizes.heads, *parts) if query.numel() == 0 else None
-        key, value = self.weights.associate(key, value, layout, cache)
-        query, key = self.weights.prepare(query, key, value)
-        if isinstance(self.position, Rotation):
-            query, key = self.position.turn(query, key, layout.query_positions)
-        bias = self.position if isinstance(self.position, Bias) else None
-        tracked = None if bias is None else bias.track(hidden)
-        if cache is not None:
-            tracked = None if tracked is None else cache.extend("tracked", tracked, axis=2)
-            key, value = cache.extend("key", key, axis=2), cache.extend("value", value, axis=2)
-        call = Call(hidden, query, key, value, layout, bias, tracked, cache)
-        attended = self.weights(call) if nothing is None else nothing
-        if cache is not None:
-            cache.tokens = keys
+        attended = self_attention(
+            self.position,
+            self.weights,
+            hidden,
+            *self.projected(hidden, hidden),
+            positions=positions,
+            document_ids=document_ids,
+            cache=cache,
+            causal=self.causal,
+        )
         return self.project(attended, hidden)
 
     def _check(

@@ -12,6 +12,7 @@ from lengthwise.huggingface.configuration import LengthwiseConfig
 from lengthwise.huggingface.runs import is_run_folder, weights_of_run
 from lengthwise.models.backbone import Backbone
 from lengthwise.models.building import in_float32_by_default
+from lengthwise.pretrained.loading import misfit
 
 _HEADS = ("lm_head.", "score.")
 """Where the names of a head's weights begin; a model may take the rest from a model with another head."""
@@ -45,7 +46,7 @@ class LengthwisePreTrainedModel(PreTrainedModel):
         model, told = super().from_pretrained(
             where, *arguments, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-        if (problem := _problem(told, allowed)) is not None:
+        if (problem := misfit(told, apart_from=_HEADS, sizes_may_differ=allowed)) is not None:
             raise InputError(
                 f"{pretrained_model_name_or_path} does not hold the weights of this model, whose mechanism is "
                 f"{model.config.mechanism!r}: {problem}."
@@ -75,18 +76,3 @@ class LengthwisePreTrainedModel(PreTrainedModel):
         for name, values in (*fresh.named_parameters(recurse=False), *fresh.named_buffers(recurse=False)):
             if not getattr(own[name], "_is_hf_initialized", False):
                 own[name].copy_(values)
-
-
-def _problem(told: Any, sizes_may_differ: bool) -> str | None:
-    """Describe what does not fit, apart from heads; None if all fits."""
-    found = {
-        "is missing": told["missing_keys"],
-        "is not known here": told["unexpected_keys"],
-        "has another shape": () if sizes_may_differ else [key[0] for key in told["mismatched_keys"]],
-    }
-    for problem, keys in found.items():
-        of_body = sorted(key for key in keys if not str(key).startswith(_HEADS))
-        if of_body:
-            others = f" and {len(of_body) - 1} more" if len(of_body) > 1 else ""
-            return f"{of_body[0]}{others} {problem}"
-    return None

@@ -12,13 +12,13 @@ from transformers.utils import can_return_tuple
 
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.errors import InputError
-from lengthwise.huggingface.cache import CACHE, own_cache
 from lengthwise.huggingface.configuration import LengthwiseConfig
-from lengthwise.huggingface.documents import document_ids
 from lengthwise.huggingface.loading import LengthwisePreTrainedModel
 from lengthwise.huggingface.recording import recording
 from lengthwise.models.backbone import Backbone
 from lengthwise.models.building import in_float32_by_default
+from lengthwise.pretrained.cache import CACHE, own_cache
+from lengthwise.pretrained.documents import document_ids
 
 _OTHER_PACKING = ("seq_idx", "cu_seq_lens_q", "cu_seq_lens_k")
 """Other ways to say where packed documents begin."""

@@ -1,5 +1,6 @@
 """Finding attention in a module that someone else wrote: its attention layers and their output projections."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -78,6 +79,19 @@ def find_attention(model: nn.Module) -> list[AttentionLayer]:
             "whose class name contains 'Attention'."
         )
     return layers
+
+
+def choose(found: int, layers: Iterable[int] | None) -> list[int]:
+    """Return the numbers of chosen layers among ``found``, in order; a negative number counts from the last layer.
+
+    Raises:
+        InputError: if there is no such layer.
+    """
+    numbers = list(range(found)) if layers is None else list(layers)
+    for number in numbers:
+        if not -found <= number < found:
+            raise InputError(f"There is no attention layer {number}: the model has {found}, counted from 0.")
+    return sorted({number % found for number in numbers})
 
 
 def _projection(module: nn.Module) -> str | None:

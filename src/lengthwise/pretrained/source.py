@@ -25,7 +25,8 @@ from transformers.models.auto import modeling_auto
 
 from lengthwise.errors import InputError
 from lengthwise.pretrained import outputs
-from lengthwise.pretrained.outputs.record import recorded
+from lengthwise.pretrained.record import INSERTIONS, SWAPS, recorded
+from lengthwise.pretrained.swapping.loading import load_swapped
 
 _KINDS = {
     AutoModelForCausalLM: modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -91,8 +92,10 @@ class Source:
     def load(self, dtype: str, device: str) -> PreTrainedModel:
         """Load the model, with its head for language if it was saved with one."""
         load, download = self._kind().from_pretrained, not self.options["local_files_only"]
-        if recorded(self.config):
+        if recorded(self.config, INSERTIONS):
             load = outputs.load
+        elif recorded(self.config, SWAPS):
+            load = load_swapped
         model = _explained(
             self.name,
             download,

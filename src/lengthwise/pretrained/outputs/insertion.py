@@ -13,8 +13,8 @@ from lengthwise.attention.parts import Output
 from lengthwise.attention.placement import read_placement
 from lengthwise.errors import InputError
 from lengthwise.naming import Named, build, read
-from lengthwise.pretrained.finding import AttentionLayer, find_attention
-from lengthwise.pretrained.outputs.record import Record
+from lengthwise.pretrained.finding import AttentionLayer, choose, find_attention
+from lengthwise.pretrained.record import INSERTIONS, SWAPS, Record, refuse
 
 _NAME = "output_part"
 """Name of the part as a submodule of the output projection."""
@@ -77,12 +77,13 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
             number counts from the last layer. By default all layers.
 
     Raises:
-        InputError: for a name that does not exist, a model without attention, or a layer that does not exist, has a
-            part already, or hides the part's input. The model is then as it was before.
+        InputError: for a name that does not exist, a model without attention or with swapped attention, or a layer that
+            does not exist, has a part already, or hides the part's input. The model is then as it was before.
     """
     named, placement = _read(part)
+    refuse(model, SWAPS)
     found = find_attention(model)
-    numbers = _choose(len(found), layers)
+    numbers = choose(len(found), layers)
     chosen = [found[number] for number in numbers]
     hosts = [_host(layer, placement) for layer in chosen]
     parts = [_build(named, layer, placement) for layer in chosen]
@@ -93,7 +94,8 @@ def insert(model: nn.Module, part: str = "layer-norm", *, layers: Iterable[int] 
         hook = _Hook(layer.heads if placement == "heads" else None)
         behind = placement == "projected"
         hooks.append(host.register_forward_hook(hook.behind) if behind else host.register_forward_pre_hook(hook.before))
-    return Insertion(parts, hosts, hooks, Record.write(model, part, numbers))._unpack(model)
+    entry = {"part": part, "layers": numbers}
+    return Insertion(parts, hosts, hooks, Record.write(model, INSERTIONS, entry))._unpack(model)
 
 
 def _read(name: str) -> tuple[Named, str]:
@@ -102,14 +104,6 @@ def _read(name: str) -> tuple[Named, str]:
     if OUTPUTS.load(named.name).traits.reads_input:
         raise InputError(f"{part!r} also reads the input of attention, which an inserted part cannot see.")
     return named, placement or "width"
-
-
-def _choose(found: int, layers: Iterable[int] | None) -> list[int]:
-    numbers = list(range(found)) if layers is None else list(layers)
-    for number in numbers:
-        if not -found <= number < found:
-            raise InputError(f"There is no attention layer {number}: the model has {found}, counted from 0.")
-    return sorted({number % found for number in numbers})
 
 
 def _host(layer: AttentionLayer, placement: str) -> nn.Module:

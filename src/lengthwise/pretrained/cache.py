@@ -16,8 +16,8 @@ CACHE = "cache" if "cache" in {field.name for field in fields(BaseModelOutputWit
 """What transformers calls a cache: the name since 5.24, or the one that it had before."""
 
 
-class LengthwiseCacheLayer(CacheLayerMixin):
-    """One layer of a :class:`~lengthwise.attention.KeyValueCache`; the layers of a Hugging Face cache share it.
+class LengthwiseCacheLayer(CacheLayerMixin):  # type: ignore[misc]
+    """One layer of a :class:`~lengthwise.attention.KeyValueCache`, which layers of a Hugging Face cache may share.
 
     The mechanisms keep more than keys and values, such as gates, states and document ids, so each writes into the cache
     by itself and Hugging Face's ``update`` has nothing to do.
@@ -98,18 +98,41 @@ def own_cache(cache: Cache, layers: int) -> KeyValueCache:
         if len(held) != layers:
             raise InputError(f"The cache has {len(held)} layers and belongs to another model; this one has {layers}.")
         return held[0].held
-    plain = all(type(layer) is DynamicLayer for layer in held) and not getattr(cache, "offloading", False)
+    _check(cache, held)
+    made = KeyValueCache()
+    cache.layers = [LengthwiseCacheLayer(made, layer) for layer in range(layers)]
+    cache.layer_class_to_replicate = None
+    return made
+
+
+def own_layer(cache: Cache, layer: int) -> LayerCache:
+    """Return the cache of ours of one layer inside a Hugging Face cache, whose other layers stay as they are.
+
+    An empty dynamic layer becomes one of ours first.
+
+    Raises:
+        InputError: as :func:`own_cache` does.
+    """
+    if cache.layer_class_to_replicate is not None:
+        while len(cache.layers) <= layer:  # as transformers does when a layer first writes
+            cache.layers.append(cache.layer_class_to_replicate())
+    held = cache.layers[layer]
+    if not isinstance(held, LengthwiseCacheLayer):
+        _check(cache, [held])
+        cache.layers[layer] = held = LengthwiseCacheLayer(KeyValueCache(), layer)
+    return held.held[layer]
+
+
+def _check(cache: Cache, layers: list[CacheLayerMixin]) -> None:
+    """Refuse layers that are not dynamic, or that hold tokens."""
+    plain = all(type(layer) is DynamicLayer for layer in layers) and not getattr(cache, "offloading", False)
     if not plain or cache.layer_class_to_replicate not in (None, DynamicLayer):
         raise InputError(
             f"A lengthwise model cannot use {_named(cache)}: its mechanisms keep tensors of their own, which grow; "
             "give a DynamicCache, or leave the cache to generate, without cache_implementation."
         )
-    if cache.get_seq_length():
+    if any(layer.get_seq_length() for layer in layers):
         raise InputError("The cache holds the tokens of another model; give a new DynamicCache.")
-    made = KeyValueCache()
-    cache.layers = [LengthwiseCacheLayer(made, layer) for layer in range(layers)]
-    cache.layer_class_to_replicate = None
-    return made
 
 
 def _named(cache: Cache) -> str:
