@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
-from lengthwise.huggingface.cache import CACHE
+from lengthwise.pretrained.cache import CACHE
 
 WORDS = 11
 AUTO = [AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTokenClassification]

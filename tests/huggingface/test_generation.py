@@ -12,8 +12,8 @@ from transformers.cache_utils import DynamicLayer
 
 from lengthwise.errors import InputError
 from lengthwise.huggingface import LengthwiseForCausalLM
-from lengthwise.huggingface.cache import CACHE
 from lengthwise.models import greedy
+from lengthwise.pretrained.cache import CACHE
 
 NEW = 6
 PAIR = Callable[..., Pair]
