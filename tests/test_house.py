@@ -71,25 +71,28 @@ def test_names_come_when_asked_for() -> None:
     )
 
 
+PACKAGES = [
+    ".".join(path.parent.relative_to(ROOT / "src").parts)
+    for path in sorted((ROOT / "src").rglob("__init__.py"))
+    if "= on_demand(" in path.read_text(encoding="utf-8")
+]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "package",
-    [
-        ".".join(path.parent.relative_to(ROOT / "src").parts)
-        for path in sorted((ROOT / "src").rglob("__init__.py"))
-        if "= on_demand(" in path.read_text(encoding="utf-8")
-    ],
-)
-def test_a_package_waits_for_its_names_and_has_them_all(package: str) -> None:
-    """Whichever of its modules was imported before."""
+def test_packages_wait_for_their_names_and_have_them_all() -> None:
+    """Whichever of their modules was imported before."""
+    assert "lengthwise" in PACKAGES
     python(
-        f"import pkgutil, sys; from importlib import import_module as get; package = get({package!r})\n"
+        "import pkgutil, sys; from importlib import import_module as get\n"
+        f"packages = [get(name) for name in {PACKAGES}]\n"
         f"heavy = set(sys.modules) & set({[*HEAVY, 'torch', 'numpy']}); assert not heavy, heavy\n"
-        "assert set(package.__all__) <= set(dir(package)); assert not hasattr(package, 'nothing')\n"
-        f"own = (module.name for module in pkgutil.iter_modules(package.__path__, {package + '.'!r}))\n"
-        "modules = [get(name) for name in own if not name.endswith(('__main__', '.cli'))]\n"
-        "assert not [name for name in package.__all__ if name != 'outputs' and getattr(package, name) in modules]\n"
-        f"from {package} import *"
+        "for package in packages:\n"
+        "    assert set(package.__all__) <= set(dir(package)); assert not hasattr(package, 'nothing')\n"
+        "    own = (module.name for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'))\n"
+        "    modules = [get(name) for name in own if not name.endswith(('__main__', '.cli'))]\n"
+        "    named = [name for name in package.__all__ if name != 'outputs' and getattr(package, name) in modules]\n"
+        "    assert not named, (package, named)\n"
+        "    exec(f'from {package.__name__} import *')\n"
     )
 
 
