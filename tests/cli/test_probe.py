@@ -311,3 +311,18 @@ def test_the_table_loses_no_number_where_it_is_narrow(saved: Call, file: Path) -
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 40
     assert "Intervals are left out, because an interval needs 5 windows or more." in shown[200]  # of three
+
+
+def test_the_command_takes_runs_and_exported_folders(lengthwise: Call, tmp_path: Path) -> None:
+    small = ["--steps", 1, "--length", 32, "--lengths", 32, "--set", "model.dim=16", "--set", "evaluate.sequences=2"]
+    assert lengthwise("run", "text", "-a", "stick-breaking", *small, "--out", tmp_path / "run").code == 0
+    answer = lengthwise("export", tmp_path / "run", "--huggingface", tmp_path / "model")
+    assert answer.code == 0, answer.error
+    assert " ".join(answer.out.split()) == f"Model: {tmp_path / 'model'}"
+    found = []
+    for folder in ("run", "model"):
+        out = tmp_path / f"probe-{folder}"
+        answer = lengthwise("probe", tmp_path / folder, "--lengths", "8,16", "--windows", 2, "--out", out)
+        assert answer.code == 0, answer.error
+        found.append(json.loads((out / "probe.json").read_text(encoding="utf-8"))["layers"])
+    assert found[0] == found[1]

@@ -28,8 +28,13 @@ def accept_any_encoding() -> None:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers while it loads a model; some of its progress bars cannot be turned off."""
+    """Silence transformers while it loads a model; some of its progress bars cannot be turned off.
+
+    Its Auto classes then know the models of this library, too.
+    """
     import transformers
+
+    import lengthwise.huggingface  # noqa: F401
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lengthwise.cli.console import console, quiet_transformers
 from lengthwise.errors import InputError
 
 
@@ -40,7 +41,9 @@ def export(
             raise InputError("--huggingface names the folder already; drop --out.")
         from lengthwise.huggingface.export import export as export_model
 
-        export_model(folder, huggingface)
+        with quiet_transformers():
+            export_model(folder, huggingface)
+        console.print(f"Model: {huggingface}", soft_wrap=True)
         return
     from lengthwise.analysis import summarise
     from lengthwise.experiments.comparison import read_experiment

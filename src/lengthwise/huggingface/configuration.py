@@ -87,4 +87,5 @@ class LengthwiseConfig(PreTrainedConfig):
         if is_run(config_dict):
             of_decoder = asdict(decoder_of_run(config_dict))
             config_dict = {name: value for name, value in of_decoder.items() if name not in _NOT_HERE}
+            config_dict["architectures"] = ["LengthwiseForCausalLM"]
         return super().from_dict(config_dict, **options)

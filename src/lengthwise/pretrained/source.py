@@ -110,7 +110,8 @@ class Source:
         names = set(getattr(self.config, "architectures", None) or [])
         if "gguf_file" in self.options:
             return AutoModelForCausalLM
-        return next((kind for kind, known in _KINDS.items() if names & _classes(known)), AutoModel)
+        found = (kind for kind, known in _KINDS.items() if names & (_classes(known) | _registered(kind)))
+        return next(found, AutoModel)
 
 
 def find(model: str, *, download: bool = False) -> Source:
@@ -150,6 +151,11 @@ def find(model: str, *, download: bool = False) -> Source:
 def _classes(names: Any) -> set[str]:
     """Return the class names in a table of transformers; an entry is one name or several."""
     return {name for entry in names.values() for name in ((entry,) if isinstance(entry, str) else entry)}
+
+
+def _registered(kind: Any) -> set[str]:
+    """Return the class names that packages such as this one have added to a table of transformers."""
+    return {model.__name__ for model in kind._model_mapping._extra_content.values()}
 
 
 def _explained(name: str, download: bool, load: Callable[[], Any]) -> Any:

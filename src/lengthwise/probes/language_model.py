@@ -65,7 +65,8 @@ class LanguageModelProbe:
         if self.hidden:
             notes.append(
                 f"Entropy, sink and largest weight are unavailable in {len(self.hidden)} of {len(self.measured)} "
-                "layers, whose weights are hidden: they do not attend by torch's SDPA through transformers' interface."
+                "layers, whose weights are hidden: they attend neither by torch's SDPA through transformers' "
+                "interface, nor by a mechanism of this library that has weights."
             )
         return [*notes, *([f"Perplexity by position is unavailable: {self.headless}."] if self.headless else [])]
 

@@ -2,12 +2,13 @@
 
 Transformers lets a model attend through any registered function. The function here attends through torch's fused
 routine, as the model does by default, and also computes the weights of the wanted queries: ``heads x keys`` numbers for
-one query.
+one query. A mechanism of this library computes the same rows by its definition.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from lengthwise.attention.parts import Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.evaluation.spread import Dispersion, DispersionMeter
 from lengthwise.probes.tap import Tap, numbered
@@ -41,13 +43,44 @@ _WATCHED: WeakKeyDictionary[nn.Module, tuple[str, WeightTap]] = WeakKeyDictionar
 def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
     """Let the model attend through the function of this module during a ``with`` block; ``tap`` names the layers.
 
-    No dispersions are taken from a layer that does not attend through transformers' interface. None are taken from a
-    model whose own attention is not torch's fused routine either: its attention may do what this routine cannot do.
+    Dispersions are taken from the layers that attend by a mechanism of this library, and from those that attend through
+    transformers' interface. None are taken from the latter in a model whose own attention is not torch's fused routine:
+    its attention may do what this routine cannot do.
     """
     weights, before = WeightTap(), model.config._attn_implementation
-    if before != "sdpa" or not model._can_set_attn_implementation():
+    with ExitStack() as hooks:
+        for name, layer in tap.layers.items():
+            for part in layer.module.modules():
+                if isinstance(part, Weights) and part.traits.weighs:
+                    hooks.callback(part.register_forward_pre_hook(_Measures(name, weights)).remove)
+        if before == "sdpa" and model._can_set_attn_implementation():
+            hooks.enter_context(_through_transformers(model, tap, weights, before))
         yield weights
-        return
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """Measures some rows of a mechanism of this library, before it attends."""
+
+    name: str
+    tap: WeightTap
+
+    def __call__(self, part: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if not self.tap.rows:
+            return
+        assert isinstance(part, Weights)
+        call, taken = inputs[0], []
+        for row in self.tap.rows:
+            number = row % call.layout.queries
+            meter = DispersionMeter()
+            meter.add(part.probabilities(call.rows(number, number + 1)))  # over the keys that the row sees
+            taken.append(meter.result())
+        self.tap.taken[numbered(self.name, self.tap.taken)] = taken
+
+
+@contextmanager
+def _through_transformers(model: PreTrainedModel, tap: Tap, weights: WeightTap, before: str) -> Iterator[None]:
+    """Let the model attend through this module's function, in place of its own."""
     for name, layer in tap.layers.items():
         # The module that attends may lie inside the layer, as in BERT.
         _WATCHED.update(dict.fromkeys(layer.module.modules(), (name, weights)))
@@ -56,7 +89,7 @@ def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
     AttentionMaskInterface.register(_IMPLEMENTATION, sdpa_mask)
     model.set_attn_implementation(_IMPLEMENTATION)
     try:
-        yield weights
+        yield
     finally:
         model.set_attn_implementation(before)
         for layer in tap.layers.values():
