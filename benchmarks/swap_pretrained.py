@@ -7,10 +7,11 @@ comes with Python, and is taken out again. The table has the cross-entropy of th
 interval over windows, and the difference to the model's own attention, window by window.
 """
 
-import argparse
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+import typer
 from torch import Tensor, nn
 
 from lengthwise.attention.precision import in_float32
@@ -41,28 +42,27 @@ def cell(found: Estimate) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Loss after a swap, before any training.")
-    parser.add_argument("model")
-    parser.add_argument("--mechanism", action="append", help="repeat for each")
-    parser.add_argument("--tokens", type=int, default=512)
-    parser.add_argument("--windows", type=int, default=6)
-    given = parser.parse_args()
-    source = find(given.model)
+def main(
+    folder: Annotated[str, typer.Argument(metavar="MODEL", help="A folder or a GGUF file.")],
+    mechanism: Annotated[list[str] | None, typer.Option(help="Repeat for each.")] = None,
+    tokens: Annotated[int, typer.Option(help="Tokens of a window.")] = 512,
+    windows: Annotated[int, typer.Option(help="Windows.")] = 6,
+) -> None:
+    """Loss after a swap, before any training."""
+    source = find(folder)
     model = source.load("float32", "cpu")
-    config = ProbeConfig(model=given.model, windows=given.windows)
-    windows = draw(config, source.tokenizer, source.vocab_size, given.tokens, source.causal)
-    print(f"{len(windows)} windows of {given.tokens} tokens; {windows.source}")
-    own = losses(model, windows.tokens)
+    drawn = draw(ProbeConfig(model=folder, windows=windows), source.tokenizer, source.vocab_size, tokens, source.causal)
+    print(f"{len(drawn)} windows of {tokens} tokens; {drawn.source}")
+    own = losses(model, drawn.tokens)
     print("| mechanism | loss | minus the model's own |\n|---|---|---|")
     print(f"| the model's own | {cell(mean(own.numpy()))} | |")
-    for name in given.mechanism or MECHANISMS:
+    for name in mechanism or MECHANISMS:
         with swap(model, name):
-            swapped = losses(model, windows.tokens)
+            swapped = losses(model, drawn.tokens)
         print(f"| `{name}` | {cell(mean(swapped.numpy()))} | {cell(mean((swapped - own).numpy()))} |", flush=True)
-    again = losses(model, windows.tokens)
+    again = losses(model, drawn.tokens)
     print(f"undone: {'the same' if torch.equal(again, own) else 'not the same'} losses")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -13,7 +13,9 @@ from lengthwise.cli.verbs import VERBS, verb
 def test_every_verb_is_listed() -> None:
     modules = [path for path in Path(inspect.getfile(cli)).parent.glob("*.py") if path.stem != "__init__"]
     verbs = {
-        path.stem.rstrip("_") for path in modules if f"``lengthwise {path.stem.rstrip('_')}" in path.read_text("utf-8")
+        path.stem.rstrip("_")
+        for path in modules
+        if f"``lengthwise {path.stem.rstrip('_')}" in path.read_text(encoding="utf-8")
     }
     assert verbs == set(VERBS)
 
