@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import typer
+from tests.fresh import python
 from typer.testing import CliRunner
 
 from lengthwise import cli
@@ -158,12 +159,6 @@ MADE = {
 """Folders that blocks of Python open, with the arguments of a small command that makes them."""
 
 
-def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_every_block_says_its_language() -> None:
     of_the_site = {"{include}", "{toctree}"}
     assert {block.language for block in BLOCKS} - of_the_site == {"python", "sh"}
@@ -177,8 +172,8 @@ def test_python_runs(block: Block, folder: Callable[[Path], Path]) -> None:
     compile(block.text, block.place, "exec")
     for made, arguments in MADE.items():
         if made in block.text:
-            run(folder(block.page), "-m", "lengthwise", *arguments.split(), made)
-    run(folder(block.page), "-c", block.text)
+            python(folder(block.page), "-m", "lengthwise", *arguments.split(), made)
+    python(folder(block.page), "-c", block.text)
 
 
 class UnderstoodError(Exception):
@@ -312,7 +307,7 @@ def test_every_command_is_taken(
 def test_short_commands_run(command: Command, folder: Callable[[Path], Path]) -> None:
     program, *arguments = command.words
     assert program == "lengthwise"
-    text = run(folder(command.page), "-m", "lengthwise", *arguments)
+    text = python(folder(command.page), "-m", "lengthwise", *arguments)
     assert "--settings" not in arguments or tomllib.loads(text)
     assert text
 
@@ -324,7 +319,7 @@ def test_short_commands_run(command: Command, folder: Callable[[Path], Path]) ->
 def test_others_run_with_less_to_do(command: Command, folder: Callable[[Path], Path]) -> None:
     """Of an option given twice, the last counts; the work of a comparison is done by processes of their own."""
     here, small = folder(command.page), SMALLER[beginning(command, SMALLER)]
-    text = run(here, "-m", "lengthwise", *command.words[1:], *small.split())
+    text = python(here, "-m", "lengthwise", *command.words[1:], *small.split())
     named = [word for before, word in zip(command.words, command.words[1:], strict=False) if before == "-a"]
     assert all(mechanism in text for mechanism in named)
     assert (here / "out" / "report.html").exists()
@@ -349,11 +344,11 @@ def test_sparsemax_is_a_projection(folder: Callable[[Path], Path]) -> None:
         "part = Sparsemax(Sizes(1, 1, 1, 1)); z = torch.tensor([[1, 0], [1, 0.5], [3, 0], [2, -torch.inf]]); "
         "print(part.of_scores(z, None).tolist())"
     )
-    found = run(folder(MECHANISM), "-c", code).strip()
+    found = python(folder(MECHANISM), "-c", code).strip()
     assert found == "[[1.0, 0.0], [0.75, 0.25], [1.0, 0.0], [1.0, 0.0]]"
 
 
 @pytest.mark.long
 def test_a_task_of_ones_own_from_nothing(folder: Callable[[Path], Path]) -> None:
-    text = run(folder(TASK), "-m", "lengthwise", "run", "my_tasks:Delay", *SMALL.split())
+    text = python(folder(TASK), "-m", "lengthwise", "run", "my_tasks:Delay", *SMALL.split())
     assert "my_tasks:Delay" in text

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.fresh import python
 
 pytestmark = pytest.mark.long
 
@@ -20,12 +21,6 @@ TASK, METRIC = (
 (COMMAND,) = re.findall(r"^lengthwise (compare my_metrics.*)$", PAGE, re.MULTILINE)
 
 
-def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The comparison by a metric of one's own, with less to train, and what it prints."""
@@ -33,7 +28,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     (folder / "my_tasks.py").write_text(TASK, encoding="utf-8")
     (folder / "my_metrics.py").write_text(METRIC, encoding="utf-8")
     small = "--seeds 2 --steps 4 --learning-rates 1e-3,1e-2 --length 16 --lengths 16,32,64 --set model.dim=16 --out out"
-    text = run(folder, "-m", "lengthwise", *COMMAND.split(), *small.split(), "--set", "evaluate.sequences=8")
+    text = python(folder, "-m", "lengthwise", *COMMAND.split(), *small.split(), "--set", "evaluate.sequences=8")
     return folder, " ".join(text.split())
 
 
@@ -104,7 +99,7 @@ def test_a_metric_of_ones_own_is_what_the_page_says(judged: tuple[Path, str]) ->
 
 def test_runs_and_progress_say_a_metric_of_ones_own(judged: tuple[Path, str]) -> None:
     folder, _ = judged
-    lines = run(folder, "-m", "lengthwise", "runs", "out").splitlines()
+    lines = python(folder, "-m", "lengthwise", "runs", "out").splitlines()
     rows = [line.split("\t") for line in lines if "finished" in line and "comparison" not in line]
     assert len(rows) == 4
     for name, mechanism, _, number in rows:
