@@ -1,6 +1,7 @@
 """Python as it is after its start, in the time of a fork: a server that has imported torch makes the processes.
 
-It has imported transformers, too, and nothing of this library, whose import hook for types belongs to the tests' own process.
+It has imported transformers, too, and nothing of this library, whose import hook for types belongs to the tests' own
+process.
 """
 
 import json
