@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch
 import torch.nn.functional as F
 import yaml
 from lm_eval.tasks import TaskManager
+from tests.fresh import python
 from tests.huggingface.test_tokenizer import exported
 
 import lengthwise.huggingface.harness  # noqa: F401 - the harness knows our model from here on
@@ -136,12 +135,19 @@ def test_a_task_without_an_end_token_is_refused(folder: Path, tmp_path: Path) ->
 def test_the_command_takes_what_the_command_of_the_harness_takes(folder: Path, tmp_path: Path) -> None:
     words = f"--model lengthwise --model_args pretrained={folder / 'run'},max_length=4096 --tasks read --device cpu"
     more = f"--include_path {folder} --output_path {tmp_path / 'found.json'}"
-    subprocess.run(
-        [sys.executable, "-m", "lengthwise.huggingface.harness", *words.split(), *more.split()],
-        check=True,
-        capture_output=True,
-    )
+    python(tmp_path, "-m", "lengthwise.huggingface.harness", *words.split(), *more.split())
     (written,) = tmp_path.glob("found*.json")
     of_command = json.loads(written.read_text(encoding="utf-8"))["results"]["read"]["bits_per_byte,none"]
     here = evaluated(folder, folder / "run", "read", max_length=4096)["results"]["read"]["bits_per_byte,none"]
     assert math.isclose(of_command, here, rel_tol=1e-6)
+
+
+def test_without_the_harness_the_command_says_what_to_install(tmp_path: Path) -> None:
+    said = python(
+        tmp_path,
+        "-c",
+        "import runpy, sys; sys.modules['lm_eval'] = None\n"
+        "try: runpy.run_module('lengthwise.huggingface.harness', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code)",
+    )
+    assert said == "Error: The harness needs lm_eval; install it with pip install 'lengthwise[harness]'.\n"

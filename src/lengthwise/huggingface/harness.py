@@ -5,14 +5,23 @@ The harness finds models of other packages only after an import. So this module 
 ``lm_eval`` takes.
 """
 
+import sys
 from typing import Any
 
-from lm_eval.__main__ import cli_evaluate
-from lm_eval.api.registry import model_registry
-from lm_eval.models.huggingface import HFLM
-
 import lengthwise.huggingface  # noqa: F401 - so that the Auto classes know our models
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, LengthwiseError
+
+try:
+    from lm_eval.__main__ import cli_evaluate
+    from lm_eval.api.registry import model_registry
+    from lm_eval.models.huggingface import HFLM
+except ModuleNotFoundError as error:
+    told = (
+        f"The harness needs {(error.name or '').partition('.')[0]}; install it with pip install 'lengthwise[harness]'."
+    )
+    if __name__ == "__main__":
+        sys.exit(f"Error: {told}")
+    raise InputError(told) from None
 
 NAME = "lengthwise"
 
@@ -40,4 +49,7 @@ class LengthwiseLM(HFLM):
 model_registry.register(NAME, target=f"lengthwise.huggingface.harness:{LengthwiseLM.__name__}")
 
 if __name__ == "__main__":
-    cli_evaluate()
+    try:
+        cli_evaluate()
+    except LengthwiseError as error:
+        sys.exit(f"Error: {error}")
