@@ -18,6 +18,7 @@ import typer
 from lengthwise.analysis import summarise
 from lengthwise.analysis.arms import arms
 from lengthwise.analysis.claims import Difference
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.record import Experiment
 from lengthwise.experiments.settings import read_comparison
@@ -71,14 +72,14 @@ def main(
     ] = None,
     seeds: int = 6,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/both-seeds"),
 ) -> None:
     """Threshold relative attention with and without output norms."""
     lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
     for name in task or TASKS:
         config, folder = read_comparison(settings(name, seeds, steps)), out / name
-        experiment = compare(config, folder, processes=jobs, resume=True)
+        experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
         lines += rows(experiment)
         write(out / "both-seeds.md", "\n".join(lines) + "\n")
         print(f"{name}: done", flush=True)

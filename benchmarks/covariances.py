@@ -10,12 +10,12 @@ of the keys. The two items share the query's other variable, so that the exchang
 """
 
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import typer
 from torch import Tensor
 
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.run import load_model
 from lengthwise.experiments.settings import read_comparison
@@ -62,7 +62,7 @@ def random_subspace(of: Subspace) -> Subspace:
 
 def main(
     seeds: int = 3,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/covariances"),
 ) -> None:
     """The subspaces in which a reader compares two latent variables."""
@@ -78,7 +78,7 @@ def main(
         }
         config = read_comparison(recipe.settings | changed)
         folder = out / f"{first}-{second}"
-        experiment = compare(config, folder, processes=jobs, resume=True)
+        experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
         for run in experiment.finalists("softmax"):
             model, task = load_model(run.folder), run.config.build_task()
             assert isinstance(model, SetReader)

@@ -14,6 +14,7 @@ import numpy as np
 import typer
 
 from lengthwise.analysis.arms import arms
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.record import Experiment
 from lengthwise.experiments.settings import read_comparison
@@ -49,7 +50,7 @@ def row(experiment: Experiment, depth: int, blocks: int) -> str:
 def main(
     depth: Annotated[list[int] | None, typer.Option(help="Layers; repeat for each. Default: 1, 2 and 3.")] = None,
     seeds: int = 3,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/depth"),
 ) -> None:
     """Which depth the alternating blocks need."""
@@ -59,7 +60,7 @@ def main(
         for blocks in (layers + 1, layers + 2, layers + 3):
             config = read_comparison(settings(layers, blocks, seeds))
             folder = out / f"{layers}-layers-{blocks}-blocks"
-            experiment = compare(config, folder, processes=jobs, resume=True)
+            experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
             lines.append(row(experiment, layers, blocks))
             print(lines[-1], flush=True)
     write(out / "depth.md", "\n".join(lines) + "\n")

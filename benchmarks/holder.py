@@ -15,6 +15,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from lengthwise.cli import options
 from lengthwise.errors import InputError
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.run import load_model
@@ -67,7 +68,7 @@ def main(
     mechanism: Annotated[list[str] | None, typer.Option(help="Repeat for each.")] = None,
     seeds: int = 3,
     examples: int = 512,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/holder"),
 ) -> None:
     """Weight on the input that shows the answer, by length."""
@@ -79,7 +80,7 @@ def main(
         mechanisms = mechanism or (SETS if name == "argmax-retrieval" else SEQUENCES)
         sweep = {"learning_rates": recipe.learning_rates, "bracket": recipe.bracket, "seeds": seeds}
         config = read_comparison(recipe.settings | sweep | {"mechanisms": list(mechanisms)})
-        experiment = compare(config, out / name, processes=jobs, resume=True)
+        experiment = compare(config, out / name, processes=options.processes(jobs, config.base.train), resume=True)
         lengths = tuple(length for length in recipe.evaluate.lengths if length <= 4096)
         for arm in config.mechanisms:
             runs = experiment.finalists(arm)

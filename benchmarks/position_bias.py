@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from lengthwise.analysis.arms import arms
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.files import write
@@ -39,7 +40,7 @@ def settings(arm: dict[str, Any], seeds: int, steps: int | None) -> dict[str, An
 def main(
     seeds: int = 6,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/position-bias"),
 ) -> None:
     """Shuffling and mixing of tokens against a bias of position."""
@@ -47,7 +48,7 @@ def main(
     for name, arm in ARMS.items():
         config = read_comparison(settings(arm, seeds, steps))
         folder = out / name.replace(" ", "-")
-        experiment = compare(config, folder, processes=jobs, resume=True)
+        experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
         (models,), cells = arms(experiment).values(), []
         for split in SPLITS:
             points = [point for model in models for point in model.points if point.split == split]

@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from lengthwise.cli import options
 from lengthwise.evaluation.sweep import measure
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.record import Experiment, Run
@@ -89,7 +90,7 @@ def main(
     recipe: str = "missing-duplicate-encoder",
     seeds: int = 5,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps. Default: the recipe's.")] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/semantic-focus"),
 ) -> None:
     """Does sparsity that depends on the input learn faster?"""
@@ -100,8 +101,8 @@ def main(
         "seeds": seeds,
     }
     tree["train"] |= {} if steps is None else {"steps": steps}
-    folder = out / recipe
-    experiment = compare(read_comparison(tree), folder, processes=jobs, resume=True)
+    config, folder = read_comparison(tree), out / recipe
+    experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
     lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
     lines += [row(experiment, mechanism) for mechanism in experiment.config.mechanisms if experiment.chosen]
     write(out / f"{recipe}.md", "\n".join(lines) + "\n")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lengthwise.analysis.arms import arms
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.settings import read_comparison
 from lengthwise.files import write
@@ -56,17 +57,15 @@ def main(
     schedule: Annotated[
         Literal["cosine", "constant"], typer.Option(help="Learning rate after the warm-up.")
     ] = "cosine",
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/set-complement"),
 ) -> None:
     """Set complement under averages of the weights."""
     lines = [f"| arm | {' | '.join(map(str, LENGTHS))} |", f"|---|{'---|' * len(LENGTHS)}"]
     for name, arm in ARMS.items():
-        config, folder = (
-            read_comparison(settings(arm, seeds, schedule)),
-            out / name.lower().replace(" ", "-"),
-        )
-        experiment = compare(config, folder, processes=jobs, resume=True)
+        config = read_comparison(settings(arm, seeds, schedule))
+        folder = out / name.lower().replace(" ", "-")
+        experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
         (models,), cells = arms(experiment).values(), []
         for length in LENGTHS:
             found = student_mean(

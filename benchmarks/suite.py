@@ -20,6 +20,7 @@ import altair as alt
 import typer
 
 from lengthwise.analysis import Summary, summarise
+from lengthwise.cli import options
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.settings import read_comparison
@@ -54,7 +55,7 @@ Record = dict[str, dict[str, Any]]
 
 
 def measure(
-    names: Sequence[str], mechanisms: Sequence[str], record: Path, out: Path, *, minutes: float, jobs: int
+    names: Sequence[str], mechanisms: Sequence[str], record: Path, out: Path, *, minutes: float, jobs: int | None
 ) -> Record:
     """Compare the mechanisms on each recipe that the record does not hold, until the time is over."""
     end = time.monotonic() + 60 * minutes
@@ -73,14 +74,14 @@ def measure(
     return held
 
 
-def both(recipe: Recipe, mechanisms: Sequence[str], out: Path, jobs: int) -> list[dict[str, Any]]:
+def both(recipe: Recipe, mechanisms: Sequence[str], out: Path, jobs: int | None) -> list[dict[str, Any]]:
     """Train the mechanisms for a part of the steps, and those that are not right after that for all of them."""
 
     def run(mechanisms: Sequence[str], rates: Sequence[float], bracket: int, steps: int, folder: Path) -> Summary:
         sweep = {"mechanisms": list(mechanisms), "learning_rates": list(rates), "bracket": bracket}
         base = {**recipe.settings, "train": {**recipe.settings["train"], "steps": steps}}
         config = read_comparison(base | sweep)
-        return summarise(compare(config, folder, processes=jobs, resume=True))
+        return summarise(compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True))
 
     steps = recipe.train.steps
     pilot = run(mechanisms, recipe.learning_rates, recipe.bracket, steps // PILOT, out / "pilot")
@@ -175,7 +176,7 @@ def main(
     ] = None,
     mechanism: Annotated[list[str] | None, typer.Option(help="Repeat for each.")] = None,
     minutes: float = 180.0,
-    jobs: Annotated[int, typer.Option(help="Runs at a time.")] = 2,
+    jobs: options.Jobs = None,
     out: Path = Path("runs/suite"),
     record: Path = Path("docs/data/suite.json"),
 ) -> None:

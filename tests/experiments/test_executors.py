@@ -184,7 +184,7 @@ def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[A
     assert ends(compare(asked(), tmp_path, on=begin("retries=0"), resume=True, on_change=nothing)) == expected
 
 
-@pytest.mark.cluster
+@pytest.mark.long
 @on("slurm", "ray")
 def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     def stop(process: int) -> None:
@@ -198,7 +198,7 @@ def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: lis
     assert ends(experiment) == expected
 
 
-@pytest.mark.cluster
+@pytest.mark.long
 @on("slurm[cluster=local]", "ray")
 def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module beside the command is found by the workers, and what it fails with is said with its line."""

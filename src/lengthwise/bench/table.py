@@ -91,15 +91,8 @@ class ResultsTable:
             return Text("–", "dim")
         if ratio is None:
             return Text(f"{_three_digits(1e3 * seconds)}       ")
-        style = (
-            "dim"
-            if name == self.results.config.rival
-            else "bold green"
-            if ratio < 1
-            else "yellow"
-            if ratio < 2
-            else "red"
-        )
+        judged = "bold green" if ratio < 1 else "yellow" if ratio < 2 else "red"
+        style = "dim" if name == self.results.config.rival else judged
         return Text.assemble(_three_digits(1e3 * seconds), " ", (f"{_three_digits(ratio)}×".rjust(6), style))
 
     def _rate(self, kind: str, length: int, name: str) -> Text:
