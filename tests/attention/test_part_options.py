@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lengthwise import Attention, Decoder, DecoderConfig
 from lengthwise.attention import Mechanism
+from lengthwise.attention.part import Part
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES
@@ -39,7 +40,7 @@ def another(option: Option) -> str:
 
 
 def outcome(mechanism: str) -> list[Tensor]:
-    """What a decoder is made of and says, whose parts are not what they begin as."""
+    """What a decoder is made of after training, says, and adds to the loss, whose parts are not what they begin as."""
     torch.manual_seed(0)
     config = DecoderConfig(
         vocab_size=5, mechanism=mechanism, layers=2, dim=64, heads=4, context=48, reach=120, marks=60
@@ -49,8 +50,17 @@ def outcome(mechanism: str) -> list[Tensor]:
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) / 5)
     tokens = torch.randint(5, (2, 60), generator=torch.Generator().manual_seed(1))
+    parts = [module for module in model.modules() if isinstance(module, Part)]
+    for part in parts:
+        part.follow(1.0)
     with torch.no_grad():
-        return [*model.parameters(), model.eval()(tokens).logits]
+        logits = model.train()(tokens).logits
+    return [
+        *model.parameters(),
+        *model.buffers(),
+        logits,
+        *(part.penalty for part in parts if part.penalty is not None),
+    ]
 
 
 @pytest.mark.parametrize(

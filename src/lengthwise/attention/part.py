@@ -1,4 +1,4 @@
-"""What all parts of a mechanism have in common: what has to be trained before the model that they belong to."""
+"""What all parts of a mechanism have in common: what training tells them, and what has to be trained before."""
 
 from typing import ClassVar
 
@@ -22,6 +22,12 @@ class Part(nn.Module):
     """Name of the part whose trained model this one learns from, by :meth:`observe` and :meth:`learn`.
 
     The part has to belong to an attention layer; what acts before the first layer learns nothing."""
+
+    penalty: Tensor | None = None
+    """What the last call in training adds to the loss, a number; None (the default) for nothing."""
+
+    def follow(self, progress: float) -> None:
+        """Change with the training: called before every step, with the share of steps that will then be done."""
 
     def observe(self, call: Call, weights: Float[Tensor, "batch heads queries keys"]) -> None:
         """Take in one batch of training examples: the call of the same layer in the trained model, and its weights."""

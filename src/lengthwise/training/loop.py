@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lengthwise.attention.part import Part
 from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.statistics.estimate import Estimate
@@ -90,6 +91,7 @@ def train(
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
     wrapped.train()
+    parts = [module for module in model.modules() if isinstance(module, Part)]
     average = average_of(model, config)
     averaged, copies = (None, {}) if average is None else (average.model, average.copies)
 
@@ -126,13 +128,15 @@ def train(
             rate = learning_rate(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = rate
+            for of_mechanism in parts:
+                of_mechanism.follow((step + 1) / config.steps)
             loss, right = torch.zeros(2, dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
                 with _mixed(model, batch, config, seed, step):
                     reply = batch.ask(wrapped)
                 part = task.loss.losses(reply).sum() / scored
-                device.backward(part)
+                device.backward(part + _penalty(parts) / len(batches))
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
                 loss += part.detach()
                 if logged and not reply.numeric:
@@ -181,6 +185,11 @@ def _mixed(model: nn.Module, batch: Batch, config: TrainConfig, seed: int, step:
     if not config.mix or not isinstance(batch, Tokens):
         return nullcontext()
     return mixing(generator(seed, "mix", step), model, batch, config.mix)
+
+
+def _penalty(parts: list[Part]) -> Tensor | float:
+    """Return what the parts of the mechanism add to the loss of a batch."""
+    return sum(part.penalty for part in parts if part.penalty is not None)
 
 
 def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:

@@ -43,6 +43,7 @@ WEIGHTS: "Registry[type[Weights]]" = Registry(
         "adaptive-temperature": "lengthwise.attention.weights.adaptive_temperature:AdaptiveTemperature",
         "top-1": "lengthwise.attention.weights.top_1:Top1",
         "threshold-relative": "lengthwise.attention.weights.threshold_relative:ThresholdRelative",
+        "newest-kept": "lengthwise.attention.weights.newest_kept:NewestKept",
         "threshold-only": "lengthwise.attention.weights.threshold_ablations:ThresholdOnly",
         "distance-only": "lengthwise.attention.weights.threshold_ablations:DistanceOnly",
     },

@@ -14,20 +14,27 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
-from lengthwise.attention.weights.threshold_relative import OnOperator, ThresholdRelative
+from lengthwise.attention.weights.threshold_relative import OnOperator
 from lengthwise.options import Value
 
 
-class ThresholdOnly(ThresholdRelative):
+class ThresholdOnly(OnOperator):
     """Threshold relative attention without its distance: softmax over keys above a threshold (arXiv 2503.23174).
 
     No parameters.
     """
 
-    traits = replace(ThresholdRelative.traits, evidence="paper", permutation_invariant=True)
+    traits = replace(OnOperator.traits, evidence="paper", permutation_invariant=True)
+
+    class Options(OnOperator.Options):
+        threshold: float = 0.0
+        """A key is kept if its scaled score is greater."""
+
+    options: Options
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
+        self.threshold = self.options.threshold
         del self.forget
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:

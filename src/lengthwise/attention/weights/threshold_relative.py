@@ -2,8 +2,15 @@ r"""Threshold relative attention as a part of a layer (arXiv 2503.23174).
 
 Queries and keys are RMS-normalised without a learned scale; every head has a forget gate, computed from the *query's*
 token, :math:`\delta_i = \log\sigma(w \cdot x_i + b)`. The rest is :func:`lengthwise.threshold_relative_attention`.
+
+Three options are our own, and serve proofs over all lengths (``docs/certificate.md``). With *strict*, a token does not
+see itself. Training may *anneal* the gates: it subtracts a growing :math:`\alpha` from :math:`\delta_i`, so that the
+newest kept key takes nearly all weight, as in the limit ``newest-kept``. In training, a *margin* adds the mean of
+:math:`\max(0, 1 - |s_{ij} - \text{threshold}| / \text{margin})` to the loss, which moves scores away from the
+threshold.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,7 +21,7 @@ from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.threshold_relative import BACKENDS, reference
-from lengthwise.options import Value
+from lengthwise.options import Value, option
 
 
 class OnOperator(Weights):
@@ -34,6 +41,8 @@ class OnOperator(Weights):
     EPS = 1e-6
     threshold: float
     """A key is kept if its score is greater."""
+    strict = False
+    """True if a query sees only the keys before its own."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -54,7 +63,7 @@ class OnOperator(Weights):
         query, key = in_float32(call.query), in_float32(heads_of(call.key, call.query.shape[1]))
         scale, log_forget = query.shape[-1] ** -0.5, self._log_forget(call)
         logits, kept = reference.logits_and_kept(
-            query, key, log_forget, self.threshold / scale, scale, call.layout.documents
+            query, key, log_forget, self.threshold / scale, scale, call.layout.documents, strict=self.strict
         )
         if self.training and self.dropout > 0:  # the 0 of a dropped logit makes the shift from c - 1 to c visible
             logits = self.dropped(logits + log_forget[..., None])
@@ -73,6 +82,7 @@ class OnOperator(Weights):
             document_ids=call.layout.documents,
             backend=self.backend,
             largest_key_norm=1.01 * call.query.shape[-1] ** 0.5,  # of normalised keys, rounded in any dtype
+            strict=self.strict,
         )
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
@@ -90,9 +100,45 @@ class ThresholdRelative(OnOperator):
     class Options(OnOperator.Options):
         threshold: float = 0.0
         """A key is kept if its scaled score is greater."""
+        strict: bool = False
+        """True if a token sees only the tokens before it, and not itself."""
+        anneal: float = option(0.0, at_least=0)
+        """What training subtracts from the logarithms of the gates at its end; 0 leaves the gates as they are."""
+        margin: float = option(0.0, at_least=0)
+        """Distance from the threshold up to which training moves scores away; 0 leaves the scores as they are."""
 
     options: Options
+    BEGIN, END = 0.4, 0.9
+    """Shares of the training between which the gates are annealed."""
+    annealed: Tensor
+    """What is subtracted from the logarithms of the gates, with the option ``anneal`` alone."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
-        self.threshold = self.options.threshold
+        self.threshold, self.strict = self.options.threshold, self.options.strict
+        if self.options.anneal:
+            self.register_buffer("annealed", torch.zeros((), dtype=torch.float32, device="cpu"))
+
+    def follow(self, progress: float) -> None:
+        """Anneal the gates, linearly from :attr:`BEGIN` to :attr:`END`."""
+        if self.options.anneal:
+            share = (progress - self.BEGIN) / (self.END - self.BEGIN)
+            self.annealed.fill_(self.options.anneal * min(1.0, max(0.0, share)))
+
+    def _nearness(self, call: Call) -> Float[Tensor, ""]:
+        """Compute how near scores are to the threshold: 0 if none is nearer than the margin, 1 if all equal it."""
+        seen = reference.visible(
+            call.layout.queries, call.layout.keys, call.layout.documents, call.query.device, strict=self.strict
+        ).expand_as(call.products)
+        near = F.relu(1 - (call.products - self.threshold).abs() / self.options.margin)
+        return (near * seen).sum() / seen.sum()
+
+    def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values, and in training with a margin also the penalty."""
+        if self.training and self.options.margin:
+            self.penalty = self._nearness(call)
+        return super().forward(call)
+
+    def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
+        log_forget = super()._log_forget(call)
+        return log_forget - self.annealed if self.options.anneal else log_forget

@@ -8,6 +8,7 @@ from lengthwise.errors import InputError
 from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
 from lengthwise.ops.threshold_relative.modes import beyond_backward, without_autocast
 from lengthwise.ops.threshold_relative.problem import Problem, pose
+from lengthwise.ops.threshold_relative.strict import with_zeros, without_own_keys
 from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
@@ -29,6 +30,7 @@ def threshold_relative_attention(
     backend: str = "auto",
     skip_tolerance: float | None = None,
     largest_key_norm: float | None = None,
+    strict: bool = False,
 ) -> Float[Tensor, "batch heads queries head_dim"]:
     r"""Compute causal attention over relevant keys only, with distance counted over these keys (arXiv 2503.23174).
 
@@ -66,6 +68,8 @@ def threshold_relative_attention(
         largest_key_norm: an upper bound on the norm of every key, if the caller knows one (for RMS-normalised keys
             ``sqrt(head_dim)`` and a little for rounding). Without the bound, every key is read to find the horizon,
             which is most of the work of a decoding step.
+        strict: True if a query sees only the keys before its own, ``j < i``, so that a query without earlier keys gets
+            zeros. Equal document ids must then be contiguous.
 
     Under autocast, query, key and value are cast to autocast's dtype. The gates are not cast, because the distance
     would multiply their error.
@@ -88,7 +92,8 @@ def threshold_relative_attention(
             the CPU; the Triton kernels, which run ahead of Python, make its row NaN.
     """
     problem = pose(query, key, value, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)
-    return _attend(problem, backend)[0].to(problem.query.dtype)
+    attended = _attend(without_own_keys(problem) if strict else problem, backend)[0].to(problem.query.dtype)
+    return with_zeros(attended, problem) if strict else attended
 
 
 def visited_tiles(
@@ -105,7 +110,8 @@ def visited_tiles(
 ) -> Int[Tensor, "batch heads queries"]:
     """Count the tiles of 64 keys that each query visits before its horizon, including its own tile.
 
-    Arguments and errors are those of :func:`threshold_relative_attention`; the values do not matter.
+    Arguments and errors are those of :func:`threshold_relative_attention`; the values do not matter. For strict
+    attention, leave out the newest key.
     """
     with torch.no_grad():
         problem = pose(query, key, key, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)

@@ -42,27 +42,38 @@ def logits_and_kept(
     limit: float,
     scale: float,
     document_ids: Int[Tensor, "batch keys"] | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[Float[Tensor, "batch heads queries keys"], Bool[Tensor, "batch heads queries keys"]]:
     """Compute the logits ``s + log_forget * (c - 1)`` and which keys are kept; logits of dropped keys have no meaning.
 
     A key is kept when its product with the query is greater than ``limit``, the threshold divided by ``scale``. The
     logits use ``c - 1`` instead of ``c``: the softmax does not see the shift, and the newest kept key keeps its score
-    without rounding.
+    without rounding. With ``strict``, no query sees its own key.
     """
     log_forget = log_forget.clamp(min=torch.finfo(log_forget.dtype).min)[..., None]  # -inf * 0 would be NaN
     products = query @ key.transpose(-1, -2)
     # A NaN in a product or a gate keeps the key, so that the NaN shows in the output.
-    kept = ~(products <= limit + 0 * log_forget) & visible(query.shape[2], key.shape[2], document_ids, query.device)
+    seen = visible(query.shape[2], key.shape[2], document_ids, query.device, strict=strict)
+    kept = ~(products <= limit + 0 * log_forget) & seen
     newer = kept.flip(-1).cumsum(-1).flip(-1) - kept.long()  # kept keys after this one, the query's own included
     return products * scale + log_forget * newer, kept
 
 
 def visible(
-    queries: int, keys: int, document_ids: Int[Tensor, "batch keys"] | None, device: torch.device
+    queries: int,
+    keys: int,
+    document_ids: Int[Tensor, "batch keys"] | None,
+    device: torch.device,
+    *,
+    strict: bool = False,
 ) -> Bool[Tensor, "#batch 1 queries keys"]:
-    """Return the mask of the last ``queries`` positions: True for keys up to the query, of the query's document."""
+    """Return the mask of the last ``queries`` positions: True for keys of the query's document, up to the query.
+
+    With ``strict``, they end before the query.
+    """
     position = torch.arange(keys, dtype=torch.long, device=device)
-    causal = position[keys - queries :, None] >= position
+    causal = position[keys - queries :, None] >= position + int(strict)
     if document_ids is None:
         return causal[None, None]
     same = document_ids[:, keys - queries :, None] == document_ids[:, None, :]
