@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lengthwise.tasks.batch import UNASKED, Labels, WholeLabels
 from lengthwise.tasks.drawing import constant
+from lengthwise.tasks.machine import Answer, MooreMachine, Moves, State
 from lengthwise.tasks.task import Task
 
 
@@ -49,6 +50,15 @@ class Labelling(Task):
         """The vocabulary, large enough for the symbols with *begin*, and for the labels."""
         return {"vocab_size": max(self.symbols + 1, self.classes)}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The symbols' numbers, *begin*, and the numbers of the labels that are more than these."""
+        return (*map(str, range(self.symbols)), "<begin>", *map(str, range(self.symbols + 1, self.classes)))
+
+    def spell_answer(self, answer: int) -> str:
+        """Write a label as text: its number."""
+        return str(answer)
+
     def tokens(self, length: int) -> int:
         """Return the number of tokens: the symbols and *begin*."""
         return length + 1
@@ -62,6 +72,14 @@ class Labelling(Task):
     @abstractmethod
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw sequences of ``length`` symbols with their labels."""
+
+    def begun(self, start: State, moves: Moves, answer: Answer) -> MooreMachine:
+        """Make the machine of the task from that of its symbols: *begin* leads to ``start``."""
+        return MooreMachine.of(
+            None,
+            lambda state: {self.symbols: start} if state is None else moves(state),
+            lambda state: None if state is None else answer(state),
+        )
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Labels:
         """Draw ``begin symbol symbol …``.

@@ -17,6 +17,7 @@ from lengthwise.naming import split as split_name
 from lengthwise.options import BaseOptions, Value, check, declared
 from lengthwise.registry import unknown
 from lengthwise.tasks.batch import Batch, Sets
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.metrics.cross_entropy import CrossEntropy
 from lengthwise.tasks.metrics.exact_match import ExactMatch
 from lengthwise.tasks.metrics.metric import Loss, Metric
@@ -106,6 +107,10 @@ class Task(ABC):
         """Write tokens as text: their names, with spaces between."""
         return " ".join(self.names[token] for token in tokens)
 
+    def spell_answer(self, answer: int) -> str:
+        """Write the answer to a prediction as text; by default, it is a token."""
+        return self.names[answer]
+
     def check_length(self, length: int) -> None:
         """Raise InputError for a length that no example can have.
 
@@ -170,6 +175,11 @@ class Task(ABC):
     @property
     def in_crasp(self) -> bool | None:
         """True if C-RASP has the language of the task, which predicts generalisation; None if the task has none."""
+        return None
+
+    @property
+    def machine(self) -> MooreMachine | None:
+        """The task as a finite machine that serves every length; None (the default) if there is none, or none here."""
         return None
 
     def has_one_example(self, length: int) -> bool:

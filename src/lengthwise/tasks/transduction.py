@@ -13,6 +13,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.tasks.batch import UNASKED, Tokens
 from lengthwise.tasks.drawing import constant, counted
+from lengthwise.tasks.machine import Answer, MooreMachine, Moves, State
 from lengthwise.tasks.metrics.ending import ENDINGS
 from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.task import Task
@@ -98,6 +99,26 @@ class Transduction(Task):
     @abstractmethod
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw sources of ``length`` and their answers."""
+
+    def asked_at_the_end(self, start: State, moves: Moves, answer: Answer) -> MooreMachine:
+        """Make the machine of the task from that of its sources, for answers of one symbol.
+
+        ``answer`` returns the answer to a source that ends in a state; None if no source ends there.
+        """
+        begin, separator, end = range(self.symbols, self.symbols + 3)
+        finished = ("answer", end)
+
+        def after(state: tuple[str, Any]) -> dict[int, tuple[str, Any]]:
+            stage, at = state
+            if stage == "source":
+                right = answer(at)
+                further = {symbol: ("source", to) for symbol, to in moves(at).items()}
+                return further if right is None else further | {separator: ("answer", right)}
+            if stage == "begin":
+                return {begin: ("source", start)}
+            return {} if state == finished else {at: finished}
+
+        return MooreMachine.of(("begin", None), after, lambda state: state[1] if state[0] == "answer" else None)
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]] | None:
         """Return the marks of source and answer, from 1 on; None (the default) if symbols play no common role."""

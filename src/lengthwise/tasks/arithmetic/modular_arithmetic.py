@@ -14,6 +14,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.drawing import constant, integers
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -48,6 +49,26 @@ class ModularArithmetic(Transduction):
     def answer_length(self, length: int) -> int:
         """Return 1: the answer is a number."""
         return 1
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The sum of the terms before the last one, the last term, and the operator that waits for a number."""
+        modulus, operators = self.options.modulus, self.symbols - self.options.modulus
+
+        def moves(state: tuple[int, int, int | None]) -> dict[int, tuple[int, int, int | None]]:
+            total, term, operator = state
+            if operator is None:
+                return {modulus + following: (total, term, following) for following in range(operators)}
+            if operator == TIMES:
+                return {number: (total, term * number % modulus, None) for number in range(modulus)}
+            sign = -1 if operator == MINUS else 1
+            return {number: ((total + term) % modulus, sign * number % modulus, None) for number in range(modulus)}
+
+        def answer(state: tuple[int, int, int | None]) -> int | None:
+            total, term, operator = state
+            return (total + term) % modulus if operator is None else None
+
+        return self.asked_at_the_end((0, 0, PLUS), moves, answer)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw expressions, and find their values."""

@@ -7,6 +7,7 @@ each bit is fair and independent, as in arXiv 2207.02098 and, on lengths from 1 
 import torch
 
 from lengthwise.tasks.drawing import bits_with, integers
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -24,6 +25,15 @@ class Parity(Transduction):
     def answer_length(self, length: int) -> int:
         """Return 1: the answer is a bit."""
         return 1
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The parity of the ones; -1 stands before the first bit."""
+
+        def moves(odd: int) -> dict[int, int]:
+            return {bit: (max(odd, 0) + bit) % 2 for bit in range(2)}
+
+        return self.asked_at_the_end(-1, moves, lambda odd: None if odd < 0 else odd)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw bits, and the parity of their sum."""

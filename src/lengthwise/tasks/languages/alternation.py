@@ -12,6 +12,7 @@ from lengthwise.options import option
 from lengthwise.tasks.batch import UNASKED
 from lengthwise.tasks.drawing import constant, distinct
 from lengthwise.tasks.labelling import Labelled, Labelling
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 
 
@@ -33,6 +34,16 @@ class Alternation(Labelling):
             raise InputError(
                 f"A sequence of {self.options.blocks} blocks has {self.options.blocks} symbols or more; got {length}."
             )
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The blocks that have begun."""
+        last = self.options.blocks
+
+        def moves(begun: int) -> dict[int, int]:
+            return {(to - 1) % 2: to for to in range(max(1, begun), min(begun + 1, last) + 1)}
+
+        return self.begun(0, moves, lambda begun: None if begun == 0 else int(begun == last))
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw the places at which blocks begin."""

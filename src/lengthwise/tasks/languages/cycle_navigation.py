@@ -8,6 +8,7 @@ import torch
 
 from lengthwise.options import option
 from lengthwise.tasks.drawing import integers
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -29,6 +30,16 @@ class CycleNavigation(Transduction):
     def answer_length(self, length: int) -> int:
         """Return 1: the answer is a place."""
         return 1
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The place; -1 stands before the first step."""
+        places = self.options.places
+
+        def moves(place: int) -> dict[int, int]:
+            return {step: (max(place, 0) + step - 1) % places for step in range(3)}
+
+        return self.asked_at_the_end(-1, moves, lambda place: None if place < 0 else place)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw steps, and the place to which they lead."""

@@ -17,6 +17,7 @@ from lengthwise.options import option
 from lengthwise.tasks.batch import UNASKED
 from lengthwise.tasks.drawing import constant, counted, integers
 from lengthwise.tasks.labelling import Labelled, Labelling
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 
 
@@ -38,6 +39,14 @@ class GroupWord(Labelling):
     def classes(self) -> int:
         """Number of elements of the group."""
         return self.symbols
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The product of the elements; -1 stands before the first one."""
+        table = [*_products(self.options.group).tolist(), list(range(self.symbols))]
+        return self.begun(
+            -1, lambda product: dict(enumerate(table[product])), lambda product: None if product < 0 else product
+        )
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw elements, and multiply them from left to right."""

@@ -21,6 +21,7 @@ from lengthwise.tasks.languages.automaton import Automaton
 from lengthwise.tasks.languages.crasp import in_crasp
 from lengthwise.tasks.languages.members import members
 from lengthwise.tasks.languages.patterns import automaton_of
+from lengthwise.tasks.machine import MooreMachine
 
 
 class RegularLanguage(Labelling):
@@ -60,11 +61,30 @@ class RegularLanguage(Labelling):
         """Number of distinct sets of symbols that may follow a prefix."""
         return len(self.sets)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The symbols of the language, *begin*, and the numbers of the labels that are more than these."""
+        return (*self.automaton.symbols, *super().names[self.symbols :])
+
+    def spell_answer(self, answer: int) -> str:
+        """Write a label as text: the symbols that may follow."""
+        return " or ".join(self.sets[answer])
+
     def check_length(self, length: int) -> None:
         """Refuse lengths that no member has."""
         if length < 1 or not self.automaton.members(length):
             near = " and ".join(map(str, self.automaton.near(length)))
             raise InputError(f"No member of {self.title} has {length} symbols; choose a length that is near: {near}.")
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The automaton, without the states from which no member is reached."""
+        following, sets = self.automaton.follows, self.sets
+
+        def moves(state: int) -> dict[int, int]:
+            return {symbol: to for symbol, to in enumerate(self.automaton.transitions[state]) if following[to]}
+
+        return self.begun(0, moves, lambda state: sets.index(following[state]))
 
     @property
     def in_crasp(self) -> bool:

@@ -13,6 +13,7 @@ from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.batch import Batch
 from lengthwise.tasks.drawing import integers
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -45,6 +46,19 @@ class FlagRetrieval(Transduction):
         separator = int(batch.scored[0].int().argmax())
         after = (batch[0] == self.options.symbols).int().argmax(1) + 1
         return F.pad(after[:, None], (separator, batch.scored.shape[1] - separator - 1), value=-1)
+
+    @property
+    def machine(self) -> MooreMachine:
+        """What the source has shown: no flag, the flag as its last symbol, or the symbol after the flag."""
+        flag = self.options.symbols
+
+        def moves(shown: str | int) -> dict[int, str | int]:
+            plain = range(flag)
+            if shown == "no flag":
+                return {**dict.fromkeys(plain, shown), flag: "flag"}
+            return {symbol: symbol if shown == "flag" else shown for symbol in plain}
+
+        return self.asked_at_the_end("no flag", moves, lambda shown: shown if isinstance(shown, int) else None)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw symbols, and put a flag among them."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.batch import Batch, Tokens
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 
 ZERO, ONE, WRITE, READ, IGNORE = range(5)
@@ -58,6 +59,20 @@ class FlipFlop(Task):
             raise InputError(
                 f"A flip-flop sequence is pairs of tokens: its length must be even and 4 or more, got {length}."
             )
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The bit of the last write, None before the first one, and the instruction that waits for its bit."""
+
+        def moves(state: tuple[int | None, int | None]) -> dict[int, tuple[int | None, int | None]]:
+            held, instruction = state
+            if instruction is None:
+                return {name: (held, name) for name in ((WRITE,) if held is None else (WRITE, READ, IGNORE))}
+            if instruction == WRITE:
+                return {bit: (bit, None) for bit in (ZERO, ONE)}
+            return {bit: (held, None) for bit in (ZERO, ONE) if instruction == IGNORE or bit == held}
+
+        return MooreMachine.of((None, None), moves, lambda state: state[0] if state[1] == READ else None)
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
         """Draw sequences of ``length`` tokens, an even number from 4; the inputs are all tokens but the last.

@@ -11,6 +11,7 @@ from lengthwise.options import option
 from lengthwise.tasks.batch import UNASKED
 from lengthwise.tasks.drawing import constant, integers
 from lengthwise.tasks.labelling import Labelled, Labelling
+from lengthwise.tasks.machine import MooreMachine
 from lengthwise.tasks.task import Task
 
 
@@ -40,6 +41,16 @@ class NBack(Labelling):
         back = self.options.back
         if length <= back:
             raise InputError(f"A sequence with a {back}-back label has more than {back} symbols; got {length}.")
+
+    @property
+    def machine(self) -> MooreMachine:
+        """The newest symbols, one more than ``back``."""
+        kept = self.options.back + 1
+
+        def moves(newest: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+            return {symbol: (*newest, symbol)[-kept:] for symbol in range(self.symbols)}
+
+        return self.begun((), moves, lambda newest: newest[0] if len(newest) == kept else None)
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Labelled:
         """Draw symbols, and label them with those before."""
