@@ -17,6 +17,7 @@ VERBS = {
     "tokenize": "Write a CORPUS in tokens. A run on text does the same when it begins; this shows the progress, and "
     "can download.",
     "probe": "Measure how the attention of a causal or masked language MODEL changes with length, layer by layer.",
+    "certify": "Prove a trained decoder right at every length, or find the shortest input on which it is wrong.",
     "shorten": "Keep the tokens that receive most attention, and evaluate the MODEL on them alone (arXiv 2303.07585).",
     "bench": "Measure time and memory of threshold relative attention and torch's own attention on this machine.",
     "report": "Write report.html with its figures and summary.json from the results in a folder, and print the tables.",

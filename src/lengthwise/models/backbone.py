@@ -159,6 +159,10 @@ class Block(nn.Module):
     ) -> Tensor:
         normalised = self.attention_norm(stream)
         attended = self.attention(normalised, positions=positions, document_ids=document_ids, cache=cache)
+        return self.after_attention(stream, normalised, attended)
+
+    def after_attention(self, stream: Tensor, normalised: Tensor, attended: Tensor) -> Tensor:
+        """Compute what the block does with the output of its attention, token by token."""
         stream = (normalised if self.add_to_normalised else stream) + attended
         normalised = self.feed_forward_norm(stream)
         return (normalised if self.add_to_normalised else stream) + self.feed_forward(normalised)

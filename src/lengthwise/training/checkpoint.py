@@ -70,12 +70,16 @@ class Checkpoint:
     @property
     def sha256(self) -> str:
         """Hash of the weights for inference, in hexadecimal digits; raises :class:`RunError` if they cannot be read."""
-        name = self._for_inference
         try:
-            with (self.path / f"{name}.safetensors").open("rb") as stream:
+            with self.weights.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            raise self._damaged(name, f"it cannot be read ({error})") from None
+            raise self._damaged(self._for_inference, f"it cannot be read ({error})") from None
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights for inference."""
+        return self.path / f"{self._for_inference}.safetensors"
 
     def load_model(self, model: nn.Module) -> None:
         """Load the weights for inference: the averaged weights if there are any.

@@ -1,0 +1,83 @@
+"""The file of a certificate: what it is about, what it assumes, what was found, and the machine that shows it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lengthwise.attention import Mechanism
+from lengthwise.certify.certifying import Kind, Verdict
+from lengthwise.certify.extraction import Level
+from lengthwise.certify.walking import Agreement
+from lengthwise.models import DecoderConfig
+from lengthwise.options import Value
+from lengthwise.tasks.machine import MooreMachine
+
+FILE = "certificate.json"
+ASSUMPTIONS = (
+    "The network computes in float32, and no score of a query and a key is off by more than the rounding bound.",
+    "What it computes for a token depends on the token's vector and on the vectors that its heads attend to, and on no "
+    "other token. 'agreement' says on how many prefixes this was seen to hold, to the last bit.",
+    "The sequence is one of the task: each token is one that the machine of the task allows.",
+)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A verdict with all that is needed to check it."""
+
+    task_name: str
+    task: MooreMachine
+    config: DecoderConfig
+    sha256: str
+    """Hash of the file of the weights."""
+    verdict: Verdict
+    agreement: Agreement | None
+    """None if the machine was not found."""
+
+    @property
+    def kind(self) -> Kind:
+        """Proved, refuted or undecided."""
+        return self.verdict.kind
+
+    def tree(self) -> dict[str, Any]:
+        """Return the certificate as JSON."""
+        of, mechanism = self.verdict, Mechanism.parse(self.config.mechanism)
+        options = dict[str, Value](mechanism.weights.options)
+        found: dict[str, Any] = {
+            "seconds": round(of.seconds, 3),
+            "reason": of.reason,
+            "states": of.states,
+            "transitions": of.transitions,
+            "smallest_margin": of.smallest_margin,
+            "smallest_scores": of.smallest_scores,
+            "rounding": of.rounding,
+        }
+        if of.kind == "refuted":
+            found["counterexample"] = {"tokens": of.counterexample, "expected": of.expected, "said": of.said}
+        return {
+            "verdict": of.kind,
+            "assumptions": ASSUMPTIONS,
+            **found,
+            "agreement": None if self.agreement is None else self.agreement._asdict(),
+            "model": {
+                "sha256": self.sha256,
+                "mechanism": str(mechanism),
+                "output": str(mechanism.output),
+                "heads": self.config.heads,
+                "head_dim": self.config.dim // self.config.heads,
+                "strict": options.get("strict", False),
+                "threshold": options.get("threshold", 0.0),
+                "paper_faithful": self.config.paper_faithful,
+            },
+            "task": {"name": self.task_name, **asdict(self.task)},
+            "levels": [_level(level) for level in of.levels],
+        }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    """Return what a reader needs to follow one layer: states below, moves, how vectors are made, and what is merged."""
+    return {
+        "under": [under for under, _ in level.states],
+        "moves": [{token: [to, made] for token, (to, (made, _)) in row.items()} for row in level.machine.moves],
+        "recipes": level.recipes,
+        "merged": level.merged,
+    }

@@ -1,0 +1,118 @@
+"""The verdict on a decoder: right at every length, or a shortest input on which it is wrong, or undecided."""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+
+from lengthwise.certify.extraction import BlockedError, Level, Limits, extract
+from lengthwise.certify.mealy import MealyMachine, Symbol
+from lengthwise.certify.network import Network
+from lengthwise.errors import InputError
+from lengthwise.models import Decoder
+from lengthwise.tasks.machine import MooreMachine
+
+Kind = Literal["proved", "refuted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found about a decoder and a task."""
+
+    kind: Kind
+    seconds: float
+    reason: str = ""
+    """What blocked the search, in one sentence, if it is undecided."""
+    states: int = 0
+    """States of the smallest machine that makes the same vectors after the last layer."""
+    transitions: int = 0
+    """Moves of that machine after which an answer is asked, all of which were checked."""
+    smallest_margin: float = 0.0
+    """Smallest difference between the logit of a right answer and the largest other one; negative if one is wrong."""
+    smallest_scores: tuple[float, ...] = ()
+    """Smallest distance of a score from the threshold, by layer."""
+    rounding: tuple[float, ...] = ()
+    """Bound on the rounding of such a score, by layer."""
+    counterexample: tuple[int, ...] = ()
+    """The shortest input whose last answer is wrong, if it is refuted."""
+    expected: int | None = None
+    """The right answer to the counterexample."""
+    said: int | None = None
+    """The decoder's answer to it."""
+    levels: list[Level] = field(default_factory=list, repr=False)
+    machine: MealyMachine = field(default_factory=lambda: MealyMachine([]), repr=False)
+    """The machine of the whole; its symbols count the vectors after the last layer."""
+    logits: torch.Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    """The logits of these vectors."""
+
+
+@torch.no_grad()
+def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) -> Verdict:
+    """Prove that a decoder answers rightly after every sequence that a task allows, or find a shortest counterexample.
+
+    Args:
+        model: a decoder of the mechanism ``newest-kept``, in float32 on the CPU.
+        task: what may come, and what is asked; ``Task.machine`` has it for many tasks, and
+            ``MooreMachine.of`` makes your own.
+        limits: how far the search may go.
+
+    Raises:
+        InputError: for a model that is no decoder of hard attention, or whose vocabulary lacks a token of the task.
+    """
+    began, network, limits = time.monotonic(), Network(model.eval()), limits or Limits()
+    if (largest := max(token for row in task.moves for token in row)) >= len(network.tokens):
+        raise InputError(f"The task has a token {largest}, and the model a vocabulary of {len(network.tokens)}.")
+    machine, vectors, levels = MealyMachine.of_task(task), network.tokens, list[Level]()
+
+    def passed() -> float:
+        return time.monotonic() - began
+
+    try:
+        for layer in network.layers:
+            level, vectors = extract(machine, vectors, layer, limits, began)
+            levels.append(level)
+            machine = level.machine.minimal()[0]
+    except BlockedError as undecided:
+        where = f"Layer {len(levels) + 1} of {len(network.layers)}: "
+        return Verdict("undecided", passed(), where + str(undecided), levels=levels)
+    logits = network.logits(vectors)
+    margin = _margins(machine, logits)
+    found = Verdict(
+        "proved",
+        passed(),
+        states=len(machine.moves),
+        transitions=sum(answer is not None for row in machine.moves for _, (_, answer) in row.values()),
+        smallest_margin=min(margin.values()),
+        smallest_scores=tuple(level.decisions.smallest for level in levels),
+        rounding=tuple(level.decisions.rounding for level in levels),
+        levels=levels,
+        machine=machine,
+        logits=logits,
+    )
+    wrong = machine.shortest(lambda symbol: margin.get(symbol, 1.0) <= 0)
+    if wrong is None:
+        near = network.roundings(vectors)
+        if all(value > near[vector] for (vector, _), value in margin.items()):
+            return found
+        reason = (
+            f"Rounding decides an answer: the right logit is larger than another one by {min(margin.values()):.1e}."
+        )
+        return replace(found, kind="undecided", reason=reason)
+    _, expected = machine.symbol(wrong)
+    said = int(model(torch.tensor([wrong], dtype=torch.long, device="cpu")).logits[0, -1].argmax())
+    if said == expected:
+        rounded = "Rounding decides: the network answers rightly where its machine does not."
+        return replace(found, kind="undecided", reason=rounded)
+    return replace(found, kind="refuted", counterexample=tuple(wrong), expected=expected, said=said)
+
+
+def _margins(machine: MealyMachine, logits: torch.Tensor) -> dict[Symbol, float]:
+    """Return by how much the right logit is larger than all others, for each symbol with an answer."""
+    symbols = {symbol for row in machine.moves for _, symbol in row.values() if symbol[1] is not None}
+    found = {}
+    for vector, answer in symbols:
+        others = logits[vector].clone()
+        others[answer] = -torch.inf
+        found[vector, answer] = float(logits[vector, answer] - others.max())
+    return found

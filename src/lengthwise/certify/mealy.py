@@ -1,0 +1,61 @@
+"""Finite machines that turn every token into a symbol: the layers of a network of hard attention."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Self
+
+from lengthwise.tasks.machine import MooreMachine
+
+Symbol = tuple[int, int | None]
+"""The number of the vector that a layer computes for a token, and the answer that is asked after it, if any."""
+NONE: Symbol = (-1, None)
+Row = Mapping[int, tuple[int, Symbol]]
+"""The moves of a state: by token, the next state and the symbol."""
+
+
+class MealyMachine(NamedTuple):
+    """A finite automaton whose moves make symbols; state 0 is the start."""
+
+    moves: Sequence[Row]
+
+    @classmethod
+    def of_task(cls, task: MooreMachine) -> Self:
+        """Return the machine that makes the token itself, and the answer that the task then asks."""
+        return cls([{token: (to, (token, task.answers[to])) for token, to in row.items()} for row in task.moves])
+
+    def minimal(self) -> tuple[Self, list[int]]:
+        """Merge states with the same future; return the machine, and the new number of every state."""
+        group, groups = [0] * len(self.moves), 1
+        while True:  # Moore's algorithm: states of a group part if a token leads to other symbols or groups
+            keys = [
+                (group[state], *((token, symbol, group[to]) for token, (to, symbol) in sorted(row.items())))
+                for state, row in enumerate(self.moves)
+            ]
+            numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+            group = [numbers[key] for key in keys]
+            if len(numbers) == groups:
+                break
+            groups = len(numbers)
+        rows: dict[int, Row] = {}
+        for state, row in enumerate(self.moves):
+            rows.setdefault(group[state], {token: (group[to], symbol) for token, (to, symbol) in row.items()})
+        return type(self)([rows[number] for number in range(groups)]), group
+
+    def symbol(self, tokens: Sequence[int]) -> Symbol:
+        """Return the symbol that the last of these tokens makes."""
+        state, symbol = 0, NONE
+        for token in tokens:
+            state, symbol = self.moves[state][token]
+        return symbol
+
+    def shortest(self, wanted: Callable[[Symbol], bool]) -> list[int] | None:
+        """Return the shortest sequence of tokens whose last symbol is wanted; None if there is none."""
+        came: dict[int, list[int]] = {0: []}
+        queue = [0]
+        for state in queue:
+            for token, (to, symbol) in self.moves[state].items():
+                if wanted(symbol):
+                    return [*came[state], token]
+                if to not in came:
+                    came[to] = [*came[state], token]
+                    queue.append(to)
+        return None

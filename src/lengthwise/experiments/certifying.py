@@ -1,0 +1,62 @@
+"""Certify a run: its network in the limit of hard attention, against its task, and the file beside its results."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from lengthwise.attention import Mechanism
+from lengthwise.attention.weights import WEIGHTS
+from lengthwise.certify import Certificate, Limits, certify
+from lengthwise.certify.certificate import FILE
+from lengthwise.certify.walking import agreement
+from lengthwise.errors import InputError
+from lengthwise.experiments.environment import environment
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.start import trained_weights
+from lengthwise.files import write
+from lengthwise.models import Decoder, DecoderConfig, build
+from lengthwise.naming import carried
+
+HARD = "newest-kept"
+
+
+def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_000) -> Certificate:
+    """Certify a trained run, and write ``certificate.json`` into its folder.
+
+    A run of ``threshold-relative`` is certified in the limit of hard attention.
+
+    Args:
+        folder: the folder of the run.
+        limits: how far the search may go.
+        prefixes: number of prefixes of random sequences, on which the network is compared with its machine.
+
+    Raises:
+        InputError: for a folder without a trained run, a task that is no finite machine, and a model that cannot be
+            certified.
+        RunError: if the file cannot be written.
+    """
+    checkpoint, config = trained_weights(folder), RunFolder(folder).config
+    task, sized = config.build_task(), config.sized_model
+    if (machine := task.machine) is None:
+        raise InputError(
+            f"{task.title} is no finite machine, so nothing can be proved about it at every length; tasks such as "
+            "flip-flop, tomita-4 and parity are."
+        )
+    if isinstance(sized, DecoderConfig):
+        sized = replace(sized, mechanism=str(hardened(Mechanism.parse(sized.mechanism))))
+    model = build(sized)
+    checkpoint.load_model(model)
+    assert isinstance(model, Decoder)
+    verdict = certify(model, machine, limits)
+    agreed = agreement(model, verdict.machine, verdict.logits, prefixes) if verdict.kind != "undecided" else None
+    certificate = Certificate(config.task, machine, model.config, checkpoint.sha256, verdict, agreed)
+    tree = {**certificate.tree(), "environment": environment()}
+    write(folder / FILE, json.dumps(tree) + "\n")
+    return certificate
+
+
+def hardened(mechanism: Mechanism) -> Mechanism:
+    """Return the limit of hard attention of a mechanism that has one, and any other one unchanged."""
+    if mechanism.weights.name != "threshold-relative":
+        return mechanism
+    return replace(mechanism, weights=carried(WEIGHTS, mechanism.weights, HARD))

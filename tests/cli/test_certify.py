@@ -1,0 +1,168 @@
+"""``lengthwise certify``: from a trained run to a proof, to its check, and to what is no proof."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lengthwise.certify.replay import BrokenError, replay
+from lengthwise.experiments.start import trained_weights
+from lengthwise.training.checkpoint import Checkpoint
+
+Call = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("undrawn")
+SMALL = [
+    *("--steps", "100", "--length", "8", "--lengths", "8", "--learning-rate", "1e-2", "--set", "model.dim=16"),
+    *("--set", "model.layers=1", "--set", "model.heads=2", "--set", "train.batch_size=8"),
+    *("--set", "evaluate.sequences=8", "--set", "train.device=cpu"),
+]
+ANNEALED = "threshold-relative[anneal=12]"
+
+
+@pytest.fixture
+def begin(lengthwise: Call, tmp_path: Path) -> Call:
+    """Train a small decoder, and return its folder."""
+
+    def run(task: str, *options: str, mechanism: str = ANNEALED) -> Path:
+        folder = tmp_path / f"{task}-{len(options)}"
+        answer = lengthwise("run", task, "-a", mechanism, *SMALL, *options, "--out", folder)
+        assert answer.code == 0, answer.error
+        return folder
+
+    return run
+
+
+@pytest.fixture
+def proved(begin: Call, lengthwise: Call) -> Path:
+    """A run that is proved right."""
+    folder: Path = begin("tomita-2")
+    answer = lengthwise("certify", folder)
+    assert answer.code == 0, answer.out
+    assert "Proved: it answers rightly after every sequence of tomita-2, whatever its length." in answer.out
+    assert "the same bits on" in answer.out
+    return folder
+
+
+def test_a_proof_is_written_and_verified(proved: Path, lengthwise: Call) -> None:
+    certificate = json.loads((proved / "certificate.json").read_text(encoding="utf-8"))
+    assert certificate["verdict"] == "proved"
+    assert certificate["model"]["mechanism"] == "newest-kept"
+    assert certificate["model"]["sha256"] == trained_weights(proved).sha256
+    assert certificate["agreement"]["different"] == 0
+    assert certificate["smallest_margin"] > 0
+    answer = lengthwise("certify", "--verify", proved / "certificate.json")
+    assert answer.code == 0, answer.out
+    assert answer.out == "Verified: proved.\n"
+
+
+def test_a_wrong_network_is_refuted_by_the_shortest_input(begin: Call, lengthwise: Call) -> None:
+    folder = begin("parity", mechanism="newest-kept")
+    answer = lengthwise("certify", folder)
+    assert answer.code == 1
+    assert "Refuted: no shorter input is answered wrongly than these" in answer.out
+    assert "tokens: <begin>" in answer.out
+    assert lengthwise("certify", "--verify", folder / "certificate.json").out == "Verified: refuted.\n"
+
+
+def test_a_search_that_ends_early_is_undecided(begin: Call, lengthwise: Call) -> None:
+    folder = begin("tomita-2")
+    answer = lengthwise("certify", folder, "--states", "2")
+    assert answer.code == 1
+    assert "Undecided. Layer 1 of 1: A layer has more than 2 states." in answer.out
+    assert lengthwise("certify", "--verify", folder / "certificate.json").out == "Verified: undecided.\n"
+
+
+def replayed(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
+    """Verify the certificate of a run after a change."""
+    file = folder / "certificate.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    change(tree)
+    changed = folder / "changed.json"
+    changed.write_text(json.dumps(tree), encoding="utf-8")
+    return replay(changed, trained_weights(folder).weights)
+
+
+def test_every_changed_move_and_recipe_is_caught(proved: Path) -> None:
+    replayed(proved, lambda tree: None)
+    level = json.loads((proved / "certificate.json").read_text(encoding="utf-8"))["levels"][0]
+    states, made = len(level["moves"]), len(level["recipes"])
+    places = [(state, token, part) for state, row in enumerate(level["moves"]) for token in row for part in (0, 1)]
+    assert len(places) > 4
+    for state, token, part in places:
+
+        def turn(tree: dict[str, Any], state: int = state, token: str = token, part: int = part) -> None:
+            move = tree["levels"][0]["moves"][state][token]
+            move[part] = (move[part] + 1) % (made if part else states)
+
+        with pytest.raises(BrokenError):
+            replayed(proved, turn)
+    for at in range(made):
+
+        def other(tree: dict[str, Any], at: int = at) -> None:
+            recipe = tree["levels"][0]["recipes"][at]
+            recipe[1] = -1 if recipe[1] != -1 else 0
+
+        with pytest.raises(BrokenError, match="another vector"):
+            replayed(proved, other)
+
+
+def test_changed_verdicts_tasks_and_moves_that_are_missing_are_caught(proved: Path) -> None:
+    def leave_out(tree: dict[str, Any]) -> None:
+        tree["levels"][0]["moves"][1].popitem()
+
+    with pytest.raises(BrokenError, match="the machine is proved"):
+        replayed(proved, lambda tree: tree.update(verdict="refuted"))
+    with pytest.raises(BrokenError, match="not those that the task allows"):
+        replayed(proved, leave_out)
+    with pytest.raises(BrokenError, match="the machine is refuted"):
+        replayed(
+            proved, lambda tree: tree["task"].update(answers=[0 if a == 1 else a for a in tree["task"]["answers"]])
+        )
+
+
+def test_changed_weights_are_caught(proved: Path, lengthwise: Call, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(proved, copy)
+    newest = Checkpoint.newest(copy / "checkpoint")
+    assert newest is not None
+    weights = load_file(newest.weights)
+    column = int(weights["head.weight"].abs().sum(0).argmax())
+    weights["head.weight"][:, column] *= -1
+    save_file(weights, newest.weights)
+    answer = lengthwise("certify", "--verify", copy / "certificate.json")
+    assert answer.code == 1
+    assert "Not verified. The weights are not those that the certificate is about." in answer.out
+
+    def with_its_hash(tree: dict[str, Any]) -> None:
+        tree["model"]["sha256"] = newest.sha256
+
+    weights["head.weight"] = torch.roll(weights["head.weight"], 1, 0)
+    save_file(weights, newest.weights)
+    with pytest.raises(BrokenError, match="the machine is refuted"):
+        replayed(copy, with_its_hash)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Give the folder of a run, or --verify"),
+        (["nowhere"], "nowhere holds no run"),
+        (["--verify", "nowhere/certificate.json"], "nowhere holds no run"),
+    ],
+)
+def test_what_is_asked_must_be_there(arguments: list[str], sentence: str, lengthwise: Call) -> None:
+    assert sentence in lengthwise("certify", *arguments).error
+
+
+def test_what_is_no_automaton_is_refused(begin: Call, lengthwise: Call) -> None:
+    copy = begin("copy", "--steps", "2")
+    assert "copy is no finite machine" in lengthwise("certify", copy).error
+    softmax = begin("tomita-2", "--steps", "2", mechanism="softmax")
+    assert "'softmax' cannot be certified" in lengthwise("certify", softmax).error
+    (softmax / "certificate.json").write_text("{}", encoding="utf-8")
+    assert "is no certificate that can be read" in lengthwise("certify", "--verify", softmax / "certificate.json").error
