@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lengthwise.certify.replay import BrokenError, replay
+from lengthwise.certify.checker import BrokenError, replay
+from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.start import trained_weights
+from lengthwise.models import build
 from lengthwise.training.checkpoint import Checkpoint
 
 Call = Callable[..., Any]
@@ -58,6 +60,34 @@ def test_a_proof_is_written_and_verified(proved: Path, lengthwise: Call) -> None
     answer = lengthwise("certify", "--verify", proved / "certificate.json")
     assert answer.code == 0, answer.out
     assert answer.out == "Verified: proved.\n"
+
+
+def test_the_page_shows_the_automaton_and_what_training_saw(proved: Path) -> None:
+    page = (proved / "certificate.html").read_text(encoding="utf-8")
+    assert "<h1>tomita-2: proved</h1>" in page
+    assert page.count('class="node"') == 3  # the start, and the two states of (10)*
+    assert "&lt;begin&gt; 1" in page
+    coverage = json.loads((proved / "certificate.json").read_text(encoding="utf-8"))["coverage"]
+    assert 100 * 8 < coverage["tokens"] <= 100 * 8 * 9  # lengths vary
+    assert coverage["states"] > 1
+
+
+def test_the_table_answers_as_the_network_does(begin: Call, lengthwise: Call, tmp_path: Path) -> None:
+    folder, table = begin("parity"), tmp_path / "parity_table.py"
+    assert lengthwise("certify", folder, "--compile", table).code == 1
+    module: dict[str, Any] = {}
+    exec(table.read_text(encoding="utf-8"), module)
+    config = RunFolder(folder).config
+    batch = config.build_task().sample(torch.Generator().manual_seed(0), 64, 8, "validation")
+    model = build(config.vary(model={"mechanism": "newest-kept"}).sized_model)
+    trained_weights(folder).load_model(model)
+    with torch.no_grad():
+        said = model.eval()(batch[0]).logits.argmax(-1)
+    for tokens, answers, scored in zip(batch[0].tolist(), said.tolist(), batch.scored.tolist(), strict=True):
+        # A sequence goes on with the right answer, whatever the network says.
+        assert [a for a in module["read"](tokens) if a is not None] == [
+            a for a, s in zip(answers, scored, strict=True) if s
+        ]
 
 
 def test_a_wrong_network_is_refuted_by_the_shortest_input(begin: Call, lengthwise: Call) -> None:

@@ -7,8 +7,8 @@ from lengthwise.source import on_demand
 if TYPE_CHECKING:
     from lengthwise.certify.certificate import Certificate
     from lengthwise.certify.certifying import Verdict, certify
+    from lengthwise.certify.checker import replay
     from lengthwise.certify.extraction import Limits
-    from lengthwise.certify.replay import replay
     from lengthwise.tasks.machine import MooreMachine
 
 __all__ = ["Certificate", "Limits", "MooreMachine", "Verdict", "certify", "replay"]

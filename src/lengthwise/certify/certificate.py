@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lengthwise.attention import Mechanism
+from lengthwise.certify.behaviour import Coverage
 from lengthwise.certify.certifying import Kind, Verdict
 from lengthwise.certify.extraction import Level
 from lengthwise.certify.walking import Agreement
@@ -15,7 +16,7 @@ FILE = "certificate.json"
 ASSUMPTIONS = (
     "The network computes in float32, and no score of a query and a key is off by more than the rounding bound.",
     "What it computes for a token depends on the token's vector and on the vectors that its heads attend to, and on no "
-    "other token. 'agreement' says on how many prefixes this was seen to hold, to the last bit.",
+    "other token. This was seen to hold, to the last bit, on the prefixes that were compared.",
     "The sequence is one of the task: each token is one that the machine of the task allows.",
 )
 
@@ -32,6 +33,8 @@ class Certificate:
     verdict: Verdict
     agreement: Agreement | None
     """None if the machine was not found."""
+    coverage: Coverage | None = None
+    """How much of the machine occurred in the training, if this is known."""
 
     @property
     def kind(self) -> Kind:
@@ -58,6 +61,7 @@ class Certificate:
             "assumptions": ASSUMPTIONS,
             **found,
             "agreement": None if self.agreement is None else self.agreement._asdict(),
+            "coverage": None if self.coverage is None else self.coverage._asdict(),
             "model": {
                 "sha256": self.sha256,
                 "mechanism": str(mechanism),

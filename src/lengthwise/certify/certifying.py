@@ -43,7 +43,9 @@ class Verdict:
     levels: list[Level] = field(default_factory=list, repr=False)
     machine: MealyMachine = field(default_factory=lambda: MealyMachine([]), repr=False)
     """The machine of the whole; its symbols count the vectors after the last layer."""
-    logits: torch.Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    logits: torch.Tensor = field(
+        default_factory=lambda: torch.empty(0, 0, dtype=torch.float32, device="cpu"), repr=False
+    )
     """The logits of these vectors."""
 
 

@@ -26,6 +26,15 @@ def certify(
     prefixes: Annotated[
         int, typer.Option(help="Prefixes on which the network is compared with its machine.", min=0)
     ] = 20_000,
+    compiled: Annotated[
+        Path | None,
+        typer.Option(
+            "--compile",
+            metavar="FILE",
+            help="Write the network as a Python module: a table that gives the same answers.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Prove a trained decoder right at every length, or find the shortest input on which it is wrong.
 
@@ -35,28 +44,35 @@ def certify(
     if (run is None) == (verify is None):
         raise InputError("Give the folder of a run, or --verify with the file of a certificate.")
     if run is not None:
-        _certify(run, states, seconds, prefixes)
+        _certify(run, states, seconds, prefixes, compiled)
     elif verify is not None:
         _verify(verify)
 
 
-def _certify(run: Path, states: int, seconds: float, prefixes: int) -> None:
+def _certify(run: Path, states: int, seconds: float, prefixes: int, compiled: Path | None) -> None:
+    from lengthwise import files
     from lengthwise.certify import Limits
+    from lengthwise.certify.behaviour import as_python
     from lengthwise.certify.certificate import FILE
     from lengthwise.experiments.certifying import certify_run
-    from lengthwise.reports.certificate import sentence, table
+    from lengthwise.reports.certificate import page, sentence, table
     from lengthwise.tasks import load
 
     certificate = certify_run(run, Limits(states=states, seconds=seconds), prefixes)
-    console.print(sentence(certificate, load(certificate.task_name)), highlight=False)
+    task = load(certificate.task_name)
+    said = sentence(certificate, task)
+    console.print(said, highlight=False)
     console.print(table(certificate))
-    console.print(f"Certificate: {run / FILE}", highlight=False)
+    console.print(f"Certificate: {run / FILE}, and {page(certificate, task, run)}", highlight=False)
+    if compiled is not None and certificate.kind != "undecided":
+        files.write(compiled, as_python(certificate.verdict, f"A decoder of {task.title} as a table. {said}"))
+        console.print(f"Table: {compiled}", highlight=False)
     if certificate.kind != "proved":
         raise typer.Exit(1)
 
 
 def _verify(file: Path) -> None:
-    from lengthwise.certify.replay import BrokenError, replay
+    from lengthwise.certify.checker import BrokenError, replay
     from lengthwise.experiments.start import trained_weights
 
     weights = trained_weights(file.parent).weights

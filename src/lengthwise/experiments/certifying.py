@@ -1,21 +1,28 @@
 """Certify a run: its network in the limit of hard attention, against its task, and the file beside its results."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from torch import Tensor
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.certify import Certificate, Limits, certify
+from lengthwise.certify.behaviour import coverage
 from lengthwise.certify.certificate import FILE
 from lengthwise.certify.walking import agreement
 from lengthwise.errors import InputError
+from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.start import trained_weights
 from lengthwise.files import write
 from lengthwise.models import Decoder, DecoderConfig, build
 from lengthwise.naming import carried
+from lengthwise.tasks import Task
+from lengthwise.training.loop import training_batch
 
 HARD = "newest-kept"
 
@@ -48,11 +55,21 @@ def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_0
     checkpoint.load_model(model)
     assert isinstance(model, Decoder)
     verdict = certify(model, machine, limits)
-    agreed = agreement(model, verdict.machine, verdict.logits, prefixes) if verdict.kind != "undecided" else None
-    certificate = Certificate(config.task, machine, model.config, checkpoint.sha256, verdict, agreed)
+    agreed = covered = None
+    if verdict.kind != "undecided":
+        agreed = agreement(model, verdict.machine, verdict.logits, prefixes)
+        covered = coverage(verdict.machine, _training(config, task))
+    certificate = Certificate(config.task, machine, model.config, checkpoint.sha256, verdict, agreed, covered)
     tree = {**certificate.tree(), "environment": environment()}
     write(folder / FILE, json.dumps(tree) + "\n")
     return certificate
+
+
+def _training(config: RunConfig, task: Task) -> Iterator[Tensor]:
+    """Yield the tokens of every training batch of a run."""
+    seed = config.seed if config.data_seed is None else config.data_seed
+    for step in range(config.train.steps):
+        yield training_batch(task, config.train, seed, step)[0]
 
 
 def hardened(mechanism: Mechanism) -> Mechanism:

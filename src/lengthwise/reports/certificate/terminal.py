@@ -1,4 +1,4 @@
-"""A certificate on the terminal."""
+"""A certificate on the terminal: the verdict in a sentence, and its facts."""
 
 from rich.table import Table
 
@@ -27,20 +27,35 @@ def sentence(certificate: Certificate, task: Task) -> str:
     )
 
 
-def table(certificate: Certificate) -> Table:
-    """Return the facts of a certificate."""
-    found, agreed = certificate.verdict, certificate.agreement
-    shown = Table(show_header=False, box=None, pad_edge=False)
-    shown.add_column(style="dim")
-    shown.add_row("network", f"{certificate.config.mechanism}, {certificate.config.layers} layers")
-    shown.add_row("states, answers checked", f"{found.states:,}, {found.transitions:,}")
-    shown.add_row("smallest margin of logits", f"{found.smallest_margin:.3g}")
-    for layer, (score, rounding) in enumerate(zip(found.smallest_scores, found.rounding, strict=True), 1):
-        shown.add_row(f"layer {layer}: smallest score", f"{score:.2g}, rounding at most {rounding:.2g}")
+def facts(certificate: Certificate) -> list[tuple[str, str]]:
+    """Return the facts of a certificate, each with its name."""
+    found, agreed, covered = certificate.verdict, certificate.agreement, certificate.coverage
+    of_layers = [
+        (f"layer {layer}: smallest score", f"{score:.2g}, rounding at most {rounding:.2g}")
+        for layer, (score, rounding) in enumerate(zip(found.smallest_scores, found.rounding, strict=True), 1)
+    ]
+    told = [("network", f"{certificate.config.mechanism}, {certificate.config.layers} layers")]
     if agreed is not None:
         same = "the same bits" if not agreed.different else f"{agreed.different:,} differ, by {agreed.largest:.2g}"
-        shown.add_row("network and machine", f"{same} on {agreed.prefixes:,} prefixes")
-    shown.add_row("time", f"{found.seconds:.2f} s")
+        told += [
+            ("states, answers checked", f"{found.states:,}, {found.transitions:,}"),
+            ("smallest margin of logits", f"{found.smallest_margin:.3g}"),
+            *of_layers,
+            ("network and machine", f"{same} on {agreed.prefixes:,} prefixes"),
+        ]
+    if covered is not None:
+        told.append(
+            ("states that training visited", f"{covered.states:,} of {found.states:,}, in {covered.tokens:,} tokens")
+        )
+    return [*told, ("time", f"{found.seconds:.2f} s")]
+
+
+def table(certificate: Certificate) -> Table:
+    """Return the facts of a certificate."""
+    shown = Table(show_header=False, box=None, pad_edge=False)
+    shown.add_column(style="dim")
+    for name, fact in facts(certificate):
+        shown.add_row(name, fact)
     return shown
 
 
