@@ -55,7 +55,7 @@ def _certify(run: Path, states: int, seconds: float, prefixes: int, compiled: Pa
     from lengthwise.certify.behaviour import as_python
     from lengthwise.certify.certificate import FILE
     from lengthwise.experiments.certifying import certify_run
-    from lengthwise.reports.certificate import page, sentence, table
+    from lengthwise.reports.certificate import sentence, table, write_page
     from lengthwise.tasks import load
 
     certificate = certify_run(run, Limits(states=states, seconds=seconds), prefixes)
@@ -63,7 +63,7 @@ def _certify(run: Path, states: int, seconds: float, prefixes: int, compiled: Pa
     said = sentence(certificate, task)
     console.print(said, highlight=False)
     console.print(table(certificate))
-    console.print(f"Certificate: {run / FILE}, and {page(certificate, task, run)}", highlight=False)
+    console.print(f"Certificate: {run / FILE}, and {write_page(certificate, task, run)}", highlight=False)
     if compiled is not None and certificate.kind != "undecided":
         files.write(compiled, as_python(certificate.verdict, f"A decoder of {task.title} as a table. {said}"))
         console.print(f"Table: {compiled}", highlight=False)

@@ -16,7 +16,7 @@ from lengthwise.tasks import Task
 FILE = "certificate.html"
 
 
-def page(certificate: Certificate, task: Task, folder: Path) -> Path:
+def write_page(certificate: Certificate, task: Task, folder: Path) -> Path:
     """Write the page and its figures into a folder; return the path of the page.
 
     Raises:
