@@ -32,6 +32,8 @@ class NewestKept(ThresholdRelative):
     class Options(ThresholdRelative.Options):
         anneal: float = option(12.0, at_least=0)
         """What training subtracts from the logarithms of the gates at its end."""
+        margin: float = option(0.1, at_least=0)
+        """Distance from the threshold up to which training moves scores away; without it, scores come to rest there."""
 
     options: Options
 
