@@ -53,7 +53,7 @@ def proved(begin: Call, lengthwise: Call) -> Path:
 def test_a_proof_is_written_and_verified(proved: Path, lengthwise: Call) -> None:
     certificate = json.loads((proved / "certificate.json").read_text(encoding="utf-8"))
     assert certificate["verdict"] == "proved"
-    assert certificate["model"]["mechanism"] == "newest-kept"
+    assert certificate["model"]["mechanism"] == "newest-kept[margin=0]"
     assert certificate["model"]["sha256"] == trained_weights(proved).sha256
     assert certificate["agreement"]["different"] == 0
     assert certificate["smallest_margin"] > 0
