@@ -1,14 +1,15 @@
-"""Shapes that are checked, and tiny language models, built and saved as anyone would, for the tests of such models."""
+"""Shapes that are checked, the command line in this process, and tiny language models, built and saved as usual."""
 
 import ast
 import dataclasses
 import functools
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import jaxtyping
 import pytest
@@ -195,3 +196,36 @@ def default_dtype() -> Iterator[Callable[[torch.dtype], None]]:
     before = torch.get_default_dtype()
     yield torch.set_default_dtype
     torch.set_default_dtype(before)
+
+
+class Answer(NamedTuple):
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    error: str
+
+
+@pytest.fixture
+def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """``lengthwise("run", "flip-flop", ...)`` in this process."""
+
+    from lengthwise import cli
+    from lengthwise.cli.console import console, errors
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["lengthwise", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        for printer in (console, errors):  # what it is written to may say that it is a terminal of 80 columns
+            monkeypatch.setattr(printer, "_width", 200)
+            monkeypatch.setattr(printer, "_height", 50)
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return Answer(code, captured.out, captured.err)
+
+    return call

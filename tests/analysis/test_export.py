@@ -3,27 +3,24 @@
 import csv
 import io
 import json
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lengthwise.experiments.comparison import read_experiment
 
-
-def _export(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "lengthwise", "export", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8")
+Call = Callable[..., Any]
 
 
-def test_csv_is_every_value_to_the_last_digit(folder: Path) -> None:
-    """And pandas is not needed: a process where it cannot be imported writes the table."""
-    code = "import sys; sys.modules['pandas'] = None; from lengthwise.cli import main; main()"
-    command = [sys.executable, "-c", code, "export", str(folder), "--csv"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+def test_csv_is_every_value_to_the_last_digit(folder: Path, lengthwise: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And pandas is not needed: the table is written where it cannot be imported."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    done = lengthwise("export", folder, "--csv")
+    assert done.code == 0, done.error
+    rows = list(csv.DictReader(io.StringIO(done.out)))
     points = [(run, point) for run in read_experiment(folder).runs for point in run.points]
     wanted = [
         (run.mechanism, str(run.config.seed), point.split, str(point.length), metric, str(measured.value))
@@ -35,10 +32,10 @@ def test_csv_is_every_value_to_the_last_digit(folder: Path) -> None:
     ] == wanted
 
 
-def test_json_is_the_summary(folder: Path, tmp_path: Path) -> None:
+def test_json_is_the_summary(folder: Path, tmp_path: Path, lengthwise: Call) -> None:
     out = tmp_path / "new" / "summary.json"
-    done = _export(folder, "--json", "--out", out)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    done = lengthwise("export", folder, "--json", "--out", out)
+    assert (done.code, done.out) == (0, ""), done.error
     held = json.loads(out.read_text(encoding="utf-8"))
     assert held["design"]["mechanisms"] == ["threshold-relative", "softmax+rope"]
     assert [claim["ruling"] for claim in held["claims"]] == ["undecided"]
@@ -52,14 +49,15 @@ def test_json_is_the_summary(folder: Path, tmp_path: Path) -> None:
         (["--csv", "--out", "."], "is a folder; give the path of a file with --out."),
     ],
 )
-def test_what_cannot_be_written_is_told_in_a_sentence(folder: Path, arguments: list[str], sentence: str) -> None:
-    done = _export(folder, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert sentence in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_written_is_told_in_a_sentence(
+    folder: Path, arguments: list[str], sentence: str, lengthwise: Call
+) -> None:
+    done = lengthwise("export", folder, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert sentence in " ".join(done.error.split())
 
 
-def test_a_folder_without_a_run_is_told_in_a_sentence(tmp_path: Path) -> None:
-    done = _export(tmp_path, "--csv")
-    assert done.returncode == 2
-    assert "holds no run and no comparison" in " ".join(done.stderr.split())
+def test_a_folder_without_a_run_is_told_in_a_sentence(tmp_path: Path, lengthwise: Call) -> None:
+    done = lengthwise("export", tmp_path, "--csv")
+    assert done.code == 2
+    assert "holds no run and no comparison" in " ".join(done.error.split())
