@@ -1,5 +1,7 @@
 """Arithmetic on the digits of numbers of any size. A row of digits is a number, least significant digit first."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
@@ -13,14 +15,25 @@ def carried(places: Int[Tensor, "batch digits"], base: int) -> Int[Tensor, "batc
 
     A carry out of the last place is lost, so that the caller adds places enough.
     """
-    while places.numel() and int(places.max()) > 2 * (base - 1):  # carries of several digits, which shrink quickly
+    largest = int(places.max()) if places.numel() else 0
+    if max(1, largest) * base ** places.shape[1] < 2**63:  # an integer of torch can be the whole number
+        weights = _weights(base, places.shape[1])
+        return (places * weights).sum(1, keepdim=True) // weights % base
+    while largest > 2 * (base - 1):  # carries of several digits, which shrink quickly
         places = places % base + F.pad(places[:, :-1] // base, (1, 0))
+        largest = int(places.max())
     # Now a carry is 1. A place above the largest digit sends a carry, a place with the largest digit passes a carry on,
     # and a smaller place stops it: the nearest lower place that passes none on decides about the carry into a place.
     place = counted(places.shape[1])
     decides = torch.where(places != base - 1, place + 1, 0).cummax(1).values  # over all places so far; 0: none
     sends = F.pad((places >= base).long(), (1, 0))
     return (places + sends.gather(1, F.pad(decides[:, :-1], (1, 0)))) % base
+
+
+@lru_cache
+def _weights(base: int, digits: int) -> Int[Tensor, " digits"]:
+    """Return what a 1 is worth at each place."""
+    return base ** counted(digits)
 
 
 def product(
@@ -62,4 +75,4 @@ def numbers(
     leading = torch.randint(1, base, (batch_size, 1), generator=generator, dtype=torch.long, device="cpu")
     place = counted(digits)
     number = torch.where((place == own - 1) & (own > 1), leading, number)
-    return torch.where(place < own, number, 0)
+    return number * (place < own)
