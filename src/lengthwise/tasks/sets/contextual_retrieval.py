@@ -82,4 +82,5 @@ class ContextualRetrieval(SetReading):
             trained + integers(generator, every - trained, *shape) if unseen else integers(generator, trained, *shape)
         )
         number = 2 * drawn - (drawn >= even) * (2 * even - 1)
-        return number[..., None] // values ** counted(searches).flip(0) % values
+        weights = [values**place for place in reversed(range(searches))]
+        return number[..., None] // torch.tensor(weights, dtype=torch.long, device="cpu") % values
