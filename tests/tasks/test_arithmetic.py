@@ -311,8 +311,10 @@ def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) 
         load(name).check_length(length)
 
 
-@pytest.mark.parametrize(("base", "digits"), [(2, 700), (10, 300), (1000, 300)])
-def test_digits_of_long_numbers_are_right(base: int, digits: int) -> None:
+@pytest.mark.parametrize(
+    ("base", "digits"), [(2, 700), (10, 300), (1000, 300), (2, 42), (2, 41), (2, 40), (2, 39), (10, 9)]
+)
+def test_digits_of_numbers_are_right(base: int, digits: int) -> None:
     generator = torch.Generator().manual_seed(0)
     first, second = (torch.randint(base, (3, size), generator=generator) for size in (digits, digits // 2))
     first[0], second[0] = base - 1, base - 1

@@ -1,13 +1,15 @@
 """Coupled series: the process is the one that is stated, and so are its least errors."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import solve_toeplitz
+from scipy.linalg import solve_discrete_lyapunov, solve_toeplitz
 
 from lengthwise.errors import InputError
 from lengthwise.tasks import LabelledSets, load
-from lengthwise.tasks.sets.coupled_series import CoupledSeries
+from lengthwise.tasks.sets.coupled_series import CoupledSeries, _start
 
 A, B = 1.6 * np.cos(2 * np.pi / 16), 0.64
 """Coefficients of the docstring."""
@@ -16,6 +18,7 @@ RESPONSE = 1 - A * np.exp(-1j * ANGLES) + B * np.exp(-2j * ANGLES)
 DRIVE = 0.9 * np.abs(RESPONSE).min()
 
 
+@cache
 def spectrum(series: int) -> np.ndarray:
     """The spectrum of a series for noise of variance 1: the mean over the modes of the ring, by its definition."""
     modes = np.exp(-2j * np.pi * np.arange(series) / series)[:, None]
@@ -37,6 +40,23 @@ def test_what_the_equation_leaves_is_white_noise() -> None:
         assert abs(correlation) < 4 / left[..., lag:].size ** 0.5
     for other in (1, 2):
         assert abs((left * np.roll(left, other, axis=1)).mean() / variance) < 4 / left.size**0.5
+
+
+@pytest.mark.parametrize("series", [2, 3, 4])
+def test_the_first_block_is_drawn_from_the_equilibrium(series: int) -> None:
+    """Its covariance, within series and between them, is the one that the recurrence, step by step, leaves as it is."""
+    size = series * 24
+    steps = np.zeros((48, series, 2 * size))  # what each step has of the block before and of the noise
+    steps[:24, :, :size] = np.eye(size).reshape(series, 24, size).transpose(1, 0, 2)
+    for now in range(24, 48):
+        steps[now] = A * steps[now - 1] - B * steps[now - 2] + DRIVE * np.roll(steps[now - 24], 1, axis=0)
+        steps[now, range(series), size + (now - 24) * series + np.arange(series)] = 1 / spectrum(200).mean() ** 0.5
+    before, noise = np.split(steps[24:].transpose(1, 0, 2).reshape(size, 2 * size), 2, axis=1)
+    equilibrium = solve_discrete_lyapunov(before, noise @ noise.T)
+    impulses = torch.eye(size).view(size, series, 24)
+    modes = torch.fft.rfft(impulses, dim=1).transpose(0, 1) @ _start(0.9, series)
+    drawn = torch.fft.irfft(modes.transpose(0, 1), n=series, dim=1).reshape(size, size).double().numpy()
+    assert np.abs(drawn.T @ drawn - equilibrium).max() < 24 * torch.finfo(torch.float32).eps
 
 
 @pytest.mark.parametrize("series", [2, 3, 8, 16])

@@ -4,13 +4,13 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from lengthwise.tasks.drawing import avoiding, distinct, first_equal
+from lengthwise.tasks.drawing import SORTED, avoiding, coded, distinct, first_equal, in_order, one_hot, repeated
 
 
-@pytest.mark.parametrize("below", [7, 8, 11])
+@pytest.mark.parametrize("below", [7, SORTED, SORTED + 1])
 def test_distinct_rows_are_all_as_likely(below: int) -> None:
-    """A row of two is drawn by sorting below 8, and by drawing repeats again from 8 on."""
-    drawn = distinct(torch.Generator().manual_seed(0), below, 20_000, 2)
+    """A row of two is drawn by sorting up to 64 integers, and by drawing repeats again among more."""
+    drawn = distinct(torch.Generator().manual_seed(0), below, 40_000, 2)
     counts = torch.bincount(drawn[:, 0] * below + drawn[:, 1], minlength=below**2).view(below, below)
     assert not counts.diagonal().any()
     assert chisquare(counts[~torch.eye(below, dtype=torch.bool)].tolist()).pvalue > 0.001
@@ -33,3 +33,25 @@ def test_avoiding_draws_all_others_alike() -> None:
 def test_the_first_equal_value_is_found() -> None:
     values = torch.randint(6, (5, 20), generator=torch.Generator().manual_seed(0))
     assert first_equal(values).tolist() == [[row.index(value) for value in row] for row in values.tolist()]
+
+
+def test_a_repeated_value_stands_before() -> None:
+    values = torch.randint(6, (5, 20), generator=torch.Generator().manual_seed(0))
+    assert repeated(values).tolist() == [[value in row[:at] for at, value in enumerate(row)] for row in values.tolist()]
+    assert not repeated(torch.arange(12).view(3, 4)).any()
+
+
+def test_numbers_are_coded() -> None:
+    numbers = torch.tensor([[0, 5], [6, 7]])
+    assert coded(numbers, 3).tolist() == [[[-1, -1, -1], [1, -1, 1]], [[-1, 1, 1], [1, 1, 1]]]
+    assert one_hot(numbers, 8).tolist() == [
+        [[float(at == of) for at in range(8)] for of in row] for row in [[0, 5], [6, 7]]
+    ]
+
+
+def test_items_are_put_in_order() -> None:
+    items = torch.arange(12.0).view(2, 3, 2)
+    assert in_order(items, torch.tensor([[2, 0, 1], [1, 2, 0]])).tolist() == [
+        [[4, 5], [0, 1], [2, 3]],
+        [[8, 9], [10, 11], [6, 7]],
+    ]

@@ -10,6 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+SORTED = 64
+"""So many integers are put into a random order faster than repeats among a few of them are found."""
+
 
 def integers(generator: torch.Generator, below: int, *shape: int, least: int = 0) -> Int[Tensor, "..."]:
     """Draw integers from ``least`` to ``below - 1``, uniformly, int64."""
@@ -23,11 +26,11 @@ def uniform(generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
 
 def distinct(generator: torch.Generator, below: int, rows: int, count: int) -> Int[Tensor, "rows count"]:
     """Draw ``count`` different integers from 0 to ``below - 1`` for each row, in random order, int64."""
-    if 4 * count > below:
-        return uniform(generator, rows, below).argsort(1)[:, :count]
+    if below <= SORTED or 4 * count > below:
+        return uniform(generator, rows, below).topk(count, largest=False).indices
     # Repeats are drawn again. This treats all integers alike, so that all rows of different ones are equally likely.
     drawn = integers(generator, below, rows, count)
-    while (again := first_equal(drawn) != counted(count)).any():
+    while (again := repeated(drawn)).any():
         drawn[again] = integers(generator, below, int(again.sum()))
     return drawn
 
@@ -45,6 +48,13 @@ def avoiding(
     return drawn + torch.searchsorted(left, drawn, right=True)
 
 
+def repeated(values: Int[Tensor, "rows columns"]) -> Bool[Tensor, "rows columns"]:
+    """Return True for each value that stands in its row before."""
+    ordered, order = values.sort(dim=1, stable=True)
+    again = F.pad(ordered[:, 1:] == ordered[:, :-1], (1, 0), value=False)
+    return again.scatter(1, order, again)
+
+
 def first_equal(values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows columns"]:
     """Return for each value the column in which it occurs first in its row, int64."""
     order = values.argsort(dim=1, stable=True)
@@ -57,6 +67,24 @@ def first_equal(values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows column
 def shuffled(generator: torch.Generator, values: Int[Tensor, "rows columns"]) -> Int[Tensor, "rows columns"]:
     """Return the values of each row in random order."""
     return values.gather(1, uniform(generator, *values.shape).argsort(1))
+
+
+def one_hot(values: Int[Tensor, "*shape"], kinds: int) -> Float[Tensor, "*shape {kinds}"]:
+    """Return a vector for each value, with a 1 at the place of the value and 0 elsewhere, float32."""
+    return F.embedding(values, torch.eye(kinds, dtype=torch.float32, device="cpu"))
+
+
+def coded(numbers: Int[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape {bits}"]:
+    """Return the bits of numbers as -1 and 1, lowest bit first, float32."""
+    return (numbers[..., None].int() >> counted(bits).int() & 1).to(torch.float32) * 2 - 1
+
+
+def in_order(
+    items: Float[Tensor, "batch items features"], order: Int[Tensor, "batch items"]
+) -> Float[Tensor, "batch items features"]:
+    """Return the items of each example in a given order."""
+    places = order + items.shape[1] * counted(len(items))[:, None]
+    return items.flatten(0, 1).index_select(0, places.flatten()).view_as(items)
 
 
 def weighted(generator: torch.Generator, weights: Sequence[float], *shape: int) -> Int[Tensor, "..."]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.tasks.batch import UNASKED, Tokens
-from lengthwise.tasks.drawing import constant, counted
+from lengthwise.tasks.drawing import constant
 from lengthwise.tasks.machine import Answer, MooreMachine, Moves, State
 from lengthwise.tasks.metrics.ending import ENDINGS
 from lengthwise.tasks.metrics.metric import Metric
@@ -25,6 +25,8 @@ class Drawn(NamedTuple):
     source: Int[Tensor, "batch source"]
     answer: Int[Tensor, "batch answer"]
     """Symbols; a shorter answer is filled up with ``UNASKED`` on the right."""
+    marks: tuple[Int[Tensor, "batch source"], Int[Tensor, "batch answer"]] | None = None
+    """The marks of source and answer, from 1 on, where they differ between examples."""
 
 
 class Transduction(Task):
@@ -121,17 +123,11 @@ class Transduction(Task):
         return MooreMachine.of(("begin", None), after, lambda state: state[1] if state[0] == "answer" else None)
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]] | None:
-        """Return the marks of source and answer, from 1 on; None (the default) if symbols play no common role."""
-        return None
+        """Return the marks of source and answer, from 1 on; None (the default) if symbols play no common role.
 
-    def marks(
-        self, drawn: Drawn, length: int
-    ) -> tuple[Int[Tensor, "*batch source"], Int[Tensor, "*batch answer"]] | None:
-        """Return the marks of sources and answers that have been drawn; by default :meth:`places`, in every example.
-
-        A subclass whose marks differ between examples defines this method and :meth:`largest_mark`.
+        A subclass whose marks differ between examples draws the marks, and defines :meth:`largest_mark`.
         """
-        return self.places(length)
+        return None
 
     def largest_mark(self, length: int) -> int | None:
         """Return the largest mark of a source or an answer."""
@@ -150,7 +146,7 @@ class Transduction(Task):
         self.check_split(split)
         self.tokens(length)
         drawn = self.draw(generator, batch_size, length, split)
-        whole = self._sequences(drawn, self.marks(drawn, length))
+        whole = self._sequences(drawn, drawn.marks or self.places(length))
         return whole.prompts() if self.encoded else whole
 
     def source_places(self, length: int) -> slice:
@@ -175,7 +171,8 @@ class Transduction(Task):
             self.check_length(length)
         self.check_split(split)
         parts = [self.draw(generator, batch_size, length, split) for length in lengths]
-        source, answer = (torch.cat(of, dim=1) for of in zip(*parts, strict=True))
+        source = torch.cat([part.source for part in parts], dim=1)
+        answer = torch.cat([part.answer for part in parts], dim=1)
         first = torch.sort(answer != UNASKED, dim=1, descending=True, stable=True).indices
         return self._sequences(Drawn(source, answer.gather(1, first)), None)
 
@@ -191,22 +188,15 @@ class Transduction(Task):
 
     def _sequences(self, drawn: Drawn, both: tuple[Tensor, Tensor] | None) -> Tokens:
         """Put the tokens around sources and answers, with their marks."""
-        source, answer = drawn
-        batch_size = len(source)
-        begin, separator, end = range(self.symbols, self.symbols + 3)
-        answer = F.pad(answer, (0, 1), value=UNASKED)
-        last = (answer == UNASKED).int().argmax(1, keepdim=True)  # the place behind the last symbol
-        scored = (self.given <= counted(answer.shape[1])) & (counted(answer.shape[1]) <= last)
-        answer = torch.where(answer == UNASKED, end, answer)
-        prompt = torch.cat([constant(begin, batch_size, 1), source, constant(separator, batch_size, 1)], dim=1)
-        tokens = torch.cat([prompt, answer], dim=1)
+        source, answer = drawn.source, drawn.answer
+        batch_size, prompt = len(source), source.shape[1] + 2
+        begin, separator, end = (constant(token, batch_size, 1) for token in range(self.symbols, self.symbols + 3))
+        there = answer != UNASKED
+        tokens = torch.cat([begin, source, separator, torch.where(there, answer, end), end], dim=1)
+        scored = F.pad(there, (prompt, 0), value=True)  # the prediction after a symbol, and the one of the first symbol
+        scored[:, : prompt - 1 + self.given] = False
         marks = tokens[:, :0] if both is None else _marks(*both).expand(batch_size, -1)
-        return Tokens(
-            inputs=tokens[:, :-1],
-            targets=tokens[:, 1:],
-            scored=F.pad(scored, (prompt.shape[1] - 1, 0), value=False),
-            marks=marks,
-        )
+        return Tokens(inputs=tokens[:, :-1], targets=tokens[:, 1:], scored=scored, marks=marks)
 
 
 def _marks(source: Int[Tensor, "*batch source"], answer: Int[Tensor, "*batch answer"]) -> Int[Tensor, "*batch inputs"]:

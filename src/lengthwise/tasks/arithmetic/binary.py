@@ -14,6 +14,7 @@ The result has no zeros in front. Bits of one significance share a mark.
 from abc import abstractmethod
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
@@ -27,12 +28,12 @@ from lengthwise.tasks.transduction import Drawn, Transduction
 SIGN = 2
 
 
-def highest_bits(generator: torch.Generator, bits: Int[Tensor, "batch 1"]) -> Int[Tensor, "batch 1"]:
+def highest_bits(generator: torch.Generator, bits: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     """Draw the place of the highest 1 of a number that is uniform from 1 to 2^bits − 1.
 
     The highest place is it with probability 1/2, the next with 1/4, and so on, given that there is one.
     """
-    share = uniform(generator, len(bits), 1) * (1 - 0.5 ** bits.double())
+    share = uniform(generator, *bits.shape) * (1 - (-bits.double()).exp2())
     return bits - 1 + torch.log2(1 - share).ceil().long()
 
 
@@ -73,45 +74,40 @@ class BinaryCalculation(Transduction):
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw two numbers, and calculate the result."""
         symbols = self.source_length(length)
+        width = symbols - 2
         bits = integers(generator, symbols - 1, batch_size, 1, least=1)
-        first, second = (self._number(generator, each, symbols - 2) for each in (bits, symbols - 1 - bits))
-        place = self._places(bits, symbols)
-        at = place.clamp(min=0)
-        source = torch.where(counted(symbols) < bits, first.gather(1, at), second.gather(1, at))
-        result = self.calculate(first, second)
-        place = self._answer_places(significant(result)[:, None], symbols - 1)
-        answer = torch.where(place < 0, UNASKED, result.gather(1, place.clamp(min=0)))
-        return Drawn(torch.where(counted(symbols) == bits, SIGN, source), answer)
+        both = self._numbers(generator, torch.cat([bits, symbols - 1 - bits], dim=1), width)
+        result = self.calculate(both[:, 0], both[:, 1])
+        # Behind the sign or the placeholder, which has mark 0, the bits stand in the order of their marks.
+        marks, second = self._marks(bits, symbols), counted(symbols) > bits
+        own = self._answer_marks(significant(result)[:, None], symbols - 1)
+        source = F.pad(both.flatten(1), (1, 0), value=SIGN).gather(1, marks + width * second)
+        return Drawn(source, F.pad(result, (1, 0), value=UNASKED).gather(1, own), (marks, own))
 
-    def _number(
-        self, generator: torch.Generator, bits: Int[Tensor, "batch 1"], width: int
-    ) -> Int[Tensor, "batch width"]:
+    def _numbers(
+        self, generator: torch.Generator, bits: Int[Tensor, "batch 2"], width: int
+    ) -> Int[Tensor, "batch 2 width"]:
         """Draw numbers of given numbers of bits, least significant bit first."""
-        number, place = integers(generator, 2, len(bits), width), counted(width)
-        highest = highest_bits(generator, bits) if self.options.little_endian else bits - 1
-        sure = (place == highest) & ((bits > 1) | self.options.little_endian)
-        return torch.where(sure, 1, torch.where(place <= highest, number, 0))
+        number, place = integers(generator, 2, *bits.shape, width), counted(width)
+        if self.options.little_endian:
+            highest = highest_bits(generator, bits)[..., None]
+            sure = place == highest
+        else:
+            highest = bits[..., None] - 1
+            sure = (place == highest) & (place > 0)
+        return (number | sure) * (place <= highest)
 
-    def _places(self, bits: Int[Tensor, "batch 1"], symbols: int) -> Int[Tensor, "batch symbols"]:
-        """Return the significance of each symbol of the source in its number, from 0 on; -1 for the sign."""
+    def _marks(self, bits: Int[Tensor, "batch 1"], symbols: int) -> Int[Tensor, "batch symbols"]:
+        """Return the significance of each symbol of the source in its number, counted from 1; 0 for the sign."""
         along = counted(symbols)
         if self.options.little_endian:
-            return torch.where(along <= bits, torch.where(along == bits, -1, along), along - bits - 1)
-        return torch.where(along <= bits, bits - 1 - along, symbols - 1 - along)
+            return along + 1 - (bits + 1) * (along >= bits)
+        return bits - along + (symbols - bits) * (along > bits)
 
-    def _answer_places(self, bits: Int[Tensor, "batch 1"], width: int) -> Int[Tensor, "batch width"]:
-        """Return the significance of each bit of the answer; -1 after them."""
+    def _answer_marks(self, bits: Int[Tensor, "batch 1"], width: int) -> Int[Tensor, "batch width"]:
+        """Return the significance of each bit of the answer, counted from 1; 0 after them."""
         along = counted(width)
-        return torch.where(along < bits, along if self.options.little_endian else bits - 1 - along, -1)
-
-    def marks(self, drawn: Drawn, length: int) -> tuple[Int[Tensor, "batch source"], Int[Tensor, "batch answer"]]:
-        """Mark each bit with its significance, counted from 1, and the sign with 0."""
-        bits = (drawn.source == SIGN).int().argmax(1, keepdim=True)
-        own = (drawn.answer != UNASKED).sum(1, keepdim=True)
-        return (
-            self._places(bits, drawn.source.shape[1]) + 1,
-            self._answer_places(own, drawn.answer.shape[1]) + 1,
-        )
+        return (along + 1) * (along < bits) if self.options.little_endian else (bits - along).clamp(min=0)
 
     def largest_mark(self, length: int) -> int:
         """Return the largest significance of a bit of a result."""

@@ -1,5 +1,7 @@
 """Arithmetic on the digits of numbers of any size. A row of digits is a number, least significant digit first."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
@@ -13,8 +15,12 @@ def carried(places: Int[Tensor, "batch digits"], base: int) -> Int[Tensor, "batc
 
     A carry out of the last place is lost, so that the caller adds places enough.
     """
-    while places.numel() and int(places.max()) > 2 * (base - 1):  # carries of several digits, which shrink quickly
+    largest = int(places.max()) if places.numel() else 0
+    if max(1, largest) * base ** places.shape[1] < 2**63:  # an integer of torch can be the whole number
+        return _written(_whole(places, base), base, places.shape[1])
+    while largest > 2 * (base - 1):  # carries of several digits, which shrink quickly
         places = places % base + F.pad(places[:, :-1] // base, (1, 0))
+        largest = int(places.max())
     # Now a carry is 1. A place above the largest digit sends a carry, a place with the largest digit passes a carry on,
     # and a smaller place stops it: the nearest lower place that passes none on decides about the carry into a place.
     place = counted(places.shape[1])
@@ -26,13 +32,31 @@ def carried(places: Int[Tensor, "batch digits"], base: int) -> Int[Tensor, "batc
 def product(
     first: Int[Tensor, "batch first"], second: Int[Tensor, "batch second"], base: int
 ) -> Int[Tensor, "batch first+second"]:
-    """Return the digits of the product: a convolution, computed by a Fourier transform, and then the carries.
+    """Return the digits of the product: of long numbers, by a convolution and then the carries.
 
-    The places of the convolution are exact if ``digits * base ** 2`` is below 10^12.
+    The convolution is computed by a Fourier transform. Its places are exact if ``digits * base ** 2`` is below 10^12.
     """
     digits = first.shape[1] + second.shape[1]
+    if base**digits < 2**63:
+        return _written(_whole(first, base) * _whole(second, base), base, digits)
     spectra = (torch.fft.rfft(factor.double(), n=digits) for factor in (first, second))
     return carried(torch.fft.irfft(next(spectra) * next(spectra), n=digits).round().long(), base)
+
+
+def _whole(places: Int[Tensor, "batch digits"], base: int) -> Int[Tensor, "batch 1"]:
+    """Return the numbers that have these places, which must be below 2^63."""
+    return (places * _weights(base, places.shape[1])).sum(1, keepdim=True)
+
+
+def _written(numbers: Int[Tensor, "batch 1"], base: int, digits: int) -> Int[Tensor, "batch {digits}"]:
+    """Return the digits of numbers."""
+    return numbers // _weights(base, digits) % base
+
+
+@lru_cache
+def _weights(base: int, digits: int) -> Int[Tensor, " digits"]:
+    """Return what a 1 is worth at each place."""
+    return base ** counted(digits)
 
 
 def significant(digits: Int[Tensor, "batch digits"]) -> Int[Tensor, " batch"]:
@@ -62,4 +86,4 @@ def numbers(
     leading = torch.randint(1, base, (batch_size, 1), generator=generator, dtype=torch.long, device="cpu")
     place = counted(digits)
     number = torch.where((place == own - 1) & (own > 1), leading, number)
-    return torch.where(place < own, number, 0)
+    return number * (place < own)

@@ -11,7 +11,8 @@ authors train and test on 500 to 2,000 symbols, with up to 10 arguments and up t
 10). The authors of arXiv 2506.14095 have 500 to 600.
 """
 
-from collections.abc import Callable, Iterator
+from bisect import bisect
+from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar
 
@@ -30,8 +31,8 @@ OPERATIONS: dict[str, Callable[[list[int]], int]] = {
     "MED": lambda digits: (sorted(digits)[(len(digits) - 1) // 2] + sorted(digits)[len(digits) // 2]) // 2,
     "SM": lambda digits: sum(digits) % 10,
 }
-DIGIT, OPEN, CLOSE = 0, 10, 14
-"""The first digit, the first operator, and the bracket behind the arguments."""
+OPEN, CLOSE = 10, 14
+"""The first operator, behind the digits, and the bracket behind the arguments."""
 NESTED = 0.25
 """Probability that an argument has an operator."""
 LIKELY = 1e-150
@@ -79,67 +80,74 @@ class Listops(Transduction):
         Raises:
             InputError: for a length so rare that its probability is below 1e-150.
         """
-        depth, arguments = self.options.depth, self.options.arguments
-        chances = _chances(depth, arguments, 1 << (length - 1).bit_length())
-        if chances[depth, 1, length] < LIKELY:
+        depth, arguments, longest = self.options.depth, self.options.arguments, 1 << (length - 1).bit_length()
+        if _chances(depth, arguments, longest)[1, length] < LIKELY:
             raise InputError(
                 f"An expression of {length} symbols is too rare among those with {depth} nested operators of "
                 f"{arguments} arguments; set a larger depth, more arguments or a shorter length."
             )
-        draws = uniform(generator, batch_size, 2 * length).tolist()
-        shapes = [list(_shape(chances, depth, length, iter(row))) for row in draws]
-        shape = torch.tensor(shapes, dtype=torch.long, device="cpu")
-        digits, operators = (integers(generator, kinds, batch_size, length) for kinds in (10, len(OPERATIONS)))
-        source = torch.where(shape == DIGIT, digits, torch.where(shape == OPEN, OPEN + operators, shape))
-        values = [[_value(row)] for row in source.tolist()]
-        return Drawn(source, torch.tensor(values, dtype=torch.long, device="cpu"))
+        writer = _Writer(generator, batch_size * length, arguments, longest)
+        values = [[writer.write(depth, length)] for _ in range(batch_size)]
+        source, answer = (torch.tensor(of, dtype=torch.long, device="cpu") for of in (writer.text, values))
+        return Drawn(source.view(batch_size, length), answer)
 
 
-@lru_cache(maxsize=4)
+class _Writer:
+    """Writes random expressions into ``text``, one behind the other."""
+
+    def __init__(self, generator: torch.Generator, symbols: int, arguments: int, longest: int) -> None:
+        self.text: list[int] = []
+        self._table = arguments, longest
+        self._chances = iter(uniform(generator, symbols).tolist())
+        self._digits, self._operators = (
+            iter(integers(generator, of, symbols).tolist()) for of in (10, len(OPERATIONS))
+        )
+        self._operations = list(OPERATIONS.values())
+
+    def write(self, depth: int, length: int) -> int:
+        """Write an expression of up to ``depth`` nested operators, and return its value."""
+        if length == 1:
+            self.text.append(next(self._digits))
+            return self.text[-1]
+        operator, rest, values = next(self._operators), length - 2, []
+        self.text.append(OPEN + operator)
+        for left in range(2 + bisect(_counts(depth - 1, *self._table, rest), next(self._chances)), 1, -1):
+            size = 1 + bisect(_sizes(depth - 1, *self._table, left, rest), next(self._chances))
+            values.append(self.write(depth - 1, size))
+            rest -= size
+        values.append(self.write(depth - 1, rest))
+        self.text.append(CLOSE)
+        return self._operations[operator](values)
+
+
+@lru_cache(maxsize=64)
 def _chances(depth: int, arguments: int, longest: int) -> np.ndarray:
-    """Return ``[d, m, n]``: how likely m expressions of up to d nested operators have n symbols in all."""
-    chances = np.zeros((depth + 1, arguments + 1, longest + 1))
-    chances[:, 0, 0] = 1
-    for d in range(depth + 1):
-        one = np.zeros(longest + 1)
-        one[1] = 1 - NESTED if d else 1
-        if d:
-            one[2:] = NESTED * chances[d - 1, 2:, :-2].mean(0)
-        for m in range(1, arguments + 1):
-            chances[d, m] = np.convolve(chances[d, m - 1], one)[: longest + 1]
+    """Return ``[m, n]``: how likely m expressions of up to ``depth`` nested operators have n symbols in all."""
+    one = np.zeros(longest + 1)
+    one[1] = 1 - NESTED if depth else 1
+    if depth:
+        one[2:] = NESTED * _chances(depth - 1, arguments, longest)[2:, :-2].mean(0)
+    chances = np.zeros((arguments + 1, longest + 1))
+    chances[0, 0] = 1
+    for m in range(1, arguments + 1):
+        chances[m] = np.convolve(chances[m - 1], one)[: longest + 1]
     return chances
 
 
-def _shape(chances: np.ndarray, depth: int, length: int, draws: Iterator[float]) -> Iterator[int]:
-    """Yield the symbols of an expression, with one number for all digits and one for all operators."""
-    if length == 1:
-        yield DIGIT
-        return
-    yield OPEN
-    rest, inner = length - 2, chances[depth - 1]
-    for left in range(2 + _drawn(inner[2:, rest], draws), 0, -1):
-        size = 1 + _drawn(inner[1, 1 : rest + 1] * inner[left - 1, rest - 1 :: -1], draws)
-        yield from _shape(chances, depth - 1, size, draws)
-        rest -= size
-    yield CLOSE
+@lru_cache(maxsize=4096)
+def _counts(depth: int, arguments: int, longest: int, symbols: int) -> np.ndarray:
+    """Return the bounds of the number of arguments, from 2 on, that have so many symbols in all."""
+    return _bounds(_chances(depth, arguments, longest)[2:, symbols])
 
 
-def _drawn(weights: np.ndarray, draws: Iterator[float]) -> int:
-    """Return an index with a probability proportional to its weight."""
+@lru_cache(maxsize=4096)
+def _sizes(depth: int, arguments: int, longest: int, left: int, symbols: int) -> np.ndarray:
+    """Return the bounds of the length, from 1 on, of the first of ``left`` arguments that have so many symbols."""
+    chances = _chances(depth, arguments, longest)
+    return _bounds(chances[1, 1 : symbols + 1] * chances[left - 1, symbols - 1 :: -1])
+
+
+def _bounds(weights: np.ndarray) -> np.ndarray:
+    """Return where each weight ends if the weights, one behind the other, fill the interval from 0 to 1."""
     bounds = weights.cumsum()
-    return int(bounds.searchsorted(next(draws) * bounds[-1], side="right"))
-
-
-def _value(source: list[int]) -> int:
-    """Return the value of an expression."""
-    operations = list(OPERATIONS.values())
-    lists: list[list[int]] = [[]]
-    for symbol in source:
-        if symbol < OPEN:
-            lists[-1].append(symbol)
-        elif symbol < CLOSE:
-            lists.append([symbol])
-        else:
-            operator, *digits = lists.pop()
-            lists[-1].append(operations[operator - OPEN](digits))
-    return lists[0][0]
+    return bounds / bounds[-1]

@@ -49,36 +49,40 @@ def expressions(
 
     From ``modulus`` on, the symbols are the first ``operators`` out of ``+``, ``-`` and ``*``, then ``(`` and ``)``.
     """
-    text = constant(0, batch_size * length)
-    value = _write(generator, text, counted(batch_size) * length, constant(length, batch_size), modulus, operators)
-    return text.view(batch_size, length), value
+    plus, minus, times, opened, closed = modulus, modulus + 1, 2, modulus + operators, modulus + operators + 1
+    spans, parted = _spans(generator, batch_size, length)
+    text = constant(closed, batch_size * length)
+    value = torch.empty_like(text)  # of an expression, where the expression begins
+    text[spans[0]] = opened
+    start, size = spans[:, spans[1] < 5]
+    number, place, negative = integers(generator, modulus, len(start)), start + size // 2, 1 - size % 2
+    text[place - negative] = minus  # where there is none, the number comes over it
+    text[place] = number
+    value[start] = number * (1 - 2 * negative) % modulus
+    for start, inner in reversed(parted):
+        operator, (first, second) = integers(generator, operators, len(start)), value[inner]
+        text[inner[1] - 1] = plus + operator
+        result = first + second * (1 - 2 * operator)
+        if times < operators:
+            result = torch.where(operator == times, first * second, result)
+        value[start] = result % modulus
+    return text.view(batch_size, length), value[::length]
 
 
-def _write(
-    generator: torch.Generator,
-    text: Int[Tensor, " symbols"],
-    start: Int[Tensor, " count"],
-    length: Int[Tensor, " count"],
-    modulus: int,
-    operators: int,
-) -> Int[Tensor, " count"]:
-    """Write an expression at each start, and return the values: all that are equally deep in brackets at once."""
-    plus, minus, opened, closed = modulus, modulus + 1, modulus + operators, modulus + operators + 1
-    wide, short = length > 2, length < 5
-    text[start[wide]], text[(start + length - 1)[wide]] = opened, closed
-    value = integers(generator, modulus, len(start))
-    at, negative = start + length // 2, short & (length % 2 == 0)
-    text[at[short]] = value[short]
-    text[at[negative] - 1] = minus
-    value = torch.where(negative, -value, value) % modulus
-    if short.all():
-        return value
-    start, length = start[~short], length[~short]
-    left = 1 + (uniform(generator, len(start)) * (length - 4)).long()
-    operator = integers(generator, operators, len(start))
-    text[start + 1 + left] = plus + operator
-    starts, lengths = torch.cat([start + 1, start + left + 2]), torch.cat([left, length - left - 3])
-    first, second = _write(generator, text, starts, lengths, modulus, operators).chunk(2)
-    results = torch.stack([first + second, first - second, first * second])
-    value[~short] = results.gather(0, operator[None])[0] % modulus
-    return value
+def _spans(
+    generator: torch.Generator, batch_size: int, length: int
+) -> tuple[Int[Tensor, "2 expressions"], list[tuple[Tensor, Tensor]]]:
+    """Draw the lengths of the expressions within the others, all that are equally deep in brackets at once.
+
+    Returns:
+        The starts and the lengths of all expressions, in the examples one behind the other; and by depth, the starts of
+        those with an operator, (count,), and the starts of their left and right expressions, (2, count).
+    """
+    spans, parted = [torch.stack([counted(batch_size) * length, constant(length, batch_size)])], []
+    while len(longer := (spans[-1][1] > 4).nonzero()[:, 0]):
+        start, size = spans[-1][:, longer]
+        left = 1 + (uniform(generator, len(longer)) * (size - 4)).long()
+        inner = torch.stack([start + 1, start + left + 2])
+        spans.append(torch.stack([*inner, left, size - left - 3]).view(2, -1))
+        parted.append((start, inner))
+    return torch.cat(spans, dim=1), parted

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 
 from lengthwise.options import option
-from lengthwise.tasks.drawing import constant, counted, distinct, integers
+from lengthwise.tasks.drawing import counted, distinct, integers
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -45,6 +45,6 @@ class Pairadd(Transduction):
         digits = integers(generator, self.options.base, batch_size, length)
         marked = distinct(generator, length, batch_size, 2).sort(1).values
         flags = marked + counted(2)  # behind the first flag, the digits stand one place later
-        source = constant(self.options.base, batch_size, length + 2)
-        source[~torch.zeros_like(source, dtype=torch.bool).scatter(1, flags, value=True)] = digits.flatten()
+        place = counted(length + 2) - (counted(length + 2) > flags[..., None]).sum(1)  # of the digit, or of a flag's
+        source = digits.gather(1, place).scatter(1, flags, self.options.base)
         return Drawn(source, digits.gather(1, marked).sum(1, keepdim=True) % self.options.base)

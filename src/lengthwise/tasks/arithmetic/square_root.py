@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lengthwise.tasks.arithmetic.binary import highest_bits
-from lengthwise.tasks.drawing import constant, counted, integers
+from lengthwise.tasks.drawing import counted, integers, redrawn
 from lengthwise.tasks.transduction import Drawn, Transduction
 
 
@@ -27,13 +26,12 @@ class SquareRoot(Transduction):
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw numbers, and find their roots."""
-        before = length - 1 - highest_bits(generator, constant(length, batch_size, 1))  # how many zeros stand before
-        bits = integers(generator, 2, batch_size, length)
-        source = torch.where(counted(length) > before, bits, (counted(length) == before).long())
-        width = self.answer_length(length)
-        roots = (math.isqrt(int("".join(map(str, row)), 2)) for row in source.tolist())
-        written = [list(map(int, f"{root:0{width}b}")) for root in roots]
-        return Drawn(source, torch.tensor(written, dtype=torch.long, device="cpu"))
+        source = redrawn(lambda rows: integers(generator, 2, rows, length), lambda numbers: numbers.any(1), batch_size)
+        bits, width = "".join(map(str, source.flatten().tolist())), self.answer_length(length)
+        numbers = (int(bits[start : start + length], 2) for start in range(0, len(bits), length))
+        roots = "".join(f"{math.isqrt(number):0{width}b}" for number in numbers)
+        answer = torch.tensor(list(map(int, roots)), dtype=torch.long, device="cpu")
+        return Drawn(source, answer.view(batch_size, width))
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:
         """Mark each bit of the root with its significance, counted from 1, and two bits of the number with the same."""

@@ -28,7 +28,7 @@ class DuplicateString(Copy):
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw sources and repeat them."""
-        source, _ = super().draw(generator, batch_size, length, split)
+        source = super().draw(generator, batch_size, length, split).source
         return Drawn(source, source.repeat(1, 2))
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:

@@ -25,7 +25,7 @@ class OddsFirst(Copy):
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw sources and take their symbols apart."""
-        source, _ = super().draw(generator, batch_size, length, split)
+        source = super().draw(generator, batch_size, length, split).source
         return Drawn(source, _odds_first(source))
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:

@@ -13,7 +13,7 @@ class Reverse(Copy):
 
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw sources and reverse them."""
-        source, _ = super().draw(generator, batch_size, length, split)
+        source = super().draw(generator, batch_size, length, split).source
         return Drawn(source, source.flip(1))
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:

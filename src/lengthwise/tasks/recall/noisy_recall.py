@@ -15,7 +15,7 @@ import torch
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import Tokens
-from lengthwise.tasks.drawing import constant, counted, first_equal, integers, uniform
+from lengthwise.tasks.drawing import integers, repeated, uniform
 from lengthwise.tasks.task import Task
 
 
@@ -65,6 +65,6 @@ class NoisyRecall(Task):
         value = options.keys + integers(generator, options.values, batch_size, options.keys).gather(1, key)
         noise = integers(generator, options.noise_tokens, batch_size, pairs, 2) + options.keys + options.values
         tokens = torch.where(is_noise[..., None], noise, torch.stack([key, value], dim=2)).flatten(1)
-        repeated = first_equal(tokens[:, ::2]) < counted(pairs)
-        scored = torch.stack([repeated & ~is_noise, constant(0, batch_size, pairs) == 1], dim=2).flatten(1)[:, :-1]
+        asked = repeated(tokens[:, ::2]) & ~is_noise
+        scored = torch.stack([asked, torch.zeros_like(asked)], dim=2).flatten(1)[:, :-1]
         return Tokens(tokens[:, :-1], tokens[:, 1:], scored, marks=tokens[:, :0])

@@ -7,10 +7,10 @@ with the highest priority. The query is a number ~ U(0, 1) without information.
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.drawing import one_hot
 from lengthwise.tasks.set_reading import SetReading
 
 
@@ -42,4 +42,4 @@ class ArgmaxRetrieval(SetReading):
         query = torch.rand(batch_size, 1, generator=generator, dtype=torch.float32, device="cpu")
         holder = priority.argmax(1)
         answer = kind.gather(1, holder[:, None])[:, 0]
-        return Sets(torch.cat([priority[..., None], F.one_hot(kind, classes)], dim=-1), query, answer, holder)
+        return Sets(torch.cat([priority[..., None], one_hot(kind, classes)], dim=-1), query, answer, holder)

@@ -14,13 +14,12 @@ choices, too.
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import Batch, Sets
-from lengthwise.tasks.drawing import constant, counted, integers
+from lengthwise.tasks.drawing import constant, counted, integers, one_hot
 from lengthwise.tasks.metrics.absolute_error import AbsoluteError
 from lengthwise.tasks.metrics.metric import Loss, Metric
 from lengthwise.tasks.set_reading import SetReading
@@ -65,9 +64,10 @@ class ContextualRetrieval(SetReading):
         shape = (batch_size, length + 1, searches + values)
         numbers = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
         chosen = self._choices(generator, batch_size, length + 1, unseen=split == "unseen")
-        elements = torch.cat([numbers, F.one_hot(chosen, values).flatten(2)], dim=-1)
+        elements = torch.cat([numbers, one_hot(chosen, values).flatten(2)], dim=-1)
         query, items = elements[:, 0], elements[:, 1:]
-        nearest = (items[..., :searches] - query[:, None, :searches]).abs().argmin(1)
+        features = elements[..., :searches].mT.contiguous()
+        nearest = (features[..., 1:] - features[..., :1]).abs().argmin(2)
         rows = counted(batch_size)[:, None]
         retrieved = items[rows, nearest, searches + chosen[:, 0]]
         answer = (retrieved * torch.tensor(COEFFICIENTS[:searches], dtype=torch.float32, device="cpu")).sum(1)
@@ -81,5 +81,6 @@ class ContextualRetrieval(SetReading):
         drawn = (
             trained + integers(generator, every - trained, *shape) if unseen else integers(generator, trained, *shape)
         )
-        number = torch.where(drawn < even, 2 * drawn, 2 * (drawn - even) + 1)
-        return number[..., None] // values ** counted(searches).flip(0) % values
+        number = 2 * drawn - (drawn >= even) * (2 * even - 1)
+        weights = [values**place for place in reversed(range(searches))]
+        return number[..., None] // torch.tensor(weights, dtype=torch.long, device="cpu") % values

@@ -16,15 +16,16 @@ is fixed.
 """
 
 import math
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import LabelledSets
-from lengthwise.tasks.drawing import counted, shuffled
+from lengthwise.tasks.drawing import counted, in_order, shuffled
 from lengthwise.tasks.metrics.metric import Loss, Metric
 from lengthwise.tasks.metrics.squared_error import SquaredError
 from lengthwise.tasks.task import Task
@@ -34,9 +35,10 @@ PERIOD, RADIUS = 16, 0.8
 FIRST, SECOND = 2 * RADIUS * math.cos(2 * math.pi / PERIOD), -(RADIUS**2)
 """The coefficients of the last value and of the one before."""
 LAG = HORIZON
-"""Steps from a series to the one that it drives; those of a block of as many steps do not depend on each other."""
-SETTLING = 25
-"""Blocks before the first observed value; of the start from 0, a share of 0.9^25 is left in the slowest frequency."""
+"""Steps from a series to the one that it drives, so that what drives a block of as many steps is before the block."""
+BLOCKS = (OBSERVED + HORIZON) // LAG
+FREQUENCIES = 8192
+"""Frequencies of a turn: a process of this period differs from an endless one by less than a float64 can show."""
 
 
 class CoupledSeries(Task):
@@ -72,30 +74,56 @@ class CoupledSeries(Task):
         self.check_split(split)
         ring = self.ring(generator, batch_size, length)
         order = shuffled(generator, counted(length).expand(batch_size, -1))
-        series = ring.gather(1, order[..., None].expand_as(ring))
+        series = in_order(ring, order)
         return LabelledSets(series[..., :OBSERVED], series[..., OBSERVED:])
 
     def ring(self, generator: torch.Generator, batch_size: int, length: int) -> Float[Tensor, "batch series steps"]:
         """Draw the steps of series in the order of the ring, each driven by the one before it."""
-        gain = self._gain()
-        drive = self.options.coupling * gain.min()
-        # Of the spectrum, the mean over a large ring; of rings from two series on, the variance is the same to 1 %.
-        deviation = 1 / (gain.square() - drive**2).reciprocal().mean().sqrt()
-        shape = (SETTLING * LAG + OBSERVED + HORIZON, batch_size, length)
-        series = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu") * deviation
-        before = torch.zeros_like(series[:LAG])
-        last, second = before[-1], before[-2]
-        for block in series.split(LAG):
-            block += drive * before.roll(1, dims=2)
-            for step in block:
-                step += FIRST * last + SECOND * second
-                last, second = step, last
-            before = block
-        return series[-OBSERVED - HORIZON :].permute(1, 2, 0)
+        start, driven = _start(self.options.coupling, length), _driven(self.options.coupling)
+        shape = (BLOCKS, batch_size, length, LAG)
+        first, *others = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
+        modes = torch.fft.rfft(first, dim=1).transpose(0, 1) @ start
+        blocks = [torch.fft.irfft(modes.transpose(0, 1), n=length, dim=1)]
+        for noise in others:
+            before = blocks[-1]
+            blocks.append(torch.cat([before[..., -2:], before.roll(1, dims=1), noise], dim=2) @ driven)
+        return torch.cat(blocks, dim=2)
 
-    @staticmethod
-    def _gain() -> Float[Tensor, " frequencies"]:
-        """Compute the noise that a frequency of a series alone needs for an amplitude of 1, from 0 to half a turn."""
-        angle = torch.linspace(0, math.pi, 4097, dtype=torch.float64, device="cpu")
-        turn = torch.polar(torch.ones_like(angle), -angle)
-        return (1 - FIRST * turn - SECOND * turn.square()).abs()
+
+@lru_cache
+def _driven(coupling: float) -> Float[Tensor, "inputs steps"]:
+    """Return the matrix to a block: from the last two steps, the block before of the driving series, and the noise."""
+    steps = torch.eye(2 + LAG, dtype=torch.float64, device="cpu")  # what each step has of the last two and of the input
+    for step in range(2, 2 + LAG):
+        steps[:, step] += FIRST * steps[:, step - 1] + SECOND * steps[:, step - 2]
+    last, answers = steps[:, 2:].split([2, LAG])
+    drive, deviation = _scales(coupling)
+    return torch.cat([last, drive * answers, deviation * answers]).float()
+
+
+@lru_cache
+def _start(coupling: float, length: int) -> Complex[Tensor, "modes steps steps"]:
+    """Return the matrices from white noise to a block in equilibrium, for the modes of a ring of ``length`` series."""
+    drive, deviation = _scales(coupling)
+    mode = 2 * math.pi / length * counted(length // 2 + 1)[:, None].double()
+    alone, angle = _alone()
+    driven = drive * torch.polar(torch.ones_like(mode + angle), -mode - LAG * angle)
+    spectrum = (deviation / (alone - driven)).abs().square()
+    covariance = torch.fft.ifft(spectrum)[:, counted(LAG)[:, None] - counted(LAG)]  # of a step and an earlier one
+    return torch.linalg.cholesky(covariance).mT.to(torch.complex64)
+
+
+@lru_cache
+def _scales(coupling: float) -> tuple[float, float]:
+    """Return the factor of the driving series, and the deviation of the noise."""
+    gain = _alone()[0].abs()
+    drive = coupling * gain.min()
+    # Of the spectrum, the mean over a large ring; of rings from two series on, the variance is the same to 1 %.
+    return float(drive), float(1 / (gain.square() - drive**2).reciprocal().mean().sqrt())
+
+
+def _alone() -> tuple[Complex[Tensor, " frequencies"], Float[Tensor, " frequencies"]]:
+    """Return the noise that each frequency of a series alone needs for an amplitude of 1, and the frequencies."""
+    angle = 2 * math.pi / FREQUENCIES * counted(FREQUENCIES).double()
+    turn = torch.polar(torch.ones_like(angle), -angle)
+    return 1 - FIRST * turn - SECOND * turn.square(), angle

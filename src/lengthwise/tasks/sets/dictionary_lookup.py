@@ -8,13 +8,11 @@ keys of a set are distinct and drawn uniformly; the query is one of these keys.
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
+from lengthwise.tasks.drawing import coded, counted, distinct, one_hot
 from lengthwise.tasks.set_reading import SetReading
 
 
@@ -51,26 +49,9 @@ class DictionaryLookup(SetReading):
         self.check_length(length)
         self.check_split(split)
         bits, values = self.options.bits, self.options.values
-        key = _distinct(generator, batch_size, length, bits)
+        key = distinct(generator, 2**bits, batch_size, length)
         value = torch.randint(values, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
         holder = torch.randint(length, (batch_size,), generator=generator, dtype=torch.long, device="cpu")
-        asked, answer = (of.gather(1, holder[:, None])[:, 0] for of in (key, value))
-        pairs = torch.cat([_coded(key, bits), F.one_hot(value, values)], dim=-1)
-        return Sets(pairs, _coded(asked, bits), answer, holder)
-
-
-def _distinct(generator: torch.Generator, batch: int, count: int, bits: int) -> Int[Tensor, "batch count"]:
-    """Draw rows of distinct keys: long rows by shuffling all keys, short rows by redrawing rows with repeats."""
-    every = 2**bits
-    if count > 2 ** (bits // 2):  # beyond this, most rows would have to be redrawn
-        return torch.rand(batch, every, generator=generator, dtype=torch.float32, device="cpu").argsort(1)[:, :count]
-    keys = torch.randint(every, (batch, count), generator=generator, dtype=torch.long, device="cpu")
-    while (repeats := (keys.sort(1).values.diff(dim=1) == 0).any(1)).any():
-        shape = (int(repeats.sum()), count)
-        keys[repeats] = torch.randint(every, shape, generator=generator, dtype=torch.long, device="cpu")
-    return keys
-
-
-def _coded(key: Int[Tensor, "*shape"], bits: int) -> Float[Tensor, "*shape {bits}"]:
-    """Return the bits of keys as -1 and 1, lowest bit first."""
-    return (key[..., None] >> torch.arange(bits, dtype=torch.long, device="cpu") & 1).to(torch.float32) * 2 - 1
+        pairs = torch.cat([coded(key, bits), one_hot(value, values)], dim=-1)
+        rows = counted(batch_size)
+        return Sets(pairs, pairs[rows, holder, :bits], value[rows, holder], holder)

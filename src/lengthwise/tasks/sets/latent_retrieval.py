@@ -14,12 +14,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.drawing import integers
+from lengthwise.tasks.drawing import coded, counted, integers
 from lengthwise.tasks.set_reading import SetReading
 
 WIDTH, PAYLOADS, NOISE = 32, 10, 0.01
@@ -59,10 +60,10 @@ class LatentRetrieval(SetReading):
         """
         self.check_length(length)
         self.check_split(split)
-        first, second = (self._bits(generator, bits, batch_size, length) for bits in self._widths)
+        first, second = (integers(generator, 2**bits, batch_size, length) for bits in self._widths)
         payload = integers(generator, PAYLOADS, batch_size, length)
         holder = integers(generator, length, batch_size)
-        rows = torch.arange(batch_size, dtype=torch.long, device="cpu")
+        rows = counted(batch_size)
         query = self._query(generator, first[rows, holder], second[rows, holder])
         return Sets(self._item(generator, first, second, payload), query, payload[rows, holder], holder)
 
@@ -71,7 +72,7 @@ class LatentRetrieval(SetReading):
 
         Payloads and noise of the two items are independent, so that they cancel in a mean.
         """
-        asked, fresh, shared = ([self._bits(generator, bits, pairs) for bits in self._widths] for _ in range(3))
+        asked, fresh, shared = ([integers(generator, 2**bits, pairs) for bits in self._widths] for _ in range(3))
         alike, other = list(shared), list(shared)
         alike[factor], other[factor] = asked[factor], fresh[factor]
         items = (
@@ -84,24 +85,21 @@ class LatentRetrieval(SetReading):
     def _widths(self) -> tuple[int, int]:
         return self.options.first, self.options.second
 
-    def _bits(self, generator: torch.Generator, bits: int, *shape: int) -> Float[Tensor, "*shape {bits}"]:
-        return 2.0 * integers(generator, 2, *shape, bits).float() - 1.0
-
     def _item(
         self,
         generator: torch.Generator,
-        first: Float[Tensor, "*shape N"],
-        second: Float[Tensor, "*shape M"],
+        first: Int[Tensor, "*shape"],
+        second: Int[Tensor, "*shape"],
         payload: Int[Tensor, "*shape"],
     ) -> Float[Tensor, "*shape features"]:
-        of_first, of_second, _, _, embedding = _matrices(*self._widths)
-        return _noisy(generator, first @ of_first + second @ of_second + embedding[payload])
+        of_first, of_second, _, _, of_payload = _tables(*self._widths)
+        return _noisy(generator, (first, of_first), (second, of_second), (payload, of_payload))
 
     def _query(
-        self, generator: torch.Generator, first: Float[Tensor, "batch N"], second: Float[Tensor, "batch M"]
+        self, generator: torch.Generator, first: Int[Tensor, " batch"], second: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch features"]:
-        _, _, of_first, of_second, _ = _matrices(*self._widths)
-        return _noisy(generator, first @ of_first + second @ of_second)
+        _, _, of_first, of_second, _ = _tables(*self._widths)
+        return _noisy(generator, (first, of_first), (second, of_second))
 
 
 @cache
@@ -115,6 +113,19 @@ def _matrices(first: int, second: int) -> tuple[Tensor, ...]:
     return tuple(drawn)
 
 
-def _noisy(generator: torch.Generator, vectors: Float[Tensor, "*shape features"]) -> Float[Tensor, "*shape features"]:
-    noise = torch.randn(vectors.shape, generator=generator, dtype=torch.float32, device="cpu")
-    return vectors + NOISE * noise
+@cache
+def _tables(first: int, second: int) -> tuple[Tensor, ...]:
+    """Return the products of the matrices of :func:`_matrices` with every value of their variables, by its number."""
+    *matrices, embedding = _matrices(first, second)
+    return (*(coded(counted(2 ** len(matrix)), len(matrix)) @ matrix for matrix in matrices), embedding)
+
+
+def _noisy(
+    generator: torch.Generator, *parts: tuple[Int[Tensor, "*shape"], Float[Tensor, "_ features"]]
+) -> Float[Tensor, "*shape features"]:
+    """Add what the tables have for values, and noise."""
+    shape = (*parts[0][0].shape, WIDTH)
+    vectors = NOISE * torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
+    for values, table in parts:
+        vectors += F.embedding(values, table)
+    return vectors

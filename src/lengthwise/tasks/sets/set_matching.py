@@ -15,13 +15,12 @@ The task is our own: the paper matches points of two images, whose descriptors a
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import LabelledSets
-from lengthwise.tasks.drawing import counted, integers, shuffled
+from lengthwise.tasks.drawing import counted, in_order, integers, one_hot, shuffled
 from lengthwise.tasks.metrics.matching import FoundPartner, ToldPartner
 from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
@@ -77,8 +76,8 @@ class SetMatching(Task):
             noisy = descriptor + self.options.noise * _normal(generator, *descriptor.shape)
             answer = torch.where(counted(length) < shared, partners, PAYLOADS)
             order = shuffled(generator, counted(length).expand(batch_size, -1))
-            items = torch.cat([noisy, F.one_hot(own, PAYLOADS)], 2)
-            sets.append((items.gather(1, order[..., None].expand_as(items)), answer.gather(1, order)))
+            items = torch.cat([noisy, one_hot(own, PAYLOADS)], 2)
+            sets.append((in_order(items, order), answer.gather(1, order)))
         return LabelledSets(*(torch.cat(parts, 1) for parts in zip(*sets, strict=True)))
 
 
