@@ -2,9 +2,10 @@
 
     python benchmarks/position_bias.py [--seeds 6] [--steps 1500] [--out runs/position-bias]
 
-An encoder learns where the flagged pair always stands in the first half. Four arms with the same seeds: as it is,
-shuffled in blocks of one pair, mixed, and both. ``OUT/position-bias.md`` has exact match in the first half and
-anywhere, mean over seeds with its 95 % interval. The same command carries on after a stop.
+An encoder learns where the flagged pair always stands in the first half. Six arms with the same seeds: as it is,
+shuffled in blocks of one pair, mixed, both, and mixed and both with the loss that aligns answers.
+``OUT/position-bias.md`` has exact match in the first half and anywhere, mean over seeds with its 95 % interval. The
+same command carries on after a stop.
 """
 
 from pathlib import Path
@@ -25,6 +26,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "shuffled": {"shuffle": 2},
     "mixed": {"mix": 0.3},
     "both": {"shuffle": 2, "mix": 0.3},
+    "mixed, aligned": {"mix": 0.3, "align": 1.0},
+    "both, aligned": {"shuffle": 2, "mix": 0.3, "align": 1.0},
 }
 SPLITS = ("validation", "anywhere")
 
@@ -47,7 +50,7 @@ def main(
     lines = ["| training | first half, % | anywhere, % |", "|---|---|---|"]
     for name, arm in ARMS.items():
         config = read_comparison(settings(arm, seeds, steps))
-        folder = out / name.replace(" ", "-")
+        folder = out / name.replace(", ", "-").replace(" ", "-")
         experiment = compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True)
         (models,), cells = arms(experiment).values(), []
         for split in SPLITS:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -58,6 +59,8 @@ def test_a_causal_model(lengthwise: Call, saved: Call, file: Path, tmp_path: Pat
     assert "Layer 0 is model.layers.0.self_attn; measured: the input of o_proj." in " ".join(answer.out.split())
     assert [bucket["last"] for bucket in written["perplexity"]] == [31]
     assert f"{written['perplexity'][0]['perplexity']:.2f}" in answer.out
+    ends = [fmean(layer["lengths"][length]["resolution"] for layer in written["layers"]) for length in ("8", "32")]
+    assert f"attention resolution from {ends[0]:.2g} to {ends[1]:.2g}." in " ".join(answer.out.split())
     assert "From 8 to 32 tokens, over 5 windows, the deviation of the attention output" in " ".join(answer.out.split())
     assert f"Report: {tmp_path / 'out' / 'report.html'}" in answer.out
 
@@ -79,6 +82,7 @@ def test_the_page(lengthwise: Call, saved: Call, file: Path, tmp_path: Path) -> 
         for point in layer["lengths"].values():
             assert f"{point['deviation']:.3g}<small>{point['fixed_deviation']:.3g}</small>" in page
             assert f"{point['entropy']:.3f}<small>{point['first']:.3f}</small>" in page
+            assert f"<td>{point['resolution']:.3g}</td>" in page
     assert written["environment"]["command"] in page
     assert written["tokens"]["sha256"] in page
 

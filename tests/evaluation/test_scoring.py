@@ -21,6 +21,8 @@ from lengthwise.reports import write_report
 from lengthwise.tasks import load
 
 NAMES = ["reverse", "flip-flop[ignore=0.5]", "local-count", "addition", "argmax-retrieval"]
+NUMBERS = ["contextual-retrieval", "coupled-series", "set-matching", "local-field"]
+"""Tasks whose answers are numbers, or one for each item of a set."""
 
 
 def model_of(name: str) -> Any:
@@ -124,21 +126,21 @@ def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: 
     assert first.scored.any()
 
 
-@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
-def test_answers_of_sets_are_scored_as_in_an_evaluation(name: str) -> None:
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_and_answers_of_sets_are_scored_as_in_an_evaluation(name: str) -> None:
     model, task = model_of(name), load(name)
-    summary = score(name, lambda *inputs: model(*inputs), lengths=[12], sequences=16)
-    point = evaluate_point(model, task, EvaluateConfig(lengths=(12,), sequences=16), "validation", 12)
+    summary = score(name, lambda *inputs: model(*inputs), lengths=[24], sequences=16)
+    point = evaluate_point(model, task, EvaluateConfig(lengths=(24,), sequences=16), "validation", 24)
     metrics = {row["metric"]: row["value"] for row in summary.rows()}
     assert metrics[task.main.name] == pytest.approx(point.values[task.main.name].value, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["contextual-retrieval", "coupled-series", "set-matching"])
-def test_answers_of_sets_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
-    config = EvaluateConfig(lengths=(12,), sequences=16)
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_and_answers_of_sets_are_read_as_they_were_written(name: str, tmp_path: Path) -> None:
+    config = EvaluateConfig(lengths=(24,), sequences=16)
     data, task = write_dataset(name, config, tmp_path), load(name)
     for read, written in zip(
-        read_batches(tmp_path, data.sets[0], task, 1024), drawn(task, config, "validation", 12), strict=True
+        read_batches(tmp_path, data.sets[0], task, 1024), drawn(task, config, "validation", 24), strict=True
     ):
         assert all(torch.equal(one, other) for one, other in zip(read, written, strict=True))
 

@@ -30,7 +30,7 @@ def check(model: Any) -> None:
             meter = DispersionMeter()
             meter.add(weights[0, :, length - 1, :length])
             expected = meter.result()
-            for name in ("entropy", "first", "largest"):
+            for name in ("entropy", "first", "largest", "resolution"):
                 assert getattr(found[place], name) == pytest.approx(getattr(expected, name), abs=1e-5)
 
 

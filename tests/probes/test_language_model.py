@@ -69,6 +69,10 @@ def test_everything_agrees(build: Build, kind: str) -> None:
             assert found.entropy == pytest.approx(entropy.mean().item(), abs=16 * EPS)
             assert found.largest == pytest.approx(row.amax(-1).mean().item(), abs=16 * EPS)
             assert found.first == pytest.approx(row[:, 0].mean().item(), abs=16 * EPS)
+            nearest_first = row.flip(-1)
+            following = torch.cat([nearest_first[:, 1:], torch.zeros_like(row[:, :1])], dim=1)
+            resolution = (nearest_first * (nearest_first - following)).sum(-1).mean().item()
+            assert found.resolution == pytest.approx(resolution, abs=16 * EPS)
     if kind == "bert":
         assert window.losses is None
         assert "tokens see the tokens that follow" in probe.notes[0]

@@ -70,7 +70,7 @@ def _layer(mechanism: str, length: int, seed: int, depth: int) -> Layer:
     noise = random.Random(f"{mechanism} {length} {seed} {depth}").gauss
     deviation = 2 * length ** (-0.5 / depth) * math.exp(noise(0, 0.05))
     spread = Spread(256, deviation, deviation * 1.1, 0.02 * math.log(length) + noise(0, 0.004), deviation**2 + 0.01)
-    return Layer(spread, Dispersion(1 - 2 / length**0.5 + noise(0, 0.002), length**-0.7, 1 / length))
+    return Layer(spread, Dispersion(1 - 2 / length**0.5 + noise(0, 0.002), length**-0.7, 1 / length, length**-1.5))
 
 
 def _set_point(mechanism: str, split: str, length: int, seed: int, layers: int = 1) -> Point:

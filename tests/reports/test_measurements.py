@@ -118,3 +118,11 @@ def test_points_without_measurements_have_none(experiment: Experiment) -> None:
     assert summarise(experiment).traces == ()
     assert summarise(experiment).slopes == ()
     assert summarise(experiment).causes == ()
+
+
+def test_resolution_needs_keys_in_an_order(make: Make, make_sets: Make) -> None:
+    sets = make_sets()
+    layers = sets.runs[0].points[0].layers
+    sequences = _with(make(), lambda point: replace(point, layers=layers))
+    of_sequences, of_sets = ({t.statistic for t in summarise(of).traces} for of in (sequences, sets))
+    assert of_sequences - of_sets == {"attention resolution"}

@@ -127,3 +127,25 @@ def test_impossible_lengths_are_answered(name: str, length: int, sentence: str) 
 def test_a_source_is_as_long_as_its_lead() -> None:
     with pytest.raises(InputError, match="A mode that leads by 9 needs a length of at least 9; got a length of 8"):
         load("mode[lead=9]").check_length(8)
+
+
+def test_the_local_field_is_one_function_of_distances_everywhere() -> None:
+    batch = load("local-field").sample(torch.Generator().manual_seed(0), 4_000, 40, "train")
+    assert isinstance(batch, Tokens)
+    assert batch.scored.sum(1).tolist() == [24] * 4_000
+    weights = torch.tensor([(-1) ** (d + 1) / d for d in range(1, 17)], dtype=torch.float64)
+    weights /= weights.square().sum().sqrt()
+    matrix = torch.zeros(40, 40, dtype=torch.float64)
+    for place in range(16, 40):
+        for distance in range(1, 17):
+            matrix[place, place - distance] = weights[distance - 1]
+    spins = torch.where(batch.inputs == 1, 1.0, -1.0).double()
+    torch.testing.assert_close(batch.targets.double(), spins @ matrix.T, atol=1e-6, rtol=0)
+    answers = batch.answers
+    assert answers.square().mean().item() == pytest.approx(1, abs=4 * (2 / 4_000) ** 0.5)
+    nearest = spins[:, 15:39].flatten() * weights[0]
+    left = (answers - nearest).square().mean().item()
+    assert left == pytest.approx(0.37, abs=0.03)
+    assert 1 - weights[0].item() ** 2 == pytest.approx(0.37, abs=0.005)
+    with pytest.raises(InputError, match="17, 18, 19 or more spins"):
+        load("local-field").check_length(16)

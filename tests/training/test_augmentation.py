@@ -1,17 +1,21 @@
-"""Shuffled and mixed examples of an encoder."""
+"""Shuffled and mixed examples of an encoder, and the loss that aligns them."""
 
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import Tokens, load
-from lengthwise.training.augmentation import mixing, shuffled
-from lengthwise.training.loop import training_batch
+from lengthwise.tasks.batch import Reply
+from lengthwise.training.augmentation import divergence, mixing, shuffled
+from lengthwise.training.loop import train, training_batch
+from lengthwise.training.seeds import generator
 
 TASK = load("flagged-pair").for_encoder()
 BEGIN, SEPARATOR = 12, 13
@@ -22,8 +26,8 @@ def config(task: str = "flagged-pair", causal: bool = False, **train: Any) -> Ru
     return RunConfig.read({"task": task, "model": model, "train": {"length": 16, "batch_size": 12, **train}})
 
 
-def encoder(layers: int) -> Decoder:
-    config = DecoderConfig(**TASK.sizes, dim=16, heads=2, layers=layers, causal=False, mechanism="softmax")
+def encoder(layers: int, mechanism: str = "softmax") -> Decoder:
+    config = DecoderConfig(**TASK.sizes, dim=16, heads=2, layers=layers, causal=False, mechanism=mechanism)
     return Decoder(config).eval()
 
 
@@ -112,12 +116,45 @@ def test_settings_choose_the_batches() -> None:
     assert not torch.equal(one.inputs[1::3], other.inputs[1::3])
 
 
+def test_divergence_against_its_definition() -> None:
+    logits = 2 * torch.randn(2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    answers = (torch.zeros(5, dtype=torch.long),)
+    found = divergence(*(Reply((of,), answers) for of in logits))
+    for row, (one, other) in enumerate(zip(*logits.softmax(-1).tolist(), strict=True)):
+        forth = sum(p * math.log(p / q) for p, q in zip(one, other, strict=True))
+        back = sum(q * math.log(q / p) for p, q in zip(one, other, strict=True))
+        assert found[row].item() == pytest.approx((forth + back) / 2)
+
+
+@pytest.mark.parametrize("settings", [{"shuffle": 2}, {"mix": 0.5}])
+def test_a_step_of_aligned_training_by_hand(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Under so large a weight, a step moves the parameters along the gradient of the divergence alone."""
+    of = config(**settings, align=1e6, steps=1, learning_rate=1e-3, weight_decay=0.0, clip_norm=0.0, batch_size=30)
+    model, plain = encoder(2, "softmax+alibi"), training_batch(TASK, config(batch_size=30).train, 0, 0)
+    nn.init.normal_(model.head.weight)  # its start near 0 leaves almost no divergence
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    batch = training_batch(TASK, of.train, 0, 0)
+    assert torch.equal(plain.scored, batch.scored)
+    assert isinstance(batch, Tokens)
+    with mixing(generator(0, "mix", 0), model, batch, of.train.mix):
+        changed = batch.ask(model)
+    expected = torch.autograd.grad(divergence(changed, plain.ask(model)).mean(), list(model.parameters()))
+    train(model, TASK, of.train, seed=0, folder=tmp_path)
+    moved = torch.cat([(b - after.detach()).flatten() for b, after in zip(before, model.parameters(), strict=True)])
+    gradient = torch.cat([of.flatten() for of in expected])
+    certain = gradient.abs() > 1e-4
+    assert certain.sum() > 1000
+    assert (moved.sign() == gradient.sign())[certain].all(), "AdamW's first step goes along the sign"
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         ({"causal": True, "shuffle": 2}, "an example of flagged-pair is none here"),
         ({"task": "n-back", "mix": 0.5}, "act on sources that an encoder answers with one symbol"),
         ({"mix": 0.5, "accumulate": 2}, "train.mix needs whole batches"),
+        ({"shuffle": 2, "align": 1.0, "accumulate": 2}, "train.align needs whole batches"),
+        ({"align": 1.0}, "set one of these"),
     ],
 )
 def test_what_cannot_be_augmented_is_refused(settings: dict[str, Any], told: str) -> None:

@@ -25,16 +25,21 @@ class Statistic(NamedTuple):
     drift: bool
     """True if the statistic is measured from its value at the length that :func:`home` returns."""
     of: Callable[[Layer], float]
+    ordered: bool = False
+    """True if the statistic needs keys in an order, which the items of a set do not have."""
 
 
 STATISTICS = {
     "standard deviation of a component": Statistic(True, False, lambda at: at.spread.deviation),
     "entropy / log n": Statistic(False, False, lambda at: at.dispersion.entropy),
     "largest weight": Statistic(True, False, lambda at: at.dispersion.largest),
+    "attention resolution": Statistic(True, False, lambda at: at.dispersion.resolution, ordered=True),
     "global variance": Statistic(True, False, lambda at: at.spread.global_variance),
     "drift of the global mean": Statistic(False, True, lambda at: at.spread.global_mean),
 }
 """Statistics by name. No statistic has a unit: outputs and weights of attention are plain numbers."""
+IN_ORDER = ("sequence", "window")
+"""Kinds of examples whose keys are in order."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ def traces(arms: Arms, asked: Design) -> tuple[Trace, ...]:
     for split, layer, mechanism in _layers(arms, asked):
         of = _by_length(arms, mechanism, split, layer)
         for name, statistic in STATISTICS.items():
+            if statistic.ordered and asked.example not in IN_ORDER:
+                continue
             for length, seeds in sorted(of.items()):
                 if values := _values(statistic, seeds, of.get(home(asked), {})):
                     ends = min(values), max(values)

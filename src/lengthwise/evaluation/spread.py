@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.precision import in_float32
+from lengthwise.evaluation.resolution import attention_resolution
 
 COMPONENT = 0
 """The component whose deviation is also given alone, as in the paper."""
@@ -43,6 +44,9 @@ class Dispersion:
     """Largest weight."""
     first: float
     """Weight of the first key, the attention sink of many language models."""
+    resolution: float = math.nan
+    """Attention resolution (:mod:`lengthwise.evaluation.resolution`): 1 if one key has all the weight, near 0 if
+    neighbours have the same; nan in folders written before this field existed."""
 
 
 class SpreadMeter:
@@ -88,7 +92,7 @@ class DispersionMeter:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._sums = torch.zeros(3, dtype=torch.float64, device="cpu")
+        self._sums = torch.zeros(4, dtype=torch.float64, device="cpu")
 
     def add(self, weights: Float[Tensor, "*rows keys"], visible: int | None = None) -> None:
         """Add rows of weights over ``visible`` keys (default: all keys); the weights of hidden keys are 0."""
@@ -96,7 +100,8 @@ class DispersionMeter:
         keys = weights.shape[-1] if visible is None else visible
         shares = F.normalize(weights, p=1.0, dim=-1)
         entropy = torch.special.entr(shares.abs()).sum(-1) / (math.log(keys) or 1.0)
-        rows = torch.stack([entropy, weights.amax(-1), weights[:, 0]]).double().sum(1).cpu()
+        found = [entropy, weights.amax(-1), weights[:, 0], attention_resolution(weights)]
+        rows = torch.stack(found).double().sum(1).cpu()
         self._sums += rows
         self._rows += weights.shape[0]
 

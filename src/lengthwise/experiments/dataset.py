@@ -149,11 +149,11 @@ def _batch(rows: list[dict[str, Any]]) -> Batch:
         target = column("target", torch.float32 if number else torch.long)
         return Sets(items, query, target, column("holder", torch.long))
     inputs = column("inputs", torch.long)
-    soft = isinstance(rows[0]["targets"][0], list)
+    classes = isinstance(rows[0]["targets"][0], int)
     scored = torch.zeros_like(inputs, dtype=torch.bool)
     for index, row in enumerate(rows):
         scored[index, row["scored"]] = True
-    targets = column("targets", torch.float32 if soft else torch.long)
+    targets = column("targets", torch.long if classes else torch.float32)
     marks = column("marks", torch.long) if "marks" in rows[0] else inputs[:, :0]
     apart = {"documents": column("documents", torch.long)} if "documents" in rows[0] else {}
     return Tokens(inputs, targets, scored, marks, **apart)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from statistics import fmean
 from typing import Any
 
@@ -121,7 +121,7 @@ def _mean(windows: list[list[Dispersion]]) -> tuple[Dispersion, ...] | None:
     if not windows:
         return None
     return tuple(
-        Dispersion(*(fmean(getattr(one, name) for one in of_length) for name in ("entropy", "largest", "first")))
+        Dispersion(*(fmean(getattr(one, of.name) for one in of_length) for of in fields(Dispersion)))
         for of_length in zip(*windows, strict=True)
     )
 

@@ -11,6 +11,8 @@ COUNTING = (
     laptop("mode", 32, 64, 128, 256, 512, shortest=1, steps=2_000),
     laptop("count", 20, 40, 80, 160, 240, shortest=1, steps=2_000, unit="numbers"),
     laptop("histogram", 32, 64, 128, 256, 512, shortest=1, steps=2_000),
+    # Weights by distance come to an error of X in a trial.
+    laptop("local-field", 64, 128, 256, 512, shortest=64, steps=2_000, unit="spins"),
     laptop("string-equality[near=false]", 12, 18, 24, 48, 96, shortest=4, steps=4_000),
     laptop("even-pairs", 20, 40, 80, 160, 320, shortest=1, steps=2_000),
 )

@@ -49,6 +49,7 @@ TASKS: "Registry[type[Task]]" = Registry(
         "mode": "lengthwise.tasks.counting.mode:Mode",
         "count": "lengthwise.tasks.counting.count:Count",
         "histogram": "lengthwise.tasks.counting.histogram:Histogram",
+        "local-field": "lengthwise.tasks.counting.local_field:LocalField",
         "string-equality": "lengthwise.tasks.counting.string_equality:StringEquality",
         "even-pairs": "lengthwise.tasks.counting.even_pairs:EvenPairs",
         "flip-flop": "lengthwise.tasks.recall.flip_flop:FlipFlop",

@@ -65,8 +65,8 @@ class Tokens(NamedTuple):
     """Sequences of tokens for a decoder: inputs, answers, and the mask of scored predictions."""
 
     inputs: Int[Tensor, "batch length"]
-    targets: Int[Tensor, "batch length"] | Float[Tensor, "batch length classes"]
-    """The right answers: tokens or classes; or probabilities of all classes, which are soft answers."""
+    targets: Int[Tensor, "batch length"] | Float[Tensor, "batch length classes"] | Float[Tensor, "batch length"]
+    """The right answers: tokens or classes; probabilities of all classes, which are soft answers; or numbers."""
     scored: Bool[Tensor, "batch length"]
     marks: Int[Tensor, "batch length"] | Int[Tensor, "batch 0"]
     """Equal for tokens that play the same role; empty if the task has no marks."""
@@ -152,7 +152,7 @@ class Tokens(NamedTuple):
         return self.documents[:, 0] if self.documents.numel() else None
 
     @property
-    def answers(self) -> Int[Tensor, " scored"] | Float[Tensor, "scored classes"]:
+    def answers(self) -> Int[Tensor, " scored"] | Float[Tensor, "scored classes"] | Float[Tensor, " scored"]:
         """The right answers of the scored predictions, sequence by sequence."""
         return self.targets[self.scored]
 

@@ -286,6 +286,7 @@ FACTS: dict[str, Facts] = {
     "contextual-retrieval": Facts(None, 9, "9", "9"),
     "set-matching": Facts(None, 32),
     "coupled-series": Facts(None, 8),
+    "local-field": Facts(None, 64),
     "set-complement": Facts(None, 50),
     "tomita-1": _regular(1),
     "tomita-2": _regular(1),

@@ -100,7 +100,9 @@ def sizes_agree_with_batches(task: Task, lengths: Sequence[int]) -> None:
         if isinstance(batch, Tokens):
             kinds = task.sizes["vocab_size"]
             _expect_in_range(batch.inputs, kinds, f"{at} the inputs", "vocab_size")
-            if batch.targets.is_floating_point():
+            if batch.targets.is_floating_point() and batch.targets.ndim == 2:
+                expect(batch.answers.isfinite().all(), f"{at} the scored targets are not all finite")
+            elif batch.targets.is_floating_point():
                 _expect_distributions(batch.answers, kinds, f"{at} the scored targets")
             else:
                 _expect_in_range(batch.answers, kinds, f"{at} the scored targets", "vocab_size")

@@ -12,8 +12,8 @@ from lengthwise.testing.check import expect
 
 HIDDEN = -1
 """Stands in place of an answer among the tokens that a solver is given."""
-Answers = list[int] | list[list[float]]
-"""One class for each scored prediction; or the probabilities of all classes, for soft answers."""
+Answers = list[int] | list[list[float]] | list[float]
+"""One class for each scored prediction; the probabilities of all classes, for soft answers; or one number."""
 Solver = Callable[[list[int]], Answers]
 
 

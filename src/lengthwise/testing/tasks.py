@@ -34,7 +34,7 @@ def check_task(task: str, *, lengths: Sequence[int] | None = None, solve: Solver
         lengths: lengths of the examples to draw; by default, three lengths that the task accepts.
         solve: another way to find the answers of a sequence, to compare with: a function from the list of its tokens,
             with -1 in place of every answer among them, to the list of its scored answers. A soft answer is the list of
-            the probabilities of all classes.
+            the probabilities of all classes, and a number is an answer, too.
 
     Raises:
         AssertionError: if a promise is broken; one sentence names the task, the place, and the expected value.

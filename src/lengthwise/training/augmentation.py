@@ -3,7 +3,9 @@
 A third of each batch is shuffled, a third is mixed, and the rest stays as it is: the paper's three branches, in one
 batch. Known from the abstract alone: tokens are rearranged so that neighbours stay together, tokens of two examples
 with the same label are mixed in the latent space, and contrastive losses of features and divergences of logits align
-the branches. Both losses are left out here: the branches share the task's loss alone.
+the branches. The divergence is an option: the model also reads every example as it was, and both answers are brought
+together. Of which divergence, and in which direction, the abstract says nothing. The contrastive loss is left out: the
+loop sees a model's answers, and not its hidden states.
 
 The abstract rearranges tokens together with their position embeddings. An encoder that averages all tokens would not
 notice; here positions stay where they are, and a token gets the position of its new place.
@@ -13,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.models import Decoder
-from lengthwise.tasks.batch import Tokens
+from lengthwise.tasks.batch import Reply, Tokens
 from lengthwise.tasks.drawing import counted, integers, uniform
 
 SHUFFLED, MIXED = slice(1, None, 3), slice(2, None, 3)
@@ -65,3 +68,13 @@ def mixing(generator: torch.Generator, model: nn.Module, batch: Tokens, share: f
         yield
     finally:
         hook.remove()
+
+
+def divergence(one: Reply, other: Reply) -> Float[Tensor, " scored"]:
+    r"""Compute how much the answers of two readings of the same examples differ, for each prediction [nats].
+
+    It is the mean of the Kullback-Leibler divergences in both directions, :math:`\frac{1}{2} \sum_c (p_c - q_c)
+    (\log p_c - \log q_c)`, and has a gradient for both readings.
+    """
+    of_one, of_other = (reply.logits[0].log_softmax(-1) for reply in (one, other))
+    return ((of_one.exp() - of_other.exp()) * (of_one - of_other)).sum(-1) / 2

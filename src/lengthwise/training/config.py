@@ -31,6 +31,9 @@ class TrainConfig(Config):
     mix: float = Field(0.0, ge=0, lt=1)
     """Share of its tokens that a third of each batch takes from another example with the same answer, before a random
     block of an encoder (arXiv 2501.04376)."""
+    align: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Weight of a second loss: the divergence between the answers to shuffled or mixed examples and to the same
+    examples as they were, which the model reads as well (arXiv 2501.04376)."""
     steps: NonNegativeInt = 600
     """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
@@ -103,8 +106,13 @@ class TrainConfig(Config):
             raise ValueError(
                 f"train.batch_size must be a multiple of train.accumulate; got {self.batch_size} and {self.accumulate}."
             )
-        if self.mix and self.accumulate > 1:
-            raise ValueError("train.mix needs whole batches, which train.accumulate splits; drop one of the two.")
+        if self.align and not (self.shuffle or self.mix):
+            raise ValueError("train.align aligns examples that train.shuffle or train.mix changes; set one of these.")
+        for setting in ("mix", "align"):
+            if getattr(self, setting) and self.accumulate > 1:
+                raise ValueError(
+                    f"train.{setting} needs whole batches, which train.accumulate splits; drop one of the two."
+                )
         if (self.examples or 0) % self.batch_size:
             raise ValueError(
                 f"train.examples must be a multiple of train.batch_size; got {self.examples} and {self.batch_size}."

@@ -17,7 +17,7 @@ from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Batch, Task, Tokens
 from lengthwise.tasks.drawing import integers
 from lengthwise.training import checkpoint
-from lengthwise.training.augmentation import mixing, shuffled
+from lengthwise.training.augmentation import divergence, mixing, shuffled
 from lengthwise.training.average import average_of
 from lengthwise.training.checkpoint import Checkpoint, Effort
 from lengthwise.training.config import TrainConfig
@@ -136,7 +136,13 @@ def train(
                 with _mixed(model, batch, config, seed, step):
                     reply = batch.ask(wrapped)
                 part = task.loss.losses(reply).sum() / scored
-                device.backward(part + _penalty(parts) / len(batches))
+                objective = part + _penalty(parts) / len(batches)
+                if config.align:
+                    # The same generators draw the same examples, unchanged.
+                    plain = training_batch(task, config.model_copy(update={"shuffle": 0}), seed, step)
+                    unchanged = plain.to(device.device).ask(wrapped)
+                    objective += config.align * divergence(reply, unchanged).mean()
+                device.backward(objective)
                 tokens += cpu_batch[0].shape[0] * cpu_batch[0].shape[1]
                 loss += part.detach()
                 if logged and not reply.numeric:

@@ -49,6 +49,16 @@ def histogram(tokens: list[int]) -> list[int]:
     return labels
 
 
+def local_field(tokens: list[int]) -> list[float]:
+    scale = sum(1 / distance**2 for distance in range(1, 17)) ** 0.5
+    fields = []
+    for place in range(16, len(tokens)):
+        before = [1 if tokens[place - distance] else -1 for distance in range(1, 17)]
+        alternating = [spin / distance * (1, -1)[distance % 2 == 0] for distance, spin in enumerate(before, start=1)]
+        fields.append(sum(alternating) / scale)
+    return fields
+
+
 def string_equality(tokens: list[int]) -> list[int]:
     text = "".join(map(str, between(tokens, 2)))
     half = len(text) // 2
@@ -70,6 +80,7 @@ SOLVERS: dict[str, Solver] = {
     "mode": most_frequent_letter,
     "count": count,
     "histogram": histogram,
+    "local-field": local_field,
     "string-equality": string_equality,
     "even-pairs": even_pairs,
 }

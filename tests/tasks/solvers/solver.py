@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-Solver = Callable[[list[int]], list[int] | list[list[float]]]
+Solver = Callable[[list[int]], list[int] | list[list[float]] | list[float]]
 
 
 def between(tokens: list[int], begin: int) -> list[int]:

@@ -19,6 +19,7 @@ INDEPENDENT = -0.5
 """Slope of the standard deviation for independent values under equal weights."""
 _DEVIATION, _VARIANCE, _MEAN = "standard deviation of a component", "global variance", "global mean"
 _ENTROPY, _FIRST, _LARGEST = "entropy / log n", "weight of the first token", "largest weight"
+_RESOLUTION = "attention resolution"
 
 
 def charts(summary: Summary) -> dict[str, tuple[Chart, Rows]]:
@@ -27,14 +28,15 @@ def charts(summary: Summary) -> dict[str, tuple[Chart, Rows]]:
     found: dict[str, tuple[Chart, Rows]] = {}
     for name, statistics in {
         "deviation": (_DEVIATION,),
-        "weights": (_ENTROPY, _FIRST, _LARGEST),
+        "weights": (_ENTROPY, _FIRST, _LARGEST, _RESOLUTION),
         "global": (_VARIANCE, _MEAN),
     }.items():
         own = [row for row in rows if row["statistic"] in statistics]
         height = 320 if len(statistics) == 1 else 200
-        width = WIDTH // len(statistics) - MARGIN
+        columns = min(len(statistics), 2)
+        width = WIDTH // columns - MARGIN
         panels = [_lines(summary, name, own).properties(width=width, height=height) for name in statistics]
-        found[name] = arranged(panels, len(panels)), own
+        found[name] = arranged(panels, columns), own
     return found | {"slope": _slopes(summary), "perplexity": _perplexity(summary)}
 
 
@@ -46,7 +48,7 @@ def _rows(summary: Summary) -> Iterator[dict[str, Any]]:
             values = {_DEVIATION: spread.deviation, _VARIANCE: spread.global_variance, _MEAN: spread.global_mean}
             if layer.dispersions:
                 at = layer.dispersions[place]
-                values |= {_ENTROPY: at.entropy, _FIRST: at.first, _LARGEST: at.largest}
+                values |= {_ENTROPY: at.entropy, _FIRST: at.first, _LARGEST: at.largest, _RESOLUTION: at.resolution}
             for name, value in values.items():
                 said = f"layer {number}, {layer.variance.name} · {length:,} tokens · {name} {value:.3g}"
                 if math.isfinite(value) and (value > 0 or not _logarithmic(name)):

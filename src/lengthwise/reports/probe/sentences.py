@@ -64,13 +64,12 @@ def _weights(summary: Summary) -> str:
     if not summary.shown or len(summary.lengths) < 2:
         return ""
     ends = [[layer.dispersions[end] for layer in summary.shown if layer.dispersions] for end in (0, -1)]
-    entropy, first, largest = (
-        [fmean(getattr(of, name) for of in end) for end in ends] for name in ("entropy", "first", "largest")
-    )
+    names = ("entropy", "first", "largest", "resolution")
+    entropy, first, largest, resolution = ([fmean(getattr(of, name) for of in end) for end in ends] for name in names)
     return (
         f"The mean over layers of entropy / log n goes from {entropy[0]:.2f} to {entropy[1]:.2f}, the first token's "
         f"weight from {percent(first[0])} to {percent(first[1])} %, the largest weight from {percent(largest[0])} to "
-        f"{percent(largest[1])} %."
+        f"{percent(largest[1])} %, attention resolution from {resolution[0]:.2g} to {resolution[1]:.2g}."
     )
 
 
