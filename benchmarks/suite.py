@@ -42,6 +42,8 @@ MECHANISMS = (
 )
 PILOT = 4
 """The first training has so many times fewer steps."""
+STEP = 3
+"""Fewer steps want higher rates, so that the first training begins at the recipe's highest rate and so many times it."""
 RIGHT = 0.995
 """Share of the best value at the training length from which on the first training is enough."""
 LEARNT = 0.9
@@ -84,7 +86,8 @@ def both(recipe: Recipe, mechanisms: Sequence[str], out: Path, jobs: int | None)
         return summarise(compare(config, folder, processes=options.processes(jobs, config.base.train), resume=True))
 
     steps = recipe.train.steps
-    pilot = run(mechanisms, recipe.learning_rates, recipe.bracket, steps // PILOT, out / "pilot")
+    highest = recipe.learning_rates[-1]
+    pilot = run(mechanisms, [highest, STEP * highest], 1, steps // PILOT, out / "pilot")
     found = {row["mechanism"]: row for row in rows(pilot)}
     due: dict[float, list[str]] = {}
     for name, row in found.items():
