@@ -61,7 +61,7 @@ def test_every_import_is_declared() -> None:
     "verb",
     [
         *(["--help"], ["list"], ["list", "--settings"]),
-        pytest.param(["bench", "--lengths", "64", "--rounds", "1"], marks=pytest.mark.long),
+        pytest.param(["bench", "--lengths", "64", "--rounds", "1", "-c", "blockwise"], marks=pytest.mark.long),
     ],
     ids=" ".join,
 )
