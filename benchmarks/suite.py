@@ -43,7 +43,7 @@ MECHANISMS = (
 PILOT = 4
 """The first training has so many times fewer steps."""
 STEP = 3
-"""Fewer steps want higher rates, so that the first training begins at the recipe's highest rate and so many times it."""
+"""Fewer steps want higher rates: the first training begins at the recipe's highest rate and so many times it."""
 RIGHT = 0.995
 """Share of the best value at the training length from which on the first training is enough."""
 LEARNT = 0.9
