@@ -21,7 +21,7 @@ from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options, swap
 from lengthwise.cli.verbs import VERBS
-from lengthwise.experiments import comparison, evaluating
+from lengthwise.experiments import certifying, comparison, evaluating, start
 from lengthwise.huggingface import export as exporting
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.shortening import kept
@@ -38,6 +38,7 @@ SMALLER = {
 """Commands, by their beginnings, that are run with less to do than they show."""
 READ_ONLY = {
     "lengthwise bench": "it measures for minutes, and this machine",
+    "lengthwise certify": "it needs a run that is trained",
     "lengthwise compare": "it trains for minutes to days",
     "lengthwise export": "it needs a run or a comparison that was run",
     "lengthwise evaluate": "it needs a run that is trained",
@@ -201,6 +202,8 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
     monkeypatch.setattr(corpora, "find", ends(lambda corpus, download: None))
+    monkeypatch.setattr(certifying, "certify_run", ends(lambda folder, limits, prefixes: None))
+    monkeypatch.setattr(start, "trained_weights", ends(lambda folder: None))
     monkeypatch.setattr(exporting, "export", ends(lambda run, folder: None))
     monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
