@@ -1,5 +1,6 @@
 """Gates that training anneals, the limit of such gates, and scores that training moves away from the threshold."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,21 @@ def test_training_ends_with_annealed_gates_and_a_checkpoint_keeps_them(tmp_path:
     loaded = decoder("newest-kept")
     loaded.load_state_dict(model.state_dict())
     assert [buffer.item() for buffer in loaded.buffers()] == [12.0]
+
+
+def test_a_model_that_was_trained_with_a_margin_can_be_copied(tmp_path: Path) -> None:
+    task, config = load("flip-flop"), TrainConfig(steps=2, batch_size=2, length=8, shortest=8, threads=1)
+    model = Decoder(DecoderConfig(vocab_size=5, dim=8, heads=2, layers=1, mechanism="threshold-relative[margin=0.5]"))
+    train(model, task, config, seed=0, folder=tmp_path)
+    copied = deepcopy(model)
+    assert all(map(torch.equal, model.state_dict().values(), copied.state_dict().values()))
+
+
+def test_a_single_token_that_sees_nothing_is_near_no_threshold() -> None:
+    part, call = ThresholdRelative(SIZES, margin=0.5, strict=True), call_of(1)
+    part(call)
+    assert part.penalty is not None
+    assert part.penalty.item() == 0
 
 
 def products(call: Call, strict: bool) -> Tensor:

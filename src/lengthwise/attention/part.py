@@ -24,7 +24,7 @@ class Part(nn.Module):
     The part has to belong to an attention layer; what acts before the first layer learns nothing."""
 
     penalty: Tensor | None = None
-    """What the last call in training adds to the loss, a number; None (the default) for nothing."""
+    """What the last call in training adds to the loss, a number, until the loop takes it; None for nothing."""
 
     def follow(self, progress: float) -> None:
         """Change with the training: called before every step, with the share of steps that will then be done."""

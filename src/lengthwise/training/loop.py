@@ -132,7 +132,7 @@ def train(
                 of_mechanism.follow((step + 1) / config.steps)
             loss, right = torch.zeros(2, dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
-                batch = type(cpu_batch)(*(device.to_device(tensor) for tensor in cpu_batch))
+                batch = cpu_batch.to(device.device)
                 with _mixed(model, batch, config, seed, step):
                     reply = batch.ask(wrapped)
                 part = task.loss.losses(reply).sum() / scored
@@ -194,8 +194,11 @@ def _mixed(model: nn.Module, batch: Batch, config: TrainConfig, seed: int, step:
 
 
 def _penalty(parts: list[Part]) -> Tensor | float:
-    """Return what the parts of the mechanism add to the loss of a batch."""
-    return sum(part.penalty for part in parts if part.penalty is not None)
+    """Take what the parts of the mechanism add to the loss of a batch: a model that kept it could not be copied."""
+    taken = [part.penalty for part in parts if part.penalty is not None]
+    for part in parts:
+        part.penalty = None
+    return sum(taken)
 
 
 def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:

@@ -131,7 +131,7 @@ class ThresholdRelative(OnOperator):
             call.layout.queries, call.layout.keys, call.layout.documents, call.query.device, strict=self.strict
         ).expand_as(call.products)
         near = F.relu(1 - (call.products - self.threshold).abs() / self.options.margin)
-        return (near * seen).sum() / seen.sum()
+        return (near * seen).sum() / seen.sum().clamp(min=1)  # a single token sees nothing if attention is strict
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values, and in training with a margin also the penalty."""
