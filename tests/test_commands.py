@@ -21,7 +21,7 @@ from lengthwise.analysis import scoring
 from lengthwise.bench.config import BenchConfig
 from lengthwise.cli import options, swap
 from lengthwise.cli.verbs import VERBS
-from lengthwise.experiments import certifying, comparison, evaluating, start
+from lengthwise.experiments import certifying, comparison, evaluating
 from lengthwise.huggingface import export as exporting
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.shortening import kept
@@ -203,7 +203,7 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
     monkeypatch.setattr(corpora, "find", ends(lambda corpus, download: None))
     monkeypatch.setattr(certifying, "certify_run", ends(lambda folder, limits, prefixes: None))
-    monkeypatch.setattr(start, "trained_weights", ends(lambda folder: None))
+    monkeypatch.setattr(certifying, "verify", ends(lambda file: None))
     monkeypatch.setattr(exporting, "export", ends(lambda run, folder: None))
     monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

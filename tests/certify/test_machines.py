@@ -9,6 +9,7 @@ import torch
 
 from lengthwise import Decoder
 from lengthwise.certify import Limits, MooreMachine, certify
+from lengthwise.certify.behaviour import coverage
 from lengthwise.certify.mealy import MealyMachine
 from lengthwise.certify.walking import agreement
 
@@ -111,3 +112,9 @@ def test_states_with_the_same_future_become_one() -> None:
     assert machine.shortest(lambda symbol: symbol == (6, 1)) == [0, 0, 0]
     assert machine.shortest(lambda symbol: symbol == (7, 1)) is None
     assert machine.symbol([1, 0]) == (5, 1)
+
+
+def test_what_training_showed_is_counted_up_to_where_a_sequence_leaves_the_task() -> None:
+    machine = MealyMachine([{0: (1, (0, None))}, {0: (2, (0, None))}, {}])
+    assert coverage(machine, [torch.tensor([[0, 0, 0]])]) == (3, 3)
+    assert coverage(machine, [torch.tensor([[0], [0]]), torch.tensor([[0]])]) == (2, 3)

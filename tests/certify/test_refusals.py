@@ -33,3 +33,9 @@ def test_other_dtypes_and_small_vocabularies(make: Make, any_tokens: MooreMachin
         certify(make(vocab_size=2), any_tokens)
     with pytest.raises(InputError, match="Only a decoder"):
         certify(torch.nn.Linear(2, 2), any_tokens)  # type: ignore[arg-type]
+
+
+def test_a_task_that_asks_nothing(make: Make) -> None:
+    silent = MooreMachine.of(0, lambda state: {0: 0}, lambda state: None)
+    with pytest.raises(InputError, match="asks nothing"):
+        certify(make(), silent)

@@ -155,6 +155,18 @@ def test_changed_verdicts_tasks_and_moves_that_are_missing_are_caught(proved: Pa
         )
 
 
+@pytest.mark.parametrize(("part", "what"), [("task", "task"), ("model", "network")])
+def test_a_certificate_of_something_else_is_caught(part: str, what: str, proved: Path, lengthwise: Call) -> None:
+    """Or a proof about an easy task would stand beside a run of a hard one."""
+    file = proved / "certificate.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    tree[part] |= {"answers": [None]} if part == "task" else {"threshold": 0.5}
+    file.write_text(json.dumps(tree), encoding="utf-8")
+    answer = lengthwise("certify", "--verify", file)
+    assert answer.code == 1
+    assert f"Not verified. The certificate is about another {what} than that of the run." in answer.out
+
+
 def test_changed_weights_are_caught(proved: Path, lengthwise: Call, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(proved, copy)

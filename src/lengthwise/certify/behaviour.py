@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.certify.certifying import Verdict
-from lengthwise.certify.mealy import MealyMachine
+from lengthwise.certify.mealy import MealyMachine, Symbol
 
 UNASKED = -1
 
@@ -28,25 +28,22 @@ def behaviour(verdict: Verdict) -> MealyMachine:
     A symbol says ``UNASKED`` where no answer is asked.
     """
     said = verdict.logits.argmax(-1).tolist()
-    return MealyMachine(
-        [
-            {
-                token: (to, (UNASKED if answer is None else said[vector], answer))
-                for token, (to, (vector, answer)) in row.items()
-            }
-            for row in verdict.machine.moves
-        ]
-    ).minimal()[0]
+
+    def answered(symbol: Symbol) -> Symbol:
+        vector, answer = symbol
+        return (UNASKED if answer is None else said[vector], answer)
+
+    return verdict.machine.told(answered)
 
 
 def coverage(machine: MealyMachine, batches: Iterable[Int[Tensor, "batch tokens"]]) -> Coverage:
-    """Count the states that sequences of a task come to."""
-    vocabulary = 1 + max(token for row in machine.moves for token in row)
-    following = np.full((len(machine.moves), vocabulary), -1, np.int64)
+    """Count the states that sequences come to; one that the task does not allow counts up to where it leaves it."""
+    vocabulary, outside = 1 + max(token for row in machine.moves for token in row), len(machine.moves)
+    following = np.full((outside + 1, vocabulary), outside, np.int64)
     for state, row in enumerate(machine.moves):
         for token, (to, _) in row.items():
             following[state, token] = to
-    visited, tokens = np.zeros(len(machine.moves), bool), 0
+    visited, tokens = np.zeros(outside + 1, bool), 0
     visited[0] = True
     for batch in batches:
         at = np.zeros(len(batch), np.int64)
@@ -54,7 +51,7 @@ def coverage(machine: MealyMachine, batches: Iterable[Int[Tensor, "batch tokens"
         for column in batch.T.numpy():
             at = following[at, column]
             visited[at] = True
-    return Coverage(int(visited.sum()), tokens)
+    return Coverage(int(visited[:outside].sum()), tokens)
 
 
 def as_python(verdict: Verdict, about: str) -> str:

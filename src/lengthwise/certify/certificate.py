@@ -16,7 +16,7 @@ FILE = "certificate.json"
 ASSUMPTIONS = (
     "The network computes in float32, and no score of a query and a key is off by more than the rounding bound.",
     "What it computes for a token depends on the token's vector and on the vectors that its heads attend to, and on no "
-    "other token. This was seen to hold, to the last bit, on the prefixes that were compared.",
+    "other token. The comparison of network and machine says on how many prefixes this was seen, and what differed.",
     "The sequence is one of the task: each token is one that the machine of the task allows.",
 )
 
@@ -43,8 +43,7 @@ class Certificate:
 
     def tree(self) -> dict[str, Any]:
         """Return the certificate as JSON."""
-        of, mechanism = self.verdict, Mechanism.parse(self.config.mechanism)
-        options = dict[str, Value](mechanism.weights.options)
+        of = self.verdict
         found: dict[str, Any] = {
             "seconds": round(of.seconds, 3),
             "reason": of.reason,
@@ -62,25 +61,34 @@ class Certificate:
             **found,
             "agreement": None if self.agreement is None else self.agreement._asdict(),
             "coverage": None if self.coverage is None else self.coverage._asdict(),
-            "model": {
-                "sha256": self.sha256,
-                "mechanism": str(mechanism),
-                "output": str(mechanism.output),
-                "heads": self.config.heads,
-                "head_dim": self.config.dim // self.config.heads,
-                "strict": options.get("strict", False),
-                "threshold": options.get("threshold", 0.0),
-                "paper_faithful": self.config.paper_faithful,
-            },
-            "task": {"name": self.task_name, **asdict(self.task)},
+            **about(self.task_name, self.task, self.config, self.sha256),
             "levels": [_level(level) for level in of.levels],
         }
+
+
+def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str) -> dict[str, Any]:
+    """Return what a certificate says of its network and of its task, as JSON."""
+    mechanism = Mechanism.parse(config.mechanism)
+    options: dict[str, Value] = {"strict": False, "threshold": 0.0, **dict(mechanism.weights.options)}
+    return {
+        "model": {
+            "sha256": sha256,
+            "mechanism": config.mechanism,
+            "output": str(mechanism.output),
+            "heads": config.heads,
+            "head_dim": config.dim // config.heads,
+            "strict": options["strict"],
+            "threshold": options["threshold"],
+            "paper_faithful": config.paper_faithful,
+        },
+        "task": {"name": task_name, **asdict(task)},
+    }
 
 
 def _level(level: Level) -> dict[str, Any]:
     """Return what a reader needs to follow one layer: states below, moves, how vectors are made, and what is merged."""
     return {
-        "under": [under for under, _ in level.states],
+        "under": level.under,
         "moves": [{token: [to, made] for token, (to, (made, _)) in row.items()} for row in level.machine.moves],
         "recipes": level.recipes,
         "merged": level.merged,

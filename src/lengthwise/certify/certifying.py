@@ -60,9 +60,12 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
         limits: how far the search may go.
 
     Raises:
-        InputError: for a model that is no decoder of hard attention, or whose vocabulary lacks a token of the task.
+        InputError: for a model that is no decoder of hard attention, or whose vocabulary lacks a token of the task, and
+            for a task that asks nothing.
     """
     began, network, limits = time.monotonic(), Network(model.eval()), limits or Limits()
+    if all(task.answers[to] is None for row in task.moves for to in row.values()):
+        raise InputError("The task asks nothing, so that there is nothing to prove; give some state an answer.")
     if (largest := max(token for row in task.moves for token in row)) >= len(network.tokens):
         raise InputError(f"The task has a token {largest}, and the model a vocabulary of {len(network.tokens)}.")
     machine, vectors, levels = MealyMachine.of_task(task), network.tokens, list[Level]()
@@ -74,7 +77,7 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
         for layer in network.layers:
             level, vectors = extract(machine, vectors, layer, limits, began)
             levels.append(level)
-            machine = level.machine.minimal()[0]
+            machine = level.minimal
     except BlockedError as undecided:
         where = f"Layer {len(levels) + 1} of {len(network.layers)}: "
         return Verdict("undecided", passed(), where + str(undecided), levels=levels)

@@ -1,8 +1,9 @@
-"""The check of a certificate, which trusts nothing in it, and shares no code with what wrote it.
+"""The check of a certificate, which trusts no finding in it, and shares no code with what wrote it.
 
-It computes in float64 with NumPy, from the weights and the formulas of the decoder alone. It follows the moves that the
-certificate claims: whatever a later query can ask for must be the same on all ways to a state, and every move must make
-the vector that is claimed. What it finds about the answers then holds after every sequence of the task.
+It computes in float64 with NumPy, from the weights and the formulas of the decoder alone. What the certificate says of
+its network and its task, it takes as it stands: the caller sees that these are the ones that are meant. It follows the
+moves that the certificate claims: whatever a later query can ask for must be the same on all ways to a state, and every
+move must make the vector that is claimed. What it finds about the answers then holds after every sequence of the task.
 """
 
 import hashlib

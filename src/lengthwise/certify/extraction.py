@@ -43,9 +43,10 @@ class Level(NamedTuple):
 
     recipes: list[Recipe]
     """How each vector after the layer is made; symbols count them."""
-    states: list[tuple[int, list[int]]]
-    """For each state, the state of the machine below, and the newest vector of each set of keys."""
+    under: list[int]
+    """The state of the machine below, for each state."""
     machine: MealyMachine
+    minimal: MealyMachine
     merged: list[int]
     """The state of the minimal machine that each state becomes."""
     decisions: Decisions
@@ -91,9 +92,7 @@ def extract(
             raise BlockedError(f"The search took more than {limits.seconds:g} seconds.")
     table = torch.tensor(list(recipes), dtype=torch.long, device="cpu")
     machine = MealyMachine(moves)
-    level = Level(
-        list(recipes), [(under, held.tolist()) for under, held in states], machine, machine.minimal()[1], decisions
-    )
+    level = Level(list(recipes), [under for under, _ in states], machine, *machine.minimal(), decisions)
     return level, layer.finish(vectors, of, table[:, 0], table[:, 1:])
 
 

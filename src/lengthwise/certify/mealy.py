@@ -47,15 +47,26 @@ class MealyMachine(NamedTuple):
             state, symbol = self.moves[state][token]
         return symbol
 
-    def shortest(self, wanted: Callable[[Symbol], bool]) -> list[int] | None:
-        """Return the shortest sequence of tokens whose last symbol is wanted; None if there is none."""
+    def told(self, symbol: Callable[[Symbol], Symbol]) -> Self:
+        """Return the smallest machine that makes the symbols that ``symbol`` returns for those of this one."""
+        rows = [{token: (to, symbol(made)) for token, (to, made) in row.items()} for row in self.moves]
+        return type(self)(rows).minimal()[0]
+
+    def ways(self) -> dict[int, list[int]]:
+        """Return for each state the shortest sequence of tokens that leads to it, nearer states first."""
         came: dict[int, list[int]] = {0: []}
         queue = [0]
         for state in queue:
-            for token, (to, symbol) in self.moves[state].items():
-                if wanted(symbol):
-                    return [*came[state], token]
+            for token, (to, _) in self.moves[state].items():
                 if to not in came:
                     came[to] = [*came[state], token]
                     queue.append(to)
+        return came
+
+    def shortest(self, wanted: Callable[[Symbol], bool]) -> list[int] | None:
+        """Return the shortest sequence of tokens whose last symbol is wanted; None if there is none."""
+        for state, way in self.ways().items():
+            for token, (_, symbol) in self.moves[state].items():
+                if wanted(symbol):
+                    return [*way, token]
         return None

@@ -72,14 +72,11 @@ def _certify(run: Path, states: int, seconds: float, prefixes: int, compiled: Pa
 
 
 def _verify(file: Path) -> None:
-    from lengthwise.certify.checker import BrokenError, replay
-    from lengthwise.experiments.start import trained_weights
+    from lengthwise.certify.checker import BrokenError
+    from lengthwise.experiments import certifying
 
-    weights = trained_weights(file.parent).weights
     try:
-        console.print(f"Verified: {replay(file, weights)}.", highlight=False)
+        console.print(f"Verified: {certifying.verify(file)}.", highlight=False)
     except BrokenError as broken:
         console.print(f"Not verified. {broken}", highlight=False)
         raise typer.Exit(1) from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{file} is no certificate that can be read ({error}); certify the run again.") from None

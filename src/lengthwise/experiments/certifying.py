@@ -4,27 +4,29 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.weights import WEIGHTS
-from lengthwise.certify import Certificate, Limits, certify
+from lengthwise.certify import Certificate, Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
-from lengthwise.certify.certificate import FILE
+from lengthwise.certify.certificate import FILE, about
+from lengthwise.certify.checker import BrokenError, replay
 from lengthwise.certify.walking import agreement
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.environment import environment
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.start import trained_weights
-from lengthwise.files import write
+from lengthwise.files import read_json, write
 from lengthwise.models import Decoder, DecoderConfig, build
 from lengthwise.naming import carried
 from lengthwise.tasks import Task
 from lengthwise.training.loop import training_batch
 
-HARD = "newest-kept"
+AGAIN = "Certify the run again."
 
 
 def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_000) -> Certificate:
@@ -43,14 +45,7 @@ def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_0
         RunError: if the file cannot be written.
     """
     checkpoint, config = trained_weights(folder), RunFolder(folder).config
-    task, sized = config.build_task(), config.sized_model
-    if (machine := task.machine) is None:
-        raise InputError(
-            f"{task.title} is no finite machine, so nothing can be proved about it at every length; tasks such as "
-            "flip-flop, tomita-4 and parity are."
-        )
-    if isinstance(sized, DecoderConfig):
-        sized = replace(sized, mechanism=str(hardened(Mechanism.parse(sized.mechanism))))
+    task, machine, sized = _subject(config)
     model = build(sized)
     checkpoint.load_model(model)
     assert isinstance(model, Decoder)
@@ -65,6 +60,37 @@ def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_0
     return certificate
 
 
+def verify(file: Path) -> str:
+    """Check a certificate in the folder of its run, against the run's weights, settings and task; return its verdict.
+
+    Raises:
+        InputError: if the folder holds no trained run, or the file is no certificate.
+        BrokenError: if the certificate does not hold, or is about another network or another task.
+    """
+    checkpoint, config = trained_weights(file.parent), RunFolder(file.parent).config
+    _, machine, sized = _subject(config)
+    meant = json.loads(json.dumps(about(config.task, machine, sized, checkpoint.sha256)))
+    claimed = read_json(file, dict[str, Any], AGAIN)
+    try:
+        for name, what in {"model": "network", "task": "task"}.items():
+            if {**claimed[name], "sha256": ""} != {**meant[name], "sha256": ""}:  # replay compares the weights
+                raise BrokenError(f"The certificate is about another {what} than that of the run.")
+        return replay(file, checkpoint.weights)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{file} is no certificate that can be read ({error}). {AGAIN}") from None
+
+
+def _subject(config: RunConfig) -> tuple[Task, MooreMachine, DecoderConfig]:
+    """Return the task of a run, the task as a finite machine, and the settings of the network that is certified."""
+    task, sized = config.build_task(), config.sized_model
+    if (machine := task.machine) is None or not isinstance(sized, DecoderConfig):
+        raise InputError(
+            f"{task.title} is no finite machine, so nothing can be proved about it at every length; tasks such as "
+            "flip-flop, tomita-4 and parity are."
+        )
+    return task, machine, replace(sized, mechanism=str(hardened(Mechanism.parse(sized.mechanism))))
+
+
 def _training(config: RunConfig, task: Task) -> Iterator[Tensor]:
     """Yield the tokens of every training batch of a run."""
     seed = config.seed if config.data_seed is None else config.data_seed
@@ -76,4 +102,4 @@ def hardened(mechanism: Mechanism) -> Mechanism:
     """Return the limit of hard attention of a mechanism that has one, and any other one unchanged."""
     if mechanism.weights.name != "threshold-relative":
         return mechanism
-    return replace(mechanism, weights=carried(WEIGHTS, mechanism.weights, HARD))
+    return replace(mechanism, weights=carried(WEIGHTS, mechanism.weights, "newest-kept"))

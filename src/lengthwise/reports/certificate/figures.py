@@ -11,7 +11,6 @@ from markupsafe import Markup
 from lengthwise.certify import Certificate
 from lengthwise.certify.behaviour import behaviour
 from lengthwise.certify.decisions import KEPT
-from lengthwise.certify.mealy import MealyMachine
 from lengthwise.reports.drawing import FONT
 from lengthwise.reports.palette import INK, LINE, MECHANISMS, PAPER, SOFT
 from lengthwise.tasks import Task
@@ -38,7 +37,7 @@ def automaton(certificate: Certificate, task: Task) -> Markup | None:
         shape="box", style="rounded,filled", fillcolor=PAPER.light, color=LINE.light, fontcolor=INK.light, **font
     )
     graph.edge_attr.update(color=SOFT.light, fontcolor=SOFT.light, arrowsize=0.6, **font)
-    for state, tokens in enumerate(_shortest(machine)):
+    for state, tokens in machine.ways().items():
         name = task.spell(tokens[-SHORT:]) if tokens else "start"
         graph.add_node(state, label=f" … {name} " if len(tokens) > SHORT else f" {name} ")  # bare <…> would be HTML
     for state, row in enumerate(machine.moves):
@@ -113,18 +112,6 @@ def _grid(order: Sequence[str]) -> Any:
         .properties(width=alt.Step(16), height=alt.Step(16))
         .facet(alt.Facet("head:N", title=None), columns=4)
     )
-
-
-def _shortest(machine: MealyMachine) -> list[list[int]]:
-    """Return the shortest sequence of tokens that leads to each state."""
-    came: dict[int, list[int]] = {0: []}
-    queue = [0]
-    for state in queue:
-        for token, (to, _) in machine.moves[state].items():
-            if to not in came:
-                came[to] = [*came[state], token]
-                queue.append(to)
-    return [came[state] for state in range(len(machine.moves))]
 
 
 def _spelled(certificate: Certificate, task: Task, said: int) -> str:

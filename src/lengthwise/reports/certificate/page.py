@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lengthwise import files
-from lengthwise.attention import Mechanism
 from lengthwise.certify import Certificate
 from lengthwise.certify.certificate import ASSUMPTIONS
 from lengthwise.reports import drawing
@@ -31,7 +30,6 @@ def write_page(certificate: Certificate, task: Task, folder: Path) -> Path:
         "assumptions": ASSUMPTIONS,
         "automaton": automaton(certificate, task) if found else None,
         "figures": drawing.draw(kept(certificate, task), folder / "figures"),
-        "strict": dict(Mechanism.parse(certificate.config.mechanism).weights.options).get("strict", False),
     }
     path = folder / FILE
     files.write(path, render("certificate.html", known, written=datetime.now(UTC), filters={}, colours={}))
