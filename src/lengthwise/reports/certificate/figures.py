@@ -111,6 +111,7 @@ def _grid(order: Sequence[str]) -> Any:
         )
         .properties(width=alt.Step(16), height=alt.Step(16))
         .facet(alt.Facet("head:N", title=None), columns=4)
+        .properties(padding={"left": 40, "top": 5, "right": 5, "bottom": 30})  # for names wider than is estimated
     )
 
 
