@@ -49,7 +49,7 @@ def test_inference_only_mechanisms_take_over_the_weights(tmp_path: Path) -> None
     folder = tmp_path / "runs/top-1/rate-0.001/seed-0"
     trained = [RunFolder(tmp_path / f"runs/{name}/rate-0.001/seed-0").trained for name in ("softmax", "top-1")]
     assert all(trained)
-    assert trained[0].seconds == pytest.approx(trained[1].seconds, abs=0.5)
+    assert trained[0].seconds == trained[1].seconds  # those of the one training
     assert (folder / "metrics.jsonl").read_text(encoding="utf-8") == (
         tmp_path / "runs/softmax/rate-0.001/seed-0/metrics.jsonl"
     ).read_text(encoding="utf-8")

@@ -119,7 +119,7 @@ def train(
         validated(0)
         if not config.steps:
             checkpoint.save(folder / "checkpoint", 0, model, optimizer, before, copies)
-    began, tokens = time.perf_counter(), 0
+    effort, began, tokens = before, time.perf_counter(), 0
     with threads(config), held() as stopped:
         for step in range(done, config.steps):
             batches = _parts(training_batch(task, config, seed, step), config)
@@ -169,7 +169,7 @@ def train(
                 break
     if averaged is not None:
         model.load_state_dict(averaged.state_dict())
-    return Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
+    return effort
 
 
 def training_batch(task: Task, config: TrainConfig, seed: int, step: int) -> Batch:
