@@ -16,7 +16,7 @@ Make = Callable[..., Decoder]
     ("mechanism", "sentence"),
     [
         ("softmax", "no finite automaton"),
-        ("threshold-relative[anneal=12]", "no finite automaton"),
+        ("stick-breaking", "no finite automaton"),
         ("newest-kept+sinusoidal", "Drop 'sinusoidal'"),
     ],
 )

@@ -46,20 +46,36 @@ def proved(begin: Call, lengthwise: Call) -> Path:
     answer = lengthwise("certify", folder)
     assert answer.code == 0, answer.out
     assert "Proved: it answers rightly after every sequence of tomita-2, whatever its length." in answer.out
-    assert "the same bits on" in answer.out
+    assert "logits differ by" in answer.out  # from those of the limit
     return folder
 
 
 def test_a_proof_is_written_and_verified(proved: Path, lengthwise: Call) -> None:
     certificate = json.loads((proved / "certificate.json").read_text(encoding="utf-8"))
     assert certificate["verdict"] == "proved"
-    assert certificate["model"]["mechanism"] == "newest-kept[margin=0]"
+    assert certificate["model"]["mechanism"] == ANNEALED
     assert certificate["model"]["sha256"] == trained_weights(proved).sha256
-    assert certificate["agreement"]["different"] == 0
-    assert certificate["smallest_margin"] > 0
+    assert certificate["agreement"]["largest"] < 0.1
+    assert 0 < certificate["soft_margin"] < certificate["smallest_margin"]
+    assert len(certificate["assumptions"]) == 2
     answer = lengthwise("certify", "--verify", proved / "certificate.json")
     assert answer.code == 0, answer.out
-    assert answer.out == "Verified: proved.\n"
+    assert answer.out == "Verified: proved for gates of zero, its limit.\n"
+
+
+def test_the_limit_is_proved_to_the_last_bit(begin: Call, lengthwise: Call) -> None:
+    folder = begin("tomita-2", mechanism="newest-kept")
+    answer = lengthwise("certify", folder)
+    assert answer.code == 0, answer.out
+    assert "the same bits on" in answer.out
+    assert lengthwise("certify", "--verify", folder / "certificate.json").out == "Verified: proved.\n"
+
+
+def test_gates_that_were_not_annealed_are_no_gates_of_zero(begin: Call, lengthwise: Call) -> None:
+    answer = lengthwise("certify", begin("tomita-2", mechanism="threshold-relative"))
+    assert answer.code == 1
+    assert "Undecided. Its limit is proved, but not the network with the gates that it has. Layer 1" in answer.out
+    assert "Anneal them further." in answer.out
 
 
 def test_the_page_shows_the_automaton_and_what_training_saw(proved: Path) -> None:
@@ -104,7 +120,7 @@ def test_a_search_that_ends_early_is_undecided(begin: Call, lengthwise: Call) ->
     answer = lengthwise("certify", folder, "--states", "2")
     assert answer.code == 1
     assert "Undecided. Layer 1 of 1: A layer has more than 2 states." in answer.out
-    assert lengthwise("certify", "--verify", folder / "certificate.json").out == "Verified: undecided.\n"
+    assert lengthwise("certify", "--verify", folder / "certificate.json").out.startswith("Verified: undecided")
 
 
 def replayed(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:

@@ -13,12 +13,16 @@ from lengthwise.options import Value
 from lengthwise.tasks.machine import MooreMachine
 
 FILE = "certificate.json"
+ROUNDED = (
+    "The network computes in float32: every product and sum is rounded, in any order, and elementary functions are "
+    "right to a few units of the last place."
+)
 ASSUMPTIONS = (
     "The network computes in float32, and no score of a query and a key is off by more than the rounding bound.",
     "What it computes for a token depends on the token's vector and on the vectors that its heads attend to, and on no "
     "other token. The comparison of network and machine says on how many prefixes this was seen, and what differed.",
-    "The sequence is one of the task: each token is one that the machine of the task allows.",
 )
+OF_TASK = "The sequence is one of the task: each token is one that the machine of the task allows."
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,12 @@ class Certificate:
         """Proved, refuted or undecided."""
         return self.verdict.kind
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the verdict assumes: less where rounding in any order was enclosed."""
+        enclosed = self.verdict.soft_margin is not None and self.verdict.soft_margin > 0
+        return (ROUNDED, OF_TASK) if enclosed else (*ASSUMPTIONS, OF_TASK)
+
     def tree(self) -> dict[str, Any]:
         """Return the certificate as JSON."""
         of = self.verdict
@@ -50,14 +60,21 @@ class Certificate:
             "states": of.states,
             "transitions": of.transitions,
             "smallest_margin": of.smallest_margin,
+            "soft_margin": of.soft_margin,
+            "soft_reason": of.soft_reason,
             "smallest_scores": of.smallest_scores,
             "rounding": of.rounding,
         }
         if of.kind == "refuted":
-            found["counterexample"] = {"tokens": of.counterexample, "expected": of.expected, "said": of.said}
+            found["counterexample"] = {
+                "tokens": of.counterexample,
+                "shortest": of.shortest,
+                "expected": of.expected,
+                "said": of.said,
+            }
         return {
             "verdict": of.kind,
-            "assumptions": ASSUMPTIONS,
+            "assumptions": self.assumptions,
             **found,
             "agreement": None if self.agreement is None else self.agreement._asdict(),
             "coverage": None if self.coverage is None else self.coverage._asdict(),
@@ -74,6 +91,7 @@ def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str
         "model": {
             "sha256": sha256,
             "mechanism": config.mechanism,
+            "gates": "zero" if mechanism.weights.name == "newest-kept" else "as trained",
             "output": str(mechanism.output),
             "heads": config.heads,
             "head_dim": config.dim // config.heads,

@@ -9,6 +9,7 @@ import torch
 from lengthwise.certify.extraction import BlockedError, Level, Limits, extract
 from lengthwise.certify.mealy import MealyMachine, Symbol
 from lengthwise.certify.network import Network
+from lengthwise.certify.soft import soft_margins
 from lengthwise.errors import InputError
 from lengthwise.models import Decoder
 from lengthwise.tasks.machine import MooreMachine
@@ -30,12 +31,18 @@ class Verdict:
     """Moves of that machine after which an answer is asked, all of which were checked."""
     smallest_margin: float = 0.0
     """Smallest difference between the logit of a right answer and the largest other one; negative if one is wrong."""
+    soft_margin: float | None = None
+    """Bound below which no such difference lies for the gates that the network has, however float32 is rounded."""
+    soft_reason: str = ""
+    """What blocked the argument about these gates, in one sentence, if there is no such bound."""
     smallest_scores: tuple[float, ...] = ()
     """Smallest distance of a score from the threshold, by layer."""
     rounding: tuple[float, ...] = ()
     """Bound on the rounding of such a score, by layer."""
     counterexample: tuple[int, ...] = ()
-    """The shortest input whose last answer is wrong, if it is refuted."""
+    """An input whose last answer is wrong, if it is refuted."""
+    shortest: bool = False
+    """True if no shorter input has a wrong answer."""
     expected: int | None = None
     """The right answer to the counterexample."""
     said: int | None = None
@@ -54,7 +61,8 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
     """Prove that a decoder answers rightly after every sequence that a task allows, or find a shortest counterexample.
 
     Args:
-        model: a decoder of the mechanism ``newest-kept``, in float32 on the CPU.
+        model: a decoder of the mechanism ``newest-kept``, or of ``threshold-relative`` with the gates that it has, in
+            float32 on the CPU.
         task: what may come, and what is asked; ``Task.machine`` has it for many tasks, and
             ``MooreMachine.of`` makes your own.
         limits: how far the search may go.
@@ -95,21 +103,38 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
         machine=machine,
         logits=logits,
     )
+    try:
+        soft = soft_margins(network, MealyMachine.of_task(task), levels)
+        found = replace(found, soft_margin=min(soft.values()))
+    except BlockedError as blocked:
+        soft, found = {}, replace(found, soft_reason=str(blocked))
+    found = replace(found, seconds=passed())
     wrong = machine.shortest(lambda symbol: margin.get(symbol, 1.0) <= 0)
     if wrong is None:
-        near = network.roundings(vectors)
-        if all(value > near[vector] for (vector, _), value in margin.items()):
-            return found
-        reason = (
-            f"Rounding decides an answer: the right logit is larger than another one by {min(margin.values()):.1e}."
-        )
-        return replace(found, kind="undecided", reason=reason)
+        return _without_counterexample(found, network, margin, vectors)
     _, expected = machine.symbol(wrong)
     said = int(model(torch.tensor([wrong], dtype=torch.long, device="cpu")).logits[0, -1].argmax())
     if said == expected:
         rounded = "Rounding decides: the network answers rightly where its machine does not."
         return replace(found, kind="undecided", reason=rounded)
-    return replace(found, kind="refuted", counterexample=tuple(wrong), expected=expected, said=said)
+    doubted = machine.shortest(lambda symbol: soft.get(symbol, -1.0 if symbol[1] is not None else 1.0) <= 0) or []
+    shortest = not network.soft or len(doubted) == len(wrong)
+    return replace(found, kind="refuted", counterexample=tuple(wrong), shortest=shortest, expected=expected, said=said)
+
+
+def _without_counterexample(
+    found: Verdict, network: Network, margin: dict[Symbol, float], vectors: torch.Tensor
+) -> Verdict:
+    """Return the verdict on a network in whose limit no answer is wrong."""
+    near = network.roundings(vectors)
+    if any(value <= near[vector] for (vector, _), value in margin.items()):
+        by = f"the right logit is larger than another one by {min(margin.values()):.1e}"
+        return replace(found, kind="undecided", reason=f"Rounding decides an answer: {by}.")
+    if not network.soft or (found.soft_margin is not None and found.soft_margin > 0):
+        return found
+    why = found.soft_reason or f"A margin of logits may be {found.soft_margin:.2g}."
+    reason = f"Its limit is proved, but not the network with the gates that it has. {why} Anneal them further."
+    return replace(found, kind="undecided", reason=reason)
 
 
 def _margins(machine: MealyMachine, logits: torch.Tensor) -> dict[Symbol, float]:

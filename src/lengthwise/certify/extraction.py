@@ -67,7 +67,7 @@ def extract(
         raise BlockedError(f"A layer has {len(vectors):,} different vectors, more than {limits.vectors:,}.")
     of = layer.project(vectors)
     decisions = decide(layer, of)
-    memory = Memory(decisions.kept, _asked(below, len(vectors)))
+    memory = Memory(decisions.kept, still_to_come(below, len(vectors)))
     empty = np.full(memory.size, NOBODY, np.int32)
     number, states, moves = {(0, empty.tobytes()): 0}, [(0, empty)], list[Row]()
     recipes: dict[Recipe, int] = {}
@@ -142,11 +142,11 @@ class Memory:
         return held
 
 
-def _asked(below: MealyMachine, vectors: int) -> Bool[np.ndarray, "states vectors"]:
-    """Return which vectors can still come, for each state."""
-    source = np.array([state for state, row in enumerate(below.moves) for _ in row], np.int64)
-    moves = [move for row in below.moves for move in row.values()]
-    asked = np.zeros((len(below.moves), vectors), bool)
+def still_to_come(machine: MealyMachine, vectors: int) -> Bool[np.ndarray, "states vectors"]:
+    """Return which vectors can still come, for each state of a machine whose symbols count them."""
+    source = np.array([state for state, row in enumerate(machine.moves) for _ in row], np.int64)
+    moves = [move for row in machine.moves for move in row.values()]
+    asked = np.zeros((len(machine.moves), vectors), bool)
     asked[source, [vector for _, (vector, _) in moves]] = True
     target = np.array([to for to, _ in moves], np.int64)
     while True:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.call import heads_of
-from lengthwise.attention.weights.newest_kept import HARD, NewestKept
+from lengthwise.attention.weights.newest_kept import HARD
+from lengthwise.attention.weights.threshold_relative import ThresholdRelative
 from lengthwise.errors import InputError
 from lengthwise.models import Decoder
 from lengthwise.models.backbone import Block
@@ -37,8 +38,9 @@ class Layer:
 
     def __init__(self, block: Block) -> None:
         weights = block.attention.weights
-        assert isinstance(weights, NewestKept)
-        self._block, self._weights = block, weights
+        assert isinstance(weights, ThresholdRelative)
+        self.block, self.weights = block, weights
+        self.has_output = str(block.attention.mechanism.output) != "none"
         self.heads = block.attention.sizes.heads
         self.strict = weights.strict
         self.threshold = weights.threshold
@@ -46,10 +48,10 @@ class Layer:
 
     def project(self, vectors: Float[Tensor, "vectors dim"]) -> Projections:
         """Compute queries, keys and values of vectors, each as in a sequence."""
-        attention, count = self._block.attention, len(vectors)
-        normalised = self._block.attention_norm(_padded(vectors)[None])
+        attention, count = self.block.attention, len(vectors)
+        normalised = self.block.attention_norm(_padded(vectors)[None])
         query, key, value = attention.projected(normalised, normalised)
-        query, key = self._weights.prepare(query, key, value)
+        query, key = self.weights.prepare(query, key, value)
         of_heads = (heads_of(of, self.heads)[0].transpose(0, 1)[:count] for of in (query, key, value))
         return Projections(normalised[0, :count], *of_heads)
 
@@ -65,7 +67,7 @@ class Layer:
             value[:, :, None],
             torch.full((*query.shape[:2], 1), HARD, dtype=torch.float32, device="cpu"),
             threshold=self.threshold,
-            backend=self._weights.backend,
+            backend=self.weights.backend,
             largest_key_norm=1.01 / self.scale,
         )[:, :, 0]
         return result.masked_fill((attended == NOBODY)[..., None], 0)
@@ -80,8 +82,8 @@ class Layer:
         """Compute the layer's outputs for tokens with these vectors, whose heads attend to these vectors."""
         found = _padded(self.attend(of, vector, attended)).transpose(0, 1)[None]
         stream, normalised = (_padded(each[vector])[None] for each in (vectors, of.normalised))
-        projected = self._block.attention.project(found, normalised)
-        return self._block.after_attention(stream, normalised, projected)[0, : len(vector)]
+        projected = self.block.attention.project(found, normalised)
+        return self.block.after_attention(stream, normalised, projected)[0, : len(vector)]
 
 
 class Network:
@@ -94,6 +96,8 @@ class Network:
     def __init__(self, model: Decoder) -> None:
         refuse(model)
         self.model = model
+        self.soft = Mechanism.parse(model.config.mechanism).weights.name != "newest-kept"
+        """True if the gates of the model are those that it was trained with, and not zero."""
         self.layers = [Layer(block) for block in model.blocks if isinstance(block, Block)]
         self.tokens: Float[Tensor, "vocab dim"] = model.embedding.weight.detach()
 
@@ -117,10 +121,10 @@ def refuse(model: object) -> None:
     if not isinstance(model, Decoder):
         raise InputError(f"Only a decoder can be certified; this is a {type(model).__name__}.")
     mechanism = Mechanism.parse(model.config.mechanism)
-    if mechanism.weights.name != "newest-kept":
+    if mechanism.weights.name not in ("newest-kept", "threshold-relative"):
         raise InputError(
             f"{model.config.mechanism!r} cannot be certified: its weights spread over any number of tokens, so that it "
-            "is no finite automaton. Train 'newest-kept', which 'threshold-relative[anneal=12]' becomes."
+            "is no finite automaton. Train 'newest-kept' or 'threshold-relative[anneal=12,margin=0.1]'."
         )
     if str(mechanism.position) != "nope" or str(mechanism.numbering) != "counted":
         raise InputError(

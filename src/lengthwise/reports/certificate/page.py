@@ -5,7 +5,6 @@ from pathlib import Path
 
 from lengthwise import files
 from lengthwise.certify import Certificate
-from lengthwise.certify.certificate import ASSUMPTIONS
 from lengthwise.reports import drawing
 from lengthwise.reports.certificate.figures import automaton, kept
 from lengthwise.reports.certificate.terminal import facts, sentence
@@ -27,7 +26,6 @@ def write_page(certificate: Certificate, task: Task, folder: Path) -> Path:
         "task": task,
         "sentence": sentence(certificate, task),
         "facts": facts(certificate),
-        "assumptions": ASSUMPTIONS,
         "automaton": automaton(certificate, task) if found else None,
         "figures": drawing.draw(kept(certificate, task), folder / "figures"),
     }

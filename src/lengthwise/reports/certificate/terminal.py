@@ -21,10 +21,9 @@ def sentence(certificate: Certificate, task: Task) -> str:
     assert found.expected is not None
     assert found.said is not None
     said = task.spell_answer(found.said) if found.said in _answers(certificate) else f"{found.said}, which is none"
-    return (
-        f"Refuted: no shorter input is answered wrongly than these {len(tokens)} tokens: {spelled}. "
-        f"The right answer is {task.spell_answer(found.expected)}; it says {said}."
-    )
+    of = f"these {len(tokens)} tokens: {spelled}"
+    wrong = f"no shorter input is answered wrongly than {of}" if found.shortest else f"it answers wrongly after {of}"
+    return f"Refuted: {wrong}. The right answer is {task.spell_answer(found.expected)}; it says {said}."
 
 
 def facts(certificate: Certificate) -> list[tuple[str, str]]:
@@ -36,10 +35,11 @@ def facts(certificate: Certificate) -> list[tuple[str, str]]:
     ]
     told = [("network", f"{certificate.config.mechanism}, {certificate.config.layers} layers")]
     if agreed is not None:
-        same = "the same bits" if not agreed.different else f"{agreed.different:,} differ, by {agreed.largest:.2g}"
+        same = "the same bits" if not agreed.different else f"logits differ by {agreed.largest:.2g} at most"
         told += [
             ("states, answers checked", f"{found.states:,}, {found.transitions:,}"),
             ("smallest margin of logits", f"{found.smallest_margin:.3g}"),
+            ("with gates as trained, in any rounding", _soft(certificate)),
             *of_layers,
             ("network and machine", f"{same} on {agreed.prefixes:,} prefixes"),
         ]
@@ -48,6 +48,12 @@ def facts(certificate: Certificate) -> list[tuple[str, str]]:
             ("states that training visited", f"{covered.states:,} of {found.states:,}, in {covered.tokens:,} tokens")
         )
     return [*told, ("time", f"{found.seconds:.2f} s")]
+
+
+def _soft(certificate: Certificate) -> str:
+    """Say what holds for the gates that the network was trained with."""
+    found = certificate.verdict
+    return found.soft_reason if found.soft_margin is None else f"at least {found.soft_margin:.3g}"
 
 
 def table(certificate: Certificate) -> Table:
