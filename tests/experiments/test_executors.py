@@ -41,7 +41,7 @@ Begin = Callable[[str], Executor]
 
 def asked(**more: Any) -> ComparisonConfig:
     return ComparisonConfig.read(
-        {"base": BASE, "mechanisms": ["softmax+rope"], "learning_rates": [1e-3], "seeds": 3} | more
+        {"base": BASE, "mechanisms": ["softmax+rope"], "learning_rates": [1e-3], "seeds": 2} | more
     )
 
 
@@ -74,6 +74,7 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # the default, 15, would make them wait for the other tests
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(2):
         made.add_node(num_cpus=1)
@@ -116,10 +117,9 @@ def _slurm(folder: Path) -> None:
     )
 
 
-def on(first: str, *others: str) -> pytest.MarkDecorator:
-    """The executors of a test, each of which takes half a minute or more; the others are for ``make test-clusters``."""
-    marked = [pytest.param(other, marks=pytest.mark.cluster) for other in others]
-    return pytest.mark.parametrize("begin", [first, *marked], indirect=True)
+def on(*names: Any) -> pytest.MarkDecorator:
+    """The executors of a test, each of which takes half a minute or more."""
+    return pytest.mark.parametrize("begin", names, indirect=True)
 
 
 @pytest.fixture
@@ -165,8 +165,7 @@ class Killer:
                     self.killed = process
 
 
-@pytest.mark.long
-@on("ray", "slurm")
+@on(pytest.param("ray", marks=pytest.mark.long), pytest.param("slurm", marks=pytest.mark.cluster))
 def test_a_killed_worker_is_tried_again(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     killer = Killer()
     experiment = compare(asked(), tmp_path, on=begin("retries=1"), resume=True, on_change=killer)
@@ -184,7 +183,7 @@ def test_without_retries_a_killed_worker_is_named(begin: Begin, expected: list[A
     assert ends(compare(asked(), tmp_path, on=begin("retries=0"), resume=True, on_change=nothing)) == expected
 
 
-@pytest.mark.long
+@pytest.mark.cluster
 @on("slurm", "ray")
 def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: list[Any], tmp_path: Path) -> None:
     def stop(process: int) -> None:
@@ -198,8 +197,7 @@ def test_stopped_runs_keep_a_checkpoint_and_carry_on(begin: Begin, expected: lis
     assert ends(experiment) == expected
 
 
-@pytest.mark.long
-@on("slurm[cluster=local]", "ray")
+@on(pytest.param("slurm[cluster=local]", marks=pytest.mark.long), pytest.param("ray", marks=pytest.mark.cluster))
 def test_later_evaluations_and_own_modules(begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module beside the command is found by the workers, and what it fails with is said with its line."""
     (tmp_path / "my_failing_tasks.py").write_text(
@@ -241,7 +239,7 @@ def test_after_a_killed_command(cluster: Any, expected: list[Any], tmp_path: Pat
         f"compare(config, Path({str(tmp_path / 'out')!r}), on=Ray(address={cluster.address!r}), resume=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    runs = [tmp_path / "out" / "runs" / "softmax+rope" / "rate-0.001" / f"seed-{seed}" for seed in range(3)]
+    runs = [tmp_path / "out" / "runs" / "softmax+rope" / "rate-0.001" / f"seed-{seed}" for seed in range(2)]
     while not any(map(process_of, runs)):
         assert process.poll() is None
         time.sleep(0.01)

@@ -60,7 +60,7 @@ def test_a_file_of_another_format_or_a_damaged_one_is_told(alone: Experiment, tm
     summarise(alone).write(path)
     held = json.loads(path.read_text(encoding="utf-8"))
     for changes, sentence in (
-        ({"schema": 99}, "has format 99; this version reads format 4. Write the summary again with lengthwise report"),
+        ({"schema": 99}, "has format 99; this version reads format 5. Write the summary again with lengthwise report"),
         ({"slopes": [{}]}, "is damaged: it has no 'slopes.0.split'. Write the summary again"),
     ):
         path.write_text(json.dumps(held | changes), encoding="utf-8")

@@ -16,6 +16,7 @@ from lengthwise.analysis.effective import Effective, effective
 from lengthwise.analysis.grids import MANY, Grid, Value, grid, values
 from lengthwise.analysis.literature import Literature, literature
 from lengthwise.analysis.planes import Plane, plane_rows, planes
+from lengthwise.analysis.proofs import Proof, proofs
 from lengthwise.analysis.settings import configuration, environment
 from lengthwise.analysis.tables import COLUMNS, Table, claim_rows, dataframe, rows_of
 from lengthwise.analysis.training import Curve, Failed, Training, curves, failures, training
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "summary.json"
-SCHEMA = 4
+SCHEMA = 5
 """Version of the format; every change of the format raises the version."""
 REMEDY = "Write the summary again with lengthwise report FOLDER."
 
@@ -72,6 +73,8 @@ class Summary:
     """Length from which the drift of the global mean is measured."""
     variances: tuple[Variance, ...]
     """Sources of variance, in the order of splits, mechanisms and lengths; empty if no seeds are crossed."""
+    proofs: tuple[Proof, ...]
+    """Certificates of the networks that can have one, in the order of mechanisms and seeds."""
     training: tuple[Training, ...]
     """Training of each mechanism, in the order of mechanisms; empty if the models were trained elsewhere."""
     curves: tuple[Curve, ...]
@@ -162,6 +165,7 @@ def summarise(experiment: Experiment) -> Summary:
         ),
         claims=claims(models, asked),
         literature=literature(asked, experiment.config.base.model),
+        proofs=proofs(experiment),
         training=training(experiment, asked),
         curves=curves(experiment, asked),
         runs=len(experiment.runs),
@@ -191,6 +195,7 @@ def of_models(
         slopes=slopes(models, asked),
         drift_from=home(asked),
         variances=variances(models, asked),
+        proofs=(),
         training=(),
         curves=(),
         runs=0,

@@ -12,7 +12,8 @@ from lengthwise.models import DecoderConfig
 from lengthwise.options import Value
 from lengthwise.tasks.machine import MooreMachine
 
-FILE = "certificate.json"
+FILE, PAGE = "certificate.json", "certificate.html"
+"""A certificate and its page, in the folder of a run."""
 ROUNDED = (
     "The network computes in float32: every product and sum is rounded, in any order, and elementary functions are "
     "right to a few units of the last place."

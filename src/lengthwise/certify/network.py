@@ -16,6 +16,8 @@ from lengthwise.models import Decoder
 from lengthwise.models.backbone import Block
 from lengthwise.ops import threshold_relative_attention
 
+CERTIFIABLE = ("newest-kept", "threshold-relative")
+"""Weights parts of networks that can be certified."""
 NOBODY = -1
 """Stands for the token that a head attends to where its query keeps no key."""
 UNIT = 2.0**-24
@@ -121,7 +123,7 @@ def refuse(model: object) -> None:
     if not isinstance(model, Decoder):
         raise InputError(f"Only a decoder can be certified; this is a {type(model).__name__}.")
     mechanism = Mechanism.parse(model.config.mechanism)
-    if mechanism.weights.name not in ("newest-kept", "threshold-relative"):
+    if mechanism.weights.name not in CERTIFIABLE:
         raise InputError(
             f"{model.config.mechanism!r} cannot be certified: its weights spread over any number of tokens, so that it "
             "is no finite automaton. Train 'newest-kept' or 'threshold-relative[anneal=12,margin=0.1]'."

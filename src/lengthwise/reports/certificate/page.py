@@ -5,13 +5,12 @@ from pathlib import Path
 
 from lengthwise import files
 from lengthwise.certify import Certificate
+from lengthwise.certify.certificate import PAGE
 from lengthwise.reports import drawing
 from lengthwise.reports.certificate.figures import automaton, kept
 from lengthwise.reports.certificate.terminal import facts, sentence
 from lengthwise.reports.rendering import render
 from lengthwise.tasks import Task
-
-FILE = "certificate.html"
 
 
 def write_page(certificate: Certificate, task: Task, folder: Path) -> Path:
@@ -29,6 +28,6 @@ def write_page(certificate: Certificate, task: Task, folder: Path) -> Path:
         "automaton": automaton(certificate, task) if found else None,
         "figures": drawing.draw(kept(certificate, task), folder / "figures"),
     }
-    path = folder / FILE
+    path = folder / PAGE
     files.write(path, render("certificate.html", known, written=datetime.now(UTC), filters={}, colours={}))
     return path
