@@ -74,7 +74,7 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # the default, 15, would make them wait for the other tests
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name; by default, 15, they wait for others
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(2):
         made.add_node(num_cpus=1)

@@ -14,10 +14,18 @@ from peft import AutoPeftModelForCausalLM, LoraConfig, get_peft_model
 from tests.huggingface.pairs import CARRIED, make_pair
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from trl import SFTConfig, SFTTrainer
 
+from lengthwise.attention.weights.threshold_relative import ThresholdRelative
 from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
+from lengthwise.huggingface.following import FollowTraining
 
 DEPRECATED = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed in v6:FutureWarning")
 """Names of transformers that the newest peft and trl still use."""
@@ -68,6 +76,29 @@ def test_an_adapter_is_trained_saved_and_loaded(targets: Any, tokens: Tensor, tm
     assert torch.equal(said, adapted.merge_and_unload().generate(tokens, max_new_tokens=4, do_sample=False))
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "model").state_dict()
     assert all(torch.equal(plain[name], weight) for name, weight in kept.items())
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning")
+def test_the_trainer_anneals_gates_and_adds_the_margin(tokens: Tensor, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = LengthwiseForCausalLM(
+        LengthwiseConfig(vocab_size=11, dim=16, heads=4, mechanism="threshold-relative[anneal=12,margin=2]")
+    )
+    weights = next(module for module in model.modules() if isinstance(module, ThresholdRelative))
+    margin = model.train()(tokens, labels=tokens).loss - model.eval()(tokens, labels=tokens).loss
+    assert margin > 0.1
+    annealed = []
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *arguments: Any, **others: Any) -> None:
+            annealed.append(float(weights.annealed))
+
+    settings = TrainingArguments(tmp_path, max_steps=10, report_to=[], use_cpu=True, save_strategy="no")
+    rows = Dataset.from_list([{"input_ids": row, "labels": row} for row in tokens.tolist()])
+    Trainer(model, settings, train_dataset=rows, callbacks=[FollowTraining(), Watch()]).train()
+    assert annealed[:4] == [0, 0, 0, 0]
+    assert annealed[4:] == pytest.approx([2.4, 4.8, 7.2, 9.6, 12, 12])
+    assert weights.penalty is None  # so that the model can be copied
 
 
 @DEPRECATED

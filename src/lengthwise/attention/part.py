@@ -1,4 +1,7 @@
-"""What all parts of a mechanism have in common: what training tells them, and what has to be trained before."""
+"""What all parts of a mechanism have in common: what training tells them, and what has to be trained before.
+
+A training loop calls :func:`follow` before each step, and adds :func:`taken_penalty` to the loss of each batch.
+"""
 
 from typing import ClassVar
 
@@ -36,3 +39,19 @@ class Part(nn.Module):
     def learn(self) -> None:
         """Learn from all batches that were observed; it is called once, after the last of them."""
         raise NotImplementedError
+
+
+def follow(model: nn.Module, progress: float) -> None:
+    """Tell all parts of a model that the share ``progress`` of the training will be done after the coming step."""
+    for module in model.modules():
+        if isinstance(module, Part):
+            module.follow(progress)
+
+
+def taken_penalty(model: nn.Module) -> Tensor | float:
+    """Take what the parts of a model add to the loss of a batch: a model that kept it could not be copied."""
+    parts = [module for module in model.modules() if isinstance(module, Part) and module.penalty is not None]
+    taken = [part.penalty for part in parts]
+    for part in parts:
+        part.penalty = None
+    return sum(each for each in taken if each is not None)

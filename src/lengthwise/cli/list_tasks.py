@@ -12,7 +12,7 @@ from lengthwise.naming import split
 from lengthwise.options import spelled
 from lengthwise.registry import unknown
 from lengthwise.reports.bare import bare
-from lengthwise.reports.tasks import chance, page, prose
+from lengthwise.reports.tasks import chance, page, prose, star_free, yes_or_no
 from lengthwise.source import docstring
 from lengthwise.tasks import TASKS
 from lengthwise.tasks.catalogue import Entry, catalogue
@@ -21,8 +21,9 @@ from lengthwise.tasks.facts import EVIDENCE
 NOTES = """\
 All tasks have the splits train and validation. Marks: tokens that belong together have equal marks, which coupled
 positions read. C-RASP: whether the language has a program in C-RASP, which predicts that transformers without
-positional encodings generalise to longer strings (arXiv 2410.02140). lengthwise list --tasks TASK shows the meaning of
-options, and published results."""
+positional encodings generalise to longer strings (arXiv 2410.02140). Star-free: whether hard attention to the newest
+key can recognise the language (arXiv 2310.13897), so that lengthwise certify can prove a network right at every length.
+lengthwise list --tasks TASK shows the meaning of options, and published results."""
 
 
 def all_tasks(*, markdown: bool) -> None:
@@ -69,7 +70,8 @@ def _columns(entry: Entry) -> dict[str, str]:
         "main metric": entry.main,
         "more splits": ", ".join(name for name in entry.splits if name not in ("train", "validation")),
         "marks": "yes" if entry.marks else "",
-        "C-RASP": _yes_or_no(entry.in_crasp),
+        "C-RASP": yes_or_no(entry.in_crasp),
+        "star-free": yes_or_no(star_free(entry)),
         "options": ", ".join(f"{option.name}={spelled(option.default)}" for option in entry.options),
     }
 
@@ -80,15 +82,12 @@ def _facts(entry: Entry) -> dict[str, str]:
         "unit of lengths": entry.unit,
         "splits": ", ".join(entry.splits),
         "main metric": entry.main,
-        "marks": _yes_or_no(entry.marks),
-        "end token scored": _yes_or_no(entry.scores_end),
-        "in C-RASP": _yes_or_no(entry.in_crasp),
+        "marks": yes_or_no(entry.marks),
+        "end token scored": yes_or_no(entry.scores_end),
+        "in C-RASP": yes_or_no(entry.in_crasp),
+        "star-free": yes_or_no(star_free(entry)),
     }
     if of := entry.facts:
         facts |= {"trained by the authors": of.trained, "tested by the authors": of.tested, "chance": chance(of)}
         facts["published"] = "; ".join(f"{result.says} ({EVIDENCE[result.evidence]})" for result in of.published)
     return {name: fact for name, fact in facts.items() if fact}
-
-
-def _yes_or_no(holds: bool | None) -> str:
-    return {True: "yes", False: "no", None: ""}[holds]

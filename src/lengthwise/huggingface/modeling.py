@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutpu
 from transformers.utils import can_return_tuple
 
 from lengthwise.attention.mechanism import Mechanism
+from lengthwise.attention.part import taken_penalty
 from lengthwise.errors import InputError
 from lengthwise.huggingface.configuration import LengthwiseConfig
 from lengthwise.huggingface.loading import LengthwisePreTrainedModel
@@ -175,9 +176,10 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         )
         kept = logits_to_keep if isinstance(logits_to_keep, Tensor) else slice(-logits_to_keep or None, None)
         logits = self.lm_head(read.last_hidden_state[:, kept])
-        loss = None
+        loss, penalty = None, taken_penalty(self)
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **others)
+            loss = loss + penalty
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
+from lengthwise.certify.star_free import is_star_free
 from lengthwise.options import Option, spelled
+from lengthwise.tasks import load
 from lengthwise.tasks.catalogue import Entry
 from lengthwise.tasks.facts import EVIDENCE, Facts
 
@@ -63,6 +66,9 @@ split with a range, `validation[operands=2:6]`, measures
   experiment shows the published numbers above its own, at about the same multiples of the training length.
 - **C-RASP**: whether the language has a program in C-RASP, which predicts that transformers without positional
   encodings generalise to longer strings (arXiv 2410.02140, decided by the criterion of arXiv 2608.13433).
+- **Star-free**: whether hard attention to the newest key can recognise the language (arXiv 2310.13897), so that a
+  network of `newest-kept` can be [proved right at every length](certificate.md); nothing where the task is no finite
+  machine.
 - **Also**: *end* = an end token is scored, *marks* = tokens have marks, which `coupled` positions read.
 """
 SIGNS = {"data": "ᵈ", "abstract": "ᵃ", "quoted": "ᵠ"}
@@ -81,13 +87,16 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
     for family in dict.fromkeys(entry.family for entry in entries):
         chosen = [entry for entry in entries if entry.family == family]
         theory = any(entry.in_crasp is not None for entry in chosen)
-        heads = ["name", "definition", "source", "unit", "trained", "tested", "chance", *["C-RASP"] * theory, "also"]
+        machines = any(star_free(entry) is not None for entry in chosen)
+        known = {"C-RASP": theory, "star-free": machines}
+        heads = ["name", "definition", "source", "unit", "trained", "tested", "chance"]
+        heads += [*(name for name, shown in known.items() if shown), "also"]
         yield ""
         yield f"## {family}"
         yield ""
         yield "| " + " | ".join(heads) + " |"
         yield "|---" * len(heads) + "|"
-        yield from (_row(entry, theory) for entry in chosen)
+        yield from (_row(entry, theory, machines) for entry in chosen)
         yield from _list("Published:", {entry.name: _published(entry.facts) for entry in chosen})
         yield from _list(
             "Options, with their defaults:",
@@ -102,15 +111,26 @@ def _list(heading: str, said: Mapping[str, str]) -> Iterator[str]:
         yield from ("", heading, "", *lines)
 
 
-def _row(entry: Entry, theory: bool) -> str:
+def _row(entry: Entry, theory: bool, machines: bool) -> str:
     file = f"../src/{entry.module.replace('.', '/')}.py"
     cells = [f"[`{entry.name}`]({file})", _plain(entry.summary), _source(entry.source), entry.unit]
     cells += [_source(entry.facts.trained), entry.facts.tested, chance(entry.facts)] if entry.facts else [""] * 3
-    if theory:
-        cells.append({True: "yes", False: "no", None: ""}[entry.in_crasp])
+    cells += [yes_or_no(entry.in_crasp)] * theory + [yes_or_no(star_free(entry))] * machines
     main = [] if entry.main in ("exact match", "accuracy") else [entry.main]
     cells.append(", ".join([*main, *["end"] * entry.scores_end, *["marks"] * entry.marks]))
     return "| " + " | ".join(cells) + " |"
+
+
+@cache
+def star_free(entry: Entry) -> bool | None:
+    """Return True if hard attention can recognise the language of a task; None if the task is no finite machine."""
+    machine = load(entry.name).machine
+    return None if machine is None else is_star_free(machine)
+
+
+def yes_or_no(holds: bool | None) -> str:
+    """Write what holds or not, and nothing where it is not known."""
+    return {True: "yes", False: "no", None: ""}[holds]
 
 
 def _published(facts: Facts | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lengthwise.attention.part import Part
+from lengthwise.attention.part import follow, taken_penalty
 from lengthwise.errors import RunError
 from lengthwise.files import append_line, explained, keep_lines
 from lengthwise.statistics.estimate import Estimate
@@ -91,7 +91,6 @@ def train(
     )
     wrapped, wrapped_optimizer = device.setup(model, optimizer)
     wrapped.train()
-    parts = [module for module in model.modules() if isinstance(module, Part)]
     average = average_of(model, config)
     averaged, copies = (None, {}) if average is None else (average.model, average.copies)
 
@@ -128,15 +127,14 @@ def train(
             rate = learning_rate(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            for of_mechanism in parts:
-                of_mechanism.follow((step + 1) / config.steps)
+            follow(model, (step + 1) / config.steps)
             loss, right = torch.zeros(2, dtype=torch.float32, device=device.device)
             for cpu_batch in batches:
                 batch = cpu_batch.to(device.device)
                 with _mixed(model, batch, config, seed, step):
                     reply = batch.ask(wrapped)
                 part = task.loss.losses(reply).sum() / scored
-                objective = part + _penalty(parts) / len(batches)
+                objective = part + taken_penalty(model) / len(batches)
                 if config.align:
                     # The same generators draw the same examples, unchanged.
                     plain = training_batch(task, config.model_copy(update={"shuffle": 0}), seed, step)
@@ -191,14 +189,6 @@ def _mixed(model: nn.Module, batch: Batch, config: TrainConfig, seed: int, step:
     if not config.mix or not isinstance(batch, Tokens):
         return nullcontext()
     return mixing(generator(seed, "mix", step), model, batch, config.mix)
-
-
-def _penalty(parts: list[Part]) -> Tensor | float:
-    """Take what the parts of the mechanism add to the loss of a batch: a model that kept it could not be copied."""
-    taken = [part.penalty for part in parts if part.penalty is not None]
-    for part in parts:
-        part.penalty = None
-    return sum(taken)
 
 
 def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:

@@ -42,6 +42,11 @@ class FlipFlop(Task):
         return {"vocab_size": 5}
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The two bits, and the instructions as the paper writes them: write, read and ignore."""
+        return "0", "1", "w", "r", "i"
+
+    @property
     def ignored(self) -> dict[str, float]:
         """The probability of *ignore* on each split."""
         return {"train": self.options.ignore, "validation": self.options.ignore, "dense": 0.1, "sparse": 0.98}
