@@ -1,5 +1,6 @@
 """The machine of a network: it is the network, to the last bit, and as small as can be."""
 
+import json
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from lengthwise import Decoder
 from lengthwise.certify import Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
+from lengthwise.certify.certificate import Certificate, layers_of
 from lengthwise.certify.mealy import MealyMachine
 from lengthwise.certify.walking import agreement
 
@@ -99,6 +101,34 @@ def test_limits_are_said(make: Make, any_tokens: MooreMachine) -> None:
     assert "more than 2 states" in verdict.reason
     assert "vectors" in certify(make(), any_tokens, Limits(vectors=2)).reason
     assert "seconds" in certify(make(), any_tokens, Limits(seconds=0)).reason
+
+
+def test_a_search_carries_on_behind_what_is_known(make: Make, any_tokens: MooreMachine) -> None:
+    model = make(layers=3)
+    whole = certify(model, any_tokens)
+    most = [len(level.machine.moves) for level in whole.levels]
+    assert most[0] < most[1]
+    short = certify(model, any_tokens, Limits(states=most[0]))
+    assert [short.kind, len(short.levels)] == ["undecided", 1]
+    tree = json.loads(json.dumps(Certificate("any", any_tokens, model.config, "", short, None).tree()))
+    seen = []
+
+    def watch(layer: int, states: int) -> bool:
+        seen.append((layer, states))
+        return False
+
+    again = certify(model, any_tokens, known=layers_of(tree), watch=watch)
+    assert seen[0][0] == 2
+    assert again.machine == whole.machine
+    assert torch.equal(again.logits, whole.logits)
+    assert again.counterexample == whole.counterexample
+
+
+def test_a_search_that_is_stopped_says_so(make: Make, any_tokens: MooreMachine) -> None:
+    verdict = certify(make(), any_tokens, watch=lambda layer, states: layer == 2)
+    assert verdict.kind == "undecided"
+    assert verdict.reason == "Layer 2 of 2: The search was stopped."
+    assert len(verdict.levels) == 1
 
 
 def test_states_with_the_same_future_become_one() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from lengthwise.attention import Mechanism
 from lengthwise.certify.behaviour import Coverage
 from lengthwise.certify.certifying import Kind, Verdict
-from lengthwise.certify.extraction import Level
+from lengthwise.certify.extraction import Found, Level
 from lengthwise.certify.walking import Agreement
 from lengthwise.models import DecoderConfig
 from lengthwise.options import Value
@@ -102,6 +102,18 @@ def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str
         },
         "task": {"name": task_name, **asdict(task)},
     }
+
+
+def layers_of(tree: dict[str, Any]) -> list[Found]:
+    """Return what the certificate of a search that ended early holds of its layers."""
+    return [
+        Found(
+            [tuple(recipe) for recipe in level["recipes"]],
+            level["under"],
+            [{int(token): (to, made) for token, (to, made) in row.items()} for row in level["moves"]],
+        )
+        for level in tree["levels"]
+    ]
 
 
 def _level(level: Level) -> dict[str, Any]:

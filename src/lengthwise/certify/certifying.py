@@ -1,12 +1,14 @@
 """The verdict on a decoder: right at every length, or a shortest input on which it is wrong, or undecided."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import torch
 
-from lengthwise.certify.extraction import BlockedError, Level, Limits, extract
+from lengthwise.certify.extraction import BlockedError, Found, Level, Limits, assemble, extract
 from lengthwise.certify.mealy import MealyMachine, Symbol
 from lengthwise.certify.network import Network
 from lengthwise.certify.soft import soft_margins
@@ -22,7 +24,7 @@ class Verdict:
     """What was found about a decoder and a task."""
 
     kind: Kind
-    seconds: float
+    seconds: float = 0.0
     reason: str = ""
     """What blocked the search, in one sentence, if it is undecided."""
     states: int = 0
@@ -57,7 +59,14 @@ class Verdict:
 
 
 @torch.no_grad()
-def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) -> Verdict:
+def certify(
+    model: Decoder,
+    task: MooreMachine,
+    limits: Limits | None = None,
+    *,
+    known: Sequence[Found] = (),
+    watch: Callable[[int, int], bool] = lambda layer, states: False,
+) -> Verdict:
     """Prove that a decoder answers rightly after every sequence that a task allows, or find a shortest counterexample.
 
     Args:
@@ -66,6 +75,9 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
         task: what may come, and what is asked; ``Task.machine`` has it for many tasks, and
             ``MooreMachine.of`` makes your own.
         limits: how far the search may go.
+        known: what an earlier search has found about the first layers of this model and task.
+        watch: called now and then with the number of the layer that is searched, and of its states so far; True ends
+            the search.
 
     Raises:
         InputError: for a model that is no decoder of hard attention, or whose vocabulary lacks a token of the task, and
@@ -77,49 +89,57 @@ def certify(model: Decoder, task: MooreMachine, limits: Limits | None = None) ->
     if (largest := max(token for row in task.moves for token in row)) >= len(network.tokens):
         raise InputError(f"The task has a token {largest}, and the model a vocabulary of {len(network.tokens)}.")
     machine, vectors, levels = MealyMachine.of_task(task), network.tokens, list[Level]()
-
-    def passed() -> float:
-        return time.monotonic() - began
-
     try:
-        for layer in network.layers:
-            level, vectors = extract(machine, vectors, layer, limits, began)
+        for number, layer in enumerate(network.layers):
+            if number < len(known):
+                found = known[number]
+            else:
+                found = extract(machine, vectors, layer, limits, began, partial(watch, number + 1))
+            level, vectors = assemble(found, machine, vectors, layer)
             levels.append(level)
             machine = level.minimal
-    except BlockedError as undecided:
+        verdict = _judged(network, task, levels, vectors)
+    except BlockedError as blocked:
         where = f"Layer {len(levels) + 1} of {len(network.layers)}: "
-        return Verdict("undecided", passed(), where + str(undecided), levels=levels)
-    logits = network.logits(vectors)
+        verdict = Verdict("undecided", reason=where + str(blocked), levels=levels)
+    return replace(verdict, seconds=time.monotonic() - began)
+
+
+def _judged(network: Network, task: MooreMachine, levels: list[Level], vectors: torch.Tensor) -> Verdict:
+    """Compare the machine of a network with its task."""
+    machine, logits = levels[-1].minimal, network.logits(vectors)
     margin = _margins(machine, logits)
-    found = Verdict(
+    soft, reason = dict[Symbol, float](), ""
+    try:
+        soft = soft_margins(network, MealyMachine.of_task(task), levels)
+    except BlockedError as blocked:
+        reason = str(blocked)
+    verdict = Verdict(
         "proved",
-        passed(),
         states=len(machine.moves),
         transitions=sum(answer is not None for row in machine.moves for _, (_, answer) in row.values()),
         smallest_margin=min(margin.values()),
+        soft_margin=min(soft.values(), default=None),
+        soft_reason=reason,
         smallest_scores=tuple(level.decisions.smallest for level in levels),
         rounding=tuple(level.decisions.rounding for level in levels),
         levels=levels,
         machine=machine,
         logits=logits,
     )
-    try:
-        soft = soft_margins(network, MealyMachine.of_task(task), levels)
-        found = replace(found, soft_margin=min(soft.values()))
-    except BlockedError as blocked:
-        soft, found = {}, replace(found, soft_reason=str(blocked))
-    found = replace(found, seconds=passed())
     wrong = machine.shortest(lambda symbol: margin.get(symbol, 1.0) <= 0)
     if wrong is None:
-        return _without_counterexample(found, network, margin, vectors)
+        return _without_counterexample(verdict, network, margin, vectors)
     _, expected = machine.symbol(wrong)
-    said = int(model(torch.tensor([wrong], dtype=torch.long, device="cpu")).logits[0, -1].argmax())
+    said = int(network.model(torch.tensor([wrong], dtype=torch.long, device="cpu")).logits[0, -1].argmax())
     if said == expected:
         rounded = "Rounding decides: the network answers rightly where its machine does not."
-        return replace(found, kind="undecided", reason=rounded)
-    doubted = machine.shortest(lambda symbol: soft.get(symbol, -1.0 if symbol[1] is not None else 1.0) <= 0) or []
-    shortest = not network.soft or len(doubted) == len(wrong)
-    return replace(found, kind="refuted", counterexample=tuple(wrong), shortest=shortest, expected=expected, said=said)
+        return replace(verdict, kind="undecided", reason=rounded)
+    doubted = machine.shortest(lambda symbol: symbol[1] is not None and soft.get(symbol, 0.0) <= 0)
+    shortest = not network.soft or (doubted is not None and len(doubted) == len(wrong))
+    return replace(
+        verdict, kind="refuted", counterexample=tuple(wrong), shortest=shortest, expected=expected, said=said
+    )
 
 
 def _without_counterexample(

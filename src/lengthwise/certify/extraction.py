@@ -7,6 +7,7 @@ the same future become one before the next layer, which keeps machines small.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,9 +17,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lengthwise.certify.decisions import DOUBTFUL, DROPPED, Decisions, decide
-from lengthwise.certify.mealy import MealyMachine, Row
+from lengthwise.certify.mealy import MealyMachine
 from lengthwise.certify.network import NOBODY, Layer
 
+OFTEN = 256
+"""States after which a search says how far it is."""
 Recipe = tuple[int, ...]
 """How a vector is made: the number of the layer's input vector, and for each head that of the vector attended to."""
 
@@ -52,28 +55,39 @@ class Level(NamedTuple):
     decisions: Decisions
 
 
+class Found(NamedTuple):
+    """What a search has found about one layer, and a certificate keeps."""
+
+    recipes: list[Recipe]
+    under: list[int]
+    moves: list[dict[int, tuple[int, int]]]
+    """By state and token: the next state, and the number of the recipe."""
+
+
 def extract(
-    below: MealyMachine, vectors: Float[Tensor, "vectors dim"], layer: Layer, limits: Limits, began: float
-) -> tuple[Level, Float[Tensor, "recipes dim"]]:
+    below: MealyMachine,
+    vectors: Float[Tensor, "vectors dim"],
+    layer: Layer,
+    limits: Limits,
+    began: float,
+    watch: Callable[[int], bool],
+) -> Found:
     """Find the machine up to a layer from that below it, whose symbols are numbers of ``vectors``.
 
-    Returns:
-        The machine, and the vectors that its symbols count.
+    Now and then, ``watch`` is called with the number of states so far; if it returns True, the search ends.
 
     Raises:
-        BlockedError: if a limit is reached, or rounding decides whether a key is kept.
+        BlockedError: if a limit is reached, the search is to end, or rounding decides whether a key is kept.
     """
     if len(vectors) > limits.vectors:
         raise BlockedError(f"A layer has {len(vectors):,} different vectors, more than {limits.vectors:,}.")
-    of = layer.project(vectors)
-    decisions = decide(layer, of)
-    memory = Memory(decisions.kept, still_to_come(below, len(vectors)))
+    memory = Memory(decide(layer, layer.project(vectors)).kept, still_to_come(below, len(vectors)))
     empty = np.full(memory.size, NOBODY, np.int32)
-    number, states, moves = {(0, empty.tobytes()): 0}, [(0, empty)], list[Row]()
+    number, states, moves = {(0, empty.tobytes()): 0}, [(0, empty)], list[dict[int, tuple[int, int]]]()
     recipes: dict[Recipe, int] = {}
     for under, held in states:
         row = {}
-        for token, (to, (vector, answer)) in below.moves[under].items():
+        for token, (to, (vector, _)) in below.moves[under].items():
             after = memory.with_newest(held, vector)
             recipe = (vector, *memory.attended(held if layer.strict else after, vector))
             made = recipes.setdefault(recipe, len(recipes))
@@ -82,7 +96,7 @@ def extract(
             if key not in number:
                 number[key] = len(states)
                 states.append((to, after))
-            row[token] = (number[key], (made, answer))
+            row[token] = (number[key], made)
         moves.append(row)
         if len(states) > limits.states:
             raise BlockedError(f"A layer has more than {limits.states:,} states.")
@@ -90,9 +104,23 @@ def extract(
             raise BlockedError(f"A layer has more than {limits.vectors:,} different vectors.")
         if time.monotonic() - began > limits.seconds:
             raise BlockedError(f"The search took more than {limits.seconds:g} seconds.")
-    table = torch.tensor(list(recipes), dtype=torch.long, device="cpu")
-    machine = MealyMachine(moves)
-    level = Level(list(recipes), [under for under, _ in states], machine, *machine.minimal(), decisions)
+        if len(moves) % OFTEN == 1 and watch(len(states)):
+            raise BlockedError("The search was stopped.")
+    return Found(list(recipes), [under for under, _ in states], moves)
+
+
+def assemble(
+    found: Found, below: MealyMachine, vectors: Float[Tensor, "vectors dim"], layer: Layer
+) -> tuple[Level, Float[Tensor, "recipes dim"]]:
+    """Make the machine up to a layer from what was found about it, and the vectors that its symbols count."""
+    of, table = layer.project(vectors), torch.tensor(found.recipes, dtype=torch.long, device="cpu")
+    machine = MealyMachine(
+        [
+            {token: (to, (made, below.moves[under][token][1][1])) for token, (to, made) in row.items()}
+            for under, row in zip(found.under, found.moves, strict=True)
+        ]
+    )
+    level = Level(found.recipes, found.under, machine, *machine.minimal(), decide(layer, of))
     return level, layer.finish(vectors, of, table[:, 0], table[:, 1:])
 
 

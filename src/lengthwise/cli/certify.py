@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lengthwise.cli.console import console
+from lengthwise.cli.console import console, errors
+from lengthwise.cli.stopping import stoppable
 from lengthwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def _certify(run: Path, limits: "Limits", prefixes: int, compiled: Path | None) 
     from lengthwise.reports.certificate import sentence, table, write_page
     from lengthwise.tasks import load
 
-    certificate = certify_run(run, limits, prefixes)
+    carries_on = "The same command carries on behind the last layer that is finished."
+    with stoppable(lambda: carries_on), errors.status("certifying") as status:
+        certificate = certify_run(run, limits, prefixes, status.update)
     task = load(certificate.task_name)
     said = sentence(certificate, task)
     console.print(said, highlight=False)

@@ -1,7 +1,7 @@
 """Certify a run: its network in the limit of hard attention, against its task, and the file beside its results."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lengthwise.certify import Certificate, Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
-from lengthwise.certify.certificate import FILE, about
+from lengthwise.certify.certificate import FILE, about, layers_of
 from lengthwise.certify.checker import BrokenError, replay
+from lengthwise.certify.extraction import Found
 from lengthwise.certify.walking import agreement
 from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
@@ -21,17 +22,26 @@ from lengthwise.files import read_json, write
 from lengthwise.models import Decoder, DecoderConfig, build
 from lengthwise.tasks import Task
 from lengthwise.training.loop import training_batch
+from lengthwise.training.stopping import held
 
 AGAIN = "Certify the run again."
 
 
-def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_000) -> Certificate:
+def certify_run(
+    folder: Path,
+    limits: Limits | None = None,
+    prefixes: int = 20_000,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Certificate:
     """Certify a trained run, and write ``certificate.json`` into its folder.
+
+    After a search that ended early, the same call carries on behind the last layer that it had finished.
 
     Args:
         folder: the folder of the run.
         limits: how far the search may go.
         prefixes: number of prefixes of random sequences, on which the network is compared with its machine.
+        on_progress: called now and then with what is going on, in words.
 
     Raises:
         InputError: for a folder without a trained run, a task that is no finite machine, and a model that cannot be
@@ -43,15 +53,31 @@ def certify_run(folder: Path, limits: Limits | None = None, prefixes: int = 20_0
     model = build(sized)
     checkpoint.load_model(model)
     assert isinstance(model, Decoder)
-    verdict = certify(model, machine, limits)
-    agreed = covered = None
-    if verdict.kind != "undecided":
-        agreed = agreement(model, verdict.machine, verdict.logits, prefixes)
-        covered = coverage(verdict.machine, _training(config, task))
-    certificate = Certificate(config.task, machine, model.config, checkpoint.sha256, verdict, agreed, covered)
-    tree = {**certificate.tree(), "environment": environment()}
-    write(folder / FILE, json.dumps(tree) + "\n")
+    meant = about(config.task, machine, model.config, checkpoint.sha256)
+    with held() as stopped:
+
+        def watch(layer: int, states: int) -> bool:
+            on_progress(f"layer {layer}: {states:,} states")
+            return stopped()
+
+        verdict = certify(model, machine, limits, known=_known(folder / FILE, meant), watch=watch)
+        agreed = covered = None
+        if verdict.kind != "undecided":
+            on_progress("comparing the network with its machine")
+            agreed = agreement(model, verdict.machine, verdict.logits, prefixes)
+            covered = coverage(verdict.machine, _training(config, task, on_progress))
+        certificate = Certificate(config.task, machine, model.config, checkpoint.sha256, verdict, agreed, covered)
+        write(folder / FILE, json.dumps({**certificate.tree(), "environment": environment()}) + "\n")
     return certificate
+
+
+def _known(file: Path, meant: dict[str, Any]) -> list[Found]:
+    """Return what an undecided certificate of the same network and task holds of its layers."""
+    if not file.exists():
+        return []
+    held_before = read_json(file, dict[str, Any], AGAIN)
+    same = all(held_before.get(part) == json.loads(json.dumps(meant[part])) for part in meant)
+    return layers_of(held_before) if same and held_before["verdict"] == "undecided" else []
 
 
 def verify(file: Path) -> str:
@@ -89,8 +115,9 @@ def _subject(config: RunConfig) -> tuple[Task, MooreMachine, DecoderConfig]:
     return task, machine, sized
 
 
-def _training(config: RunConfig, task: Task) -> Iterator[Tensor]:
+def _training(config: RunConfig, task: Task, on_progress: Callable[[str], None]) -> Iterator[Tensor]:
     """Yield the tokens of every training batch of a run."""
     seed = config.seed if config.data_seed is None else config.data_seed
     for step in range(config.train.steps):
+        on_progress(f"following the training: step {step:,} of {config.train.steps:,}")
         yield training_batch(task, config.train, seed, step)[0]
