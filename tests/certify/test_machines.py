@@ -12,8 +12,8 @@ from lengthwise import Decoder
 from lengthwise.certify import Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
 from lengthwise.certify.certificate import Certificate, layers_of
-from lengthwise.certify.mealy import MealyMachine
-from lengthwise.certify.walking import agreement
+from lengthwise.certify.mealy import MealyMachine, Row
+from lengthwise.certify.walking import ENDED, _walks, agreement
 
 Make = Callable[..., Decoder]
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -48,6 +48,16 @@ def test_a_sequence_that_ends_ends_the_walk(make: Make) -> None:
     agreed = agreement(model, verdict.machine, verdict.logits, prefixes=100)
     assert agreed.prefixes % 2 == 0
     assert agreed.different == 0
+
+
+def test_walks_read_answers_to_their_end() -> None:
+    """Zeros of any number, a one, and then two tokens of an answer."""
+    rows: list[Row] = [{0: (0, (0, None)), 1: (1, (1, 3))}, {3: (2, (2, 4))}, {4: (3, (3, None))}, {}]
+    machine = MealyMachine(rows)
+    tokens, vectors = next(_walks(machine, torch.Generator().manual_seed(0)))
+    assert tokens[0, -3:].tolist() == [1, 3, 4]
+    assert (vectors != ENDED).all()
+    assert set(vectors.unique().tolist()) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -49,40 +49,49 @@ def _walks(
 ) -> Iterator[tuple[Int[Tensor, "rows length"], Int[Tensor, "rows length"]]]:
     """Yield batches of random sequences, with the vectors of the machine; both are filled up where a sequence ends.
 
-    A move that leads to the end of every sequence is taken only in the last place, or where there is no other move.
+    A move after which a sequence must come to an end is taken where the end fits into the rest of the length, or where
+    there is no other move.
     """
-    most, ends = max(map(len, machine.moves)), _ends(machine)
-    tables = torch.zeros(2, len(machine.moves), 3, most, dtype=torch.long, device="cpu")
-    counts = torch.zeros(2, len(machine.moves), dtype=torch.long, device="cpu")
+    most, left = max(map(len, machine.moves)), _left(machine)
+    longest = max((of for of in left if of is not None), default=0)
+    tables = torch.zeros(longest + 2, len(machine.moves), 3, most, dtype=torch.long, device="cpu")
+    counts = torch.zeros(longest + 2, len(machine.moves), dtype=torch.long, device="cpu")
     for at, row in enumerate(machine.moves):
         moves = [(token, to, vector) for token, (to, (vector, _)) in row.items()]
-        further = [move for move in moves if not ends[move[1]]] or moves
-        for last, choices in enumerate((further, [move for move in moves if ends[move[1]]] or moves)):
-            counts[last, at] = len(choices)
+        further = [move for move in moves if left[move[1]] is None] or moves
+        for rest in range(longest + 2):
+            choices = [move for move in moves if (of := left[move[1]]) is not None and of >= rest] or further
+            counts[rest, at] = len(choices)
             if choices:
-                tables[last, at, :, : len(choices)] = torch.tensor(choices, dtype=torch.long, device="cpu").T
+                tables[rest, at, :, : len(choices)] = torch.tensor(choices, dtype=torch.long, device="cpu").T
     while True:
         for length in LENGTHS:
             rows = AT_ONCE // length
             state, columns = torch.zeros(rows, dtype=torch.long, device="cpu"), []
             going = torch.ones(rows, dtype=torch.bool, device="cpu")
             for place in range(length):
-                last = int(place == length - 1)
-                going = going & (counts[last, state] > 0)
+                rest = min(length - 1 - place, longest + 1)
+                going = going & (counts[rest, state] > 0)
                 chance = torch.rand(rows, generator=generator, dtype=torch.float64, device="cpu")
-                choice = (chance * counts[last, state]).long()
-                token, to, vector = tables[last, state, :, choice].unbind(-1)
+                choice = (chance * counts[rest, state]).long()
+                token, to, vector = tables[rest, state, :, choice].unbind(-1)
                 columns.append((torch.where(going, token, 0), torch.where(going, vector, ENDED)))
                 state = torch.where(going, to, state)
             tokens, vectors = (torch.stack(of, dim=1) for of in zip(*columns, strict=True))
             yield tokens, vectors
 
 
-def _ends(machine: MealyMachine) -> list[bool]:
-    """Return for each state whether every sequence from there comes to an end."""
-    ends = [False] * len(machine.moves)
+def _left(machine: MealyMachine) -> list[int | None]:
+    """Return how many tokens can still follow each state; None where sequences can go on for ever."""
+    left: list[int | None] = [None] * len(machine.moves)
     while True:
-        after = [all(ends[to] for to, _ in row.values()) for row in machine.moves]
-        if after == ends:
-            return ends
-        ends = after
+        after = [_one_more([left[to] for to, _ in row.values()]) for row in machine.moves]
+        if after == left:
+            return left
+        left = after
+
+
+def _one_more(left: list[int | None]) -> int | None:
+    """Return one more than the largest of some numbers, 0 if there are none, and None if one is None."""
+    known = [of for of in left if of is not None]
+    return None if len(known) < len(left) else 1 + max(known, default=-1)
