@@ -60,7 +60,9 @@ def test_a_proof_is_written_and_verified(proved: Path, lengthwise: Call) -> None
     assert len(certificate["assumptions"]) == 2
     answer = lengthwise("certify", "--verify", proved / "certificate.json")
     assert answer.code == 0, answer.out
-    assert answer.out == "Verified: proved for gates of zero, its limit.\n"
+    assert answer.out.startswith("Verified: proved; for gates as trained, no margin is below ")
+    here = replay(proved / "certificate.json", trained_weights(proved).weights).soft_margin
+    assert here == pytest.approx(certificate["soft_margin"], rel=0.02)  # by code of its own
 
 
 def test_the_limit_is_proved_to_the_last_bit(begin: Call, lengthwise: Call) -> None:
@@ -68,7 +70,7 @@ def test_the_limit_is_proved_to_the_last_bit(begin: Call, lengthwise: Call) -> N
     answer = lengthwise("certify", folder)
     assert answer.code == 0, answer.out
     assert "the same bits on" in answer.out
-    assert lengthwise("certify", "--verify", folder / "certificate.json").out == "Verified: proved.\n"
+    assert lengthwise("certify", "--verify", folder / "certificate.json").out.startswith("Verified: proved; for gates")
 
 
 def test_gates_that_were_not_annealed_are_no_gates_of_zero(begin: Call, lengthwise: Call) -> None:
@@ -130,7 +132,7 @@ def replayed(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
     change(tree)
     changed = folder / "changed.json"
     changed.write_text(json.dumps(tree), encoding="utf-8")
-    return replay(changed, trained_weights(folder).weights)
+    return replay(changed, trained_weights(folder).weights).verdict
 
 
 def test_every_changed_move_and_recipe_is_caught(proved: Path) -> None:
@@ -203,6 +205,16 @@ def test_changed_weights_are_caught(proved: Path, lengthwise: Call, tmp_path: Pa
     save_file(weights, newest.weights)
     with pytest.raises(BrokenError, match="the machine is refuted"):
         replayed(copy, with_its_hash)
+
+
+def test_softer_gates_than_those_that_were_certified_are_caught(proved: Path) -> None:
+    newest = Checkpoint.newest(proved / "checkpoint")
+    assert newest is not None
+    weights = load_file(newest.weights)
+    weights["blocks.0.attention.weights.annealed"].zero_()
+    save_file(weights, newest.weights)
+    with pytest.raises(BrokenError, match=r"gates that the network has: layer 1|a margin of logits may be"):
+        replayed(proved, lambda tree: tree["model"].update(sha256=newest.sha256))
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,6 @@ def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str
         "model": {
             "sha256": sha256,
             "mechanism": config.mechanism,
-            "gates": "zero" if mechanism.weights.name == "newest-kept" else "as trained",
             "output": str(mechanism.output),
             "heads": config.heads,
             "head_dim": config.dim // config.heads,

@@ -9,10 +9,12 @@ move must make the vector that is claimed. What it finds about the answers then 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file
+
+from lengthwise.certify.soft_checker import OpenError, smallest_margin
 
 NEAR = 1e-5
 """A score that is nearer to the threshold, or a margin of logits that is smaller, cannot be called."""
@@ -26,8 +28,16 @@ class BrokenError(Exception):
     """The certificate does not hold; the argument says why in one sentence."""
 
 
-def replay(certificate: Path, weights: Path) -> str:
-    """Check a certificate against the file of the weights, and return its verdict.
+class Replayed(NamedTuple):
+    """What holds of a certificate."""
+
+    verdict: str
+    soft_margin: float | None = None
+    """A bound on all margins for the gates of the network, found here if the certificate claims that it is positive."""
+
+
+def replay(certificate: Path, weights: Path) -> Replayed:
+    """Check a certificate against the file of the weights.
 
     Raises:
         BrokenError: if a claim of the certificate is wrong, or too near to call.
@@ -37,7 +47,7 @@ def replay(certificate: Path, weights: Path) -> str:
     if hashlib.sha256(weights.read_bytes()).hexdigest() != model["sha256"]:
         raise BrokenError("The weights are not those that the certificate is about.")
     if claimed["verdict"] == "undecided":
-        return "undecided"
+        return Replayed("undecided")
     if model["output"] != "none":
         raise BrokenError(f"The output part {model['output']!r} cannot be replayed here.")
     held = {name: of.astype(np.float64) for name, of in load_file(weights).items()}
@@ -45,10 +55,12 @@ def replay(certificate: Path, weights: Path) -> str:
     machine: Machine = [
         {int(token): (to, (int(token), task["answers"][to])) for token, to in row.items()} for row in task["moves"]
     ]
+    blocks, meets = list[dict[str, Array]](), list[Array]()
     for layer, level in enumerate(claimed["levels"]):
         prefix = f"blocks.{layer}."
-        block = {name.removeprefix(prefix): of for name, of in held.items() if name.startswith(prefix)}
-        machine, vectors = _layer(level, block, model, machine, vectors)
+        blocks.append({name.removeprefix(prefix): of for name, of in held.items() if name.startswith(prefix)})
+        meets.append(_meet(machine, len(vectors), model["strict"]))
+        machine, vectors = _layer(level, blocks[-1], model, machine, vectors)
     logits = _norm(vectors, held["norm.weight"]) @ held.get("head.weight", held["embedding.weight"]).T
     symbols = {symbol for row in machine for _, symbol in row.values()}
     margins = [logits[at, answer] - np.delete(logits[at], answer).max() for at, answer in symbols if answer is not None]
@@ -63,7 +75,24 @@ def replay(certificate: Path, weights: Path) -> str:
             state, (at, answer) = machine[state][token]
         if answer is None or logits[at].argmax() == answer:
             raise BrokenError("The model answers rightly to the counterexample.")
-    return found
+    if (claimed["soft_margin"] or 0) <= 0:
+        return Replayed(found)
+    try:
+        soft = smallest_margin(blocks, claimed["levels"], meets, held, model, symbols)
+    except OpenError as why:
+        raise BrokenError(f"It does not hold for the gates that the network has: {why}.") from None
+    if soft <= 0:
+        raise BrokenError(f"For the gates that the network has, a margin of logits may be {soft:.2g}.")
+    return Replayed(found, soft)
+
+
+def _meet(machine: Machine, vectors: int, strict: bool) -> Array:
+    """Return which vectors, in rows, can be that of a query that sees a key with a vector, in columns."""
+    later, meet = _later(machine, vectors), np.eye(vectors, dtype=bool) & (not strict)
+    for row in machine:
+        for to, (vector, _) in row.values():
+            meet[:, vector] |= later[to]
+    return meet
 
 
 def _layer(

@@ -70,8 +70,8 @@ class Enclosure(NamedTuple):
         whole = self.directed(torch.eye(self.centre.shape[-1], dtype=torch.float64))
         axes = torch.linalg.eigh(whole.directions.mT @ whole.directions).eigenvectors.mT
         lengths = torch.linalg.vector_norm(whole.directions @ axes.mT, ord=1, dim=-2)
-        size = torch.linalg.vector_norm(whole.directions, dim=(-2, -1))[..., None]
-        return whole._replace(directions=lengths[..., None] * axes).widened((1e-12 * size).expand_as(self.centre))
+        inexact = 1e-12 * torch.linalg.vector_norm(whole.directions, dim=(-2, -1))[..., None]
+        return whole._replace(directions=(lengths + inexact)[..., None] * axes)  # orthogonal to some 1e-15
 
     def linear(self, weight: Tensor, bias: Tensor | None = None) -> "Enclosure":
         """Enclose a linear map of the sets."""

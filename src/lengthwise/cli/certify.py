@@ -121,7 +121,9 @@ def _verify(file: Path) -> None:
     from lengthwise.experiments import certifying
 
     try:
-        console.print(f"Verified: {certifying.verify(file)}.", highlight=False)
+        found = certifying.verify(file)
+        soft = f"; for gates as trained, no margin is below {found.soft_margin:.3g}" if found.soft_margin else ""
+        console.print(f"Verified: {found.verdict}{soft}.", highlight=False)
     except BrokenError as broken:
         console.print(f"Not verified. {broken}", highlight=False)
         raise typer.Exit(1) from None

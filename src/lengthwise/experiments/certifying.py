@@ -10,7 +10,7 @@ from torch import Tensor
 from lengthwise.certify import Certificate, Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
 from lengthwise.certify.certificate import FILE, about, layers_of
-from lengthwise.certify.checker import BrokenError, replay
+from lengthwise.certify.checker import BrokenError, Replayed, replay
 from lengthwise.certify.extraction import Found
 from lengthwise.certify.walking import agreement
 from lengthwise.errors import InputError
@@ -80,11 +80,8 @@ def _known(file: Path, meant: dict[str, Any]) -> list[Found]:
     return layers_of(held_before) if same and held_before["verdict"] == "undecided" else []
 
 
-def verify(file: Path) -> str:
-    """Check a certificate in the folder of its run, against the run's weights, settings and task; return its verdict.
-
-    The network is replayed with gates of zero. What the certificate says of other gates is not checked, and the verdict
-    that is returned says so.
+def verify(file: Path) -> Replayed:
+    """Check a certificate in the folder of its run, against the run's weights, settings and task; return what holds.
 
     Raises:
         InputError: if the folder holds no trained run, or the file is no certificate.
@@ -98,8 +95,7 @@ def verify(file: Path) -> str:
         for name, what in {"model": "network", "task": "task"}.items():
             if {**claimed[name], "sha256": ""} != {**meant[name], "sha256": ""}:  # replay compares the weights
                 raise BrokenError(f"The certificate is about another {what} than that of the run.")
-        verdict = replay(file, checkpoint.weights)
-        return verdict if claimed["model"]["gates"] == "zero" else f"{verdict} for gates of zero, its limit"
+        return replay(file, checkpoint.weights)
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"{file} is no certificate that can be read ({error}). {AGAIN}") from None
 
