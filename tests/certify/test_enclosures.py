@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lengthwise.certify.enclosure import Enclosure
+from lengthwise.certify.enclosure import Enclosure, RangeError
 
 DIM = 8
 Function = Callable[[Tensor], Tensor]
@@ -68,6 +68,10 @@ def members(of: Enclosure, count: int) -> Tensor:
 def test_what_can_come_out_is_enclosed(name: str, size: float) -> None:
     enclose, compute = OPERATIONS[name]
     before = sets(size)
+    if name == "all" and size == 2:  # a norm of a vector that may vanish, and its square
+        with pytest.raises(RangeError):
+            enclose(before)
+        return
     after, points = enclose(before), members(before, 2_000)
     exact = compute(points)
     assert ((exact - after.centre).abs() <= after.radius * (1 + 1e-12) + 1e-15).all()

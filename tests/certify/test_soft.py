@@ -122,3 +122,29 @@ def test_a_soft_network_is_refuted_by_its_own_answer(make: Make, any_tokens: Moo
 
 def test_output_parts_are_said_to_be_unknown(make: Make, any_tokens: MooreMachine) -> None:
     assert "output parts" in certify(make("newest-kept+layer-norm"), any_tokens).soft_reason
+
+
+def test_numbers_beyond_float32_prove_nothing(make: Make, any_tokens: MooreMachine) -> None:
+    model = last_write(annealed(make("threshold-relative[anneal=12]", layers=1, heads=1), 12))
+    with torch.no_grad():
+        model.head.weight.mul_(1e38)
+    verdict = certify(model, WRITES)
+    assert [verdict.kind, verdict.reason] == ["undecided", "A logit is infinite or no number."]
+    model = make("newest-kept")
+    with torch.no_grad():
+        model.embedding.weight.mul_(1e18)
+    assert "range of float32" in certify(model, any_tokens).soft_reason
+    with torch.no_grad():
+        model.head.weight[0, 0] = torch.nan
+    assert certify(model, any_tokens).kind == "undecided"
+
+
+def test_scores_that_may_become_zero_prove_nothing(make: Make) -> None:
+    for mechanism, scale in (("newest-kept", 1e-27), ("newest-kept[threshold=1e-13]", 1.0)):
+        model = last_write(make(mechanism, layers=1, heads=1))
+        with torch.no_grad():
+            model.blocks[0].attention.query.weight.mul_(scale)
+            model.blocks[0].attention.key.weight.mul_(scale * 1e-16)
+        verdict = certify(model, WRITES)
+        assert verdict.kind == "undecided"
+        assert "Rounding decides whether a key is kept" in verdict.reason

@@ -108,6 +108,8 @@ def certify(
 def _judged(network: Network, task: MooreMachine, levels: list[Level], vectors: torch.Tensor) -> Verdict:
     """Compare the machine of a network with its task."""
     machine, logits = levels[-1].minimal, network.logits(vectors)
+    if not bool(logits.isfinite().all()):
+        return Verdict("undecided", reason="A logit is infinite or no number.", levels=levels)
     margin = _margins(machine, logits)
     soft, reason = dict[Symbol, float](), ""
     try:
@@ -147,7 +149,7 @@ def _without_counterexample(
 ) -> Verdict:
     """Return the verdict on a network in whose limit no answer is wrong."""
     near = network.roundings(vectors)
-    if any(value <= near[vector] for (vector, _), value in margin.items()):
+    if not all(value > near[vector] for (vector, _), value in margin.items()):
         by = f"the right logit is larger than another one by {min(margin.values()):.1e}"
         return replace(found, kind="undecided", reason=f"Rounding decides an answer: {by}.")
     if not network.soft or (found.soft_margin is not None and found.soft_margin > 0):

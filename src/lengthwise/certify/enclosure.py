@@ -7,6 +7,7 @@ their places and appends those that a box becomes, so that a set and what is com
 direction.
 
 All is computed in float64, whose own rounding is smaller than that of float32 by 2^29 and is covered by :data:`UNIT`.
+Numbers below the range of float32 may be taken for 0, as processors do that flush them; very large ones are refused.
 """
 
 from typing import NamedTuple
@@ -17,10 +18,16 @@ from torch import Tensor
 
 UNIT = 1.01 * 2.0**-24
 """Largest relative error of one rounded operation in float32, and a little more."""
+TINY, HUGE = 1.2e-38, 1e15
+"""Smaller numbers may become 0; the squares of larger ones might have no sum in float32."""
 SILU = (1.1, 0.5)
 """Bounds on the first and the second derivative of SiLU."""
 ELEMENTARY = 8 * UNIT
 """Bound on the relative error of an elementary function and the products beside it: 8 roundings."""
+
+
+class RangeError(ArithmeticError):
+    """A number may leave the range of float32, or is none."""
 
 
 class Enclosure(NamedTuple):
@@ -33,8 +40,12 @@ class Enclosure(NamedTuple):
 
     @classmethod
     def of(cls, vectors: Float[Tensor, "*sets dim"]) -> "Enclosure":
-        """Return sets of one vector each."""
-        vectors = vectors.double()
+        """Return sets of one vector each.
+
+        Raises:
+            RangeError: if a component is none, or too large.
+        """
+        vectors = _in_range(vectors.double())
         *sets, dim = vectors.shape
         return cls(vectors, vectors.new_zeros(*sets, 0, dim), torch.zeros_like(vectors))
 
@@ -74,12 +85,16 @@ class Enclosure(NamedTuple):
         return whole._replace(directions=(lengths + inexact)[..., None] * axes)  # orthogonal to some 1e-15
 
     def linear(self, weight: Tensor, bias: Tensor | None = None) -> "Enclosure":
-        """Enclose a linear map of the sets."""
+        """Enclose a linear map of the sets.
+
+        Raises:
+            RangeError: if a sum of absolute values is too large.
+        """
         weight = weight.double()
         found, terms = self.directed(weight), self.largest @ weight.abs().T
         if bias is not None:
             found, terms = found._replace(centre=found.centre + bias.double()), terms + bias.double().abs()
-        return found.widened((weight.shape[1] + 2) * UNIT * terms)
+        return found.widened((weight.shape[1] + 2) * (UNIT * _in_range(terms) + TINY * (1 + weight.abs().amax())))
 
     def normalised(self, weight: Tensor | float = 1.0, eps: float = 1e-6) -> "Enclosure":
         """Enclose the RMS-normalised sets, times a weight."""
@@ -96,7 +111,7 @@ class Enclosure(NamedTuple):
         rest = x.abs() * (-slope * longest / dim + 0.375 * least**-2.5 * off**2) + radius * 0.5 * least**-1.5 * off
         turned = scale[..., None] * directions + (2 * slope / dim * along)[..., None] * x[..., None, :]
         found = Enclosure(weight * x * scale, weight * turned, weight.abs() * rest)
-        return found.widened((dim / 2 + 8) * UNIT * found.largest)
+        return found.widened((dim / 2 + 8) * UNIT * found.largest + TINY * (1 + weight.abs()) / eps)
 
     def gated(self) -> "Enclosure":
         """Enclose ``silu(gate) * up`` of the two halves of the components."""
@@ -110,7 +125,7 @@ class Enclosure(NamedTuple):
             (slope * up)[..., None, :] * of_gate + silu[..., None, :] * of_up,
             (slope * up).abs() * box_gate + silu.abs() * box_up + rest,
         )
-        return found.widened(ELEMENTARY * found.largest)
+        return found.widened(ELEMENTARY * found.largest + 100 * TINY * (1 + up.abs() + off_up))
 
     def plus(self, computed: "Enclosure") -> "Enclosure":
         """Enclose the sum with sets that were computed from these, whose directions begin with those of these."""
@@ -124,3 +139,9 @@ class Enclosure(NamedTuple):
         directions = torch.cat([self.directions, other.directions], -2)
         found = Enclosure(self.centre + other.centre, directions, self.box + other.box)
         return found.widened(UNIT * found.largest)
+
+
+def _in_range(numbers: Tensor) -> Tensor:
+    if not bool((numbers.abs() < HUGE).all()):
+        raise RangeError("A number may leave the range of float32.")
+    return numbers

@@ -14,13 +14,16 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from lengthwise.certify.enclosure import ELEMENTARY, UNIT, Enclosure
+from lengthwise.certify.decisions import INEXACT, KEPT
+from lengthwise.certify.enclosure import ELEMENTARY, UNIT, Enclosure, RangeError
 from lengthwise.certify.extraction import BlockedError, Level, still_to_come
 from lengthwise.certify.mealy import MealyMachine, Symbol
 from lengthwise.certify.network import NOBODY, Layer, Network
 
 SMALLEST = 104.0
-"""A key whose logit is so far below the largest one weighs nothing in float32: the smallest number is e^-103.3."""
+"""A key whose logit is so far below the largest one adds nothing: the smallest number of float32 is e^-103.3."""
+SLACK, LEAST = 1.001, 1e-20
+"""Weights are rounded: relatively by their logits, and blockwise gives each of the kept keys e^-78.6 at least."""
 AT_ONCE = 64
 """Vectors whose directions are in memory together."""
 
@@ -46,6 +49,13 @@ def soft_margins(network: Network, machine: MealyMachine, levels: list[Level]) -
     Raises:
         BlockedError: if a score may have another sign than in the limit.
     """
+    try:
+        return _margins(network, machine, levels)
+    except RangeError as error:
+        raise BlockedError(str(error)) from None
+
+
+def _margins(network: Network, machine: MealyMachine, levels: list[Level]) -> dict[Symbol, float]:
     vectors = Enclosure.of(network.tokens)
     for number, (layer, level) in enumerate(zip(network.layers, levels, strict=True), 1):
         if layer.has_output:
@@ -81,9 +91,12 @@ def _after(layer: Layer, vectors: Enclosure, level: Level, meet: Tensor, number:
     normalised = vectors.normalised(block.attention_norm.weight)
     of = _heads(layer, normalised, number)
     score, off = _scores(of, layer)
-    if bool(((score.abs() <= off) & meet).any()):
+    certain = score.abs() > off
+    if not bool((certain | ~meet).all()):
         share = float((off / score.abs())[:, meet].max())
         raise BlockedError(f"Layer {number}: a score may differ by {share:.2g} times its distance from the threshold.")
+    if not bool((((score > 0) == torch.from_numpy(level.decisions.kept == KEPT)) | ~meet).all()):
+        raise BlockedError(f"Layer {number}: a score has another sign than was found in the limit.")
     highest = torch.where(meet & (score > 0), score + off, -torch.inf).amax(-1)
     recipes, made = torch.tensor(level.recipes, dtype=torch.long), list[Enclosure]()
     base = normalised if block.add_to_normalised else vectors
@@ -136,7 +149,7 @@ def _scores(of: Heads, layer: Layer) -> tuple[Float[Tensor, "heads queries keys"
     for axis in range(key.directions.shape[-2]):
         off += (query.centre @ key.directions[..., axis, :].mT).abs()
     terms = query.largest @ key.largest.mT * layer.scale + abs(layer.threshold)
-    return score, off * layer.scale + (query.centre.shape[-1] + 3) * UNIT * terms
+    return score, off * layer.scale + (query.centre.shape[-1] + 3) * UNIT * terms + INEXACT
 
 
 def _attended(
@@ -151,13 +164,14 @@ def _attended(
     found, log_gate = attended != NOBODY, of.log_gate[:, vector].mT
     key = attended.clamp(min=0)
     above = (highest[:, vector].mT - lowest[heads, vector[:, None], key]).where(found, 0.0)
-    others = above.exp() * log_gate.exp() / -log_gate.expm1()
+    others = SLACK * above.exp() * log_gate.exp() / -log_gate.expm1() + LEAST
     share = (others / (1 + others)).where(others.isfinite(), 1.0)
     value = of.value.at(heads, key)
     low, high = (of.value.centre - of.value.radius).amin(1), (of.value.centre + of.value.radius).amax(1)
     furthest = torch.maximum(high - value.centre, value.centre - low) + value.radius
     off = share[..., None] * furthest
-    roundings = (SMALLEST + above) / -log_gate + 32  # one for each key that weighs anything, and some for the rest
+    # Two for each key that weighs anything, in the sums of values and of weights, and some for the rest.
+    roundings = 2 * (SMALLEST + above) / -log_gate + 32
     off = (off + roundings[..., None] * UNIT * (value.largest + off)) * found[..., None]
     directions = value.directions * found[..., None, None]
     by_head = torch.einsum("rhde,hg->rhdge", directions, torch.eye(len(heads), dtype=torch.float64))

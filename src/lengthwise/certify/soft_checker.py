@@ -14,6 +14,8 @@ Array = np.ndarray
 Set = tuple[Array, Array]
 """Centres, and rows that may be added."""
 ROUNDED = 1.01 * 2.0**-24
+FLUSHED = 1.2e-38
+"""Smaller numbers may become 0."""
 VANISHED = 104.0
 """A weight of less than e^-104 of the largest one is 0 in float32."""
 
@@ -77,13 +79,14 @@ def _layer(
     terms = list[Array]()
     for h, (query, key) in enumerate(zip(of_heads("query"), of_heads("key"), strict=True)):
         low, high = _scores(_norm(_sound(query, where)), _norm(_sound(key, where)), model["threshold"])
-        if (meet & (low <= 0) & (high >= 0)).any():
+        if not ((low > 0) | (high < 0) | ~meet).all():
             raise OpenError(f"{where}: a score may lie on either side of the threshold")
         top = np.where(meet & (low > 0), high, -np.inf).max(1)
         above = np.where(np.isfinite(top), top, 0)[:, None] - low
         others = np.exp(np.minimum(above, 500)) * (np.exp(log_gate[:, h]) / -np.expm1(log_gate[:, h]))[:, None]
+        others = 1.001 * others + 1e-20  # weights are rounded, and blockwise gives no kept key less than e^-78.6
         shares.append(others / (1 + others))
-        terms.append((VANISHED + above) / -log_gate[:, [h]] + 32)
+        terms.append(2 * (VANISHED + above) / -log_gate[:, [h]] + 32)
     base = normal if model["paper_faithful"] else before
     for some in np.array_split(recipes, max(1, len(recipes) // 48)):
         stream = _plus(_at(base, some[:, 0]), _attention(some, values, shares, terms, block))
@@ -127,7 +130,7 @@ def _scores(query: Set, key: Set, threshold: float) -> tuple[Array, Array]:
     off = r @ s.T + sum(np.abs(of_q[:, at] @ k.T) for at in range(of_q.shape[1]))
     off = off + sum(np.abs(q @ of_k[:, at].T) for at in range(of_k.shape[1]))
     size = ((np.abs(q) + r) @ (np.abs(k) + s).T) * scale + abs(threshold)
-    score, off = q @ k.T * scale - threshold, off * scale + (q.shape[1] + 3) * ROUNDED * size
+    score, off = q @ k.T * scale - threshold, off * scale + (q.shape[1] + 3) * ROUNDED * size + 1e-12
     return score - off, score + off
 
 
@@ -142,7 +145,8 @@ def _norm(of: Set, weight: Array | float = 1.0) -> Set:
     second = np.abs(x) * (0.5 * square**-1.5 * far / dim + 0.375 * least**-2.5 * moved**2)
     second = second + radius * 0.5 * least**-1.5 * moved
     turned = rows * (square**-0.5)[:, None] - x[:, None, :] * (square**-1.5 * along / dim)[..., None]
-    return _widened((weight * x * square**-0.5, weight * turned), np.abs(weight) * second, dim / 2 + 8)
+    flushed = FLUSHED * (1 + np.abs(weight)) * 1e6
+    return _widened((weight * x * square**-0.5, weight * turned), np.abs(weight) * second + flushed, dim / 2 + 8)
 
 
 def _swiglu(of: Set) -> Set:
@@ -151,13 +155,17 @@ def _swiglu(of: Set) -> Set:
     open_ = 1 / (1 + np.exp(-gate))
     slope = open_ * (1 + gate * (1 - open_))
     rows = (slope * up)[:, None] * of_gate + (gate * open_)[:, None] * of_up
-    return _widened((gate * open_ * up, rows), 0.25 * a**2 * (np.abs(up) + b) + 1.1 * a * b, 8)
+    rest = 0.25 * a**2 * (np.abs(up) + b) + 1.1 * a * b + 100 * FLUSHED * (1 + np.abs(up) + b)
+    return _widened((gate * open_ * up, rows), rest, 8)
 
 
 def _linear(of: Set, weight: Array, bias: Array | None = None) -> Set:
     added = 0.0 if bias is None else bias
     size = (np.abs(of[0]) + np.abs(of[1]).sum(1)) @ np.abs(weight).T + np.abs(added)
-    return _widened((of[0] @ weight.T + added, of[1] @ weight.T), (weight.shape[1] + 2) * ROUNDED * size, 0)
+    if not (size < 1e15).all():
+        raise OpenError("a number may leave the range of float32")
+    flushed = weight.shape[1] * FLUSHED * (1 + np.abs(weight).max())
+    return _widened((of[0] @ weight.T + added, of[1] @ weight.T), (weight.shape[1] + 2) * ROUNDED * size + flushed, 0)
 
 
 def _widened(of: Set, box: Array | float, roundings: float) -> Set:
