@@ -357,3 +357,46 @@ def test_help_reads(lengthwise: Call) -> None:
     answer = lengthwise("bench", "--help")
     assert answer.code == 0
     assert "Usage" in answer.out
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_a_change_shows_against_an_earlier_benchmark(lengthwise: Call, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier.json"
+    assert lengthwise(*SMALL, "-c", "blockwise", "--out", earlier).code == 0
+    tree = json.loads(earlier.read_text(encoding="utf-8"))
+    tree["lengths"]["64"]["blockwise"]["forward"]["ratio_to_sdpa"] = 1e6
+    del tree["lengths"]["64"]["blockwise"]["decode"]
+    earlier.write_text(json.dumps(tree), encoding="utf-8")
+    answer = lengthwise(*SMALL, "-c", "blockwise", "--against", earlier)
+    assert f"Ratio to sdpa, and what it was on {tree['environment']['processor']}" in answer.out
+    table = answer.out.partition("Ratio to sdpa, and what it was")[2]
+    rows = [line.split() for line in table.splitlines() if line.startswith("blockwise")]
+    assert [row[2] for row in rows] == ["forward", "forward+backward"]
+    assert rows[0][4:] == ["1e+06", "-100%"]
+
+
+def test_only_benchmarks_of_the_same_settings_are_compared(lengthwise: Call, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"settings": {"heads": 2}, "lengths": {}, "environment": {}}), encoding="utf-8")
+    assert (
+        "was measured with model=None, and this benchmark has model=False"
+        in lengthwise(*SMALL, "--against", other).error
+    )
+    other.write_text("{}", encoding="utf-8")
+    assert (
+        "is no benchmark. Give a file that lengthwise bench --out has written."
+        in lengthwise(*SMALL, "--against", other).error
+    )
+    assert "missing.json" in lengthwise(*SMALL, "--against", tmp_path / "missing.json").error
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_rates_are_shares_of_a_matrix_product(lengthwise: Call, tmp_path: Path) -> None:
+    answer = lengthwise(*SMALL, "-c", "blockwise", "--out", tmp_path / "bench.json")
+    assert "GFLOP/s of a float32 product of 1,024 × 1,024 matrices" in " ".join(answer.out.split())
+    written = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    cell = written["lengths"]["64"]["blockwise"]["forward"]
+    dense = 4 * 4 * 64 * 64 * 65 / 2
+    assert cell["dense_operations_per_second"] == pytest.approx(dense / cell["median_seconds"])
+    share = cell["dense_operations_per_second"] / written["peak_operations_per_second"]
+    assert cell["fraction_of_peak"] == pytest.approx(share)

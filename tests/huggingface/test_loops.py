@@ -23,6 +23,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
+from lengthwise.attention.part import follow
 from lengthwise.attention.weights.threshold_relative import ThresholdRelative
 from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
 from lengthwise.huggingface.following import FollowTraining
@@ -85,6 +86,7 @@ def test_the_trainer_anneals_gates_and_adds_the_margin(tokens: Tensor, tmp_path:
         LengthwiseConfig(vocab_size=11, dim=16, heads=4, mechanism="threshold-relative[anneal=12,margin=2]")
     )
     weights = next(module for module in model.modules() if isinstance(module, ThresholdRelative))
+    follow(model, 1.0)
     margin = model.train()(tokens, labels=tokens).loss - model.eval()(tokens, labels=tokens).loss
     assert margin > 0.1
     annealed = []

@@ -1,4 +1,4 @@
-"""The arithmetic that attention needs, and the peak rate measured on the GPU's matrix units."""
+"""The arithmetic that attention needs, and the rate of the machine's own matrix product."""
 
 from statistics import median
 
@@ -8,7 +8,10 @@ from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.kinds import DECODE, FORWARD
 from lengthwise.bench.timing import Clock
 
-PEAK_SIZE = 8192
+PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
+"""Rows and columns of the matrices: enough to fill all processors."""
+PEAK_DTYPE = {"cpu": torch.float32, "cuda": torch.bfloat16}
+"""On the CPU, attention in half precision is computed in float32, too."""
 _TURNS = 15
 
 
@@ -25,13 +28,13 @@ def dense_operations(config: BenchConfig, length: int, kind: str) -> float:
 
 
 def measured_peak(clock: Clock, device: str) -> float:
-    """Measure a square bfloat16 matrix product that is large enough to fill all matrix units [operations/s]."""
-    shape = (PEAK_SIZE, PEAK_SIZE)
-    left, right = (torch.randn(shape, dtype=torch.float32, device=device).bfloat16() for _ in range(2))
+    """Measure a square matrix product by torch [operations/s]."""
+    size, dtype = PEAK_SIZE[device], PEAK_DTYPE[device]
+    left, right = (torch.randn((size, size), dtype=torch.float32, device=device).to(dtype) for _ in range(2))
     into = torch.empty_like(left)
 
     def multiply() -> None:
         torch.mm(left, right, out=into)
 
     multiply()
-    return float(2 * PEAK_SIZE**3 / median(clock(multiply) for _ in range(_TURNS)))
+    return float(2 * size**3 / median(clock(multiply) for _ in range(_TURNS)))

@@ -70,10 +70,10 @@ def plan(results: Results) -> list[Step]:
     if not config.model and not memory:
         results.notes.append("Peak memory is left out: it is known on Linux only.")
     steps = []
-    if config.device == "cuda":
-        steps.append(Step("peak of the matrix units", partial(_peak, results)))
-        if config.dtype == "float32" and not config.model:
-            results.notes.append("sdpa is the kernel of torch's choice: its flash attention takes no float32.")
+    if not config.model:
+        steps.append(Step("the machine's own matrix product", partial(_peak, results)))
+    if config.device == "cuda" and config.dtype == "float32" and not config.model:
+        results.notes.append("sdpa is the kernel of torch's choice: its flash attention takes no float32.")
     for length in config.lengths:
         names = [name for name in kinds if name != REFERENCE or length <= config.reference_limit]
         for kind in subject(config).kinds:
@@ -89,14 +89,17 @@ def plan(results: Results) -> list[Step]:
 
 
 def _peak(results: Results) -> None:
-    results.peak = measured_peak(GpuClock(), results.config.device)
+    results.peak = measured_peak(_clock(results.config), results.config.device)
 
 
 def _time(results: Results, length: int, kind: str, names: list[str]) -> None:
     config, inputs = results.config, subject(results.config).draw(results.config, length)
-    clock: Clock = GpuClock() if config.device == "cuda" else wall_clock
     ready = {name: run for name in names if (run := _ready(results, length, kind, name, inputs))}
-    results.seconds.setdefault(length, {})[kind] = time_in_turns(ready, config.rounds, config.budget, clock)
+    results.seconds.setdefault(length, {})[kind] = time_in_turns(ready, config.rounds, config.budget, _clock(config))
+
+
+def _clock(config: BenchConfig) -> Clock:
+    return GpuClock() if config.device == "cuda" else wall_clock
 
 
 def _ready(results: Results, length: int, kind: str, name: str, inputs: Any) -> Run | None:

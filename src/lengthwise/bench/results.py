@@ -21,7 +21,7 @@ class Results:
     peak_bytes: dict[int, dict[str, int]] = field(default_factory=dict)
     """Peak memory of forward and backward beyond the inputs, by length and contestant."""
     peak: float | None = None
-    """Measured peak rate of the GPU's matrix units [operations/s]."""
+    """Measured rate of a large matrix product [operations/s]."""
     ends: dict[tuple[str, str], int] = field(default_factory=dict)
     """Shortest length at which a contestant failed, by contestant and kind."""
 
@@ -48,7 +48,7 @@ class Results:
         return dense_operations(self.config, length, kind) / seconds if seconds else None
 
     def fraction(self, length: int, kind: str, contestant: str) -> float | None:
-        """Return the rate divided by the peak of the matrix units."""
+        """Return the rate divided by that of a large matrix product."""
         rate = self.rate(length, kind, contestant)
         return rate / self.peak if rate is not None and self.peak else None
 

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from lengthwise.bench.arithmetic import PEAK_SIZE
+from lengthwise.bench.arithmetic import PEAK_DTYPE, PEAK_SIZE
 from lengthwise.bench.contestants import skips
 from lengthwise.bench.kinds import FORWARD_AND_BACKWARD
 from lengthwise.bench.results import Results
@@ -31,7 +31,7 @@ _CAPTION_OF_MODELS = (
     "backward and AdamW."
 )
 _RATES = (
-    " TFLOP/s count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), also "
+    " {unit} count the matrix products of dense causal attention (forward + backward: 3.5 times the forward), also "
     "for a contestant that skips keys: its rate is [bold]effective[/]."
 )
 
@@ -41,7 +41,8 @@ class ResultsTable:
 
     def __init__(self, results: Results, title: str) -> None:
         self.results, self.title = results, title
-        self.rates = results.config.device == "cuda" and not results.config.model
+        self.rates = not results.config.model
+        self.unit, self.per_unit = ("TFLOP/s", 1e12) if results.config.device == "cuda" else ("GFLOP/s", 1e9)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the tables that fit the width of the terminal."""
@@ -58,13 +59,16 @@ class ResultsTable:
         yield Text.from_markup(caption + self._rates(), style="dim")
 
     def _rates(self) -> str:
-        """Return the caption's sentences about rates, which the table shows for a GPU only."""
+        """Return the caption's sentences about rates, which the table shows for attention alone."""
         if not self.rates:
             return ""
+        said = _RATES.format(unit=self.unit)
         if (peak := self.results.peak) is None:
-            return _RATES
-        of = f"the {peak / 1e12:,.0f} TFLOP/s of a bfloat16 product of {PEAK_SIZE:,} × {PEAK_SIZE:,} matrices"
-        return f"{_RATES} Percentages are shares of {of}, measured just before."
+            return said
+        device = self.results.config.device
+        kind, size = str(PEAK_DTYPE[device]).removeprefix("torch."), PEAK_SIZE[device]
+        of = f"the {peak / self.per_unit:,.0f} {self.unit} of a {kind} product of {size:,} × {size:,} matrices"
+        return f"{said} Percentages are shares of {of}, measured just before."
 
     def _table(self, kinds: list[str]) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -74,7 +78,7 @@ class ResultsTable:
             table.add_column(_HEADINGS[kind], justify="right", no_wrap=True)
             cells.append(partial(self._time, kind))
             if self.rates:
-                table.add_column("\nTFLOP/s", justify="right", no_wrap=True)
+                table.add_column(f"\n{self.unit}", justify="right", no_wrap=True)
                 cells.append(partial(self._rate, kind))
         if FORWARD_AND_BACKWARD in kinds:
             table.add_column("\nmemory", justify="right", no_wrap=True)
@@ -100,7 +104,9 @@ class ResultsTable:
         if rate is None:
             return Text("–", "dim")
         share = "" if fraction is None else f" {_three_digits(100 * fraction)}%".rjust(7)
-        return Text.assemble(("effective " if skips(name) else "", "dim"), _three_digits(rate / 1e12), (share, "dim"))
+        return Text.assemble(
+            ("effective " if skips(name) else "", "dim"), _three_digits(rate / self.per_unit), (share, "dim")
+        )
 
     def _memory(self, length: int, name: str) -> Text:
         size = self.results.peak_bytes.get(length, {}).get(name)

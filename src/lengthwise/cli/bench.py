@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 def bench(
     config: BenchConfig,
     out: Annotated[Path | None, typer.Option(help="JSON file to write all times to.", show_default=False)] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of an earlier benchmark, to show what has changed.", show_default=False),
+    ] = None,
 ) -> None:
     """Measure time and memory of threshold relative attention and torch's own attention on this machine.
 
@@ -31,10 +35,12 @@ def bench(
     """
     if out is not None:
         check_file(out)
+    from lengthwise.bench.against import changes, read_earlier
     from lengthwise.bench.results import Results
     from lengthwise.bench.trial import out_of_memory
 
     results = Results(config)
+    earlier = None if against is None else read_earlier(against, results)
     with stoppable(lambda: "The table shows the measurements so far." if results.seconds else "Nothing was measured."):
         try:
             _measure(results)
@@ -47,6 +53,8 @@ def bench(
         finally:
             if results.seconds:
                 _show(results, out)
+                if earlier is not None:
+                    console.print(changes(results, earlier))
 
 
 def _measure(results: "Results") -> None:

@@ -7,7 +7,7 @@ Three options are our own, and serve proofs over all lengths (``docs/certificate
 see itself. Training may *anneal* the gates: it subtracts a growing :math:`\alpha` from :math:`\delta_i`, so that the
 newest kept key takes nearly all weight, as in the limit ``newest-kept``. In training, a *margin* adds the mean of
 :math:`\max(0, 1 - |s_{ij} - \text{threshold}| / \text{margin})` to the loss, which moves scores away from the
-threshold.
+threshold. Its share grows with :math:`\alpha`: from the beginning, it would keep scores from crossing the threshold.
 """
 
 import torch
@@ -105,13 +105,15 @@ class ThresholdRelative(OnOperator):
         anneal: float = option(0.0, at_least=0)
         """What training subtracts from the logarithms of the gates at its end; 0 leaves the gates as they are."""
         margin: float = option(0.0, at_least=0)
-        """Distance from the threshold up to which training moves scores away; 0 leaves the scores as they are."""
+        """Distance from the threshold up to which the end of training moves scores away; 0 leaves scores as they are."""
 
     options: Options
     BEGIN, END = 0.4, 0.9
     """Shares of the training between which the gates are annealed."""
     annealed: Tensor
     """What is subtracted from the logarithms of the gates, with the option ``anneal`` alone."""
+    _share = 0.0
+    """How far the annealing is, from 0 to 1."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
@@ -120,10 +122,10 @@ class ThresholdRelative(OnOperator):
             self.register_buffer("annealed", torch.zeros((), dtype=torch.float32, device="cpu"))
 
     def follow(self, progress: float) -> None:
-        """Anneal the gates, linearly from :attr:`BEGIN` to :attr:`END`."""
+        """Anneal the gates and add the margin to the loss, linearly from :attr:`BEGIN` to :attr:`END`."""
+        self._share = min(1.0, max(0.0, (progress - self.BEGIN) / (self.END - self.BEGIN)))
         if self.options.anneal:
-            share = (progress - self.BEGIN) / (self.END - self.BEGIN)
-            self.annealed.fill_(self.options.anneal * min(1.0, max(0.0, share)))
+            self.annealed.fill_(self.options.anneal * self._share)
 
     def _nearness(self, call: Call) -> Float[Tensor, ""]:
         """Compute how near scores are to the threshold: 0 if none is nearer than the margin, 1 if all equal it."""
@@ -135,8 +137,8 @@ class ThresholdRelative(OnOperator):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values, and in training with a margin also the penalty."""
-        if self.training and self.options.margin:
-            self.penalty = self._nearness(call)
+        if self.training and self.options.margin and self._share:
+            self.penalty = self._share * self._nearness(call)
         return super().forward(call)
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
