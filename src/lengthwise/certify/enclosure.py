@@ -27,7 +27,7 @@ ELEMENTARY = 8 * UNIT
 
 
 class RangeError(ArithmeticError):
-    """A number may leave the range of float32, or is none."""
+    """A bound grows beyond the range of float32, or is no number."""
 
 
 class Enclosure(NamedTuple):
@@ -143,5 +143,5 @@ class Enclosure(NamedTuple):
 
 def _in_range(numbers: Tensor) -> Tensor:
     if not bool((numbers.abs() < HUGE).all()):
-        raise RangeError("A number may leave the range of float32.")
+        raise RangeError("A bound grows beyond the range of float32.")
     return numbers

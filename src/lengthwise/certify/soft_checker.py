@@ -163,7 +163,7 @@ def _linear(of: Set, weight: Array, bias: Array | None = None) -> Set:
     added = 0.0 if bias is None else bias
     size = (np.abs(of[0]) + np.abs(of[1]).sum(1)) @ np.abs(weight).T + np.abs(added)
     if not (size < 1e15).all():
-        raise OpenError("a number may leave the range of float32")
+        raise OpenError("a bound grows beyond the range of float32")
     flushed = weight.shape[1] * FLUSHED * (1 + np.abs(weight).max())
     return _widened((of[0] @ weight.T + added, of[1] @ weight.T), (weight.shape[1] + 2) * ROUNDED * size + flushed, 0)
 

@@ -53,7 +53,9 @@ def facts(certificate: Certificate) -> list[tuple[str, str]]:
 def _soft(certificate: Certificate) -> str:
     """Say what holds for the gates that the network was trained with."""
     found = certificate.verdict
-    return found.soft_reason if found.soft_margin is None else f"at least {found.soft_margin:.3g}"
+    if found.soft_margin is None:
+        return found.soft_reason
+    return f"at least {found.soft_margin:.3g}" if found.soft_margin > 0 else "a margin may be negative"
 
 
 def table(certificate: Certificate) -> Table:
