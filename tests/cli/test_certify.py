@@ -1,6 +1,7 @@
 """``lengthwise certify``: from a trained run to a proof, to its check, and to what is no proof."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,36 @@ def test_a_search_that_ends_early_is_undecided(begin: Call, lengthwise: Call) ->
     assert answer.code == 1
     assert "Undecided. Layer 1 of 1: A layer has more than 2 states." in answer.out
     assert lengthwise("certify", "--verify", folder / "certificate.json").out.startswith("Verified: undecided")
+
+
+def test_all_networks_of_a_comparison_are_certified_and_its_report_says_so(lengthwise: Call, tmp_path: Path) -> None:
+    folder, small = tmp_path / "both", [*SMALL[:6], "--learning-rates", *SMALL[7:]]
+    mechanisms = ["-a", "newest-kept", "-a", "softmax"]
+    assert lengthwise("compare", "tomita-2", *mechanisms, *small, "--seeds", "2", "--out", folder).code == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "No network is certified yet" in page
+    answer = lengthwise("certify", folder)
+    assert answer.code == 0, answer.out
+    assert answer.out.count("Proved: it answers rightly") == 2
+    assert "newest-kept, seed 1\n" in answer.out
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "certified yet" not in page
+    links = re.findall(r'href="(runs/newest-kept/\S+/certificate.html)">proved<', page)
+    assert len(links) == 2
+    assert all((folder / link).exists() for link in links)
+    assert "--compile needs the folder of one of its runs" in lengthwise("certify", folder, "--compile", "x.py").error
+    shutil.rmtree(folder / "runs" / "newest-kept")
+    assert "has no trained run of newest-kept or threshold-relative" in lengthwise("certify", folder).error
+
+
+def test_a_certificate_of_earlier_weights_is_none(proved: Path, lengthwise: Call) -> None:
+    newest = Checkpoint.newest(proved / "checkpoint")
+    assert newest is not None
+    weights = load_file(newest.weights)
+    weights["head.weight"][0, 0] += 1
+    save_file(weights, newest.weights)
+    assert lengthwise("report", proved).code == 0
+    assert "No network is certified yet" in (proved / "report.html").read_text(encoding="utf-8")
 
 
 def replayed(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
