@@ -202,7 +202,7 @@ def lengthwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(evaluating, "extended", ends(lambda folder, more: None))
     monkeypatch.setattr(swap, "swapped", ends(lambda source, mechanism, steps, rate: None))
     monkeypatch.setattr(corpora, "find", ends(lambda corpus, download: None))
-    monkeypatch.setattr(certifying, "certify_run", ends(lambda folder, limits, prefixes: None))
+    monkeypatch.setattr(certifying, "certify_run", ends(lambda folder, limits, prefixes, on_progress: None))
     monkeypatch.setattr(certifying, "verify", ends(lambda file: None))
     monkeypatch.setattr(exporting, "export", ends(lambda run, folder: None))
     monkeypatch.setattr(kept, "check_shares", ends(kept.check_shares))

@@ -43,7 +43,7 @@ def test_operations_are_those_of_the_pairs() -> None:
 
 
 def test_the_peak_is_the_median_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arithmetic, "PEAK_SIZE", 16)
+    monkeypatch.setitem(arithmetic.PEAK_SIZE, "cpu", 16)
     times = iter([0.5, *[0.25] * 13, 4.0])
     assert arithmetic.measured_peak(lambda run: (run(), next(times))[1], "cpu") == 2 * 16**3 / 0.25
 

@@ -165,7 +165,10 @@ def test_list_groups_tasks_by_family(lengthwise: Call) -> None:
     (start,) = (place for place, line in enumerate(lines) if line.startswith("Arithmetic, digit by digit"))
     assert lines[start + 1].split()[0] == "addition"
     table = lengthwise("list", "--tasks").out
-    for row in (r"^flip-flop +tokens +exact match +dense, sparse +ignore=0.8", r"^tomita-3 +symbols +exact match +no"):
+    for row in (
+        r"^flip-flop +tokens +exact match +dense, sparse +yes +ignore=0.8",
+        r"^tomita-3 +symbols +exact match +no",
+    ):
         assert re.search(row, table, re.MULTILINE), row
     assert lengthwise("list", "--tasks", "--markdown").out.startswith("# Tasks\n")
 

@@ -78,7 +78,7 @@ class Enclosure(NamedTuple):
 
         What is computed from the sets afterwards has other directions than they had.
         """
-        whole = self.directed(torch.eye(self.centre.shape[-1], dtype=torch.float64))
+        whole = self.directed(torch.eye(self.centre.shape[-1], dtype=torch.float64, device="cpu"))
         axes = torch.linalg.eigh(whole.directions.mT @ whole.directions).eigenvectors.mT
         lengths = torch.linalg.vector_norm(whole.directions @ axes.mT, ord=1, dim=-2)
         inexact = 1e-12 * torch.linalg.vector_norm(whole.directions, dim=(-2, -1))[..., None]
@@ -99,8 +99,10 @@ class Enclosure(NamedTuple):
     def normalised(self, weight: Tensor | float = 1.0, eps: float = 1e-6) -> "Enclosure":
         """Enclose the RMS-normalised sets, times a weight."""
         dim, radius = self.centre.shape[-1], self.radius
-        x, directions, _ = self.directed(torch.eye(dim, dtype=torch.float64))
-        weight = weight.double() if isinstance(weight, Tensor) else torch.tensor(weight, dtype=torch.float64)
+        x, directions, _ = self.directed(torch.eye(dim, dtype=torch.float64, device="cpu"))
+        weight = (
+            weight.double() if isinstance(weight, Tensor) else torch.tensor(weight, dtype=torch.float64, device="cpu")
+        )
         along = (directions @ x[..., None])[..., 0]
         # The mean square of x + d is off by (2 x·d + d·d) / dim.
         longest = torch.minimum(radius.square().sum(-1), directions.norm(dim=-1).sum(-1).square())[..., None]

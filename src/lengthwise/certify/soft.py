@@ -77,7 +77,7 @@ def _margins(network: Network, machine: MealyMachine, levels: list[Level]) -> di
 def _meet(machine: MealyMachine, vectors: int, strict: bool) -> Bool[Tensor, "queries keys"]:
     """Return which vectors can be that of a query and that of a key before it, or of itself if it sees itself."""
     to_come = torch.from_numpy(still_to_come(machine, vectors))
-    meet = torch.eye(vectors, dtype=torch.bool) & (not strict)
+    meet = torch.eye(vectors, dtype=torch.bool, device="cpu") & (not strict)
     for row in machine.moves:
         for to, (vector, _) in row.values():
             meet[:, vector] |= to_come[to]
@@ -98,7 +98,7 @@ def _after(layer: Layer, vectors: Enclosure, level: Level, meet: Tensor, number:
     if not bool((((score > 0) == torch.from_numpy(level.decisions.kept == KEPT)) | ~meet).all()):
         raise BlockedError(f"Layer {number}: a score has another sign than was found in the limit.")
     highest = torch.where(meet & (score > 0), score + off, -torch.inf).amax(-1)
-    recipes, made = torch.tensor(level.recipes, dtype=torch.long), list[Enclosure]()
+    recipes, made = torch.tensor(level.recipes, dtype=torch.long, device="cpu"), list[Enclosure]()
     base = normalised if block.add_to_normalised else vectors
     for rows in recipes.split(AT_ONCE):
         attended = _attended(of, rows[:, 0], rows[:, 1:], highest, score - off).linear(matrix.weight, matrix.bias)
@@ -126,7 +126,9 @@ def _heads(layer: Layer, normalised: Enclosure, number: int) -> Heads:
 
     def split(of: Enclosure) -> Enclosure:
         heads = Enclosure(*(part.unflatten(-1, (-1, width)).movedim(-2, 0) for part in of))
-        every = torch.arange(len(heads.centre)).repeat_interleave(layer.heads // len(heads.centre))
+        every = torch.arange(len(heads.centre), dtype=torch.long, device="cpu").repeat_interleave(
+            layer.heads // len(heads.centre)
+        )
         return heads.at(every)
 
     query, key, value = (
@@ -160,7 +162,7 @@ def _attended(
     lowest: Float[Tensor, "heads queries keys"],
 ) -> Enclosure:
     """Enclose what the heads of tokens get: the value of the newest kept key, and a share of any other value."""
-    heads = torch.arange(attended.shape[1])
+    heads = torch.arange(attended.shape[1], dtype=torch.long, device="cpu")
     found, log_gate = attended != NOBODY, of.log_gate[:, vector].mT
     key = attended.clamp(min=0)
     above = (highest[:, vector].mT - lowest[heads, vector[:, None], key]).where(found, 0.0)
@@ -174,6 +176,6 @@ def _attended(
     roundings = 2 * (SMALLEST + above) / -log_gate + 32
     off = (off + roundings[..., None] * UNIT * (value.largest + off)) * found[..., None]
     directions = value.directions * found[..., None, None]
-    by_head = torch.einsum("rhde,hg->rhdge", directions, torch.eye(len(heads), dtype=torch.float64))
+    by_head = torch.einsum("rhde,hg->rhdge", directions, torch.eye(len(heads), dtype=torch.float64, device="cpu"))
     centre, box = ((part * found[..., None]).flatten(1) for part in (value.centre, value.box))
     return Enclosure(centre, by_head.flatten(3).flatten(1, 2), box).widened(off.flatten(1))
