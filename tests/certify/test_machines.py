@@ -13,7 +13,7 @@ from lengthwise.certify import Limits, MooreMachine, certify
 from lengthwise.certify.behaviour import coverage
 from lengthwise.certify.certificate import Certificate, layers_of
 from lengthwise.certify.mealy import MealyMachine, Row
-from lengthwise.certify.walking import ENDED, _walks, agreement
+from lengthwise.certify.walking import ENDED, MOST_LEFT, _walks, agreement
 
 Make = Callable[..., Decoder]
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -58,6 +58,15 @@ def test_walks_read_answers_to_their_end() -> None:
     assert tokens[0, -3:].tolist() == [1, 3, 4]
     assert (vectors != ENDED).all()
     assert set(vectors.unique().tolist()) == {0, 1, 2, 3}
+
+
+def test_a_long_end_is_begun_near_the_end_of_the_length_alone() -> None:
+    """The tables of a walk would otherwise grow with the longest sequence of a task."""
+    chain: list[Row] = [{1: (state + 1, (1, None))} for state in range(1, MOST_LEFT + 3)]
+    machine = MealyMachine([{0: (0, (0, None)), 1: (1, (1, None))}, *chain, {}])
+    tokens, vectors = next(_walks(machine, torch.Generator().manual_seed(0)))
+    assert (vectors != ENDED).all()
+    assert (tokens[:, : -MOST_LEFT - 1] == 0).all()
 
 
 @pytest.mark.parametrize("strict", [False, True])

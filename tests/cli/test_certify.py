@@ -156,6 +156,17 @@ def test_a_certificate_of_earlier_weights_is_none(proved: Path, lengthwise: Call
     assert "No network is certified yet" in (proved / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_damaged_certificate_is_one_sentence_and_is_written_again(proved: Path, lengthwise: Call) -> None:
+    for text in ("{}", "half of a fi", '{"verdict": "undecided", "model": {}, "task": {}}'):
+        (proved / "certificate.json").write_text(text, encoding="utf-8")
+        answer = lengthwise("report", proved)
+        assert answer.code == 2
+        assert "certificate.json" in answer.error
+        assert "Certify the run again." in answer.error
+    assert lengthwise("certify", proved).code == 0
+    assert lengthwise("report", proved).code == 0
+
+
 def replayed(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
     """Verify the certificate of a run after a change."""
     file = folder / "certificate.json"

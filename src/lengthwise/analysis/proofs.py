@@ -32,6 +32,19 @@ class Proof:
     """Tokens of the input on which the network is wrong, if it is refuted."""
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What is read of a certificate."""
+
+    verdict: Kind
+    model: dict[str, Any]
+    reason: str
+    states: int
+    smallest_margin: float
+    soft_margin: float | None
+    counterexample: dict[str, Any] | None = None
+
+
 def proofs(experiment: Experiment) -> tuple[Proof, ...]:
     """Read the certificates of trained networks; networks of hard or annealed gates that have none are told, too."""
     if experiment.task.machine is None:
@@ -45,18 +58,17 @@ def _proof(run: Run, experiment: Experiment) -> Proof | None:
     if not file.exists():
         expected = run.mechanism.startswith("newest-kept") or "anneal=" in run.mechanism
         return Proof(run.mechanism, run.config.seed, None) if expected else None
-    held = read_json(file, dict[str, Any], "Certify the run again.")
-    if held["model"]["sha256"] != trained_weights(run.folder).sha256:
+    held = read_json(file, _Held, "Certify the run again.")
+    if held.model.get("sha256") != trained_weights(run.folder).sha256:
         return Proof(run.mechanism, run.config.seed, None)
-    wrong = held.get("counterexample")
     return Proof(
         run.mechanism,
         run.config.seed,
-        held["verdict"],
+        held.verdict,
         (run.folder / PAGE).relative_to(experiment.folder).as_posix(),
-        held["reason"],
-        held["states"],
-        held["smallest_margin"],
-        held["soft_margin"],
-        None if wrong is None else len(wrong["tokens"]),
+        held.reason,
+        held.states,
+        held.smallest_margin,
+        held.soft_margin,
+        None if held.counterexample is None else len(held.counterexample["tokens"]),
     )

@@ -50,8 +50,9 @@ def follow(model: nn.Module, progress: float) -> None:
 
 def taken_penalty(model: nn.Module) -> Tensor | float:
     """Take what the parts of a model add to the loss of a batch: a model that kept it could not be copied."""
-    parts = [module for module in model.modules() if isinstance(module, Part) and module.penalty is not None]
-    taken = [part.penalty for part in parts]
-    for part in parts:
-        part.penalty = None
-    return sum(each for each in taken if each is not None)
+    taken = list[Tensor]()
+    for module in model.modules():
+        if isinstance(module, Part) and module.penalty is not None:
+            taken.append(module.penalty)
+            module.penalty = None
+    return sum(taken)

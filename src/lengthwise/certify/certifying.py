@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from lengthwise.certify.extraction import BlockedError, Found, Level, Limits, assemble, extract
+from lengthwise.certify.extraction import Asked, BlockedError, Found, Level, Limits, assemble, extract
 from lengthwise.certify.mealy import MealyMachine, Symbol
 from lengthwise.certify.network import Network
 from lengthwise.certify.soft import soft_margins
@@ -91,11 +91,12 @@ def certify(
     machine, vectors, levels = MealyMachine.of_task(task), network.tokens, list[Level]()
     try:
         for number, layer in enumerate(network.layers):
+            asked = Asked.of_layer(layer, vectors, limits)
             if number < len(known):
                 found = known[number]
             else:
-                found = extract(machine, vectors, layer, limits, began, partial(watch, number + 1))
-            level, vectors = assemble(found, machine, vectors, layer)
+                found = extract(machine, asked, limits, began, partial(watch, number + 1))
+            level, vectors = assemble(found, machine, asked)
             levels.append(level)
             machine = level.minimal
         verdict = _judged(network, task, levels, vectors)

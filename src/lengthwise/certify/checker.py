@@ -59,8 +59,9 @@ def replay(certificate: Path, weights: Path) -> Replayed:
     for layer, level in enumerate(claimed["levels"]):
         prefix = f"blocks.{layer}."
         blocks.append({name.removeprefix(prefix): of for name, of in held.items() if name.startswith(prefix)})
-        meets.append(_meet(machine, len(vectors), model["strict"]))
-        machine, vectors = _layer(level, blocks[-1], model, machine, vectors)
+        later = _later(machine, len(vectors))
+        meets.append(_meet(machine, later, model["strict"]))
+        machine, vectors = _layer(level, blocks[-1], model, machine, later, vectors)
     logits = _norm(vectors, held["norm.weight"]) @ held.get("head.weight", held["embedding.weight"]).T
     symbols = {symbol for row in machine for _, symbol in row.values()}
     margins = [logits[at, answer] - np.delete(logits[at], answer).max() for at, answer in symbols if answer is not None]
@@ -86,9 +87,9 @@ def replay(certificate: Path, weights: Path) -> Replayed:
     return Replayed(found, soft)
 
 
-def _meet(machine: Machine, vectors: int, strict: bool) -> Array:
+def _meet(machine: Machine, later: Array, strict: bool) -> Array:
     """Return which vectors, in rows, can be that of a query that sees a key with a vector, in columns."""
-    later, meet = _later(machine, vectors), np.eye(vectors, dtype=bool) & (not strict)
+    meet = np.eye(later.shape[1], dtype=bool) & (not strict)
     for row in machine:
         for to, (vector, _) in row.values():
             meet[:, vector] |= later[to]
@@ -96,10 +97,10 @@ def _meet(machine: Machine, vectors: int, strict: bool) -> Array:
 
 
 def _layer(
-    level: dict[str, Any], block: dict[str, Array], model: dict[str, Any], below: Machine, vectors: Array
+    level: dict[str, Any], block: dict[str, Array], model: dict[str, Any], below: Machine, later: Array, vectors: Array
 ) -> tuple[Machine, Array]:
     """Check the claims about one layer; return the machine up to it, and the vectors that it makes."""
-    heads, later = model["heads"], _later(below, len(vectors))
+    heads = model["heads"]
     normalised = _norm(vectors, block["attention_norm.weight"])
     query, key, value = (
         _heads(normalised @ block[f"attention.{name}.weight"].T, heads, model["head_dim"])

@@ -67,22 +67,21 @@ class Enclosure(NamedTuple):
         """Add anything up to ``box`` to each component."""
         return self._replace(box=self.box + box)
 
-    def directed(self, weight: Float[Tensor, "outputs dim"]) -> "Enclosure":
-        """Return what a linear map makes of the sets, without its rounding; the box becomes directions."""
-        directions = torch.cat([self.directions @ weight.T, self.box[..., None] * weight.T], -2)
-        centre = self.centre @ weight.T
-        return Enclosure(centre, directions, torch.zeros_like(centre))
+    @property
+    def spread(self) -> Float[Tensor, "*sets directions dim"]:
+        """The directions, and behind them those that the box becomes."""
+        return torch.cat([self.directions, torch.diag_embed(self.box)], -2)
 
     def reduced(self) -> "Enclosure":
         """Enclose the sets in parallelepipeds along their principal axes, which have as many directions as components.
 
         What is computed from the sets afterwards has other directions than they had.
         """
-        whole = self.directed(torch.eye(self.centre.shape[-1], dtype=torch.float64, device="cpu"))
-        axes = torch.linalg.eigh(whole.directions.mT @ whole.directions).eigenvectors.mT
-        lengths = torch.linalg.vector_norm(whole.directions @ axes.mT, ord=1, dim=-2)
-        inexact = 1e-12 * torch.linalg.vector_norm(whole.directions, dim=(-2, -1))[..., None]
-        return whole._replace(directions=(lengths + inexact)[..., None] * axes)  # orthogonal to some 1e-15
+        spread = self.spread
+        axes = torch.linalg.eigh(spread.mT @ spread).eigenvectors.mT
+        lengths = torch.linalg.vector_norm(spread @ axes.mT, ord=1, dim=-2)
+        inexact = 1e-12 * torch.linalg.vector_norm(spread, dim=(-2, -1))[..., None]  # axes are orthogonal to some 1e-15
+        return Enclosure(self.centre, (lengths + inexact)[..., None] * axes, torch.zeros_like(self.centre))
 
     def linear(self, weight: Tensor, bias: Tensor | None = None) -> "Enclosure":
         """Enclose a linear map of the sets.
@@ -91,15 +90,16 @@ class Enclosure(NamedTuple):
             RangeError: if a sum of absolute values is too large.
         """
         weight = weight.double()
-        found, terms = self.directed(weight), self.largest @ weight.abs().T
+        centre, terms = self.centre @ weight.T, self.largest @ weight.abs().T
         if bias is not None:
-            found, terms = found._replace(centre=found.centre + bias.double()), terms + bias.double().abs()
+            centre, terms = centre + bias.double(), terms + bias.double().abs()
+        directions = torch.cat([self.directions @ weight.T, self.box[..., None] * weight.T], -2)
+        found = Enclosure(centre, directions, torch.zeros_like(centre))
         return found.widened((weight.shape[1] + 2) * (UNIT * _in_range(terms) + TINY * (1 + weight.abs().amax())))
 
     def normalised(self, weight: Tensor | float = 1.0, eps: float = 1e-6) -> "Enclosure":
         """Enclose the RMS-normalised sets, times a weight."""
-        dim, radius = self.centre.shape[-1], self.radius
-        x, directions, _ = self.directed(torch.eye(dim, dtype=torch.float64, device="cpu"))
+        x, directions, radius, dim = self.centre, self.spread, self.radius, self.centre.shape[-1]
         weight = (
             weight.double() if isinstance(weight, Tensor) else torch.tensor(weight, dtype=torch.float64, device="cpu")
         )

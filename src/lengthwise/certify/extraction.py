@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lengthwise.certify.decisions import DOUBTFUL, DROPPED, Decisions, decide
 from lengthwise.certify.mealy import MealyMachine
-from lengthwise.certify.network import NOBODY, Layer
+from lengthwise.certify.network import NOBODY, Layer, Projections
 
 OFTEN = 256
 """States after which a search says how far it is."""
@@ -55,6 +55,27 @@ class Level(NamedTuple):
     decisions: Decisions
 
 
+class Asked(NamedTuple):
+    """A layer, the vectors that it gets, and what its heads decide about them."""
+
+    layer: Layer
+    vectors: Float[Tensor, "vectors dim"]
+    of: Projections
+    decisions: Decisions
+
+    @classmethod
+    def of_layer(cls, layer: Layer, vectors: Float[Tensor, "vectors dim"], limits: Limits) -> "Asked":
+        """Decide all pairs of the vectors.
+
+        Raises:
+            BlockedError: if there are too many vectors.
+        """
+        if len(vectors) > limits.vectors:
+            raise BlockedError(f"A layer has {len(vectors):,} different vectors, more than {limits.vectors:,}.")
+        of = layer.project(vectors)
+        return cls(layer, vectors, of, decide(layer, of))
+
+
 class Found(NamedTuple):
     """What a search has found about one layer, and a certificate keeps."""
 
@@ -64,24 +85,15 @@ class Found(NamedTuple):
     """By state and token: the next state, and the number of the recipe."""
 
 
-def extract(
-    below: MealyMachine,
-    vectors: Float[Tensor, "vectors dim"],
-    layer: Layer,
-    limits: Limits,
-    began: float,
-    watch: Callable[[int], bool],
-) -> Found:
-    """Find the machine up to a layer from that below it, whose symbols are numbers of ``vectors``.
+def extract(below: MealyMachine, asked: Asked, limits: Limits, began: float, watch: Callable[[int], bool]) -> Found:
+    """Find the machine up to a layer from that below it, whose symbols are numbers of the layer's vectors.
 
     Now and then, ``watch`` is called with the number of states so far; if it returns True, the search ends.
 
     Raises:
         BlockedError: if a limit is reached, the search is to end, or rounding decides whether a key is kept.
     """
-    if len(vectors) > limits.vectors:
-        raise BlockedError(f"A layer has {len(vectors):,} different vectors, more than {limits.vectors:,}.")
-    memory = Memory(decide(layer, layer.project(vectors)).kept, still_to_come(below, len(vectors)))
+    memory = Memory(asked.decisions.kept, still_to_come(below, len(asked.vectors)))
     empty = np.full(memory.size, NOBODY, np.int32)
     number, states, moves = {(0, empty.tobytes()): 0}, [(0, empty)], list[dict[int, tuple[int, int]]]()
     recipes: dict[Recipe, int] = {}
@@ -89,7 +101,7 @@ def extract(
         row = {}
         for token, (to, (vector, _)) in below.moves[under].items():
             after = memory.with_newest(held, vector)
-            recipe = (vector, *memory.attended(held if layer.strict else after, vector))
+            recipe = (vector, *memory.attended(held if asked.layer.strict else after, vector))
             made = recipes.setdefault(recipe, len(recipes))
             after = memory.without_unasked(after, to)
             key = (to, after.tobytes())
@@ -109,19 +121,17 @@ def extract(
     return Found(list(recipes), [under for under, _ in states], moves)
 
 
-def assemble(
-    found: Found, below: MealyMachine, vectors: Float[Tensor, "vectors dim"], layer: Layer
-) -> tuple[Level, Float[Tensor, "recipes dim"]]:
+def assemble(found: Found, below: MealyMachine, asked: Asked) -> tuple[Level, Float[Tensor, "recipes dim"]]:
     """Make the machine up to a layer from what was found about it, and the vectors that its symbols count."""
-    of, table = layer.project(vectors), torch.tensor(found.recipes, dtype=torch.long, device="cpu")
+    table = torch.tensor(found.recipes, dtype=torch.long, device="cpu")
     machine = MealyMachine(
         [
             {token: (to, (made, below.moves[under][token][1][1])) for token, (to, made) in row.items()}
             for under, row in zip(found.under, found.moves, strict=True)
         ]
     )
-    level = Level(found.recipes, found.under, machine, *machine.minimal(), decide(layer, of))
-    return level, layer.finish(vectors, of, table[:, 0], table[:, 1:])
+    level = Level(found.recipes, found.under, machine, *machine.minimal(), asked.decisions)
+    return level, asked.layer.finish(asked.vectors, asked.of, table[:, 0], table[:, 1:])
 
 
 class Memory:

@@ -36,6 +36,9 @@ class Heads(NamedTuple):
     value: Enclosure
     log_gate: Float[Tensor, "heads vectors"]
     """The logarithm of a query's gate at most."""
+    low: Float[Tensor, "heads head_dim"]
+    high: Float[Tensor, "heads head_dim"]
+    """Between these lie the components of all values."""
 
 
 def soft_margins(network: Network, machine: MealyMachine, levels: list[Level]) -> dict[Symbol, float]:
@@ -138,7 +141,8 @@ def _heads(layer: Layer, normalised: Enclosure, number: int) -> Heads:
     subtracted = float(weights.annealed) if weights.options.anneal else 0.0
     log_gate = (F.logsigmoid(gate.centre + gate.radius) - subtracted) * (1 - ELEMENTARY)
     query, key = (_away_from_zero(of, number).normalised(eps=weights.EPS).reduced() for of in (query, key))
-    return Heads(query, key, value, log_gate.mT)
+    radius = value.radius
+    return Heads(query, key, value, log_gate.mT, (value.centre - radius).amin(1), (value.centre + radius).amax(1))
 
 
 def _scores(of: Heads, layer: Layer) -> tuple[Float[Tensor, "heads queries keys"], Float[Tensor, "heads queries keys"]]:
@@ -169,8 +173,7 @@ def _attended(
     others = SLACK * above.exp() * log_gate.exp() / -log_gate.expm1() + LEAST
     share = (others / (1 + others)).where(others.isfinite(), 1.0)
     value = of.value.at(heads, key)
-    low, high = (of.value.centre - of.value.radius).amin(1), (of.value.centre + of.value.radius).amax(1)
-    furthest = torch.maximum(high - value.centre, value.centre - low) + value.radius
+    furthest = torch.maximum(of.high - value.centre, value.centre - of.low) + value.radius
     off = share[..., None] * furthest
     # Two for each key that weighs anything, in the sums of values and of weights, and some for the rest.
     roundings = 2 * (SMALLEST + above) / -log_gate + 32

@@ -12,6 +12,8 @@ from lengthwise.models import Decoder
 
 LENGTHS = (1024, 64, 16)
 """Lengths of the sequences; the task may end a sequence earlier."""
+MOST_LEFT = 64
+"""Tokens up to which the end of a sequence is fitted into the length; a longer end comes where nothing else can."""
 AT_ONCE = 2**14
 """Number of tokens in a batch."""
 ENDED = -1
@@ -53,14 +55,15 @@ def _walks(
     there is no other move.
     """
     most, left = max(map(len, machine.moves)), _left(machine)
-    longest = max((of for of in left if of is not None), default=0)
+    longest = min(MOST_LEFT, max((of for of in left if of is not None), default=0))
     tables = torch.zeros(longest + 2, len(machine.moves), 3, most, dtype=torch.long, device="cpu")
     counts = torch.zeros(longest + 2, len(machine.moves), dtype=torch.long, device="cpu")
     for at, row in enumerate(machine.moves):
         moves = [(token, to, vector) for token, (to, (vector, _)) in row.items()]
         further = [move for move in moves if left[move[1]] is None] or moves
         for rest in range(longest + 2):
-            choices = [move for move in moves if (of := left[move[1]]) is not None and of >= rest] or further
+            ending = [move for move in moves if (of := left[move[1]]) is not None and of >= rest]
+            choices = (ending if rest <= longest else []) or further
             counts[rest, at] = len(choices)
             if choices:
                 tables[rest, at, :, : len(choices)] = torch.tensor(choices, dtype=torch.long, device="cpu").T

@@ -1,4 +1,4 @@
-"""Certify a run: its network in the limit of hard attention, against its task, and the file beside its results."""
+"""Certify a run: its network against its task, and the file beside its results."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ from lengthwise.experiments.start import trained_weights
 from lengthwise.files import read_json, write
 from lengthwise.models import Decoder, DecoderConfig, build
 from lengthwise.tasks import Task
+from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.loop import training_batch
 from lengthwise.training.stopping import held
 
@@ -53,7 +54,7 @@ def certify_run(
     model = build(sized)
     checkpoint.load_model(model)
     assert isinstance(model, Decoder)
-    meant = about(config.task, machine, model.config, checkpoint.sha256)
+    meant = _meant(config, machine, model.config, checkpoint)
     with held() as stopped:
 
         def watch(layer: int, states: int) -> bool:
@@ -73,11 +74,18 @@ def certify_run(
 
 def _known(file: Path, meant: dict[str, Any]) -> list[Found]:
     """Return what an undecided certificate of the same network and task holds of its layers."""
-    if not file.exists():
+    try:
+        held_before = read_json(file, dict[str, Any], AGAIN)
+    except InputError:  # there is none, or it is damaged and will be written again
         return []
-    held_before = read_json(file, dict[str, Any], AGAIN)
-    same = all(held_before.get(part) == json.loads(json.dumps(meant[part])) for part in meant)
-    return layers_of(held_before) if same and held_before["verdict"] == "undecided" else []
+    same = all(held_before.get(part) == meant[part] for part in meant)
+    return layers_of(held_before) if same and held_before.get("verdict") == "undecided" else []
+
+
+def _meant(config: RunConfig, machine: MooreMachine, sized: DecoderConfig, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what a certificate of a run says of its network and its task, as it reads in a file."""
+    said: dict[str, Any] = json.loads(json.dumps(about(config.task, machine, sized, checkpoint.sha256)))
+    return said
 
 
 def verify(file: Path) -> Replayed:
@@ -89,7 +97,7 @@ def verify(file: Path) -> Replayed:
     """
     checkpoint, config = trained_weights(file.parent), RunFolder(file.parent).config
     _, machine, sized = _subject(config)
-    meant = json.loads(json.dumps(about(config.task, machine, sized, checkpoint.sha256)))
+    meant = _meant(config, machine, sized, checkpoint)
     claimed = read_json(file, dict[str, Any], AGAIN)
     try:
         for name, what in {"model": "network", "task": "task"}.items():

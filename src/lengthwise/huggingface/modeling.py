@@ -176,7 +176,7 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         )
         kept = logits_to_keep if isinstance(logits_to_keep, Tensor) else slice(-logits_to_keep or None, None)
         logits = self.lm_head(read.last_hidden_state[:, kept])
-        loss, penalty = None, taken_penalty(self)
+        loss, penalty = None, taken_penalty(self) if self.training else 0.0
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **others)
             loss = loss + penalty
