@@ -83,7 +83,7 @@ $(BIN)/cmake: $(READY)
 	$(INSTALL) cmake
 
 # torch comes first and by itself: its CPU build is a different file of the same version.
-$(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native/*.h native/*.cpp native/lanes/*.h)
+$(READY): pyproject.toml constraints.txt $(wildcard native/CMakeLists.txt native/*.h native/*.cpp native/lanes/*.h native/rules/*.h)
 	test -x $(BIN)/python || $(MAKE) --no-print-directory python
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip

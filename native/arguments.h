@@ -10,6 +10,12 @@ enum Finding : int32_t {
   GATE_ABOVE_ONE = 2,  // a gate is above 1, and nothing has been computed
 };
 
+// What a product of a query and a key weighs; native/rules has a file for each.
+enum Rule : int64_t { THRESHOLD_RELATIVE = 0, FORGETTING = 1, STICK_BREAKING = 2, DISTANCE_BIAS = 3 };
+
+// Numbers before the first and after the last bias: lanes without a query, and keys ahead, read some of them.
+constexpr int64_t BIAS_MARGIN = 256;
+
 // A (batch, heads, tokens, width) tensor whose last dimension is contiguous; strides are in elements.
 struct Tensor {
   void* data;
@@ -17,23 +23,31 @@ struct Tensor {
 };
 
 struct Arguments {
+  int64_t rule;
   int64_t batch, heads, kv_heads, queries, keys, width;
   int64_t bfloat16;  // dtype of query, key and value: 1 for bfloat16, 0 for float32; all other arrays are float32
   int64_t threads;
+  int64_t strict;  // 1 if a query sees the keys before its own only, else 0
   Tensor query, key, value;
-  const float* log_forget;  // (batch, heads, queries); this and all arrays below are contiguous
-  const int32_t* document;  // (batch, keys), or null
-  const int32_t* oldest;    // (batch, queries): position of the first key of a query's document, or null
-  double limit, scale;      // a key is kept if its product is greater than limit; the score is product * scale
-  double skip_tolerance;    // 0 visits every key
-  double largest_key_norm;  // a bound on the norm of every key; if it is negative, the norms are computed
-  float* output;            // (batch, heads, queries, width)
-  float *largest, *total;   // (batch, heads, queries): largest logit (base 2) and denominator
-  float* visited;           // (batch, heads, queries): tiles of keys, the query's own and those before it
-  int32_t* finding;         // set to NOT_FINITE or GATE_ABOVE_ONE if a kernel finds it
+  const float* log_forget;  // (batch, heads, queries), for THRESHOLD_RELATIVE; this and all arrays below are contiguous
+  const double* forgotten;  // (batch, heads, keys), for FORGETTING: running sums of logarithms of gates, never rising
+  const float* bias;        // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: none is above 0
+  const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
+  const int32_t* document;    // (batch, keys), or null
+  const int32_t* oldest;      // (batch, queries): position of the first key of a query's document, or null
+  double limit, scale;        // the score is product * scale; THRESHOLD_RELATIVE keeps products greater than limit
+  double skip_tolerance;      // 0 visits every key
+  double largest_key_norm;    // a bound on the norm of every key; if it is negative, the norms are computed
+  float* output;              // (batch, heads, queries, width)
+  // (batch, heads, queries): largest logit (base 2) and denominator; STICK_BREAKING: 0, and the weight left at the end
+  float *largest, *total;
+  float* visited;    // (batch, heads, queries): tiles of keys, the query's own and those before it
+  int32_t* finding;  // set to NOT_FINITE or GATE_ABOVE_ONE if a kernel finds it
   // The backward pass reads output, largest, total and visited, and:
   const float* gradient;   // (batch, heads, queries, width), of output
   float* d_query;          // (batch, heads, queries, width)
   float *d_key, *d_value;  // (batch, kv_heads, keys, width rounded up to sixteen), zeros before the call
-  float* d_log_forget;     // (batch, heads, queries)
+  float* d_log_forget;     // (batch, heads, queries), for THRESHOLD_RELATIVE
+  float* d_forgotten;      // (batch, heads, keys), for FORGETTING, zeros before the call
+  float* d_bias;           // (batch, heads, keys), for DISTANCE_BIAS, zeros before the call
 };

@@ -1,9 +1,10 @@
-// The backward pass: the same walk, with the weights recomputed from the saved maximum and denominator.
+// The backward pass: the same walk, with the weights computed again by the same rule.
 #pragma once
 
 #include <sched.h>
 
 #include <atomic>
+#include <cmath>
 
 #include "block.h"
 
@@ -24,19 +25,32 @@ class Chain {
       for (int spins = 0; passed_[before].load(std::memory_order_acquire) > tile; ++spins)
         if (spins > 1000) sched_yield();
   }
+  // The block before has waited for the one before it, and so on.
+  void wait_for_the_block_before() const {
+    const int64_t before = task_ - stride_;
+    for (int spins = 0; before >= 0 && passed_[before].load(std::memory_order_acquire) != ENDED; ++spins)
+      if (spins > 1000) sched_yield();
+  }
+  void end() { pass(ENDED); }
   void pass(int64_t tile) { passed_[task_].store(static_cast<int32_t>(tile), std::memory_order_release); }
 
  private:
+  static constexpr int32_t ENDED = -1;
   std::atomic<int32_t>* passed_;
   int64_t stride_, task_, first_;
 };
 
-template <int BLOCK>
+template <int BLOCK, typename Rule>
 class Backward {
  public:
   Backward(const Arguments& arguments, std::atomic<int32_t>* passed) : a_(arguments), passed_(passed) {}
 
-  static int64_t scratch(const Arguments& a) { return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE; }
+  static int64_t scratch(const Arguments& a) {
+    return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE + spare(a);
+  }
+
+  // Numbers that a rule may use for each distance.
+  static int64_t spare(const Arguments& a) { return a.bias ? a.keys + 2 * BIAS_MARGIN : 0; }
 
   static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
@@ -46,6 +60,7 @@ class Backward {
     const int64_t slot = chain / a_.kv_heads * a_.heads + chain % a_.kv_heads * group + turn % group;
     const int64_t start = slot * a_.queries;
     Block<BLOCK> block(a_, slot, turn / group, [&](int64_t row) {
+      if (Rule::IN_ORDER) return 0.0f;
       return a_.total[start + row] == 0 ? INFINITY : 1 / a_.visited[start + row];
     });
     State state(a_, block, Chain(passed_, chains, task), scratch);
@@ -64,6 +79,7 @@ class Backward {
           width(padded(a.width)),
           key(a.key, a, block.batch, block.kv_head),
           value(a.value, a, block.batch, block.kv_head),
+          rule(a, block),
           query_columns(scratch),
           gradient_columns(query_columns + BLOCK * width),
           query_rows(gradient_columns + BLOCK * width),
@@ -74,18 +90,17 @@ class Backward {
           weights(value_tile + TILE * width),
           d_logits(weights + BLOCK * TILE) {
       const int64_t head_start = (block.batch * a.kv_heads + block.kv_head) * a.keys * width;
+      rule.begin(d_logits + BLOCK * TILE);
       d_key = a.d_key + head_start, d_value = a.d_value + head_start;
       const Rows query(a.query, a, block.batch, block.head);
       const Rows gradient(a.gradient + block.slot * a.queries * a.width, a.width);
       const Rows output(a.output + block.slot * a.queries * a.width, a.width);
       for (int lane = 0; lane < BLOCK; ++lane) {
         const int64_t row = block.row[lane], at = row < 0 ? 0 : block.at(lane);
-        largest[lane] = row < 0 ? 0 : a.largest[at];
-        const bool sees = row >= 0 && a.total[at] != 0;
-        last[lane] = sees ? block.position[lane] / TILE - static_cast<int32_t>(a.visited[at]) + 1 : INT32_MAX;
-        d_gate[lane] = inner[lane] = 0;
-        // The denominator divides the gradient's rows instead of the weights, which is one division per row.
-        const Lanes by = broadcast(sees ? 1 / a.total[at] : 0);
+        const float factor = rule.start(lane, at);
+        last[lane] = factor != 0 ? block.position[lane] / TILE - static_cast<int32_t>(a.visited[at]) + 1 : INT32_MAX;
+        inner[lane] = 0;
+        const Lanes by = broadcast(factor);
         const Lanes scale = broadcast(static_cast<float>(a.scale));
         Lanes sum = broadcast(0);
         for (int64_t d = 0; d < width; d += WIDTH) {
@@ -120,6 +135,7 @@ class Backward {
     }
 
     void visit(int64_t tile) {
+      rule.enter(tile);
       const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
       const float* values = tile_of(value, tile * TILE, a.keys, value_tile);
       for (int g = 0; g < active; g += 2) {
@@ -140,7 +156,7 @@ class Backward {
       }
       for (int g = 0; g < active; ++g) {
         float* d = d_logits + g * GROUP * TILE;
-        block.hides(g, tile) ? weigh<true>(g, tile) : weigh<false>(g, tile);
+        weigh(g, tile, block.seen(g, tile));
         add_products({d, 1, GROUP, block.seen(g, tile), 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
       }
       const int rows = static_cast<int>(smaller<int64_t>(TILE, a.keys - tile * TILE));
@@ -148,45 +164,32 @@ class Backward {
       chain.wait(tile);
       add_products({weights, GROUP, 1, GROUP, active, GROUP * TILE}, rows, gradient_rows, width, d_value + at);
       add_products({d_logits, GROUP, 1, GROUP, active, GROUP * TILE}, rows, query_rows, width, d_key + at);
+      rule.to_keys(d_logits, active, tile, rows);
       chain.pass(tile);
     }
 
     // Turns products into weights, and gradients of weights into gradients of logits, in place.
-    template <bool HIDDEN>
-    void weigh(int group, int64_t tile) {
+    void weigh(int group, int64_t tile, int seen) {
       float *of_group = weights + group * GROUP * TILE, *d_of_group = d_logits + group * GROUP * TILE;
-      for (int lane = group * GROUP; lane < (group + 1) * GROUP;
-           lane += WIDTH, of_group += WIDTH, d_of_group += WIDTH) {
-        Sight<HIDDEN> sight(block, lane, tile);
-        const Lanes shift = load(largest + lane), mean = load(inner + lane);
-        Lanes sum = broadcast(0);
-        const int seen = block.seen(group, tile);
-        for (int key = TILE - 1; key >= seen; --key) {
-          store(of_group + key * GROUP, broadcast(0));
-          store(d_of_group + key * GROUP, broadcast(0));
-        }
-        for (int key = seen - 1; key >= 0; --key) {
-          Lanes logit;
-          const Mask kept = sight.keeps(key, load(of_group + key * GROUP), &logit);
-          const Lanes weight = weight_of(kept, logit, shift);
-          const Lanes d_logit = multiply(weight, subtract(load(d_of_group + key * GROUP), mean));
-          sum = multiply_add(d_logit, sight.newer_than(), sum);
-          store(of_group + key * GROUP, weight);
-          store(d_of_group + key * GROUP, d_logit);
-        }
-        store(d_gate + lane, add(load(d_gate + lane), sum));
-        store(block.newer + lane, sight.newer());
+      for (int at = larger(seen, 0) * GROUP; at < TILE * GROUP; at += WIDTH) {
+        store(of_group + at, broadcast(0));
+        store(d_of_group + at, broadcast(0));
       }
+      if (block.hides(group, tile))
+        rule.template weigh<true>(group, tile, seen, inner, of_group, d_of_group);
+      else
+        rule.template weigh<false>(group, tile, seen, inner, of_group, d_of_group);
     }
 
     void finish() {
       chain.pass(0);
+      rule.end(chain);
       for (int lane = 0; lane < BLOCK; ++lane) {
         if (block.row[lane] < 0) continue;
         const int64_t at = block.at(lane);
         const float scale = static_cast<float>(a.scale);
         write_row(d_query + lane * width, scale, a, a.d_query + at * a.width);
-        a.d_log_forget[at] = d_gate[lane];
+        rule.finish(lane, at);
       }
     }
 
@@ -195,11 +198,12 @@ class Backward {
     Chain chain;
     const int64_t width;
     const Rows key, value;
+    Rule rule;
     float *query_columns, *gradient_columns, *query_rows, *gradient_rows, *d_query, *key_tile, *value_tile;
     float *weights, *d_logits;  // [group][key of the tile][lane]
     float *d_key, *d_value;
     int active = 0;
-    alignas(64) float largest[BLOCK], inner[BLOCK], d_gate[BLOCK];
+    alignas(64) float inner[BLOCK];
     int32_t last[BLOCK];
   };
 

@@ -5,8 +5,8 @@
 // order of the forward pass, so that a row that ends in the nearest range has the same bits in both.
 #pragma once
 
-#include "block.h"
 #include "few.h"
+#include "rules/threshold_relative.h"
 
 namespace LENGTHWISE_PATH {
 

@@ -1,11 +1,12 @@
-// The forward pass: a block of queries walks back over the keys until each of them has met its horizon.
+// The forward pass: a block of queries walks back over the keys until each of them has met its horizon. What a product
+// weighs is the rule of a mechanism.
 #pragma once
 
 #include "block.h"
 
 namespace LENGTHWISE_PATH {
 
-template <int BLOCK>
+template <int BLOCK, typename Rule>
 class Forward {
  public:
   // `norms` holds for each key the largest norm of this and all earlier keys, (batch, kv_heads, keys); it is null if
@@ -20,9 +21,9 @@ class Forward {
   // is left for the end.
   void run(int64_t task, float* scratch) const {
     const int64_t blocks = Block<BLOCK>::count(a_), slot = task / blocks;
-    const float* gates = a_.log_forget + slot * a_.queries;
+    const float* gates = a_.log_forget ? a_.log_forget + slot * a_.queries : nullptr;
     Block<BLOCK> block(a_, slot, task % blocks,
-                       [&](int64_t row) { return a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
+                       [&](int64_t row) { return gates && a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
     State state(*this, block, scratch);
     for (int64_t tile = block.newest; tile >= 0 && !block.empty(); --tile) state.visit(tile);
     state.finish();
@@ -38,7 +39,7 @@ class Forward {
           width(padded(a.width)),
           key(a.key, a, block.batch, block.kv_head),
           value(a.value, a, block.batch, block.kv_head),
-          norms(forward.norms_ ? forward.norms_ + (block.batch * a.kv_heads + block.kv_head) * a.keys : nullptr),
+          rule(a, block, forward.norms_),
           columns(scratch),
           output(columns + BLOCK * width),
           key_tile(output + BLOCK * width),
@@ -49,22 +50,13 @@ class Forward {
       for (int g = 0; g < GROUPS; ++g) {
         float* packed = columns + g * GROUP * width;
         pack_columns(query, block.row + g * GROUP, packed);
-        reaches(packed, a, reach + g * GROUP);
+        rule.start(g, packed);
       }
-      for (int lane = 0; lane < BLOCK; ++lane) {
-        series[lane] = series_of(block.gate[lane]);
-        const bool safe = block.row[lane] < 0 || reach[lane] * norm(block.position[lane]) <= SAFE;
-        largest[lane] = safe ? 0 : UNSEEN;
-        if (!safe) runs[lane / GROUP] |= 1u << lane % GROUP;
-        total[lane] = 0;
-        last[lane] = static_cast<int32_t>(block.newest);
-      }
+      for (int32_t& tile : last) tile = static_cast<int32_t>(block.newest);
     }
 
-    // At least the norm of every key up to a position.
-    float norm(int64_t position) const { return norms ? norms[position] : static_cast<float>(a.largest_key_norm); }
-
     void visit(int64_t tile) {
+      rule.enter(tile);
       const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
       const float* values = tile_of(value, tile * TILE, a.keys, value_tile);
       int group[2], count = 0;
@@ -87,69 +79,11 @@ class Forward {
       }
     }
 
-    // Turns products into weights, in place, for the keys of a tile that the group may see.
     void weigh(int group, int64_t tile, int seen, float* scores) {
-      const bool hides = block.hides(group, tile), running = runs[group] != 0;
-      if (running) {
-        hides ? rescale<true>(group, tile, seen, scores) : rescale<false>(group, tile, seen, scores);
-      } else {
-        hides ? weigh<true>(group, tile, seen, scores) : weigh<false>(group, tile, seen, scores);
-      }
-    }
-
-    template <bool HIDDEN>
-    void weigh(int group, int64_t tile, int seen, float* scores) {
-      for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
-        Sight<HIDDEN> sight(block, lane, tile);
-        Lanes sum = broadcast(0);
-        for (int key = seen - 1; key >= 0; --key) {
-          Lanes logit;
-          const Mask kept = sight.keeps(key, load(scores + key * GROUP), &logit);
-          const Lanes weight = weight_of(kept, logit, broadcast(0));
-          sum = add(sum, weight);
-          store(scores + key * GROUP, weight);
-        }
-        store(total + lane, add(load(total + lane), sum));
-        store(block.newer + lane, sight.newer());
-      }
-    }
-
-    // Does the same with a running maximum, for scores without a useful bound.
-    template <bool HIDDEN>
-    void rescale(int group, int64_t tile, int seen, float* scores) {
-      for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
-        Sight<HIDDEN> sight(block, lane, tile);
-        const Lanes before = load(largest + lane), minus_infinity = broadcast(-INFINITY);
-        Lanes after = before;
-        for (int key = seen - 1; key >= 0; --key) {
-          Lanes logit;
-          const Mask kept = sight.keeps(key, load(scores + key * GROUP), &logit);
-          logit = where(kept, logit, minus_infinity);
-          after = maximum(logit, after);
-          store(scores + key * GROUP, logit);
-        }
-        // Lanes that need no maximum keep it at 0, so that their bits do not depend on the other lanes.
-        after = where(mask_of(runs[group] >> lane % GROUP), after, before);
-        const Mask all = mask_of(~0u);
-        Lanes sum = broadcast(0);
-        for (int key = seen - 1; key >= 0; --key) {
-          const Lanes weight = weight_of(all, load(scores + key * GROUP), after);
-          sum = add(sum, weight);
-          store(scores + key * GROUP, weight);
-        }
-        alignas(64) float factor[WIDTH];
-        const Lanes change = subtract(before, after);
-        const Lanes by = where_or_zero(not_at_most(all, change, broadcast(LOWEST)), exp2(change));
-        store(factor, by);
-        store(total + lane, add(multiply(load(total + lane), by), sum));
-        store(largest + lane, after);
-        store(block.newer + lane, sight.newer());
-        for (int i = 0; i < WIDTH; ++i) {
-          if (factor[i] == 1) continue;
-          float* row = output + (lane + i) * width;
-          for (int64_t d = 0; d < width; d += WIDTH) store(row + d, multiply(load(row + d), broadcast(factor[i])));
-        }
-      }
+      if (block.hides(group, tile))
+        rule.template weigh<true>(group, tile, seen, scores, output, width);
+      else
+        rule.template weigh<false>(group, tile, seen, scores, output, width);
     }
 
     // Closes the lanes that have met their horizon, or the first key of their document.
@@ -157,12 +91,7 @@ class Forward {
       const int64_t left = tile * TILE;
       const int first = group * GROUP;
       const float tolerance = static_cast<float>(a.skip_tolerance);
-      unsigned done = 0;
-      for (int lane = first; lane < first + GROUP && left > 0 && tolerance > 0; lane += WIDTH) {
-        const Horizon horizon = {load(block.gate + lane), load(block.newer + lane), load(largest + lane),
-                                 load(total + lane),      load(reach + lane),       load(series + lane)};
-        done |= bits_of(horizon.met(norm(left - 1), left, tolerance)) << (lane - first);
-      }
+      unsigned done = left > 0 && tolerance > 0 ? rule.met(group, left, tolerance) : 0;
       for (int i = 0; i < GROUP; ++i) {
         if (!(block.open[group] >> i & 1)) continue;
         last[first + i] = static_cast<int32_t>(tile);
@@ -175,11 +104,7 @@ class Forward {
       for (int lane = 0; lane < BLOCK; ++lane) {
         if (block.row[lane] < 0) continue;
         const int64_t at = block.at(lane);
-        const float sum = total[lane], by = 1 / (sum == 0 ? 1 : sum);
-        const float* row = output + lane * width;
-        write_row(row, by, a, a.output + at * a.width);
-        a.largest[at] = largest[lane];
-        a.total[at] = sum;
+        write_row(output + lane * width, rule.finish(lane, at), a, a.output + at * a.width);
         a.visited[at] = static_cast<float>(block.position[lane] / TILE - last[lane] + 1);
       }
     }
@@ -188,10 +113,8 @@ class Forward {
     Block<BLOCK>& block;
     const int64_t width;
     const Rows key, value;
-    const float* norms;
+    Rule rule;
     float *columns, *output, *key_tile, *value_tile, *weights;
-    unsigned runs[GROUPS] = {};  // one bit for each lane that needs a running maximum
-    alignas(64) float reach[BLOCK], series[BLOCK], largest[BLOCK], total[BLOCK];
     int32_t last[BLOCK];
   };
 

@@ -4,6 +4,10 @@
 #include "backward.h"
 #include "decode.h"
 #include "forward.h"
+#include "rules/distance_bias.h"
+#include "rules/forgetting.h"
+#include "rules/stick_breaking.h"
+#include "rules/threshold_relative.h"
 
 namespace LENGTHWISE_PATH {
 
@@ -36,24 +40,87 @@ void norms(const Arguments& a, float* to, int64_t task) {
 // Long walks that may not stop early use larger blocks of queries, because a block reads the keys from memory once.
 bool long_walks(const Arguments& a) { return a.skip_tolerance == 0 && a.keys > LENGTHWISE_LONG; }
 
-int64_t forward_tasks(const Arguments& a) { return long_walks(a) ? Forward<128>::tasks(a) : Forward<64>::tasks(a); }
+template <int BLOCK>
+struct ThresholdRelativeWalk {
+  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, ThresholdRelative>>;
+  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, ThresholdRelative>>;
+};
+template <int BLOCK>
+struct ForgettingWalk {
+  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, Forgetting>>;
+  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, Forgetting>>;
+};
+template <int BLOCK>
+struct DistanceBiasWalk {
+  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, DistanceBias>>;
+  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, DistanceBias>>;
+};
+template <int BLOCK>
+struct StickBreakingWalk {
+  using Forwards = Forward<BLOCK, StickForward<BLOCK>>;
+  using Backwards = Backward<BLOCK, StickBackward<BLOCK>>;
+};
+
+// Tasks and memory are the same for all rules.
+template <int BLOCK>
+using Any = ThresholdRelativeWalk<BLOCK>;
+
+int64_t forward_tasks(const Arguments& a) {
+  return long_walks(a) ? Any<128>::Forwards::tasks(a) : Any<64>::Forwards::tasks(a);
+}
 
 int64_t forward_scratch(const Arguments& a) {
-  return long_walks(a) ? Forward<128>::scratch(a) : Forward<64>::scratch(a);
+  return long_walks(a) ? Any<128>::Forwards::scratch(a) : Any<64>::Forwards::scratch(a);
+}
+
+template <template <int> class Walk>
+void forward_by(const Arguments& a, const float* norms, int64_t task, float* scratch) {
+  if (long_walks(a))
+    typename Walk<128>::Forwards(a, norms).run(task, scratch);
+  else
+    typename Walk<64>::Forwards(a, norms).run(task, scratch);
 }
 
 void forward(const Arguments& a, const float* norms, int64_t task, float* scratch) {
-  long_walks(a) ? Forward<128>(a, norms).run(task, scratch) : Forward<64>(a, norms).run(task, scratch);
+  switch (a.rule) {
+    case FORGETTING:
+      return forward_by<ForgettingWalk>(a, norms, task, scratch);
+    case STICK_BREAKING:
+      return forward_by<StickBreakingWalk>(a, norms, task, scratch);
+    case DISTANCE_BIAS:
+      return forward_by<DistanceBiasWalk>(a, norms, task, scratch);
+    default:
+      return forward_by<ThresholdRelativeWalk>(a, norms, task, scratch);
+  }
 }
 
-int64_t backward_tasks(const Arguments& a) { return long_walks(a) ? Backward<128>::tasks(a) : Backward<64>::tasks(a); }
+int64_t backward_tasks(const Arguments& a) {
+  return long_walks(a) ? Any<128>::Backwards::tasks(a) : Any<64>::Backwards::tasks(a);
+}
 
 int64_t backward_scratch(const Arguments& a) {
-  return long_walks(a) ? Backward<128>::scratch(a) : Backward<64>::scratch(a);
+  return long_walks(a) ? Any<128>::Backwards::scratch(a) : Any<64>::Backwards::scratch(a);
+}
+
+template <template <int> class Walk>
+void backward_by(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
+  if (long_walks(a))
+    typename Walk<128>::Backwards(a, passed).run(task, scratch);
+  else
+    typename Walk<64>::Backwards(a, passed).run(task, scratch);
 }
 
 void backward(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
-  long_walks(a) ? Backward<128>(a, passed).run(task, scratch) : Backward<64>(a, passed).run(task, scratch);
+  switch (a.rule) {
+    case FORGETTING:
+      return backward_by<ForgettingWalk>(a, passed, task, scratch);
+    case STICK_BREAKING:
+      return backward_by<StickBreakingWalk>(a, passed, task, scratch);
+    case DISTANCE_BIAS:
+      return backward_by<DistanceBiasWalk>(a, passed, task, scratch);
+    default:
+      return backward_by<ThresholdRelativeWalk>(a, passed, task, scratch);
+  }
 }
 
 void decode_prepare(const Arguments& a, const float* norms, int64_t index, FewRow& row, float* scratch) {

@@ -164,19 +164,19 @@ const char* lengthwise_path() { return once() ? once()->name : nullptr; }
 int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 
 // Both functions return null, or a message that says what went wrong.
-const char* lengthwise_threshold_relative_forward(const Arguments* a) {
+const char* lengthwise_forward(const Arguments* a) {
   return guarded([&] {
     const float* gates = a->log_forget;
-    if (std::any_of(gates, gates + a->batch * a->heads * a->queries, [](float gate) { return gate > 0; })) {
+    if (gates && std::any_of(gates, gates + a->batch * a->heads * a->queries, [](float gate) { return gate > 0; })) {
       *a->finding = GATE_ABOVE_ONE;
       return;
     }
     const auto norms = running_norms(*a);
-    (a->queries <= FEW ? decode : forward)(*a, norms ? norms->of(0) : nullptr);
+    (a->rule == THRESHOLD_RELATIVE && a->queries <= FEW ? decode : forward)(*a, norms ? norms->of(0) : nullptr);
   });
 }
 
-const char* lengthwise_threshold_relative_backward(const Arguments* a) {
+const char* lengthwise_backward(const Arguments* a) {
   return guarded([&] {
     const int64_t tasks = chosen().backward_tasks(*a);
     std::vector<std::atomic<int32_t>> passed(tasks);

@@ -39,6 +39,7 @@ inline Lanes where_or_zero(Mask mask, Lanes yes) { return (Lanes)(mask & (Mask)y
 inline Lanes add(Lanes a, Lanes b) { return a + b; }
 inline Lanes subtract(Lanes a, Lanes b) { return a - b; }
 inline Lanes multiply(Lanes a, Lanes b) { return a * b; }
+inline Lanes divide(Lanes a, Lanes b) { return a / b; }
 #if defined(__aarch64__)
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
   return (Lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);

@@ -66,11 +66,13 @@ void Case::draw_sizes() {
 
 void Case::draw_options() {
   Arguments& a = arguments;
+  a.rule = random_.any_of<Rule>({THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS});
+  a.strict = a.rule == STICK_BREAKING;
   a.bfloat16 = random_.below(2), a.threads = random_.from_to(1, 4);
   a.skip_tolerance = random_.any_of({0.0, 0x1p-24});
   const double larger = random_.any_of({0.25, 1.0, 1.0, 4.0, 64.0});  // the larger norms need a running maximum
   a.scale = static_cast<float>(larger * (0.5 + random_.uniform()) / std::sqrt(static_cast<double>(a.width)));
-  broken = random_.one_in(10), gate_above_one = !broken && random_.one_in(30);
+  broken = random_.one_in(10), gate_above_one = a.rule == THRESHOLD_RELATIVE && !broken && random_.one_in(30);
 }
 
 void Case::draw_documents() {
@@ -139,14 +141,8 @@ void Case::draw_the_rest() {
   key_.place(random_, of_keys, a.width, a.bfloat16 != 0, inputs.key);
   value_.place(random_, of_keys, a.width, a.bfloat16 != 0, inputs.value);
 
-  const int64_t gates = random_.below(10);  // one kind of gate for all rows, or all kinds
-  for (int64_t row = 0; row < rows(); ++row) {
-    const auto fresh = static_cast<float>(-0.2 - random_.uniform());
-    const float kinds[] = {0.0f, -0.0f, fresh, -1e-3f, -30.0f, -1e4f, -INFINITY, -std::numeric_limits<float>::max()};
-    log_forget_.push_back(kinds[gates < 8 ? gates : random_.below(8)]);
-  }
-  if (gate_above_one) log_forget_[random_.below(rows())] = 0x1p-20f;
-
+  draw_gates();
+  draw_biases();
   a.largest_key_norm = -1;
   if (random_.one_in(2)) {
     double squares = 0;
@@ -158,7 +154,49 @@ void Case::draw_the_rest() {
   }
   if (broken) break_something();
   a.query = query_.tensor, a.key = key_.tensor, a.value = value_.tensor;
-  a.log_forget = log_forget_.data(), a.gradient = gradient_.data();
+  if (a.rule == THRESHOLD_RELATIVE) a.log_forget = log_forget_.data();
+  if (a.rule == FORGETTING) a.forgotten = forgotten_.data();
+  if (a.rule == DISTANCE_BIAS) a.bias = bias_.data(), a.highest_bias = highest_bias_.data();
+  a.gradient = gradient_.data();
+}
+
+// Biases with the highest at 0, and for each the highest from there on; what lies around them is never used.
+void Case::draw_biases() {
+  const Arguments& a = arguments;
+  if (a.rule != DISTANCE_BIAS) return;
+  for (int64_t head = 0; head < a.batch * a.heads; ++head) {
+    const double slope = random_.any_of({0.0, 0.1, 1.0, 50.0}), spread = random_.any_of({0.0, 1.0, 60.0});
+    std::vector<float> of(a.keys);
+    for (int64_t distance = 0; distance < a.keys; ++distance)
+      of[distance] = static_cast<float>(spread * random_.uniform() - slope * static_cast<double>(distance));
+    const float highest = *std::max_element(of.begin(), of.end());
+    for (float& bias : of) bias = random_.one_in(50) ? -INFINITY : bias - highest;
+    of[0] = std::max(of[0], -1e3f);  // a query sees its own key
+    bias_.insert(bias_.end(), BIAS_MARGIN, NOT_A_NUMBER);
+    bias_.insert(bias_.end(), of.begin(), of.end());
+    bias_.insert(bias_.end(), BIAS_MARGIN, NOT_A_NUMBER);
+    for (int64_t distance = a.keys - 1; distance > 0; --distance)
+      of[distance - 1] = std::max(of[distance - 1], of[distance]);
+    highest_bias_.insert(highest_bias_.end(), of.begin(), of.end());
+    highest_bias_.insert(highest_bias_.end(), BIAS_MARGIN, NOT_A_NUMBER);
+  }
+}
+
+// One kind of gate for all rows, or all kinds; and running sums of such gates, over the keys of every head.
+void Case::draw_gates() {
+  const int64_t gates = random_.below(10);
+  const auto gate = [&](float least) {
+    const auto fresh = static_cast<float>(-0.2 - random_.uniform());
+    const float kinds[] = {0.0f, -0.0f, fresh, -1e-3f, -30.0f, -1e4f, least, -std::numeric_limits<float>::max()};
+    return std::max(least, kinds[gates < 8 ? gates : random_.below(8)]);
+  };
+  for (int64_t row = 0; row < rows(); ++row) log_forget_.push_back(gate(-INFINITY));
+  if (gate_above_one) log_forget_[random_.below(rows())] = 0x1p-20f;
+  if (arguments.rule != FORGETTING) return;
+  for (int64_t head = 0; head < arguments.batch * arguments.heads; ++head) {
+    double sum = -1e6 * random_.uniform();  // as after a long text
+    for (int64_t key = 0; key < arguments.keys; ++key) forgotten_.push_back(sum += gate(-1e4f));
+  }
 }
 
 // Puts NaN, infinite and nearly infinite numbers into the inputs.
@@ -188,20 +226,25 @@ void Case::allocate_results() {
   Arguments& a = arguments;
   for (auto* of : {&output, &d_query}) of->assign(rows() * a.width, NOT_A_NUMBER);
   for (auto* of : {&largest, &total, &visited, &d_log_forget}) of->assign(rows(), NOT_A_NUMBER);
+  d_forgotten.assign(a.batch * a.heads * a.keys, 0);
   for (auto* of : {&d_key, &d_value}) of->assign(key_rows() * ((a.width + 15) / 16 * 16), 0);
   a.output = output.data(), a.largest = largest.data(), a.total = total.data(), a.visited = visited.data();
   a.d_query = d_query.data(), a.d_key = d_key.data(), a.d_value = d_value.data(), a.d_log_forget = d_log_forget.data();
+  a.d_forgotten = d_forgotten.data();
+  d_bias.assign(a.batch * a.heads * a.keys, 0);
+  a.d_bias = d_bias.data();
   a.finding = &finding;
 }
 
 std::string Case::description() const {
   const Arguments& a = arguments;
   std::ostringstream of;
-  of << "batch " << a.batch << ", heads " << a.heads << " on " << a.kv_heads << ", queries " << a.queries << ", keys "
-     << a.keys << ", width " << a.width << (a.bfloat16 ? ", bfloat16" : ", float32") << ", threads " << a.threads
-     << ", numbers: " << kind_ << (broken ? ", some broken" : "") << (gate_above_one ? ", a gate above one" : "")
-     << ", limit " << a.limit << ", scale " << a.scale << ", tolerance " << a.skip_tolerance << ", norm "
-     << a.largest_key_norm << ", first gate " << log_forget_[0] << (a.document ? ", documents" : "") << "; strides "
-     << query_.layout << ", " << key_.layout << ", " << value_.layout;
+  of << "rule " << a.rule << ", batch " << a.batch << ", heads " << a.heads << " on " << a.kv_heads << ", queries "
+     << a.queries << ", keys " << a.keys << ", width " << a.width << (a.bfloat16 ? ", bfloat16" : ", float32")
+     << ", threads " << a.threads << ", numbers: " << kind_ << (broken ? ", some broken" : "")
+     << (gate_above_one ? ", a gate above one" : "") << ", limit " << a.limit << ", scale " << a.scale << ", tolerance "
+     << a.skip_tolerance << ", norm " << a.largest_key_norm << ", first gate " << log_forget_[0]
+     << (a.document ? ", documents" : "") << "; strides " << query_.layout << ", " << key_.layout << ", "
+     << value_.layout;
   return of.str();
 }

@@ -20,7 +20,7 @@ class Case {
   bool broken = false;  // true if some number is NaN or infinite
   bool gate_above_one = false;
   // The results hold NaN until the kernels write them.
-  std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget;
+  std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias;
   int32_t finding = 0;
 
  private:
@@ -29,6 +29,8 @@ class Case {
   void draw_documents();
   void draw_queries_and_keys();
   void draw_the_rest();
+  void draw_gates();
+  void draw_biases();
   void break_something();
   void allocate_results();
   template <typename Number, typename Factor>
@@ -39,6 +41,7 @@ class Case {
   Random random_;
   std::string kind_;
   Strided query_, key_, value_;
-  std::vector<float> log_forget_, gradient_;
+  std::vector<float> log_forget_, gradient_, bias_, highest_bias_;
+  std::vector<double> forgotten_;
   std::vector<int32_t> document_, oldest_;
 };

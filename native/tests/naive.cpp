@@ -14,8 +14,8 @@ double units(int64_t terms) { return OTHERS + static_cast<double>(std::min<int64
 
 // One query's row of the matrices.
 struct Row {
-  explicit Row(int64_t keys) : newer(keys), weight(keys), error(keys) {}
-  std::vector<double> newer, weight, error;  // error: absolute error of the weight
+  explicit Row(int64_t keys) : newer(keys), share(keys), rest(keys), weight(keys), error(keys) {}
+  std::vector<double> newer, share, rest, weight, error;  // error: absolute error of the weight
   std::vector<int64_t> kept;
 };
 
@@ -24,8 +24,9 @@ class Naive {
   Naive(const Arguments& arguments, const Inputs& inputs)
       : a(arguments),
         in(inputs),
-        results{Expected(rows() * a.width), Expected(rows() * a.width), Expected(key_rows() * a.width),
-                Expected(key_rows() * a.width), Expected(rows())},
+        results{Expected(rows() * a.width),          Expected(rows() * a.width), Expected(key_rows() * a.width),
+                Expected(key_rows() * a.width),      Expected(rows()),           Expected(a.batch * a.heads * a.keys),
+                Expected(a.batch * a.heads * a.keys)},
         row(a.keys) {}
 
   Results run() {
@@ -34,9 +35,10 @@ class Naive {
         for (int64_t query = 0; query < a.queries; ++query) {
           const int64_t at = (batch * a.heads + head) * a.queries + query;
           const int64_t keys = (batch * a.kv_heads + head / (a.heads / a.kv_heads)) * a.keys;
-          weigh(batch, query, at, keys);
+          see(batch, query, at, keys);
+          a.rule == STICK_BREAKING ? break_stick() : take_softmax();
           forward(at, keys);
-          backward(at, keys);
+          backward(at, keys, (batch * a.heads + head) * a.keys, a.keys - a.queries + query);
         }
     return std::move(results);
   }
@@ -45,29 +47,36 @@ class Naive {
   int64_t rows() const { return a.batch * a.heads * a.queries; }
   int64_t key_rows() const { return a.batch * a.kv_heads * a.keys; }
 
-  // Threshold, count, add, softmax.
-  void weigh(int64_t batch, int64_t query, int64_t at, int64_t keys) {
+  // Which keys are kept, the newest first; `weight` is their logit so far, and `error` its error in rounding units.
+  void see(int64_t batch, int64_t query, int64_t at, int64_t keys) {
     const int64_t position = a.keys - a.queries + query;
-    const double gate = std::max<double>(a.log_forget[at], -1e30);
+    const double gate = a.rule == THRESHOLD_RELATIVE ? std::max<double>(a.log_forget[at], -1e30) : 0;
+    const double* sums = a.rule == FORGETTING ? a.forgotten + at / a.queries * a.keys : nullptr;
+    const float* biases =
+        a.rule == DISTANCE_BIAS ? a.bias + at / a.queries * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN : nullptr;
     const int32_t* documents = a.document ? a.document + batch * a.keys : nullptr;
     const double sum_units = in.exact ? OTHERS : OTHERS + static_cast<double>(a.width);
     row.kept.clear();
-    double largest = -INFINITY;
-    for (int64_t key = position; key >= 0; --key) {
+    for (int64_t key = position - a.strict; key >= 0; --key) {
       if (documents && documents[key] != documents[position]) continue;
       double product = 0, terms = 0;
       for (int64_t d = 0; d < a.width; ++d) {
         const double term = in.query[at * a.width + d] * in.key[(keys + key) * a.width + d];
         product += term, terms += std::fabs(term);
       }
-      if (product <= a.limit) continue;
+      if (a.rule == THRESHOLD_RELATIVE && product <= a.limit) continue;
+      if (biases && biases[position - key] == -INFINITY) continue;
       row.newer[key] = static_cast<double>(row.kept.size());
-      row.weight[key] = product * a.scale + gate * row.newer[key];
-      row.error[key] = sum_units * terms * a.scale - OTHERS * gate * row.newer[key] + OTHERS;
-      largest = std::max(largest, row.weight[key]);
+      const double bias = sums ? sums[position] - sums[key] : biases ? biases[position - key] : gate * row.newer[key];
+      row.weight[key] = product * a.scale + bias;
+      row.error[key] = sum_units * terms * a.scale - OTHERS * bias + OTHERS;
       row.kept.push_back(key);
     }
-    double total = 0, all_errors = 0;
+  }
+
+  void take_softmax() {
+    double largest = -INFINITY, total = 0, all_errors = 0;
+    for (int64_t key : row.kept) largest = std::max(largest, row.weight[key]);
     for (int64_t key : row.kept) total += row.weight[key] = std::exp(row.weight[key] - largest);
     for (int64_t key : row.kept) {
       row.weight[key] /= total;
@@ -81,6 +90,19 @@ class Naive {
     }
   }
 
+  void break_stick() {
+    double left = 1, errors = 0;
+    for (int64_t key : row.kept) {
+      const double own = row.error[key], lost = a.skip_tolerance, score = row.weight[key];
+      const double share = row.share[key] = 1 / (1 + std::exp(-score));
+      const double weight = row.weight[key] = left * share;
+      errors += OTHERS;
+      row.error[key] = weight * UNIT * (own + errors) + std::min(weight, lost) + NOTHING;
+      errors += share * own;
+      left *= row.rest[key] = 1 / (1 + std::exp(score));
+    }
+  }
+
   void forward(int64_t at, int64_t keys) {
     for (int64_t key : row.kept)
       for (int64_t d = 0; d < a.width; ++d) {
@@ -91,7 +113,8 @@ class Naive {
       }
   }
 
-  void backward(int64_t at, int64_t keys) {
+  // `head` is the first of the head's running sums, and of its biases.
+  void backward(int64_t at, int64_t keys, int64_t head, int64_t position) {
     const double *gradient = &in.gradient[at * a.width], *query = &in.query[at * a.width];
     const double sum_units = UNIT * (OTHERS + static_cast<double>(a.width));
     double mean = 0, mean_terms = 0, mean_error = 0;
@@ -100,6 +123,7 @@ class Naive {
       mean += gradient[d] * output, mean_terms += std::fabs(gradient[d] * output);
       mean_error += std::fabs(gradient[d]) * results.output.bound[at * a.width + d];
     }
+    double older = mean;  // stick-breaking: the sum of weight times d_weight over the older keys
     for (int64_t key : row.kept) {
       const double weight = row.weight[key], *keyed = &in.key[(keys + key) * a.width];
       const double* value = &in.value[(keys + key) * a.width];
@@ -107,12 +131,22 @@ class Naive {
       for (int64_t d = 0; d < a.width; ++d) {
         d_weight += gradient[d] * value[d], terms += std::fabs(gradient[d] * value[d]);
       }
-      const double d_logit = weight * (d_weight - mean), largest = std::fabs(d_weight) + std::fabs(mean);
-      const double error = row.error[key] * largest + weight * (sum_units * terms + mean_error);
+      const bool stick = a.rule == STICK_BREAKING;
+      const double share = row.share[key], gained = weight * d_weight;
+      older -= gained;
+      const double d_logit = stick ? gained * row.rest[key] - share * older : weight * (d_weight - mean);
+      const double largest = std::fabs(d_weight) + std::fabs(mean);
+      double error = row.error[key] * largest + weight * (sum_units * terms + mean_error);
+      // What older keys hold is the difference of sums over all keys, to which every key adds its error.
+      if (stick) error += 2 * share * (mean_error + UNIT * units(a.keys) * (OTHERS + a.width) * mean_terms);
       const double of_keys = error + UNIT * units(a.keys) * weight * largest;
       const double of_queries = error + UNIT * units(a.heads * a.queries) * weight * largest;
       results.d_log_forget.value[at] += d_logit * row.newer[key];
       results.d_log_forget.bound[at] += of_keys * row.newer[key];
+      results.d_forgotten.value[head + key] -= d_logit;
+      results.d_forgotten.bound[head + key] += of_queries;
+      results.d_bias.value[head + position - key] += d_logit;
+      results.d_bias.bound[head + position - key] += of_queries;
       for (int64_t d = 0; d < a.width; ++d) {
         const int64_t there = (keys + key) * a.width + d;
         results.d_query.value[at * a.width + d] += a.scale * d_logit * keyed[d];

@@ -3,15 +3,16 @@
 import math
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import FORGETTING, SDPA
+from lengthwise.bench.contestants import FLA_FORGETTING, SDPA, WALKS
 from lengthwise.bench.inputs import Inputs, draw
-from lengthwise.bench.kinds import prepare
+from lengthwise.bench.kinds import KINDS, prepare
 from lengthwise.bench.rivals import flex, forgetting
 from lengthwise.errors import InputError
 
@@ -93,7 +94,7 @@ def test_fla_is_called_in_its_own_layout(monkeypatch: pytest.MonkeyPatch) -> Non
     leaves = [tensor.clone().requires_grad_() for tensor in inputs[:4]]
     expected = forgetful(*leaves)
     gradients = torch.autograd.grad(expected, leaves, inputs.gradient)
-    attended, found, last = (prepare(kind, FORGETTING, inputs)() for kind in ("forward", "forward+backward", "decode"))
+    attended, found, last = (prepare(kind, FLA_FORGETTING, inputs)() for kind in KINDS)
     torch.testing.assert_close(attended, expected.transpose(1, 2))
     torch.testing.assert_close(found, tuple(gradient.transpose(1, 2) for gradient in gradients))
     torch.testing.assert_close(last, expected[:, :, -1].unsqueeze(0))
@@ -108,4 +109,13 @@ def test_fla_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delitem(sys.modules, "fla", raising=False)
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(InputError, match="flash-linear-attention is not installed; 'pip install fla-core'"):
-        prepare("forward", FORGETTING, inputs)
+        prepare("forward", FLA_FORGETTING, inputs)
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_walks_end_with_the_token_that_they_decode(name: str) -> None:
+    inputs = draw(CONFIG, 70)
+    results: list[Any] = [prepare(kind, name, inputs)() for kind in KINDS]
+    attended, gradients, last = results
+    torch.testing.assert_close(last, attended[:, :, -1:], rtol=0, atol=1e-5)
+    assert all(gradient.isfinite().all() and gradient.any() for gradient in gradients)

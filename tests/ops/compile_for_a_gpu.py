@@ -11,7 +11,8 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from lengthwise.ops.threshold_relative.problem import Problem, Saved
+from lengthwise.ops.problem import Saved
+from lengthwise.ops.threshold_relative.problem import Problem
 from lengthwise.ops.threshold_relative.triton import launch
 from lengthwise.ops.threshold_relative.triton.tuning import fitting
 

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, rms_norm
 
 from lengthwise import threshold_relative_attention
-from lengthwise.ops.threshold_relative import native, reference
+from lengthwise.ops import native
+from lengthwise.ops.reach import softmax_over
+from lengthwise.ops.threshold_relative import reference
 
 GPU = torch.cuda.is_available()
 Inputs = dict[str, Any]
@@ -97,7 +99,7 @@ def _terms(inputs: Inputs, threshold: float = 0.0, scale: float | None = None, *
     key, value = (x.repeat_interleave(group, dim=1) for x in (key, value))
     documents = options.get("document_ids")
     logits, kept = reference.logits_and_kept(query, key, log_forget, threshold / scale, scale, documents)
-    weights = (reference.weights(logits, kept) * (1 + logits.abs())).nan_to_num()
+    weights = (softmax_over(logits, kept) * (1 + logits.abs())).nan_to_num()
     count = kept.flip(-1).cumsum(-1).flip(-1) * kept
     query, key, value, gradient = (x.abs() for x in (query, key, value, gradient))
     output = weights @ value

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lengthwise import threshold_relative_attention
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative import native
+from lengthwise.ops import native
+from lengthwise.ops.threshold_relative import BACKENDS
 
 Inputs = dict[str, Any]
 Make = Callable[..., Inputs]
@@ -118,7 +119,7 @@ def test_auto_takes_the_fastest_that_fits(draw: Make, needs_native: str, dtype: 
     inputs = draw(1000, dtype=dtype)
     del inputs["gradient"]
     results = {name: threshold_relative_attention(**inputs, backend=name) for name in ("auto", "blockwise")}
-    if dtype in native.BACKEND.dtypes:
+    if dtype in BACKENDS["native"].dtypes:
         results["native"] = threshold_relative_attention(**inputs, backend="native")
         assert not torch.equal(results["native"], results["blockwise"]), "or the next line would see nothing"
     assert torch.equal(results["auto"], results.get("native", results["blockwise"]))

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from lengthwise.ops.problem import TILE
+from lengthwise.ops.reach import softmax_over, visible
 from lengthwise.ops.threshold_relative import reference, visited_tiles
 from lengthwise.ops.threshold_relative.horizon import (
     is_met,
@@ -15,7 +17,6 @@ from lengthwise.ops.threshold_relative.horizon import (
     log_series,
     running_key_norms,
 )
-from lengthwise.ops.threshold_relative.problem import TILE
 
 Inputs = dict[str, Any]
 EPS = torch.finfo(torch.float64).eps
@@ -95,7 +96,7 @@ def test_no_score_exceeds_the_largest(draw: Callable[..., Inputs], queries: int)
     query, key = inputs["query"], inputs["key"] * torch.linspace(0.1, 3, 90, dtype=torch.float64)[:, None]
     bound = largest_scores(query, key, 0.3)
     scores = 0.3 * query @ key.repeat_interleave(2, 1).mT
-    scores = scores.masked_fill(~reference.visible(queries, 90, None, query.device), -math.inf)
+    scores = scores.masked_fill(~visible(queries, 90, None, query.device), -math.inf)
     assert (scores <= bound[..., None] * (1 + 64 * EPS)).all()
     known = largest_scores(query, key, 0.3, running_key_norms(key).max().item())
     assert (known >= bound * (1 - 64 * EPS)).all()
@@ -115,7 +116,7 @@ def mass_beyond(inputs: Inputs, visited: torch.Tensor) -> torch.Tensor:
     """What share of each query's softmax mass the float64 reference gives to keys that it has not visited."""
     query, key, gates = (inputs[name].double() for name in ("query", "key", "log_forget"))
     key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
-    weights = reference.weights(*reference.logits_and_kept(query, key, gates, 0.0, query.shape[-1] ** -0.5))
+    weights = softmax_over(*reference.logits_and_kept(query, key, gates, 0.0, query.shape[-1] ** -0.5))
     queries, keys = weights.shape[-2:]
     tile = torch.arange(keys - queries, keys) // TILE
     first = (tile - visited + 1) * TILE

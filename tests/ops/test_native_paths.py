@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from lengthwise.ops.threshold_relative import native
+from lengthwise.ops import native
 
 CHILD = """
 import importlib.util, os, sys
 import torch
-from lengthwise.ops.threshold_relative import native
+from lengthwise.ops import native
 
 spec = importlib.util.spec_from_file_location("fixtures", sys.argv[1])
 fixtures = importlib.util.module_from_spec(spec)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lengthwise import threshold_relative_attention
 from lengthwise.errors import InputError
+from lengthwise.ops.reach import softmax_over
 from lengthwise.ops.threshold_relative import reference
 
 Inputs = dict[str, Any]
@@ -22,7 +23,7 @@ def by_the_mask(inputs: Inputs, document_ids: Tensor | None = None) -> Tensor:
     logits, kept = reference.logits_and_kept(
         query, key, log_forget, 0.0, query.shape[-1] ** -0.5, document_ids, strict=True
     )
-    return reference.weights(logits, kept) @ value
+    return softmax_over(logits, kept) @ value
 
 
 @pytest.mark.parametrize(("keys", "queries"), [(1, 1), (2, 1), (2, 2), (65, 65), (130, 3), (300, 130)])

@@ -24,6 +24,12 @@ class ScoreBias(Protocol):
     def learned(self) -> bool:
         """True if the bias has parameters that are trained."""
 
+    def log_forget(self, call: "Call") -> Float[Tensor, "batch heads keys"] | None:
+        """Return the gates of :func:`lengthwise.ops.forgetting_attention` that are the same as the bias, if any."""
+
+    def by_distance(self, call: "Call") -> Float[Tensor, "heads keys"] | None:
+        """Return the bias at each distance from 0 on, if it depends on the distance alone."""
+
     def applies(self, call: "Call") -> bool:
         """True if the bias changes the scores of this call."""
 

@@ -24,6 +24,7 @@ from lengthwise.attention.part import Part
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
+from lengthwise.ops import native
 from lengthwise.options import BaseOptions, Value
 from lengthwise.registry import unknown
 
@@ -119,6 +120,14 @@ class Bias(Position):
 
     def track(self, hidden: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch heads tokens"] | None:
         """Compute the number per token and head that the bias depends on, if any; the cache holds it."""
+        return None
+
+    def log_forget(self, call: Call) -> Float[Tensor, "batch heads keys"] | None:
+        """Return one number for each key and head, if the bias is the sum of these between key and query, else None."""
+        return None
+
+    def by_distance(self, call: Call) -> Float[Tensor, "heads keys"] | None:
+        """Return the bias at the distances from 0 to ``keys - 1``, if it depends on the distance alone, else None."""
         return None
 
     def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
@@ -238,6 +247,17 @@ class Weights(Part):
         if self.backend == "reference":
             return block(0, call.layout.queries)
         return in_blocks_of_rows(block, call.layout, self.row_entries(call))
+
+    def walks(self, call: Call) -> bool:
+        """Return True if the compiled walk over the keys can attend: for the last tokens, causally, without dropout."""
+        layout = call.layout
+        return (
+            self.backend != "reference"
+            and not (self.training and self.dropout)
+            and (layout.causal and not layout.cross and layout.later == 0)
+            and call.value.shape == call.key.shape
+            and native.takes(call.query)
+        )
 
     def row_entries(self, call: Call) -> int:
         """Return how many entries one row of a block holds at a time."""

@@ -66,8 +66,8 @@ class BenchConfig(Config):
         *(", ".join(DEFAULT[device][1:]) for device in ("cuda", "cpu")),
         json_schema_extra={"option": ["--contestant", "-c"]},
     )
-    """Contestants beside sdpa: native, triton, blockwise, each also with -no-skipping, flex, fla-forgetting,
-    reference. Repeatable."""
+    """Contestants beside sdpa: native, triton, blockwise, each also with -no-skipping, forgetting, alibi,
+    stick-breaking, flex, fla-forgetting, reference. Repeatable."""
     batch: PositiveInt = 1
     """Number of sequences."""
     heads: PositiveInt = _field(4, ON_CUDA["heads"])

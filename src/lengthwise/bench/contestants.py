@@ -6,13 +6,18 @@ Backends are looked up only when they are needed, because the available backends
 SDPA = "sdpa"
 LLAMA = "llama"
 FLEX = "flex"
-FORGETTING = "fla-forgetting"
+FLA_FORGETTING = "fla-forgetting"
+FORGETTING = "forgetting"
+ALIBI = "alibi"
+STICK_BREAKING = "stick-breaking"
 REFERENCE = "reference"
 NO_SKIPPING = "-no-skipping"
-RIVALS = (SDPA, FLEX, FORGETTING)
+WALKS = (FORGETTING, ALIBI, STICK_BREAKING)
+"""Other mechanisms on the walk of this package."""
+RIVALS = (SDPA, FLEX, FLA_FORGETTING, *WALKS)
 DEFAULT = {
     "cpu": (SDPA, "native", "native-no-skipping", "blockwise", REFERENCE),
-    "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FORGETTING, REFERENCE),
+    "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FLA_FORGETTING, REFERENCE),
 }
 
 
@@ -36,4 +41,4 @@ def skip_tolerance(contestant: str) -> float | None:
 
 def skips(contestant: str) -> bool:
     """Return True if the contestant skips keys whose weight is negligible."""
-    return contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None
+    return contestant in WALKS or (contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None)

@@ -6,13 +6,29 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lengthwise.bench.contestants import FLEX, FORGETTING, SDPA, backend, skip_tolerance
+from lengthwise.bench.contestants import (
+    ALIBI,
+    FLA_FORGETTING,
+    FLEX,
+    FORGETTING,
+    SDPA,
+    STICK_BREAKING,
+    backend,
+    skip_tolerance,
+)
 from lengthwise.bench.inputs import Inputs
-from lengthwise.bench.rivals import Sequence, Token, flex, forgetting, sdpa
+from lengthwise.bench.rivals import Rival, Sequence, Token, flex, forgetting, sdpa, walks
 from lengthwise.ops import threshold_relative_attention
 
 FORWARD, FORWARD_AND_BACKWARD, DECODE = KINDS = ("forward", "forward+backward", "decode")
-_RIVALS = {SDPA: sdpa, FLEX: flex, FORGETTING: forgetting}
+_RIVALS: dict[str, Rival] = {
+    SDPA: sdpa,
+    FLEX: flex,
+    FLA_FORGETTING: forgetting,
+    FORGETTING: walks.forgetting,
+    ALIBI: walks.biased,
+    STICK_BREAKING: walks.stick_breaking,
+}
 
 
 def prepare(kind: str, contestant: str, inputs: Inputs) -> Callable[[], object]:

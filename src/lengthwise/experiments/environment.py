@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lengthwise.ops.threshold_relative import native
+from lengthwise.ops import native
 
 MISSING = "not installed"
 INSTALLED = "none (installed package)"

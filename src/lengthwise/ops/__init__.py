@@ -2,9 +2,17 @@
 
 import torch
 
+from lengthwise.ops.distance_bias import distance_bias_attention
+from lengthwise.ops.forgetting import forgetting_attention
+from lengthwise.ops.stick_breaking import stick_breaking_attention
 from lengthwise.ops.threshold_relative import threshold_relative_attention
 
-__all__ = ["threshold_relative_attention"]
+__all__ = [
+    "distance_bias_attention",
+    "forgetting_attention",
+    "stick_breaking_attention",
+    "threshold_relative_attention",
+]
 
 # In about one process of ten, one thread of torch's first multi-threaded exp on the CPU has a relative error of 1.5e-4
 # (3e-9 in float64; seen with torch 2.13 and MKL, whose accuracy mode the threads set in a race). One call that is too

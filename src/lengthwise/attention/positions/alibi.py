@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.options import Value, option
 
@@ -25,6 +27,13 @@ class Sloped(OfDistance):
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """Compute minus the slope times the distance."""
         return -torch.tensor(self.slopes, dtype=distance.dtype, device=distance.device)[:, None] * distance
+
+    def log_forget(self, call: Call) -> Float[Tensor, "batch heads keys"] | None:
+        """Return minus the slope for every key, if a token's position is its index in its document."""
+        if call.layout.positions is not None:
+            return None
+        lost = -torch.tensor(self.slopes, dtype=at_least_float32(call.query.dtype), device=call.query.device)
+        return lost[:, None].expand(len(call.query), -1, call.layout.keys)
 
 
 class Alibi(Sloped):

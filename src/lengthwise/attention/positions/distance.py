@@ -21,6 +21,13 @@ class OfDistance(Bias):
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """Compute the bias at distances, which are whole numbers from 0 on in the dtype of the bias [positions]."""
 
+    def by_distance(self, call: Call) -> Float[Tensor, "heads keys"] | None:
+        """Compute the bias at every distance, if a token's position is its index in its document."""
+        if call.layout.positions is not None:
+            return None
+        dtype = at_least_float32(call.query.dtype)
+        return self.of_distance(torch.arange(call.layout.keys, dtype=dtype, device=call.query.device))
+
     def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:
         """Compute the bias of every pair of query and key."""
         layout, dtype = call.layout, at_least_float32(call.query.dtype)

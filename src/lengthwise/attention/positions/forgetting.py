@@ -45,6 +45,10 @@ class Forgetting(Bias):
         """Compute the logarithm of the share that a token keeps of earlier tokens."""
         return F.logsigmoid(gates)
 
+    def log_forget(self, call: Call) -> Float[Tensor, "batch heads keys"] | None:
+        """Return what :meth:`track` has computed."""
+        return call.tracked
+
     def of(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Compute minus the absolute difference of the cumulative sums; earlier documents shift both sums alike."""
         assert call.tracked is not None

@@ -26,6 +26,7 @@ class OffByOne(Softmax):
     """
 
     traits = WeightsTraits(evidence="third-party", normalised=False, route="fused")
+    has_sink = True
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

@@ -1,6 +1,7 @@
 """Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows with a mask."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,8 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.ops import distance_bias_attention, forgetting_attention, native
+from lengthwise.ops.problem import TILE
 
 
 class Softmax(Weights):
@@ -20,6 +23,8 @@ class Softmax(Weights):
     """
 
     traits = WeightsTraits(evidence="code", route="fused")
+    has_sink: ClassVar[bool] = False
+    """True if a query may also attend to nothing."""
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Scale queries to sharpen or flatten the scores; here, return them unchanged."""
@@ -45,6 +50,8 @@ class Softmax(Weights):
         if not self.fused or (call.bias and call.bias.depends_on_scores):
             return super().forward(call)
         call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.biased
+        if (walked := self._walked(call)) is not None:
+            return walked
         if layout.documents is None and not biased and (layout.queries in (1, layout.keys)):
             causal = False if layout.queries == 1 else layout.causal  # with a dynamic length, > 1 would be no bool
             return self.fuse(call.query, call.key, call.value, causal=causal)
@@ -62,6 +69,28 @@ class Softmax(Weights):
         # Torch's routine is fused unless the bias has a gradient.
         learned = call.tracked is not None or (call.bias is not None and call.bias.learned)
         return in_blocks_of_rows(block, layout, masks * layout.keys, cached=learned and torch.is_grad_enabled())
+
+    def _walked(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"] | None:
+        """Attend by the compiled walk, where it can attend and is not slower than torch's routine; else return None."""
+        bias = call.bias if call.biased else None
+        # Torch's routine is fused unless the bias has a gradient, and faster for less than a tile of queries.
+        learned = bias is not None and (call.tracked is not None or bias.learned)
+        if self.has_sink or call.layout.queries < (native.FEW + 1 if learned else TILE) or not self.walks(call):
+            return None
+        vectors, documents = (call.query, call.key, call.value), call.layout.documents
+        heads = call.query.shape[1]
+        if bias is None:  # nothing is forgotten
+            zero = torch.zeros(1, 1, 1, dtype=torch.float32, device=call.query.device)
+            return forgetting_attention(
+                *vectors, zero.expand(len(call.query), heads, call.layout.keys), document_ids=documents
+            )
+        gates = bias.log_forget(call)
+        if gates is not None and gates.shape[1] == heads:
+            return forgetting_attention(*vectors, gates, document_ids=documents)
+        table = bias.by_distance(call)
+        if table is not None and table.shape[0] == heads:
+            return distance_bias_attention(*vectors, table, document_ids=documents)
+        return None
 
     def fuse(
         self,

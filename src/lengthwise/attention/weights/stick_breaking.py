@@ -15,6 +15,7 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.ops import stick_breaking_attention
 
 
 class StickBreaking(Weights):
@@ -29,7 +30,14 @@ class StickBreaking(Weights):
         bidirectional=False,  # keys are ordered from the query backwards
         normalised=False,  # the sum is at most 1
         permutation_invariant=False,
+        route="kernel",
     )
+
+    def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values, by the compiled walk where it can attend."""
+        if call.biased or not self.walks(call):
+            return super().forward(call)
+        return stick_breaking_attention(call.query, call.key, call.value, document_ids=call.layout.documents)
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

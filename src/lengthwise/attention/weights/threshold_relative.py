@@ -20,6 +20,7 @@ from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import threshold_relative_attention
+from lengthwise.ops.reach import softmax_over, visible
 from lengthwise.ops.threshold_relative import BACKENDS, reference
 from lengthwise.options import Value, option
 
@@ -67,7 +68,7 @@ class OnOperator(Weights):
         )
         if self.training and self.dropout > 0:  # the 0 of a dropped logit makes the shift from c - 1 to c visible
             logits = self.dropped(logits + log_forget[..., None])
-        return reference.weights(logits, kept)
+        return softmax_over(logits, kept)
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values; a query that keeps no key gets zeros."""
@@ -129,7 +130,7 @@ class ThresholdRelative(OnOperator):
 
     def _nearness(self, call: Call) -> Float[Tensor, ""]:
         """Compute how near scores are to the threshold: 0 if none is nearer than the margin, 1 if all equal it."""
-        seen = reference.visible(
+        seen = visible(
             call.layout.queries, call.layout.keys, call.layout.documents, call.query.device, strict=self.strict
         ).expand_as(call.products)
         near = F.relu(1 - (call.products - self.threshold).abs() / self.options.margin)

@@ -6,9 +6,11 @@ make masks, and sum up the gates of cached keys.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
+
+from lengthwise.bench.inputs import Inputs
 
 
 class Sequence(NamedTuple):
@@ -24,3 +26,13 @@ class Sequence(NamedTuple):
 
 Token = Callable[[], Tensor]
 """Computes a decoding step: attention of the last query to all keys."""
+
+
+class Rival(Protocol):
+    """A module, or an object, that prepares a rival for the clock."""
+
+    def sequence(self, inputs: Inputs) -> Sequence:
+        """Prepare attention over a sequence."""
+
+    def token(self, inputs: Inputs) -> Token:
+        """Prepare a decoding step."""

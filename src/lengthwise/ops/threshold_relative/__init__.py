@@ -4,18 +4,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.errors import InputError
+from lengthwise.ops.choice import Choice
 from lengthwise.ops.threshold_relative import blockwise, native, reference, triton
-from lengthwise.ops.threshold_relative.modes import beyond_backward, without_autocast
-from lengthwise.ops.threshold_relative.problem import Problem, pose
+from lengthwise.ops.threshold_relative.operator import KIND
+from lengthwise.ops.threshold_relative.problem import pose
 from lengthwise.ops.threshold_relative.strict import with_zeros, without_own_keys
-from lengthwise.registry import unknown
 
 __all__ = ["BACKENDS", "threshold_relative_attention", "visited_tiles"]
 
 BACKENDS = {of.name: of for of in (reference.BACKEND, blockwise.BACKEND, native.BACKEND, triton.BACKEND)}
-FASTEST = {"cpu": "native", "cuda": "triton"}
-"""The backend that ``"auto"`` takes on a type of device; if it cannot take the tensors, ``"auto"`` takes blockwise."""
+CHOICE = Choice(BACKENDS, KIND, fastest={"cpu": "native", "cuda": "triton"}, otherwise="blockwise")
 
 
 def threshold_relative_attention(
@@ -92,7 +90,7 @@ def threshold_relative_attention(
             the CPU; the Triton kernels, which run ahead of Python, make its row NaN.
     """
     problem = pose(query, key, value, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)
-    attended = _attend(without_own_keys(problem) if strict else problem, backend)[0].to(problem.query.dtype)
+    attended = CHOICE.attend(without_own_keys(problem) if strict else problem, backend)[0].to(problem.query.dtype)
     return with_zeros(attended, problem) if strict else attended
 
 
@@ -115,23 +113,4 @@ def visited_tiles(
     """
     with torch.no_grad():
         problem = pose(query, key, key, log_forget, document_ids, threshold, scale, skip_tolerance, largest_key_norm)
-        return _attend(problem, backend)[1][-1].to(torch.int32)
-
-
-def _attend(problem: Problem, name: str) -> tuple[Tensor, Tensor]:
-    """Run the backend of that name and return its output and rows."""
-    query, key, value, log_forget, *_ = problem
-    device = query.device.type
-    chosen = FASTEST.get(device, "blockwise") if name == "auto" else name
-    if chosen not in BACKENDS:
-        raise InputError(unknown("backend", name, [*BACKENDS, "auto"]))
-    if query.numel() == 0:
-        # An empty output that depends on every argument, so that the gradients are zeros.
-        return query * log_forget[..., None] + key.sum() + value.sum(), torch.zeros_like(log_forget)[None]
-    backend = BACKENDS["reference" if beyond_backward(query, key, value, log_forget) else chosen]
-    if sentence := backend.refusal(problem):
-        if name != "auto":
-            raise InputError(sentence)
-        backend = BACKENDS["blockwise"]
-    with without_autocast(device):
-        return backend.attend(problem)
+        return CHOICE.attend(problem, backend)[1][-1].to(torch.int32)

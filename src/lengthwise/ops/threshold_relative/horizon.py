@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.problem import wide
+from lengthwise.ops.problem import wide
 
 
 def running_key_norms(key: Float[Tensor, "batch kv_heads keys head_dim"]) -> Float[Tensor, "batch kv_heads keys"]:

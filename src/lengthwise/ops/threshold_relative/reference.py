@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.backend import Backend
-from lengthwise.ops.threshold_relative.broken_values import attend_around
-from lengthwise.ops.threshold_relative.modes import is_readable
-from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved, check_gates, wide
+from lengthwise.ops.backend import Backend
+from lengthwise.ops.broken_values import attend_around
+from lengthwise.ops.modes import is_readable
+from lengthwise.ops.problem import Saved, wide
+from lengthwise.ops.reach import softmax_over, tiles_up_to, visible
+from lengthwise.ops.threshold_relative.problem import Problem, check_gates
 
 
 def attend(problem: Problem) -> Saved:
@@ -23,13 +25,11 @@ def attend(problem: Problem) -> Saved:
     compute, group = wide(query.dtype), query.shape[1] // key.shape[1]
     key = key.to(compute).repeat_interleave(group, dim=1)
     logits, kept = logits_and_kept(query.to(compute), key, log_forget.to(compute), limit, scale, document_ids)
-    p = weights(logits, kept)
-    queries, keys = query.shape[2], key.shape[2]
-    visited = torch.arange(keys - queries, keys, dtype=torch.long, device=query.device) // TILE + 1
-    rows = visited.expand(1, *query.shape[:3])
+    p = softmax_over(logits, kept)
 
     def weigh(problem: Problem) -> Saved:
-        return Saved(p @ problem.value.to(compute).repeat_interleave(group, dim=1), rows)
+        values = problem.value.to(compute).repeat_interleave(group, dim=1)
+        return Saved(p @ values, tiles_up_to(query, key.shape[2]))
 
     output, rows = attend_around(weigh, problem)
     return Saved(output.to(query.dtype), rows)
@@ -58,37 +58,6 @@ def logits_and_kept(
     kept = ~(products <= limit + 0 * log_forget) & seen
     newer = kept.flip(-1).cumsum(-1).flip(-1) - kept.long()  # kept keys after this one, the query's own included
     return products * scale + log_forget * newer, kept
-
-
-def visible(
-    queries: int,
-    keys: int,
-    document_ids: Int[Tensor, "batch keys"] | None,
-    device: torch.device,
-    *,
-    strict: bool = False,
-) -> Bool[Tensor, "#batch 1 queries keys"]:
-    """Return the mask of the last ``queries`` positions: True for keys of the query's document, up to the query.
-
-    With ``strict``, they end before the query.
-    """
-    position = torch.arange(keys, dtype=torch.long, device=device)
-    causal = position[keys - queries :, None] >= position + int(strict)
-    if document_ids is None:
-        return causal[None, None]
-    same = document_ids[:, keys - queries :, None] == document_ids[:, None, :]
-    return (causal & same)[:, None]
-
-
-def weights(
-    logits: Float[Tensor, "*batch queries keys"], kept: Bool[Tensor, "*batch queries keys"]
-) -> Float[Tensor, "*batch queries keys"]:
-    """Compute the softmax over the kept keys; a row without kept keys is all zeros."""
-    logits = logits.masked_fill(~kept, -torch.inf)
-    largest = logits.detach().amax(-1, keepdim=True)
-    exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
-    total = exponentials.sum(-1, keepdim=True)
-    return exponentials / total.masked_fill(total == 0, 1)
 
 
 BACKEND = Backend("reference", attend)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.threshold_relative.modes import is_readable
+from lengthwise.ops.modes import is_readable
 from lengthwise.ops.threshold_relative.problem import Problem
 
 

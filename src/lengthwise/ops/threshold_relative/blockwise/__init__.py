@@ -2,12 +2,13 @@
 
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative import operator
-from lengthwise.ops.threshold_relative.backend import Backend
+from lengthwise.ops.backend import Backend
+from lengthwise.ops.broken_values import attend_around, differentiate_around
+from lengthwise.ops.problem import Gradients, Saved
 from lengthwise.ops.threshold_relative.blockwise.backward import walk_backward
 from lengthwise.ops.threshold_relative.blockwise.forward import walk_forward
-from lengthwise.ops.threshold_relative.broken_values import attend_around, differentiate_around
-from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved, check_gates
+from lengthwise.ops.threshold_relative.operator import define
+from lengthwise.ops.threshold_relative.problem import Problem, check_gates
 
 
 def forward(problem: Problem) -> Saved:
@@ -21,4 +22,4 @@ def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
     return differentiate_around(walk_backward, problem, saved, gradient)
 
 
-BACKEND = Backend("blockwise", operator.define("blockwise", forward, backward, numbers=3))
+BACKEND = Backend("blockwise", define("blockwise", forward, backward, numbers=3))

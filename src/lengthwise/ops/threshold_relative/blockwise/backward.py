@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from lengthwise.ops.problem import TILE, Gradients, Saved
 from lengthwise.ops.threshold_relative.blockwise.walk import Rows, Walk, part
-from lengthwise.ops.threshold_relative.problem import TILE, Gradients, Problem, Saved
+from lengthwise.ops.threshold_relative.problem import Problem
 
 
 def walk_backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:

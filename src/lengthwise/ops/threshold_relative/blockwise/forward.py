@@ -2,10 +2,11 @@
 
 import torch
 
+from lengthwise.ops.documents import first_of_document
+from lengthwise.ops.problem import TILE, Saved
 from lengthwise.ops.threshold_relative.blockwise.walk import State, Walk, part
-from lengthwise.ops.threshold_relative.documents import first_of_document
 from lengthwise.ops.threshold_relative.horizon import is_met, largest_scores, log_rest, log_series
-from lengthwise.ops.threshold_relative.problem import TILE, Problem, Saved
+from lengthwise.ops.threshold_relative.problem import Problem
 
 
 def walk_forward(problem: Problem) -> Saved:

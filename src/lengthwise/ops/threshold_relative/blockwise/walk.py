@@ -16,8 +16,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
-from lengthwise.ops.threshold_relative.problem import TILE, Problem, wide
+from lengthwise.ops.contiguous import with_contiguous_rows
+from lengthwise.ops.problem import TILE, wide
+from lengthwise.ops.threshold_relative.problem import Problem
 
 TOGETHER = 64
 """Number of tiles of queries walked together, small enough that the score tiles stay in a core's cache."""

@@ -13,10 +13,11 @@ import os
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative import operator
-from lengthwise.ops.threshold_relative.backend import Backend
-from lengthwise.ops.threshold_relative.contiguous import empty_with_contiguous_rows
-from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
+from lengthwise.ops.backend import Backend
+from lengthwise.ops.contiguous import empty_with_contiguous_rows
+from lengthwise.ops.problem import Gradients, Saved
+from lengthwise.ops.threshold_relative.operator import define
+from lengthwise.ops.threshold_relative.problem import Problem
 
 INSTALLED = importlib.util.find_spec("triton") is not None
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -47,7 +48,7 @@ def not_installed() -> str | None:
 
 BACKEND = Backend(
     "triton",
-    operator.define("triton", forward, backward, numbers=NUMBERS, empty_output=empty_with_contiguous_rows),
+    define("triton", forward, backward, numbers=NUMBERS, empty_output=empty_with_contiguous_rows),
     devices=("cpu",) if INTERPRETED else ("cuda",),
     dtypes=(torch.float32, torch.bfloat16, torch.float16),
     widest=256,

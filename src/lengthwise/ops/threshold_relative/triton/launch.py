@@ -8,10 +8,11 @@ import torch
 import triton
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.contiguous import empty_with_contiguous_rows
-from lengthwise.ops.threshold_relative.documents import first_of_document
+from lengthwise.ops.contiguous import empty_with_contiguous_rows
+from lengthwise.ops.documents import first_of_document
+from lengthwise.ops.problem import Gradients, Saved
 from lengthwise.ops.threshold_relative.horizon import running_key_norms
-from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
+from lengthwise.ops.threshold_relative.problem import Problem
 from lengthwise.ops.threshold_relative.triton.backward import keys_kernel, rows_kernel
 from lengthwise.ops.threshold_relative.triton.decode import FIRST, RANGES, range_kernel, together_kernel
 from lengthwise.ops.threshold_relative.triton.forward import FLAGS, forward_kernel

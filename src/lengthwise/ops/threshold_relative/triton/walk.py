@@ -22,8 +22,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.contiguous import with_contiguous_rows
-from lengthwise.ops.threshold_relative.problem import TILE
+from lengthwise.ops.contiguous import with_contiguous_rows
+from lengthwise.ops.problem import TILE
 
 INTERPRETED = triton.knobs.runtime.interpret
 """True if Triton runs its kernels in Python, on tensors of the CPU."""

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.modes import is_readable
-from lengthwise.ops.threshold_relative.problem import Gradients, Problem, Saved
+from lengthwise.ops.modes import is_readable
+from lengthwise.ops.problem import Gradients, Problem, Saved
 
 
 def attend_around(attend: Callable[[Problem], Saved], problem: Problem) -> Saved:
     """Return ``attend(problem)``, with an output of NaN where a row gives weight to a broken value.
 
-    A weight counts if it is a larger share of the row's softmax mass than ``skip_tolerance``.
+    A weight counts if it is a larger share of the row's weights than ``skip_tolerance``.
     """
     saved = attend(problem)
     if is_finite(saved.output) or is_finite(problem.value):
@@ -39,12 +39,12 @@ def differentiate_around(
     if is_finite(problem.value):
         return differentiate(problem, saved, gradient)
     broken, touched = ~problem.value.isfinite(), saved.output.isnan()
-    d_query, d_key, d_value, d_log_forget = differentiate(
+    d_query, d_key, d_value, *others = differentiate(
         problem._replace(value=problem.value.masked_fill(broken, 0)),
         saved._replace(output=saved.output.masked_fill(touched, 0)),
         gradient.masked_fill(touched, 0),
     )
-    return d_query, d_key, d_value.masked_fill(broken, 0), d_log_forget
+    return d_query, d_key, d_value.masked_fill(broken, 0), *others
 
 
 def is_finite(tensor: Tensor) -> bool:

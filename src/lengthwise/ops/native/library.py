@@ -27,17 +27,29 @@ class Rows(ctypes.Structure):
         return cls(tensor.data_ptr(), *tensor.stride()[:3])
 
 
+class Rule(enum.IntEnum):
+    """What a product of a query and a key weighs: ``Rule`` in ``native/arguments.h``."""
+
+    THRESHOLD_RELATIVE = 0
+    FORGETTING = 1
+    STICK_BREAKING = 2
+    DISTANCE_BIAS = 3
+
+
 class Arguments(ctypes.Structure):
     """The structure that ``native/arguments.h`` declares, field by field."""
 
     _fields_ = [
+        ("rule", ctypes.c_int64),
         *((name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "queries", "keys", "width")),
-        *((name, ctypes.c_int64) for name in ("bfloat16", "threads")),
+        *((name, ctypes.c_int64) for name in ("bfloat16", "threads", "strict")),
         *((name, Rows) for name in ("query", "key", "value")),
-        *((name, ctypes.c_void_p) for name in ("log_forget", "document", "oldest")),
+        *((name, ctypes.c_void_p) for name in ("log_forget", "forgotten", "bias", "highest_bias")),
+        *((name, ctypes.c_void_p) for name in ("document", "oldest")),
         *((name, ctypes.c_double) for name in ("limit", "scale", "skip_tolerance", "largest_key_norm")),
         *((name, ctypes.c_void_p) for name in ("output", "largest", "total", "visited", "finding")),
-        *((name, ctypes.c_void_p) for name in ("gradient", "d_query", "d_key", "d_value", "d_log_forget")),
+        *((name, ctypes.c_void_p) for name in ("gradient", "d_query", "d_key", "d_value")),
+        *((name, ctypes.c_void_p) for name in ("d_log_forget", "d_forgotten", "d_bias")),
     ]
 
 
@@ -71,7 +83,7 @@ def library() -> ctypes.CDLL:
             f"LENGTHWISE_NATIVE is {os.environ.get('LENGTHWISE_NATIVE')!r}, which this machine does not have; "
             f"the instruction paths are {', '.join(PATHS)}."
         )
-    for function in (kernels.lengthwise_threshold_relative_forward, kernels.lengthwise_threshold_relative_backward):
+    for function in (kernels.lengthwise_forward, kernels.lengthwise_backward):
         function.restype = ctypes.c_char_p
     return kernels
 
@@ -100,7 +112,7 @@ def call(name: str, arguments: Arguments) -> Finding:
     """
     finding = ctypes.c_int32(Finding.NOTHING)
     arguments.finding = ctypes.addressof(finding)
-    failure = getattr(library(), f"lengthwise_threshold_relative_{name}")(ctypes.byref(arguments))
+    failure = getattr(library(), f"lengthwise_{name}")(ctypes.byref(arguments))
     if failure is not None:
-        raise RuntimeError(f"Threshold relative attention on the CPU: {failure.decode()}.")
+        raise RuntimeError(f"Attention on the CPU: {failure.decode()}.")
     return Finding(finding.value)

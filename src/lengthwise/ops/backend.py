@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lengthwise.ops.threshold_relative.problem import DTYPES, Problem
+from lengthwise.ops.problem import DTYPES, Problem
 
 
 def _available() -> None:

@@ -1,0 +1,89 @@
+// Softmax with a bias for each distance and head (ALiBi, T5, KERPLE, ...), and the gradient of that bias.
+#pragma once
+
+#include "softmax.h"
+
+namespace LENGTHWISE_PATH {
+
+// Lanes are neighbouring queries, so the biases of a key lie side by side in the table.
+template <int BLOCK>
+class DistanceBias {
+ public:
+  static constexpr bool IN_ORDER = true;
+
+  DistanceBias(const Arguments& a, const Block<BLOCK>& block)
+      : a(a),
+        slot(block.slot),
+        start(block.position[0]),
+        newest(start + BLOCK),
+        biases(a.bias + slot * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN),
+        highest(a.highest_bias + slot * (a.keys + BIAS_MARGIN)) {}
+
+  // In the backward pass, `spare` has place for the gradient of this block's biases.
+  void begin(float* spare) {
+    d_biases = spare + BIAS_MARGIN;
+    for (int64_t distance = -BIAS_MARGIN; distance < newest; ++distance) d_biases[distance] = 0;
+  }
+
+  // No bias is above 0. How far that of a query's own key is below, in base 2.
+  float slack() const { return -biases[0] * LOG2_E; }
+  void enter(int64_t) {}
+
+  template <bool HIDDEN>
+  class View {
+   public:
+    View(DistanceBias& of, const Block<BLOCK>& block, int lane, int64_t tile)
+        : sight_(block, lane, tile),
+          of_(of),
+          distance_(of.start + lane - tile * TILE),
+          biases_(of.biases + distance_),
+          scale_(broadcast(static_cast<float>(of.a.scale) * LOG2_E)) {}
+
+    Mask keeps(int key, Lanes product, Lanes* logit) {
+      key_ = key;
+      *logit = multiply_add(product, scale_, multiply(load(biases_ - key), broadcast(LOG2_E)));
+      return sight_.of(key);
+    }
+    void learn(Lanes d_logit) const {
+      float* to = of_.d_biases + distance_ - key_;
+      store(to, add(load(to), d_logit));
+    }
+    void leave() const {}
+
+   private:
+    Sight<HIDDEN> sight_;
+    const DistanceBias& of_;
+    int64_t distance_;
+    const float* biases_;
+    Lanes scale_;
+    int key_ = 0;
+  };
+
+  // No remaining key has a bias above the highest of all distances from the newest of them on.
+  Mask met(int lane, Lanes reach, float norm, int64_t left, float tolerance, Lanes largest, Lanes total) const {
+    const Lanes bias = multiply(load(highest + start + lane - (left - 1)), broadcast(LOG2_E));
+    const Lanes bound = add(subtract(multiply(reach, broadcast(norm)), largest), bias);
+    return at_most(multiply(clipped_exp2(bound), broadcast(static_cast<float>(left))),
+                   multiply(broadcast(tolerance), total));
+  }
+
+  void to_keys(const float*, int, int64_t, int) const {}
+  void finish(int, int64_t) const {}
+
+  // Adds what a block has found to the gradient of its head, after all earlier blocks of the head.
+  template <typename Chain>
+  void end(Chain& chain) const {
+    chain.wait_for_the_block_before();
+    float* to = a.d_bias + slot * a.keys;
+    for (int64_t distance = 0; distance < smaller(newest, a.keys); ++distance) to[distance] += d_biases[distance];
+    chain.end();
+  }
+
+ private:
+  const Arguments& a;
+  int64_t slot, start, newest;
+  const float *biases, *highest;
+  float* d_biases = nullptr;
+};
+
+}  // namespace LENGTHWISE_PATH

@@ -1,0 +1,41 @@
+"""Other mechanisms on the walk of this package: forgetting attention, ALiBi and stick-breaking attention."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lengthwise.bench.inputs import Inputs
+from lengthwise.bench.rivals import Sequence, Token
+from lengthwise.ops import distance_bias_attention, forgetting_attention, stick_breaking_attention
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A rival that is an operator of this package."""
+
+    attend: Callable[..., Tensor]
+    besides: Callable[[Inputs], tuple[Tensor, ...]] = lambda inputs: ()
+    """What the operator takes beside queries, keys and values."""
+
+    def sequence(self, inputs: Inputs) -> Sequence:
+        """Prepare attention over a sequence."""
+        return Sequence(self.attend, (*inputs[:3], *self.besides(inputs)), inputs.gradient)
+
+    def token(self, inputs: Inputs) -> Token:
+        """Prepare a decoding step."""
+        last, besides = inputs.last_token(), self.besides(inputs)
+        return lambda: self.attend(last.query, last.key, last.value, *besides)
+
+
+def alibi(inputs: Inputs) -> tuple[Tensor]:
+    """Compute the biases of ALiBi (arXiv 2108.12409), with a slope for each head."""
+    heads, keys = inputs.query.shape[1], inputs.key.shape[2]
+    slopes = 2.0 ** -torch.arange(8 / heads, 8.1, 8 / heads, device=inputs.query.device, dtype=torch.float32)
+    return (-slopes[:, None] * torch.arange(keys, device=slopes.device, dtype=slopes.dtype),)
+
+
+forgetting = Walk(forgetting_attention, lambda inputs: (inputs.log_forget,))
+biased = Walk(distance_bias_attention, alibi)
+stick_breaking = Walk(stick_breaking_attention)

@@ -1,0 +1,58 @@
+"""Attention with a bias for each distance (T5, KERPLE, ...): the public function, and the choice of a backend."""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.choice import Choice
+from lengthwise.ops.distance_bias import native, reference
+from lengthwise.ops.distance_bias.problem import pose
+
+__all__ = ["BACKENDS", "distance_bias_attention"]
+
+BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
+CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference", few="reference")
+
+
+def distance_bias_attention(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    value: Float[Tensor, "batch kv_heads keys head_dim"],
+    bias: Float[Tensor, "heads keys"],
+    *,
+    scale: float | None = None,
+    document_ids: Int[Tensor, "batch keys"] | None = None,
+    backend: str = "auto",
+    skip_tolerance: float | None = None,
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    r"""Compute causal softmax attention with a bias for each distance and head, and the gradient of the bias.
+
+    .. math:: o_i = \sum_{j \le i} \frac{\exp(\text{scale} \cdot q_i \cdot k_j + b_{i - j})}
+                                         {\sum_{m \le i} \exp(\text{scale} \cdot q_i \cdot k_m + b_{i - m})}\, v_j
+
+    This is attention with the relative positions of T5 (arXiv 1910.10683), KERPLE (arXiv 2205.09921), ALiBi (arXiv
+    2108.12409) and all others whose bias depends on the distance alone. The queries are aligned with the *last* keys,
+    as in :func:`~lengthwise.ops.threshold_relative_attention`.
+
+    Args:
+        query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.
+        key: same dtype and device as ``query``; ``kv_heads`` divides ``heads`` (grouped heads share a key head).
+        value: same shape as ``key``.
+        bias: floating-point numbers, the bias of each query head at the distances 0, 1, ... ``keys - 1``. Minus
+            infinity hides keys at that distance; a query to which all keys are hidden gets zeros.
+        scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
+        document_ids: integers; a query sees only keys of its own document.
+        backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
+            the newest key to the oldest in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU;
+            ``"auto"`` takes ``"native"`` if it takes the tensors and there are more than four queries.
+        skip_tolerance: the walk may stop once the remaining keys hold at most this fraction of a row's softmax mass, by
+            a bound that is proved (``docs/horizon.md``); the default is half the float32 ``eps``, which is exact to
+            that precision. 0 visits every key.
+
+    Returns:
+        The attended values, with the shape and the dtype of ``query``.
+
+    Raises:
+        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
+    """
+    problem = pose(query, key, value, bias, document_ids, scale, skip_tolerance)
+    return CHOICE.attend(problem, backend)[0].to(problem.query.dtype)

@@ -1,0 +1,63 @@
+"""One call of forgetting attention, checked and complete."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.errors import InputError
+from lengthwise.ops.modes import is_readable
+from lengthwise.ops.problem import cast, check_the_rest, check_vectors
+
+LEAST = -1e4
+"""Logarithms of gates are clipped here. In float32 a gate is 0 long before, and sums of millions of such logarithms
+still differ by small numbers in float64."""
+
+
+class Problem(NamedTuple):
+    """Arguments of a call after all checks, in the order of the operators' arguments."""
+
+    query: Float[Tensor, "batch heads queries head_dim"]
+    key: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    forgotten: Float[Tensor, "batch heads keys"]
+    """Float64: running sums of the logarithms of the gates, from the first key on."""
+    document_ids: Int[Tensor, "batch keys"] | None
+    scale: float
+    skip_tolerance: float
+
+
+def pose(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    log_forget: Tensor,
+    document_ids: Tensor | None,
+    scale: float | None,
+    skip_tolerance: float | None,
+) -> Problem:
+    """Check the arguments of the public function, add up the gates, and fill in the defaults.
+
+    Raises:
+        InputError: in one sentence, for the first argument that does not fit.
+    """
+    query, key, value = cast(query, key, value)
+    check_vectors(query, key, value)
+    batch, heads, keys = query.shape[0], query.shape[1], key.shape[2]
+    if log_forget.shape != (batch, heads, keys):
+        raise InputError(
+            f"log_forget must be (batch, heads, keys), one gate per key and head, here {(batch, heads, keys)}; "
+            f"got {tuple(log_forget.shape)}."
+        )
+    if not log_forget.is_floating_point():
+        raise InputError(f"log_forget must be floating-point numbers; got {log_forget.dtype}.")
+    if log_forget.device.type == "cpu" and is_readable(log_forget) and (log_forget > 0).any():
+        raise InputError(
+            f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
+            f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
+        )
+    others = {"key": key, "value": value, "log_forget": log_forget}
+    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the softmax mass")
+    forgotten = log_forget.clamp(min=LEAST).cumsum(-1, dtype=torch.float64)
+    return Problem(query, key, value, forgotten, document_ids, *numbers)

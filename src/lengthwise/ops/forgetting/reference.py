@@ -1,0 +1,34 @@
+"""The reference of forgetting attention, which defines the result: materialised, differentiable by autograd."""
+
+from torch import Tensor
+
+from lengthwise.ops.backend import Backend
+from lengthwise.ops.broken_values import attend_around
+from lengthwise.ops.forgetting.problem import Problem
+from lengthwise.ops.problem import Saved, wide
+from lengthwise.ops.reach import softmax_over, tiles_up_to, visible
+
+
+def attend(problem: Problem) -> Saved:
+    """Return the output in the query's dtype, and how many tiles each query visits: all tiles up to the query."""
+    query, key, _, forgotten, document_ids, scale, _ = problem
+    compute, group = wide(query.dtype), query.shape[1] // key.shape[1]
+    queries, keys = query.shape[2], key.shape[2]
+    scores = query.to(compute) @ key.to(compute).repeat_interleave(group, dim=1).mT * scale
+    logits = scores + between(forgotten, queries).to(compute)
+    p = softmax_over(logits, visible(queries, keys, document_ids, query.device))
+
+    def weigh(problem: Problem) -> Saved:
+        values = problem.value.to(compute).repeat_interleave(group, dim=1)
+        return Saved(p @ values, tiles_up_to(query, keys))
+
+    output, rows = attend_around(weigh, problem)
+    return Saved(output.to(query.dtype), rows)
+
+
+def between(forgotten: Tensor, queries: int) -> Tensor:
+    """Return what is forgotten between each of the last queries and each key, (batch, heads, queries, keys)."""
+    return forgotten[..., forgotten.shape[-1] - queries :, None] - forgotten[..., None, :]
+
+
+BACKEND = Backend("reference", attend)

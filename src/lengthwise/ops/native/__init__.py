@@ -1,0 +1,18 @@
+"""The walk in C++ on the CPU, which all operators share; ``native/`` at the root of the repository has its sources."""
+
+import torch
+from torch import Tensor
+
+from lengthwise.ops.native.library import not_compiled, path
+
+__all__ = ["DTYPES", "FEW", "not_compiled", "path", "takes"]
+
+DTYPES = (torch.float32, torch.bfloat16)
+FEW = 4
+"""For so many queries or fewer, torch's own softmax is faster: a register has a lane for each of 16 queries."""
+
+
+def takes(tensor: Tensor) -> bool:
+    """Return True if the kernels can compute on a tensor; not while a compiler traces, which fuses better by itself."""
+    cpu = tensor.device.type == "cpu" and tensor.dtype in DTYPES
+    return cpu and not_compiled() is None and not torch.compiler.is_compiling()

@@ -1,0 +1,140 @@
+"""One walk over the keys: passing tensors to the compiled kernels, and returning their results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.broken_values import attend_around, differentiate_around
+from lengthwise.ops.contiguous import with_contiguous_rows
+from lengthwise.ops.documents import first_of_document
+from lengthwise.ops.native.library import Arguments, Finding, Rows, Rule, call
+from lengthwise.ops.problem import Gradients, Problem, Saved
+
+NUMBERS = 3
+"""Numbers for each query: two that the rule needs (``largest`` and ``total`` in ``arguments.h``), and tiles visited."""
+BIAS_MARGIN = 256
+"""Numbers around the biases (``BIAS_MARGIN`` in ``native/arguments.h``)."""
+GROUP = 16
+"""Numbers that the kernels process at once, independent of the registers' size (``GROUP`` in ``native/lanes.h``)."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A problem as the kernels see it."""
+
+    rule: Rule
+    query: Float[Tensor, "batch heads queries head_dim"]
+    key: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    document_ids: Int[Tensor, "batch keys"] | None
+    scale: float
+    skip_tolerance: float
+    log_forget: Float[Tensor, "batch heads queries"] | None = None
+    """The gates of threshold relative attention."""
+    forgotten: Float[Tensor, "batch heads keys"] | None = None
+    """Float64: the running sums of forgetting attention."""
+    bias: Float[Tensor, "batch heads keys"] | None = None
+    """The bias of each distance."""
+    limit: float = 0.0
+    largest_key_norm: float | None = None
+    strict: bool = False
+
+    def forward(self) -> tuple[Saved, Finding]:
+        """Return the output in float32, the numbers of each query, and what the kernel found."""
+        inputs = _Inputs(self)
+        output = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
+        rows = output.new_empty((NUMBERS, *output.shape[:3]))
+        return Saved(output, rows), inputs.call("forward", output, rows)
+
+    def backward(self, saved: Saved, gradient: Tensor) -> tuple[Gradients, Finding]:
+        """Return float32 gradients of query, key, value and what the rule has besides, and what the kernel found."""
+        inputs, gradient = _Inputs(self), gradient.to(torch.float32).contiguous()
+        output, rows = saved.output.contiguous(), saved.rows.contiguous()
+        d_query = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
+        *of_keys, width = inputs.key.shape
+        padded = -(-width // GROUP) * GROUP
+        d_key, d_value = (inputs.key.new_zeros((*of_keys, padded), dtype=torch.float32) for _ in range(2))
+        arguments = inputs.arguments
+        arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
+        arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
+        besides = []
+        for name in ("log_forget", "forgotten", "bias"):
+            if (of := getattr(inputs, name)) is not None:
+                besides.append(torch.zeros_like(of, dtype=torch.float32))
+                setattr(arguments, f"d_{name}", besides[-1].data_ptr())
+        finding = inputs.call("backward", output, rows)
+        return (d_query, d_key[..., :width].contiguous(), d_value[..., :width].contiguous(), *besides), finding
+
+
+class _Inputs:
+    """The inputs that forward and backward share, in the kernels' format; only unreadable layouts are copied.
+
+    All tensors have to outlive the call, so this object holds them.
+    """
+
+    def __init__(self, walk: Walk) -> None:
+        self.query, self.key = with_contiguous_rows(walk.query), with_contiguous_rows(walk.key)
+        self.value = with_contiguous_rows(walk.value)
+        batch, heads, queries, width = self.query.shape
+        arguments = Arguments(walk.rule, batch, heads, self.key.shape[1], queries, self.key.shape[2], width)
+        arguments.bfloat16, arguments.threads = self.query.dtype == torch.bfloat16, torch.get_num_threads()
+        arguments.strict = walk.strict
+        arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(self.value)
+        self.log_forget = self.forgotten = self.bias = None
+        if walk.log_forget is not None:
+            self.log_forget = walk.log_forget.to(torch.float32).contiguous()
+            arguments.log_forget = self.log_forget.data_ptr()
+        if walk.forgotten is not None:
+            self.forgotten = walk.forgotten.to(torch.float64).contiguous()
+            arguments.forgotten = self.forgotten.data_ptr()
+        if walk.bias is not None:
+            self.bias = walk.bias.to(torch.float32)
+            # A softmax does not see what is added to all logits of a row.
+            below = self.bias - self.bias.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
+            highest = below.flip(-1).cummax(-1).values.flip(-1)
+            self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
+            arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
+        if walk.document_ids is not None:
+            document = first_of_document(walk.document_ids).to(torch.int32)
+            self.documents = (document, document[:, document.shape[1] - queries :].contiguous())
+            arguments.document, arguments.oldest = (x.data_ptr() for x in self.documents)
+        arguments.limit, arguments.scale = walk.limit, walk.scale
+        arguments.skip_tolerance = walk.skip_tolerance
+        arguments.largest_key_norm = -1.0 if walk.largest_key_norm is None else walk.largest_key_norm
+        self.arguments = arguments
+
+    def call(self, name: str, output: Tensor, rows: Tensor) -> Finding:
+        """Run a kernel on these inputs, with the contiguous output and rows of the forward pass."""
+        first, plane = rows.data_ptr(), rows.stride(0) * rows.itemsize
+        self.arguments.output = output.data_ptr()
+        self.arguments.largest, self.arguments.total, self.arguments.visited = first, first + plane, first + 2 * plane
+        return call(name, self.arguments)
+
+
+def passes(
+    walk: Callable[[Problem], Walk], check: Callable[[Problem], None] = lambda problem: None
+) -> tuple[Callable[[Problem], Saved], Callable[[Problem, Saved, Tensor], Gradients]]:
+    """Return the forward and the backward pass of an operator, given its problem as a walk.
+
+    ``check`` raises for gates above 1, when the kernel has found one.
+    """
+
+    def forward(problem: Problem) -> Saved:
+        saved, finding = walk(problem).forward()
+        if finding == Finding.GATE_ABOVE_ONE:
+            check(problem)
+        if finding == Finding.NOT_FINITE:
+            return attend_around(lambda problem: walk(problem).forward()[0], problem)
+        return saved
+
+    def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
+        gradients, finding = walk(problem).backward(saved, gradient)
+        if finding == Finding.NOT_FINITE:
+            return differentiate_around(lambda problem, *of: walk(problem).backward(*of)[0], problem, saved, gradient)
+        return gradients
+
+    return forward, backward

@@ -1,0 +1,40 @@
+"""One call of stick-breaking attention, checked and complete."""
+
+from typing import NamedTuple
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.problem import cast, check_the_rest, check_vectors
+
+
+class Problem(NamedTuple):
+    """Arguments of a call after all checks, in the order of the operators' arguments."""
+
+    query: Float[Tensor, "batch heads queries head_dim"]
+    key: Float[Tensor, "batch kv_heads keys head_dim"]
+    value: Float[Tensor, "batch kv_heads keys head_dim"]
+    document_ids: Int[Tensor, "batch keys"] | None
+    scale: float
+    skip_tolerance: float
+
+
+def pose(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    document_ids: Tensor | None,
+    scale: float | None,
+    skip_tolerance: float | None,
+) -> Problem:
+    """Check the arguments of the public function, and fill in the defaults.
+
+    Raises:
+        InputError: in one sentence, for the first argument that does not fit.
+    """
+    query, key, value = cast(query, key, value)
+    check_vectors(query, key, value)
+    others = {"key": key, "value": value}
+    keys = key.shape[2]
+    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the weights' sum")
+    return Problem(query, key, value, document_ids, *numbers)

@@ -1,0 +1,36 @@
+"""Threshold relative attention in C++ on the CPU: the blockwise backend's walk, with queries in a register's lanes.
+
+A call of few queries has keys in the lanes.
+"""
+
+from lengthwise.ops.backend import Backend
+from lengthwise.ops.native import DTYPES, not_compiled
+from lengthwise.ops.native.library import Rule
+from lengthwise.ops.native.walk import NUMBERS, Walk, passes
+from lengthwise.ops.threshold_relative.operator import define
+from lengthwise.ops.threshold_relative.problem import Problem, check_gates
+
+
+def walk(problem: Problem) -> Walk:
+    """Return the problem as the kernels see it."""
+    return Walk(
+        Rule.THRESHOLD_RELATIVE,
+        problem.query,
+        problem.key,
+        problem.value,
+        problem.document_ids,
+        problem.scale,
+        problem.skip_tolerance,
+        log_forget=problem.log_forget,
+        limit=problem.limit,
+        largest_key_norm=problem.largest_key_norm,
+    )
+
+
+BACKEND = Backend(
+    "native",
+    define("native", *passes(walk, lambda problem: check_gates(problem.log_forget)), numbers=NUMBERS),
+    devices=("cpu",),
+    dtypes=DTYPES,
+    unavailable=not_compiled,
+)

@@ -1,0 +1,285 @@
+"""Forgetting, stick-breaking and biased attention by the compiled walk, held against their references in float64.
+
+Run as a program, this file checks the instruction path that LENGTHWISE_NATIVE names, and prints its name.
+"""
+
+import math
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, scaled_dot_product_attention
+
+from lengthwise.errors import InputError
+from lengthwise.ops import distance_bias_attention, forgetting_attention, native, stick_breaking_attention
+from lengthwise.ops.native.library import PATHS
+
+ATTEND = {
+    "forgetting": forgetting_attention,
+    "stick-breaking": stick_breaking_attention,
+    "distance-bias": distance_bias_attention,
+}
+NAMES = tuple(ATTEND)
+Inputs = dict[str, Any]
+NOTHING = 2.0**-90
+
+
+def draw(
+    name: str,
+    keys: int,
+    queries: int | None = None,
+    *,
+    heads: int = 4,
+    kv_heads: int = 2,
+    head_dim: int = 16,
+    dtype: torch.dtype = torch.float32,
+    larger: float = 1.0,
+) -> Inputs:
+    """Normal queries, keys, values, fresh gates, and the gradient that arrives at the output."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    queries = queries or keys
+    inputs = {
+        "query": larger * normal(2, heads, queries, head_dim),
+        "key": normal(2, kv_heads, keys, head_dim),
+        "value": normal(2, kv_heads, keys, head_dim),
+        "gradient": normal(2, heads, queries, head_dim),
+    }
+    if name == "forgetting":
+        inputs["log_forget"] = logsigmoid(normal(2, heads, keys))
+    if name == "distance-bias":  # two heads that forget by distance, and others
+        slope = torch.tensor([1.0, 0.25, 0.0, 0.0], dtype=torch.float64)[:heads, None]
+        inputs["bias"] = 2 * normal(heads, keys) - slope * torch.arange(keys)
+    return {each: tensor.to(dtype) for each, tensor in inputs.items()}
+
+
+def run(name: str, inputs: Inputs, backend: str, **options: Any) -> Inputs:
+    leaves = {each: tensor.detach().requires_grad_() for each, tensor in inputs.items() if each != "gradient"}
+    output = ATTEND[name](**leaves, backend=backend, **options)
+    output.backward(inputs["gradient"])
+    return {"output": output.detach()} | {each: leaf.grad for each, leaf in leaves.items()}
+
+
+def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: Tensor | None = None) -> Inputs:
+    """How large each result would be if nothing cancelled: its formula with the absolute values of all terms."""
+    wide = {each: tensor.double() for each, tensor in inputs.items()}
+    query, value, gradient = (wide[each].abs() for each in ("query", "value", "gradient"))
+    group, keys = query.shape[1] // value.shape[1], value.shape[2]
+    scale = scale or query.shape[-1] ** -0.5
+    # The weights are the output for values that name the key.
+    names = torch.eye(keys, dtype=torch.float64).expand(*value.shape[:2], -1, -1)
+    padded = {each: torch.nn.functional.pad(wide[each], (0, keys - query.shape[-1])) for each in ("query", "key")}
+    weights = ATTEND[name](
+        **padded, value=names, scale=scale, document_ids=document_ids, backend="reference",
+        **{each: wide[each] for each in ("log_forget", "bias") if each in wide},
+    )  # fmt: skip
+    value, key = (x.repeat_interleave(group, dim=1) for x in (value, wide["key"].abs()))
+    weights = weights * (1 + scale * query @ key.mT + math.log2(keys + 1) * (keys if name == "stick-breaking" else 1))
+    output = weights @ value
+    d_scores = weights * (gradient @ value.mT + (gradient * output).sum(-1, keepdim=True))
+    if name == "stick-breaking":  # what older keys lose is a difference of sums over all keys
+        d_scores = d_scores + (gradient * output).sum(-1, keepdim=True)
+    return {
+        "output": output,
+        "query": scale * d_scores @ key,
+        "key": scale * d_scores.mT @ query,
+        "value": weights.mT @ gradient,
+        "log_forget": d_scores.sum(-2).flip(-1).cumsum(-1),
+        "bias": d_scores.sum((0, 2, 3)),
+    }
+
+
+def assert_within_budget(name: str, inputs: Inputs, **options: Any) -> None:
+    """Hold the walk against the float64 reference: twice the float32 reference's largest error, and one rounding unit
+    of the largest sum of absolute terms."""
+    exact = run(name, {each: tensor.double() for each, tensor in inputs.items()}, "reference", **options)
+    own = run(name, inputs, "reference", **options)
+    found = run(name, inputs, "native", **options)
+    size = terms(name, inputs, options.get("scale"), options.get("document_ids"))
+    for each, right in exact.items():
+        assert found[each].dtype == inputs.get(each, inputs["query"]).dtype
+        error, allowed = ((x[each].double() - right).abs().max() for x in (found, own))
+        floor = torch.finfo(found[each].dtype).eps * size[each].max() + NOTHING
+        assert error <= 2 * allowed + floor, f"{name}, {each}: {error:.2e}, budget 2 × {allowed:.2e} + {floor:.2e}"
+
+
+def check_path() -> None:
+    """Check the path that this process has chosen, on its odd sizes; memory that a kernel did not write is NaN."""
+    os.environ["LENGTHWISE_POISON"] = "1"
+    torch.set_num_threads(2)
+    for name in NAMES:
+        for dtype in (torch.float32, torch.bfloat16):
+            for head_dim in (1, 33, 64):
+                for keys, queries in ((1, 1), (64, 64), (130, 90), (200, 2)):
+                    assert_within_budget(name, draw(name, keys, queries, head_dim=head_dim, dtype=dtype))
+            documents = (torch.arange(130) // 37).expand(2, -1)
+            inputs = draw(name, 130, 100, dtype=dtype, larger=10)
+            for options in ({}, {"skip_tolerance": 0.0}, {"document_ids": documents}, {"scale": 0.7}):
+                assert_within_budget(name, inputs, **options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("keys", "queries"), [(1, 1), (63, 63), (130, 70), (300, 3)])
+def test_within_the_error_budget(needs_native: str, name: str, dtype: torch.dtype, keys: int, queries: int) -> None:
+    assert_within_budget(name, draw(name, keys, queries, head_dim=24, dtype=dtype))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("larger", [1.0, 30.0])
+@pytest.mark.parametrize("skip_tolerance", [None, 0.0])
+def test_documents_and_large_scores(needs_native: str, name: str, larger: float, skip_tolerance: float | None) -> None:
+    documents = torch.stack([torch.arange(150) // 41, torch.arange(150) // 150])
+    inputs = draw(name, 150, larger=larger)
+    assert_within_budget(name, inputs, document_ids=documents, skip_tolerance=skip_tolerance)
+    packed = run(name, inputs, "native", document_ids=documents)["output"][:1, :, 41:82]
+    alone = {each: tensor[:1, :, 41:82] for each, tensor in inputs.items() if each != "bias"}
+    if "bias" in inputs:
+        alone["bias"] = inputs["bias"][:, :41]
+    torch.testing.assert_close(packed, run(name, alone, "native")["output"], rtol=0, atol=2e-6 * larger)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", PATHS)
+def test_every_instruction_path(needs_native: str, path: str) -> None:
+    here = torch.backends.cpu.get_cpu_capability()
+    if {"avx2": "AVX", "avx512": "AVX512", "portable": ""}[path] not in here:
+        pytest.skip(f"{path}: this processor has {here}")
+    result = subprocess.run(
+        [sys.executable, __file__], env=os.environ | {"LENGTHWISE_NATIVE": path}, capture_output=True, encoding="utf-8",
+        timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_number_of_queries_and_threads_gives_the_same_bits(needs_native: str, name: str) -> None:
+    inputs = draw(name, 300)
+    expected = run(name, inputs, "native")
+    for queries in (1, 5, 64, 130):
+        last = inputs | {each: inputs[each][:, :, -queries:] for each in ("query", "gradient")}
+        assert torch.equal(run(name, last, "native")["output"], expected["output"][:, :, -queries:])
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        for each, result in run(name, inputs, "native").items():
+            assert torch.equal(result, expected[each]), each
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_far_keys_are_neither_weighed_nor_read(needs_native: str, name: str) -> None:
+    """A value that no horizon reaches may be NaN; without skipping, it would show."""
+    inputs = draw(name, 4000, 200)
+    inputs["value"][:, :, :64] = torch.nan
+    if "bias" in inputs:
+        inputs["bias"] -= torch.arange(4000)
+    for tolerance, seen in ((None, False), (0.0, True)):
+        output = run(name, inputs, "native", skip_tolerance=tolerance)["output"]
+        assert output.isnan().any() == (seen and bool(run(name, inputs, "reference")["output"].isnan().any()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_broken_value_shows_where_it_has_weight(needs_native: str, name: str) -> None:
+    inputs = draw(name, 100)
+    inputs["value"][0, 0, 50, 3] = torch.inf
+    inputs["query"][1, 2, 70] = torch.nan
+    ours, theirs = (
+        run(name, inputs, backend, skip_tolerance=2.0**-24)["output"] for backend in ("native", "reference")
+    )
+    assert torch.equal(ours.isnan(), theirs.isnan())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_derivatives_of_gradients_and_vmap(needs_native: str, name: str) -> None:
+    inputs = draw(name, 9, head_dim=4)
+    del inputs["gradient"]
+    leaves = [tensor.requires_grad_() for tensor in inputs.values()]
+
+    def second(backend: str) -> tuple[Tensor, ...]:
+        output = ATTEND[name](**inputs, backend=backend)
+        first = torch.autograd.grad(output.square().sum(), leaves, create_graph=True)
+        return torch.autograd.grad(torch.stack([of.square().sum() for of in first]).sum(), leaves)
+
+    for ours, theirs in zip(second("native"), second("reference"), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    detached = {each: tensor.detach() for each, tensor in inputs.items()}
+    mapped = torch.vmap(lambda query: ATTEND[name](**detached | {"query": query}, backend="native"))
+    queries = torch.stack([detached["query"], 2 * detached["query"]])
+    torch.testing.assert_close(mapped(queries)[1], ATTEND[name](**detached | {"query": queries[1]}), rtol=0, atol=1e-6)
+
+
+def test_minus_infinity_hides_keys(needs_native: str) -> None:
+    inputs = draw("distance-bias", 200)
+    inputs["bias"][0, 3:] = -math.inf
+    inputs["bias"][1, :2] = -math.inf
+    ours, theirs = (run("distance-bias", inputs, backend) for backend in ("native", "reference"))
+    for each, result in ours.items():
+        torch.testing.assert_close(result, theirs[each], rtol=1e-4, atol=1e-4)
+    assert ours["output"][:, 1, :2].eq(0).all(), "the first two queries of the second head see nothing"
+    assert ours["bias"][0, 3:].eq(0).all()
+
+
+def test_equal_gates_are_alibi(needs_native: str) -> None:
+    inputs = draw("forgetting", 200, kv_heads=4)
+    slopes = 2.0 ** -torch.arange(1.0, 5.0)
+    distance = torch.arange(200.0)[:, None] - torch.arange(200.0)
+    mask = (-slopes[:, None, None] * distance).masked_fill(distance < 0, -math.inf)
+    query, key, value = (inputs[each] for each in ("query", "key", "value"))
+    expected = scaled_dot_product_attention(query, key, value, mask)
+    found = forgetting_attention(query, key, value, -slopes[:, None].expand(2, 4, 200), backend="native")
+    torch.testing.assert_close(found, expected, rtol=0, atol=3e-6)
+
+
+def test_a_million_gates_lose_no_digits(needs_native: str) -> None:
+    """Sums of a million logarithms differ by small numbers at the end, which float32 could not hold."""
+    keys = 1_000_000
+    inputs = draw("forgetting", 50, heads=1, kv_heads=1)
+    long: Inputs = {each: torch.cat([tensor[:1, :, :1].expand(-1, -1, keys, *[-1] * (tensor.ndim - 3)), tensor[:1]], 2)
+            for each, tensor in inputs.items() if each in ("key", "value", "log_forget")}  # fmt: skip
+    found = forgetting_attention(inputs["query"][:1], **long, backend="native")
+    near: Inputs = {each: tensor[:, :, -1050:] for each, tensor in long.items()}
+    torch.testing.assert_close(found, forgetting_attention(inputs["query"][:1], **near), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"log_forget": torch.zeros(2, 4, 9)}, "one gate per key and head, here (2, 4, 10); got (2, 4, 9)"),
+        ({"log_forget": torch.ones(2, 4, 10)}, "at most 0, the logarithm of a gate in (0, 1]; its largest value is 1"),
+        ({"log_forget": torch.zeros(2, 4, 10, dtype=torch.long)}, "floating-point numbers; got torch.int64"),
+        ({"key": torch.zeros(2, 3, 10, 16), "value": torch.zeros(2, 3, 10, 16)}, "multiple of kv_heads; got 4 and 3"),
+        ({"value": torch.zeros(2, 2, 9, 16)}, "value must have the shape of key"),
+        ({"backend": "triton"}, "no backend called 'triton'; known: auto, native, reference"),
+        ({"scale": -1.0}, "scale must be a positive finite number; got -1.0"),
+        ({"skip_tolerance": 1.0}, "fraction of the softmax mass, at least 0 and below 1; got 1.0"),
+        ({"document_ids": torch.zeros(2, 9, dtype=torch.long)}, "document_ids must be (batch, keys), here (2, 10)"),
+    ],
+)
+def test_bad_input_is_one_sentence(change: Inputs, sentence: str) -> None:
+    inputs = draw("forgetting", 10)
+    del inputs["gradient"]
+    with pytest.raises(InputError) as caught:
+        forgetting_attention(**inputs | change)
+    assert sentence in str(caught.value)
+
+
+def test_nothing_is_attended_to_by_nothing() -> None:
+    inputs = draw("stick-breaking", 5)
+    del inputs["gradient"]
+    assert stick_breaking_attention(**inputs | {"query": inputs["query"][:, :, :0]}).shape == (2, 4, 0, 16)
+    assert stick_breaking_attention(**{each: of[:, :, :1] for each, of in inputs.items()}).eq(0).all()
+
+
+if __name__ == "__main__":
+    check_path()
+    print(native.path())
