@@ -121,20 +121,35 @@ inline void products_of_rows(const float* rows, int64_t width, const float* cons
     for (int c = 0; c < GROUPS * PARTS; ++c) store(to[c / PARTS] + r * GROUP + c % PARTS * WIDTH, sum[r][c]);
 }
 
+// How many rows are summed at once over `columns` registers: as many sums as registers hold beside the columns and one
+// factor, but not more than hide the latency of an addition.
+constexpr int rows_at_once(int columns) {
+  const int room = (REGISTERS - columns - 1) / columns, enough = 16 / columns > 6 ? 16 / columns : 6;
+  return room < enough ? room : enough;
+}
+
+// The same for any number of rows: many at once, then four at once, then one by one.
+template <int ROWS, int GROUPS>
+inline int products_from(int row, const float* rows, int count, int64_t width, const float* const* columns,
+                         float* const* to) {
+  for (; row + ROWS <= count; row += ROWS) {
+    float* out[GROUPS];
+    for (int g = 0; g < GROUPS; ++g) out[g] = to[g] + row * GROUP;
+    products_of_rows<ROWS, GROUPS>(rows + row * width, width, columns, out);
+  }
+  return row;
+}
+
 template <int GROUPS>
 inline void products(const float* rows, int count, int64_t width, const float* const* columns, float* const* to) {
-  constexpr int ROWS = REGISTERS / 2 / (GROUPS * PARTS);
-  float* out[GROUPS];
-  for (int g = 0; g < GROUPS; ++g) out[g] = to[g];
-  int row = 0;
-  for (; row + ROWS <= count; row += ROWS) {
-    products_of_rows<ROWS, GROUPS>(rows + row * width, width, columns, out);
-    for (int g = 0; g < GROUPS; ++g) out[g] += ROWS * GROUP;
+  constexpr int ROWS = rows_at_once(GROUPS * PARTS);
+  if (GROUPS > 1 && ROWS < 4 && count >= 4) {  // too few registers for the groups side by side
+    for (int g = 0; g < GROUPS; ++g) products<1>(rows, count, width, columns + g, to + g);
+    return;
   }
-  for (; row < count; ++row) {
-    products_of_rows<1, GROUPS>(rows + row * width, width, columns, out);
-    for (int g = 0; g < GROUPS; ++g) out[g] += GROUP;
-  }
+  int row = products_from<ROWS, GROUPS>(0, rows, count, width, columns, to);
+  if (ROWS > 4) row = products_from<4, GROUPS>(row, rows, count, width, columns, to);
+  products_from<1, GROUPS>(row, rows, count, width, columns, to);
 }
 
 // The factor of matrix row k in the sum for row r is at[r * row + k * step], for k below `steps`. The factors of the
@@ -178,14 +193,20 @@ inline void add_products_of_rows(const Factors& factors, const float* matrix, in
     }
 }
 
-template <int COLUMNS>
-inline void add_products_of_columns(Factors factors, int rows, const float* matrix, int64_t width, float* out) {
-  constexpr int ROWS = REGISTERS / 2 / COLUMNS / 4 * 4;
-  int row = 0;
+template <int ROWS, int COLUMNS>
+inline int add_products_from(int row, Factors factors, int rows, const float* matrix, int64_t width, float* out) {
+  factors.at += row * factors.row, out += row * width;
   for (; row + ROWS <= rows; row += ROWS, factors.at += ROWS * factors.row, out += ROWS * width)
     add_products_of_rows<ROWS, COLUMNS>(factors, matrix, width, out);
-  for (; row < rows; ++row, factors.at += factors.row, out += width)
-    add_products_of_rows<1, COLUMNS>(factors, matrix, width, out);
+  return row;
+}
+
+template <int COLUMNS>
+inline void add_products_of_columns(const Factors& factors, int rows, const float* matrix, int64_t width, float* out) {
+  constexpr int ROWS = rows_at_once(COLUMNS);
+  int row = add_products_from<ROWS, COLUMNS>(0, factors, rows, matrix, width, out);
+  if (ROWS > 4) row = add_products_from<4, COLUMNS>(row, factors, rows, matrix, width, out);
+  add_products_from<1, COLUMNS>(row, factors, rows, matrix, width, out);
 }
 
 // out += factors * matrix; out and matrix have `width` columns, a multiple of sixteen.
