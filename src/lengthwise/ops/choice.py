@@ -9,7 +9,6 @@ from torch import Tensor
 from lengthwise.errors import InputError
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.modes import beyond_backward, without_autocast
-from lengthwise.ops.native import FEW
 from lengthwise.ops.operator import Kind
 from lengthwise.ops.problem import Problem
 from lengthwise.registry import unknown
@@ -25,8 +24,6 @@ class Choice:
     """The backend that ``"auto"`` takes on a type of device."""
     otherwise: str
     """The backend that ``"auto"`` takes on other devices, and for tensors that the fastest cannot take."""
-    few: str | None = None
-    """The backend that ``"auto"`` takes for a few queries on the CPU, whatever is fastest for many."""
 
     def attend(self, problem: Problem, name: str) -> tuple[Tensor, Tensor]:
         """Run the backend of that name, or the one for ``"auto"``, and return its output and rows.
@@ -37,8 +34,6 @@ class Choice:
         query, *others = problem[: self.kind.differentiable]
         device = query.device.type
         chosen = self.fastest.get(device, self.otherwise) if name == "auto" else name
-        if name == "auto" and self.few and device == "cpu" and query.shape[2] <= FEW:
-            chosen = self.few
         if chosen not in self.backends:
             raise InputError(unknown("backend", name, [*self.backends, "auto"]))
         if query.numel() == 0:

@@ -1,4 +1,6 @@
-"""What the references share: which keys a query sees, and the softmax over them."""
+"""What the references share: products of grouped heads, which keys a query sees, and the softmax over them."""
+
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -44,3 +46,28 @@ def tiles_up_to(
     """Count the tiles from the first key to each query."""
     tiles = torch.arange(keys - query.shape[2], keys, dtype=torch.long, device=query.device) // TILE + 1
     return tiles.expand(1, *query.shape[:3])
+
+
+def scores_of(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    scale: float,
+) -> Float[Tensor, "batch heads queries keys"]:
+    """Compute the scaled products of queries and keys; no key is copied for the heads that share it."""
+    return _by_key_head(query, key.shape[1], lambda rows: rows @ key.mT) * scale
+
+
+def weighted(
+    weights: Float[Tensor, "batch heads queries keys"], value: Float[Tensor, "batch kv_heads keys head_dim"]
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    """Compute the sums of the values with the given weights."""
+    return _by_key_head(weights, value.shape[1], lambda rows: rows @ value)
+
+
+def _by_key_head(
+    rows: Float[Tensor, "batch heads queries n"], kv_heads: int, multiply: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "batch heads queries m"]:
+    """Multiply the rows of all heads that share a key head at once."""
+    queries = rows.shape[2]
+    together = multiply(rows.unflatten(1, (kv_heads, -1)).flatten(2, 3))
+    return together.unflatten(2, (-1, queries)).flatten(1, 2)

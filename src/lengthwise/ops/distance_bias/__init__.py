@@ -10,7 +10,7 @@ from lengthwise.ops.distance_bias.problem import pose
 __all__ = ["BACKENDS", "distance_bias_attention"]
 
 BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference", few="reference")
+CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
 
 
 def distance_bias_attention(
@@ -43,7 +43,7 @@ def distance_bias_attention(
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
             the newest key to the oldest in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU;
-            ``"auto"`` takes ``"native"`` if it takes the tensors and there are more than four queries.
+            ``"auto"`` takes ``"native"`` if it takes the tensors.
         skip_tolerance: the walk may stop once the remaining keys hold at most this fraction of a row's softmax mass, by
             a bound that is proved (``docs/horizon.md``); the default is half the float32 ``eps``, which is exact to
             that precision. 0 visits every key.

@@ -8,21 +8,20 @@ from torch import Tensor
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around
 from lengthwise.ops.problem import Saved, wide
-from lengthwise.ops.reach import tiles_up_to, visible
+from lengthwise.ops.reach import scores_of, tiles_up_to, visible, weighted
 from lengthwise.ops.stick_breaking.problem import Problem
 
 
 def attend(problem: Problem) -> Saved:
     """Return the output in the query's dtype, and how many tiles each query visits: all tiles up to the query."""
     query, key, _, document_ids, scale, _ = problem
-    compute, group = wide(query.dtype), query.shape[1] // key.shape[1]
+    compute = wide(query.dtype)
     queries, keys = query.shape[2], key.shape[2]
-    scores = query.to(compute) @ key.to(compute).repeat_interleave(group, dim=1).mT * scale
+    scores = scores_of(query.to(compute), key.to(compute), scale)
     p = weights(scores, visible(queries, keys, document_ids, query.device, strict=True))
 
     def weigh(problem: Problem) -> Saved:
-        values = problem.value.to(compute).repeat_interleave(group, dim=1)
-        return Saved(p @ values, tiles_up_to(query, keys))
+        return Saved(weighted(p, problem.value.to(compute)), tiles_up_to(query, keys))
 
     output, rows = attend_around(weigh, problem)
     return Saved(output.to(query.dtype), rows)
