@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.problem import TILE
 from lengthwise.ops.reach import softmax_over, visible
 from lengthwise.ops.threshold_relative import reference, visited_tiles
@@ -162,3 +163,17 @@ def test_no_backend_leaves_out_more_than_promised(
 @pytest.mark.parametrize("queries", [70, 3])
 def test_triton_leaves_out_no_more_than_promised(draw: Callable[..., Inputs], triton: str, queries: int) -> None:
     assert_promise_is_kept(draw, triton, queries, 700, torch.float32)
+
+
+def test_a_later_query_may_need_the_oldest_key_alone(backend: str, finest: torch.dtype) -> None:
+    """So no bound over all later queries allows a cache to drop a key of threshold relative attention."""
+    keys = 1000
+    key = torch.zeros(1, 1, keys, 4, dtype=finest)
+    key[..., 0], key[:, :, 0, 0] = -1, 1
+    value = torch.zeros_like(key)
+    value[:, :, 0] = 1
+    query = torch.tensor([[[[1.0, 0.0, 0.0, 0.0]]]], dtype=finest)
+    attended = threshold_relative_attention(
+        query, key, value, torch.full((1, 1, 1), -30.0, dtype=finest), backend=backend
+    )
+    torch.testing.assert_close(attended, torch.ones_like(attended), rtol=0, atol=1e-6)
