@@ -31,7 +31,8 @@ struct Arguments {
   Tensor query, key, value;
   const float* log_forget;  // (batch, heads, queries), for THRESHOLD_RELATIVE; this and all arrays below are contiguous
   const double* forgotten;  // (batch, heads, keys), for FORGETTING: running sums of logarithms of gates, never rising
-  const float* bias;        // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: none is above 0
+  const float*
+      bias;  // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: the highest finite one is 0
   const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
   const int32_t* document;    // (batch, keys), or null
   const int32_t* oldest;      // (batch, queries): position of the first key of a query's document, or null

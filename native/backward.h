@@ -49,7 +49,7 @@ class Backward {
     return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE + spare(a);
   }
 
-  // Numbers that a rule may use for each distance.
+  // Memory for the gradient of a block's biases, if there are biases.
   static int64_t spare(const Arguments& a) { return a.bias ? a.keys + 2 * BIAS_MARGIN : 0; }
 
   static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }

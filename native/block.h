@@ -58,6 +58,13 @@ struct Block {
 
   static int64_t count(const Arguments& a) { return (a.keys - 1) / BLOCK - (a.keys - a.queries) / BLOCK + 1; }
 
+  // The position of the block's first query.
+  int64_t first_position() const {
+    int32_t position = INT32_MAX;
+    for (int g = 0; g < GROUPS; ++g) position = smaller(position, first[g]);
+    return position;
+  }
+
   int64_t at(int lane) const { return slot * arguments.queries + row[lane]; }
 
   bool empty() const {

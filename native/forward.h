@@ -22,8 +22,9 @@ class Forward {
   void run(int64_t task, float* scratch) const {
     const int64_t blocks = Block<BLOCK>::count(a_), slot = task / blocks;
     const float* gates = a_.log_forget ? a_.log_forget + slot * a_.queries : nullptr;
-    Block<BLOCK> block(a_, slot, task % blocks,
-                       [&](int64_t row) { return gates && a_.skip_tolerance > 0 ? -gates[row] : 0.0f; });
+    Block<BLOCK> block(a_, slot, task % blocks, [&](int64_t row) {
+      return !Rule::IN_ORDER && gates && a_.skip_tolerance > 0 ? -gates[row] : 0.0f;
+    });
     State state(*this, block, scratch);
     for (int64_t tile = block.newest; tile >= 0 && !block.empty(); --tile) state.visit(tile);
     state.finish();

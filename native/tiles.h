@@ -122,10 +122,10 @@ inline void products_of_rows(const float* rows, int64_t width, const float* cons
 }
 
 // How many rows are summed at once over `columns` registers: as many sums as registers hold beside the columns and one
-// factor, but not more than hide the latency of an addition.
+// factor, but not more than hide the latency of an addition; at least one.
 constexpr int rows_at_once(int columns) {
   const int room = (REGISTERS - columns - 1) / columns, enough = 16 / columns > 6 ? 16 / columns : 6;
-  return room < enough ? room : enough;
+  return room < 1 ? 1 : room < enough ? room : enough;
 }
 
 // The same for any number of rows: many at once, then four at once, then one by one.

@@ -15,18 +15,19 @@ class DistanceBias {
       : a(a),
         slot(block.slot),
         start(block.position[0]),
-        newest(start + BLOCK),
+        end_position(start + BLOCK),
         biases(a.bias + slot * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN),
         highest(a.highest_bias + slot * (a.keys + BIAS_MARGIN)) {}
 
   // In the backward pass, `spare` has place for the gradient of this block's biases.
   void begin(float* spare) {
     d_biases = spare + BIAS_MARGIN;
-    for (int64_t distance = -BIAS_MARGIN; distance < newest; ++distance) d_biases[distance] = 0;
+    for (int64_t distance = -BIAS_MARGIN; distance < end_position; ++distance) d_biases[distance] = 0;
   }
 
-  // No bias is above 0. How far that of a query's own key is below, in base 2.
-  float slack() const { return -biases[0] * LOG2_E; }
+  // How far the bias of a query's own key is below the highest of all, which is 0, in base 2. If some bias is NaN or
+  // above 0, no row does without a running maximum.
+  float slack() const { return highest[0] <= 0 ? -biases[0] * LOG2_E : INFINITY; }
   void enter(int64_t) {}
 
   template <bool HIDDEN>
@@ -75,13 +76,13 @@ class DistanceBias {
   void end(Chain& chain) const {
     chain.wait_for_the_block_before();
     float* to = a.d_bias + slot * a.keys;
-    for (int64_t distance = 0; distance < smaller(newest, a.keys); ++distance) to[distance] += d_biases[distance];
+    for (int64_t distance = 0; distance < smaller(end_position, a.keys); ++distance) to[distance] += d_biases[distance];
     chain.end();
   }
 
  private:
   const Arguments& a;
-  int64_t slot, start, newest;
+  int64_t slot, start, end_position;
   const float *biases, *highest;
   float* d_biases = nullptr;
 };

@@ -13,11 +13,10 @@ class Forgetting {
 
   Forgetting(const Arguments& a, const Block<BLOCK>& block)
       : a(a), sums(a.forgotten + block.slot * a.keys), first_sum(block.slot * a.keys) {
-    int32_t position = 0;
-    for (const int32_t last : block.last) position = larger(position, last);
-    newest = sums[position];
+    const int64_t corner = block.first_position() / BLOCK * BLOCK;
+    from = sums[corner];
     for (int lane = 0; lane < BLOCK; ++lane)
-      split(block.row[lane] < 0 ? position : block.position[lane], &own_whole[lane], &own_rest[lane]);
+      split(block.row[lane] < 0 ? corner : block.position[lane], &own_whole[lane], &own_rest[lane]);
   }
 
   float slack() const { return 0; }
@@ -85,10 +84,11 @@ class Forgetting {
   }
 
  private:
-  // A sum in base 2, relative to the newest query's, as a whole number and a rest. Sums grow with the sequence, so they
-  // are subtracted in double precision; then both parts of a difference that counts are exact in single precision.
+  // A sum in base 2, relative to that of a key which is the same for a row in every call and no later than the row: a
+  // later gate changes no bit of an earlier row. Sums grow with the sequence, so they are subtracted in double
+  // precision; then the whole parts of a difference that counts are exact, and the rests are rounded by 2^-26.
   void split(int64_t position, float* integer, float* fraction) const {
-    const double sum = (sums[position] - newest) * 1.4426950408889634;
+    const double sum = (sums[position] - from) * 1.4426950408889634;
     const double nearest = std::nearbyint(sum);
     *integer = static_cast<float>(nearest), *fraction = static_cast<float>(sum - nearest);
   }
@@ -96,7 +96,7 @@ class Forgetting {
   const Arguments& a;
   const double* sums;
   int64_t first_sum;
-  double newest;
+  double from;
   alignas(64) float own_whole[BLOCK], own_rest[BLOCK];
   float whole[TILE], rest[TILE];
 };

@@ -4,9 +4,9 @@
 //   Logits(arguments, block)             the numbers of every lane
 //   IN_ORDER                             true if the queries of a block have to stand in order
 //   slack()                              how far the logit of a query's own key may lie below its score, in base 2
-//   begin(spare)                         called at the start of a backward pass, with memory for `keys` numbers
-//   enter(tile)                          called before a tile is weighed
-//   View<HIDDEN>(logits, block, lane, tile)   WIDTH lanes; the keys of a tile come one after another from the newest
+//   begin(spare)                         called at the start of a backward pass, with the memory of `spare` in
+//   backward.h enter(tile)                          called before a tile is weighed View<HIDDEN>(logits, block, lane,
+//   tile)   WIDTH lanes; the keys of a tile come one after another from the newest
 //     keeps(key, product, &logit)        which lanes keep a key, and their logits in base 2
 //     learn(d_logit)                     in the backward pass, the gradient of the logits of that key
 //     leave()                            after the last key
@@ -69,6 +69,8 @@ class SoftmaxForward {
         block(block),
         norms(norms ? norms + (block.batch * a.kv_heads + block.kv_head) * a.keys : nullptr),
         logits(a, block) {}
+
+  static constexpr bool IN_ORDER = Logits<BLOCK>::IN_ORDER;
 
   // Begins a group, whose queries are packed in columns.
   void start(int group, const float* queries) {

@@ -18,7 +18,8 @@ class Stick {
         to_(left) {}
 
   // The weight of the next key. `taken` and `kept` are its share of what was left, and the share that it leaves; both
-  // come from the exponential of a number that is not positive, so that neither loses digits.
+  // come from the exponential of a number that is not positive, so that neither overflows. A share below 2^-24 leaves
+  // all.
   Lanes take(int key, Lanes product, Lanes* taken, Lanes* kept) {
     const Mask sees = sight_.of(key);
     const Lanes score = multiply(product, scale_), away = maximum(subtract(broadcast(0), score), score);
@@ -47,6 +48,8 @@ class StickForward {
   StickForward(const Arguments& a, const Block<BLOCK>& block, const float*) : a(a), block(block) {
     for (float& of : left) of = 1;
   }
+
+  static constexpr bool IN_ORDER = false;
 
   void start(int, const float*) {}
   void enter(int64_t) {}

@@ -229,6 +229,27 @@ def test_minus_infinity_hides_keys(needs_native: str) -> None:
     assert ours["bias"][0, 3:].eq(0).all()
 
 
+def test_transposed_memory_changes_nothing(needs_native: str) -> None:
+    inputs = draw("distance-bias", 70)
+    documents = torch.stack([torch.arange(70) // 30, torch.arange(70) // 50])
+    expected = run("distance-bias", inputs, "native", document_ids=documents)
+    bias = inputs["bias"].T.contiguous().T
+    found = run("distance-bias", inputs | {"bias": bias}, "native", document_ids=documents.T.contiguous().T)
+    for each, result in found.items():
+        assert torch.equal(result, expected[each]), each
+
+
+def test_a_broken_bias_or_gate_reaches_its_rows_alone(needs_native: str) -> None:
+    biased, gated = draw("distance-bias", 100), draw("forgetting", 100)
+    biased["bias"][1, 1], biased["bias"][1, 50] = 200.0, torch.nan
+    gated["log_forget"][0, 1, 60] = torch.nan
+    for name, inputs in (("distance-bias", biased), ("forgetting", gated)):
+        ours, theirs = (run(name, inputs, backend)["output"] for backend in ("native", "reference"))
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4, equal_nan=True)
+        assert ours.isnan().any()
+        assert not ours[:, :, :50].isnan().any()
+
+
 def test_equal_gates_are_alibi(needs_native: str) -> None:
     inputs = draw("forgetting", 200, kv_heads=4)
     slopes = 2.0 ** -torch.arange(1.0, 5.0)

@@ -13,6 +13,7 @@ explains how a part names the model that has to be trained before it.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -25,6 +26,7 @@ from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.ops import native
+from lengthwise.ops.modes import beyond_backward
 from lengthwise.options import BaseOptions, Value
 from lengthwise.registry import unknown
 
@@ -252,11 +254,13 @@ class Weights(Part):
         """Return True if the compiled walk over the keys can attend: for the last tokens, causally, without dropout."""
         layout = call.layout
         return (
-            self.backend != "reference"
+            native.takes(call.query)  # first: a compiler must not see a comparison of sizes
+            and self.backend != "reference"
             and not (self.training and self.dropout)
             and (layout.causal and not layout.cross and layout.later == 0)
             and call.value.shape == call.key.shape
-            and native.takes(call.query)
+            and (layout.documents is None or layout.documents.dtype != torch.bool)
+            and not beyond_backward(call.query, call.key, call.value)
         )
 
     def row_entries(self, call: Call) -> int:

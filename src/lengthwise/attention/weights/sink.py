@@ -26,7 +26,6 @@ class OffByOne(Softmax):
     """
 
     traits = WeightsTraits(evidence="third-party", normalised=False, route="fused")
-    has_sink = True
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

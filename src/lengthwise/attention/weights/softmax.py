@@ -1,7 +1,6 @@
-"""Softmax attention (arXiv 1706.03762), by torch's fused routine: at once, or in blocks of rows with a mask."""
+"""Softmax attention (arXiv 1706.03762): by the compiled walk, or by torch's fused routine, at once or in blocks."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +22,6 @@ class Softmax(Weights):
     """
 
     traits = WeightsTraits(evidence="code", route="fused")
-    has_sink: ClassVar[bool] = False
-    """True if a query may also attend to nothing."""
 
     def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Scale queries to sharpen or flatten the scores; here, return them unchanged."""
@@ -72,18 +69,21 @@ class Softmax(Weights):
 
     def _walked(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"] | None:
         """Attend by the compiled walk, where it can attend and is not slower than torch's routine; else return None."""
+        if type(self).fuse is not Softmax.fuse or not self.walks(call):
+            return None
         bias = call.bias if call.biased else None
-        # Torch's routine is fused unless the bias has a gradient, and faster for less than a tile of queries.
+        # Torch's routine is fused unless the bias has a gradient, and faster for less than a tile of queries. In
+        # bfloat16 it rounds more than the walk, which therefore takes even single tokens.
         learned = bias is not None and (call.tracked is not None or bias.learned)
-        if self.has_sink or call.layout.queries < (native.FEW + 1 if learned else TILE) or not self.walks(call):
+        few = 0 if call.query.dtype == torch.bfloat16 else native.FEW
+        if call.layout.queries <= (few if learned else TILE - 1):
             return None
         vectors, documents = (call.query, call.key, call.value), call.layout.documents
         heads = call.query.shape[1]
         if bias is None:  # nothing is forgotten
             zero = torch.zeros(1, 1, 1, dtype=torch.float32, device=call.query.device)
-            return forgetting_attention(
-                *vectors, zero.expand(len(call.query), heads, call.layout.keys), document_ids=documents
-            )
+            zeros = zero.expand(len(call.query), heads, call.layout.keys)
+            return forgetting_attention(*vectors, zeros, document_ids=documents, skip_tolerance=0.0)
         gates = bias.log_forget(call)
         if gates is not None and gates.shape[1] == heads:
             return forgetting_attention(*vectors, gates, document_ids=documents)

@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.modes import is_readable
 from lengthwise.ops.problem import cast, check_the_rest, check_vectors
 
 LEAST = -1e4
@@ -22,7 +21,9 @@ class Problem(NamedTuple):
     key: Float[Tensor, "batch kv_heads keys head_dim"]
     value: Float[Tensor, "batch kv_heads keys head_dim"]
     forgotten: Float[Tensor, "batch heads keys"]
-    """Float64: running sums of the logarithms of the gates, from the first key on."""
+    """Running sums of the logarithms of the gates, from the first key on; in float64, where the device has it.
+
+    A compiler has no numbers to check, so a backend calls :func:`check_gates` where it has them."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float
@@ -52,12 +53,18 @@ def pose(
         )
     if not log_forget.is_floating_point():
         raise InputError(f"log_forget must be floating-point numbers; got {log_forget.dtype}.")
-    if log_forget.device.type == "cpu" and is_readable(log_forget) and (log_forget > 0).any():
+    others = {"key": key, "value": value, "log_forget": log_forget}
+    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the softmax mass")
+    widest = torch.float32 if log_forget.device.type == "mps" else torch.float64
+    forgotten = log_forget.clamp(min=LEAST).cumsum(-1, dtype=widest)
+    return Problem(query, key, value, forgotten, document_ids, *numbers)
+
+
+def check_gates(forgotten: Tensor) -> None:
+    """Raise :class:`InputError` for a gate above 1, with which the running sums rise."""
+    log_forget = forgotten.diff(dim=-1, prepend=torch.zeros_like(forgotten[..., :1]))
+    if (log_forget > 0).any():
         raise InputError(
             f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
             f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
         )
-    others = {"key": key, "value": value, "log_forget": log_forget}
-    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the softmax mass")
-    forgotten = log_forget.clamp(min=LEAST).cumsum(-1, dtype=torch.float64)
-    return Problem(query, key, value, forgotten, document_ids, *numbers)

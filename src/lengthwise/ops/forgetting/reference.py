@@ -4,7 +4,8 @@ from torch import Tensor
 
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around
-from lengthwise.ops.forgetting.problem import Problem
+from lengthwise.ops.forgetting.problem import Problem, check_gates
+from lengthwise.ops.modes import is_readable
 from lengthwise.ops.problem import Saved, wide
 from lengthwise.ops.reach import scores_of, softmax_over, tiles_up_to, visible, weighted
 
@@ -12,6 +13,8 @@ from lengthwise.ops.reach import scores_of, softmax_over, tiles_up_to, visible, 
 def attend(problem: Problem) -> Saved:
     """Return the output in the query's dtype, and how many tiles each query visits: all tiles up to the query."""
     query, key, _, forgotten, document_ids, scale, _ = problem
+    if is_readable(forgotten):
+        check_gates(forgotten)
     compute = wide(query.dtype)
     queries, keys = query.shape[2], key.shape[2]
     scores = scores_of(query.to(compute), key.to(compute), scale)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from lengthwise.ops.modes import autocast_dtype
 from lengthwise.ops.native.library import not_compiled, path
 
 __all__ = ["DTYPES", "FEW", "not_compiled", "path", "takes"]
@@ -14,5 +15,6 @@ FEW = 4
 
 def takes(tensor: Tensor) -> bool:
     """Return True if the kernels can compute on a tensor; not while a compiler traces, which fuses better by itself."""
-    cpu = tensor.device.type == "cpu" and tensor.dtype in DTYPES
-    return cpu and not_compiled() is None and not torch.compiler.is_compiling()
+    if torch.compiler.is_compiling() or tensor.device.type != "cpu" or not_compiled() is not None:
+        return False
+    return (autocast_dtype("cpu") or tensor.dtype) in DTYPES

@@ -64,7 +64,7 @@ class Walk:
         besides = []
         for name in ("log_forget", "forgotten", "bias"):
             if (of := getattr(inputs, name)) is not None:
-                besides.append(torch.zeros_like(of, dtype=torch.float32))
+                besides.append(torch.zeros(of.shape, dtype=torch.float32))
                 setattr(arguments, f"d_{name}", besides[-1].data_ptr())
         finding = inputs.call("backward", output, rows)
         return (d_query, d_key[..., :width].contiguous(), d_value[..., :width].contiguous(), *besides), finding
@@ -94,12 +94,13 @@ class _Inputs:
         if walk.bias is not None:
             self.bias = walk.bias.to(torch.float32)
             # A softmax does not see what is added to all logits of a row.
-            below = self.bias - self.bias.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
+            finite = self.bias.where(self.bias.isfinite(), -torch.inf)
+            below = self.bias - finite.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
             highest = below.flip(-1).cummax(-1).values.flip(-1)
             self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
             arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
         if walk.document_ids is not None:
-            document = first_of_document(walk.document_ids).to(torch.int32)
+            document = first_of_document(walk.document_ids).to(torch.int32).contiguous()
             self.documents = (document, document[:, document.shape[1] - queries :].contiguous())
             arguments.document, arguments.oldest = (x.data_ptr() for x in self.documents)
         arguments.limit, arguments.scale = walk.limit, walk.scale
