@@ -32,7 +32,7 @@ class Walk:
 def alibi(inputs: Inputs) -> tuple[Tensor]:
     """Compute the biases of ALiBi (arXiv 2108.12409), with a slope for each head, as a bias that has a gradient."""
     heads, keys = inputs.query.shape[1], inputs.key.shape[2]
-    slopes = 2.0 ** (-8 / heads * torch.arange(1.0, heads + 1, device=inputs.query.device))
+    slopes = 2.0 ** (-8 / heads * torch.arange(1, heads + 1, dtype=torch.float32, device=inputs.query.device))
     return (-slopes[:, None] * torch.arange(keys, device=slopes.device, dtype=slopes.dtype),)
 
 

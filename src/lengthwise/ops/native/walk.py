@@ -64,7 +64,7 @@ class Walk:
         besides = []
         for name in ("log_forget", "forgotten", "bias"):
             if (of := getattr(inputs, name)) is not None:
-                besides.append(torch.zeros(of.shape, dtype=torch.float32))
+                besides.append(of.new_zeros(of.shape, dtype=torch.float32))
                 setattr(arguments, f"d_{name}", besides[-1].data_ptr())
         finding = inputs.call("backward", output, rows)
         return (d_query, d_key[..., :width].contiguous(), d_value[..., :width].contiguous(), *besides), finding
