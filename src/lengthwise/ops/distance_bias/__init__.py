@@ -31,7 +31,7 @@ def distance_bias_attention(
 
     This is attention with the relative positions of T5 (arXiv 1910.10683), KERPLE (arXiv 2205.09921), ALiBi (arXiv
     2108.12409) and all others whose bias depends on the distance alone. The queries are aligned with the *last* keys,
-    as in :func:`~lengthwise.ops.threshold_relative_attention`.
+    as in :func:`~lengthwise.threshold_relative_attention`.
 
     Args:
         query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.

@@ -33,7 +33,7 @@ def forgetting_attention(
 
     Gates that are the same at every token give a bias that is linear in the distance: with ``log_forget = -slope`` this
     is ALiBi (arXiv 2108.12409). The queries are aligned with the *last* keys, as in
-    :func:`~lengthwise.ops.threshold_relative_attention`.
+    :func:`~lengthwise.threshold_relative_attention`.
 
     Args:
         query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.

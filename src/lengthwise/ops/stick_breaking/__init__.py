@@ -31,7 +31,7 @@ def stick_breaking_attention(
 
     A query does not see its own key, and a query without earlier keys gets zeros. What is left of the weight at the end
     is unused. The queries are aligned with the *last* keys, as in
-    :func:`~lengthwise.ops.threshold_relative_attention`.
+    :func:`~lengthwise.threshold_relative_attention`.
 
     Args:
         query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.
