@@ -99,7 +99,6 @@ class Backward {
         const int64_t row = block.row[lane], at = row < 0 ? 0 : block.at(lane);
         const float factor = rule.start(lane, at);
         last[lane] = factor != 0 ? block.position[lane] / TILE - static_cast<int32_t>(a.visited[at]) + 1 : INT32_MAX;
-        inner[lane] = 0;
         const Lanes by = broadcast(factor);
         const Lanes scale = broadcast(static_cast<float>(a.scale));
         Lanes sum = broadcast(0);
@@ -110,9 +109,7 @@ class Backward {
           store(query_rows + lane * width + d, row < 0 ? broadcast(0) : multiply(query.lanes(row, d), scale));
           store(d_query + lane * width + d, broadcast(0));
         }
-        float each[WIDTH];
-        store(each, sum);
-        for (int i = 0; i < WIDTH; ++i) inner[lane] += each[i];
+        inner[lane] = sum_of(sum);
       }
       const Rows scaled(gradient_rows, width);
       int64_t lanes[GROUP];

@@ -85,6 +85,21 @@ struct Block {
   }
 };
 
+// What a rule may leave as it is (rules/softmax.h says when each is called).
+struct Defaults {
+  static constexpr bool IN_ORDER = false;
+
+  float slack() const { return 0; }
+  void begin(float*) {}
+  void enter(int64_t) {}
+  void to_keys(const float*, int, int64_t, int) const {}
+  void finish(int, int64_t) const {}
+  template <typename Chain>
+  void end(Chain& chain) const {
+    chain.end();
+  }
+};
+
 // Which keys of a tile WIDTH neighbouring lanes of a block see.
 template <bool HIDDEN>
 class Sight {

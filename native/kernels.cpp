@@ -26,10 +26,7 @@ void norms(const Arguments& a, float* to, int64_t task) {
       const Lanes x = rows.lanes(key, column);
       squares = multiply_add(x, x, squares);
     }
-    float each[WIDTH], sum = 0;
-    store(each, squares);
-    for (int i = 0; i < WIDTH; ++i) sum += each[i];
-    to[head * a.keys + key] = std::sqrt(sum);
+    to[head * a.keys + key] = std::sqrt(sum_of(squares));
   }
 }
 
@@ -40,87 +37,56 @@ void norms(const Arguments& a, float* to, int64_t task) {
 // Long walks that may not stop early use larger blocks of queries, because a block reads the keys from memory once.
 bool long_walks(const Arguments& a) { return a.skip_tolerance == 0 && a.keys > LENGTHWISE_LONG; }
 
-template <int BLOCK>
-struct ThresholdRelativeWalk {
-  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, ThresholdRelative>>;
-  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, ThresholdRelative>>;
+template <int BLOCK, typename ForwardRule, typename BackwardRule>
+struct Walk {
+  using Forwards = Forward<BLOCK, ForwardRule>;
+  using Backwards = Backward<BLOCK, BackwardRule>;
 };
-template <int BLOCK>
-struct ForgettingWalk {
-  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, Forgetting>>;
-  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, Forgetting>>;
-};
-template <int BLOCK>
-struct DistanceBiasWalk {
-  using Forwards = Forward<BLOCK, SoftmaxForward<BLOCK, DistanceBias>>;
-  using Backwards = Backward<BLOCK, SoftmaxBackward<BLOCK, DistanceBias>>;
-};
-template <int BLOCK>
-struct StickBreakingWalk {
-  using Forwards = Forward<BLOCK, StickForward<BLOCK>>;
-  using Backwards = Backward<BLOCK, StickBackward<BLOCK>>;
-};
+template <int BLOCK, template <int> class Logits>
+using SoftmaxWalk = Walk<BLOCK, SoftmaxForward<BLOCK, Logits>, SoftmaxBackward<BLOCK, Logits>>;
 
-// Tasks and memory are the same for all rules.
-template <int BLOCK>
-using Any = ThresholdRelativeWalk<BLOCK>;
+template <int BLOCK, typename Use>
+auto with_rule(const Arguments& a, Use use) {
+  switch (a.rule) {
+    case FORGETTING:
+      return use(SoftmaxWalk<BLOCK, Forgetting>{});
+    case STICK_BREAKING:
+      return use(Walk<BLOCK, StickForward<BLOCK>, StickBackward<BLOCK>>{});
+    case DISTANCE_BIAS:
+      return use(SoftmaxWalk<BLOCK, DistanceBias>{});
+    default:
+      return use(SoftmaxWalk<BLOCK, ThresholdRelative>{});
+  }
+}
+
+// Calls `use` with the walk that the arguments ask for.
+template <typename Use>
+auto with_walk(const Arguments& a, Use use) {
+  return long_walks(a) ? with_rule<128>(a, use) : with_rule<64>(a, use);
+}
 
 int64_t forward_tasks(const Arguments& a) {
-  return long_walks(a) ? Any<128>::Forwards::tasks(a) : Any<64>::Forwards::tasks(a);
+  return with_walk(a, [&](auto walk) { return decltype(walk)::Forwards::tasks(a); });
 }
 
 int64_t forward_scratch(const Arguments& a) {
-  return long_walks(a) ? Any<128>::Forwards::scratch(a) : Any<64>::Forwards::scratch(a);
-}
-
-template <template <int> class Walk>
-void forward_by(const Arguments& a, const float* norms, int64_t task, float* scratch) {
-  if (long_walks(a))
-    typename Walk<128>::Forwards(a, norms).run(task, scratch);
-  else
-    typename Walk<64>::Forwards(a, norms).run(task, scratch);
+  return with_walk(a, [&](auto walk) { return decltype(walk)::Forwards::scratch(a); });
 }
 
 void forward(const Arguments& a, const float* norms, int64_t task, float* scratch) {
-  switch (a.rule) {
-    case FORGETTING:
-      return forward_by<ForgettingWalk>(a, norms, task, scratch);
-    case STICK_BREAKING:
-      return forward_by<StickBreakingWalk>(a, norms, task, scratch);
-    case DISTANCE_BIAS:
-      return forward_by<DistanceBiasWalk>(a, norms, task, scratch);
-    default:
-      return forward_by<ThresholdRelativeWalk>(a, norms, task, scratch);
-  }
+  with_walk(a, [&](auto walk) { typename decltype(walk)::Forwards(a, norms).run(task, scratch); });
 }
 
 int64_t backward_tasks(const Arguments& a) {
-  return long_walks(a) ? Any<128>::Backwards::tasks(a) : Any<64>::Backwards::tasks(a);
+  return with_walk(a, [&](auto walk) { return decltype(walk)::Backwards::tasks(a); });
 }
 
 int64_t backward_scratch(const Arguments& a) {
-  return long_walks(a) ? Any<128>::Backwards::scratch(a) : Any<64>::Backwards::scratch(a);
-}
-
-template <template <int> class Walk>
-void backward_by(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
-  if (long_walks(a))
-    typename Walk<128>::Backwards(a, passed).run(task, scratch);
-  else
-    typename Walk<64>::Backwards(a, passed).run(task, scratch);
+  return with_walk(a, [&](auto walk) { return decltype(walk)::Backwards::scratch(a); });
 }
 
 void backward(const Arguments& a, std::atomic<int32_t>* passed, int64_t task, float* scratch) {
-  switch (a.rule) {
-    case FORGETTING:
-      return backward_by<ForgettingWalk>(a, passed, task, scratch);
-    case STICK_BREAKING:
-      return backward_by<StickBreakingWalk>(a, passed, task, scratch);
-    case DISTANCE_BIAS:
-      return backward_by<DistanceBiasWalk>(a, passed, task, scratch);
-    default:
-      return backward_by<ThresholdRelativeWalk>(a, passed, task, scratch);
-  }
+  with_walk(a, [&](auto walk) { typename decltype(walk)::Backwards(a, passed).run(task, scratch); });
 }
 
 void decode_prepare(const Arguments& a, const float* norms, int64_t index, FewRow& row, float* scratch) {

@@ -28,6 +28,13 @@ inline Number larger(Number a, Number b) {
   return b > a ? b : a;
 }
 
+inline float sum_of(Lanes a) {
+  float each[WIDTH], sum = 0;
+  store(each, a);
+  for (int i = 0; i < WIDTH; ++i) sum += each[i];
+  return sum;
+}
+
 constexpr float LOG2_E = 1.44269504088896341f;
 // Exponentials of smaller numbers are not computed: sums of their products with values would be subnormal numbers,
 // which take a hundred times the time of normal numbers.

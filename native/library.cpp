@@ -98,6 +98,17 @@ std::unique_ptr<Floats> running_norms(const Arguments& a) {
   return norms;
 }
 
+// True if a logarithm of a gate is above 0, or a running sum of such logarithms rises.
+bool gate_above_one(const Arguments& a) {
+  const float* gates = a.log_forget;
+  const double* sums = a.forgotten;
+  const int64_t heads = a.batch * a.heads;
+  if (gates && std::any_of(gates, gates + heads * a.queries, [](float gate) { return gate > 0; })) return true;
+  for (int64_t i = 0; sums && i < heads * a.keys; ++i)
+    if (sums[i] > (i % a.keys ? sums[i - 1] : 0)) return true;
+  return false;
+}
+
 void forward(const Arguments& a, const float* norms) {
   const Floats scratch(a.threads, chosen().forward_scratch(a));
   share(a.threads, chosen().forward_tasks(a), cost_of(a, 64),
@@ -166,8 +177,7 @@ int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 // Both functions return null, or a message that says what went wrong.
 const char* lengthwise_forward(const Arguments* a) {
   return guarded([&] {
-    const float* gates = a->log_forget;
-    if (gates && std::any_of(gates, gates + a->batch * a->heads * a->queries, [](float gate) { return gate > 0; })) {
+    if (gate_above_one(*a)) {
       *a->finding = GATE_ABOVE_ONE;
       return;
     }

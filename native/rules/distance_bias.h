@@ -7,7 +7,7 @@ namespace LENGTHWISE_PATH {
 
 // Lanes are neighbouring queries, so the biases of a key lie side by side in the table.
 template <int BLOCK>
-class DistanceBias {
+class DistanceBias : public Defaults {
  public:
   static constexpr bool IN_ORDER = true;
 
@@ -28,7 +28,6 @@ class DistanceBias {
   // How far the bias of a query's own key is below the highest of all, which is 0, in base 2. If some bias is NaN or
   // above 0, no row does without a running maximum.
   float slack() const { return highest[0] <= 0 ? -biases[0] * LOG2_E : INFINITY; }
-  void enter(int64_t) {}
 
   template <bool HIDDEN>
   class View {
@@ -63,13 +62,8 @@ class DistanceBias {
   // No remaining key has a bias above the highest of all distances from the newest of them on.
   Mask met(int lane, Lanes reach, float norm, int64_t left, float tolerance, Lanes largest, Lanes total) const {
     const Lanes bias = multiply(load(highest + start + lane - (left - 1)), broadcast(LOG2_E));
-    const Lanes bound = add(subtract(multiply(reach, broadcast(norm)), largest), bias);
-    return at_most(multiply(clipped_exp2(bound), broadcast(static_cast<float>(left))),
-                   multiply(broadcast(tolerance), total));
+    return outweighed(reach, norm, bias, left, tolerance, largest, total);
   }
-
-  void to_keys(const float*, int, int64_t, int) const {}
-  void finish(int, int64_t) const {}
 
   // Adds what a block has found to the gradient of its head, after all earlier blocks of the head.
   template <typename Chain>

@@ -7,10 +7,8 @@
 namespace LENGTHWISE_PATH {
 
 template <int BLOCK>
-class Forgetting {
+class Forgetting : public Defaults {
  public:
-  static constexpr bool IN_ORDER = false;
-
   Forgetting(const Arguments& a, const Block<BLOCK>& block)
       : a(a), sums(a.forgotten + block.slot * a.keys), first_sum(block.slot * a.keys) {
     const int64_t corner = block.first_position() / BLOCK * BLOCK;
@@ -18,9 +16,6 @@ class Forgetting {
     for (int lane = 0; lane < BLOCK; ++lane)
       split(block.row[lane] < 0 ? corner : block.position[lane], &own_whole[lane], &own_rest[lane]);
   }
-
-  float slack() const { return 0; }
-  void begin(float*) {}
 
   void enter(int64_t tile) {
     const int64_t first = tile * TILE;
@@ -58,9 +53,7 @@ class Forgetting {
     split(left - 1, &oldest, &more);
     const Lanes between =
         add(subtract(load(own_whole + lane), broadcast(oldest)), subtract(load(own_rest + lane), broadcast(more)));
-    const Lanes bound = add(subtract(multiply(reach, broadcast(norm)), largest), between);
-    return at_most(multiply(clipped_exp2(bound), broadcast(static_cast<float>(left))),
-                   multiply(broadcast(tolerance), total));
+    return outweighed(reach, norm, between, left, tolerance, largest, total);
   }
 
   // The gradient of C_j is minus the sum of the gradients of the key's logits. That of C_i is zero: a softmax does not
@@ -71,16 +64,8 @@ class Forgetting {
       for (int g = 0; g < groups; ++g)
         for (int part = 0; part < GROUP; part += WIDTH)
           sum = add(sum, load(d_logits + (g * TILE + key) * GROUP + part));
-      float each[WIDTH], all = 0;
-      store(each, sum);
-      for (int i = 0; i < WIDTH; ++i) all += each[i];
-      a.d_forgotten[first_sum + tile * TILE + key] -= all;
+      a.d_forgotten[first_sum + tile * TILE + key] -= sum_of(sum);
     }
-  }
-  void finish(int, int64_t) const {}
-  template <typename Chain>
-  void end(Chain& chain) const {
-    chain.end();
   }
 
  private:

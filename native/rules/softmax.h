@@ -1,19 +1,20 @@
 // Softmax on a walk: what turns logits into weights, forwards and backwards. How a product becomes a logit, and which
-// keys are left out, is the rule of one mechanism, `Logits`:
+// keys are left out, is the rule of one mechanism, `Logits`. It is made of the arguments and a block, and has
 //
-//   Logits(arguments, block)             the numbers of every lane
-//   IN_ORDER                             true if the queries of a block have to stand in order
-//   slack()                              how far the logit of a query's own key may lie below its score, in base 2
-//   begin(spare)                         called at the start of a backward pass, with the memory of `spare` in
-//   backward.h enter(tile)                          called before a tile is weighed View<HIDDEN>(logits, block, lane,
-//   tile)   WIDTH lanes; the keys of a tile come one after another from the newest
-//     keeps(key, product, &logit)        which lanes keep a key, and their logits in base 2
-//     learn(d_logit)                     in the backward pass, the gradient of the logits of that key
-//     leave()                            after the last key
-//   met(...)                             the lanes whose remaining keys weigh at most `tolerance` of what was found
-//   to_keys(d_logits, groups, tile, keys)  in the backward pass, the gradient of what a key brings
-//   finish(lane, at)                     writes the gradient of what a query brings
-//   end(chain)                           at the end of a block's backward pass
+// - keeps(key, product, &logit) of a View<HIDDEN>, made of the rule, the block, a first lane and a tile: which of WIDTH
+//   lanes keep a key, and their logits in base 2. The keys of a tile come one after another, the newest first. In the
+//   backward pass, learn(d_logit) follows. leave() is called after the last key.
+// - met(...): the lanes whose remaining keys weigh at most `tolerance` of what was found.
+//
+// The rest has defaults (block.h):
+//
+// - IN_ORDER: true if the queries of a block have to stand in order.
+// - slack(): how far the logit of a query's own key may lie below its score, in base 2.
+// - begin(spare): called at the start of a backward pass, with the memory that `spare` in backward.h counts.
+// - enter(tile): called before a tile is weighed.
+// - to_keys(d_logits, groups, tile, keys): in the backward pass, adds the gradient of what keys bring.
+// - finish(lane, at): writes the gradient of what a query brings.
+// - end(chain): called at the end of a block's backward pass.
 #pragma once
 
 #include <cmath>
@@ -59,6 +60,13 @@ inline void reaches(const float* columns, const Arguments& a, float* to) {
     store(to + part, squares);
   }
   for (int lane = 0; lane < GROUP; ++lane) to[lane] = std::sqrt(to[lane]) * unit;
+}
+
+// True where the keys that remain, `left` of them, weigh at most `tolerance` of `total`, if none has a bias above this.
+inline Mask outweighed(Lanes reach, float norm, Lanes bias, int64_t left, float tolerance, Lanes largest, Lanes total) {
+  const Lanes bound = add(subtract(multiply(reach, broadcast(norm)), largest), bias);
+  return at_most(multiply(clipped_exp2(bound), broadcast(static_cast<float>(left))),
+                 multiply(broadcast(tolerance), total));
 }
 
 template <int BLOCK, template <int> class Logits>

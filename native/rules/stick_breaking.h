@@ -43,16 +43,13 @@ class Stick {
 };
 
 template <int BLOCK>
-class StickForward {
+class StickForward : public Defaults {
  public:
   StickForward(const Arguments& a, const Block<BLOCK>& block, const float*) : a(a), block(block) {
     for (float& of : left) of = 1;
   }
 
-  static constexpr bool IN_ORDER = false;
-
   void start(int, const float*) {}
-  void enter(int64_t) {}
 
   template <bool HIDDEN>
   void weigh(int group, int64_t tile, int seen, float* scores, float*, int64_t) {
@@ -86,17 +83,13 @@ class StickForward {
 };
 
 template <int BLOCK>
-class StickBackward {
+class StickBackward : public Defaults {
  public:
-  static constexpr bool IN_ORDER = false;
-
   StickBackward(const Arguments&, const Block<BLOCK>& block) : block(block) {
     for (int lane = 0; lane < BLOCK; ++lane) left[lane] = 1, newer[lane] = 0;
   }
 
-  void begin(float*) {}
   float start(int lane, int64_t) { return block.row[lane] < 0 ? 0 : 1; }
-  void enter(int64_t) {}
 
   // With share t, weight w and gradient g of the weight, the gradient of a score is g w (1 - t) minus t times the sum
   // of g w over all older keys. That sum is `inner`, the sum over all keys, less those that the walk has seen.
@@ -118,13 +111,6 @@ class StickBackward {
       store(newer + lane, sum);
       stick.leave();
     }
-  }
-
-  void to_keys(const float*, int, int64_t, int) const {}
-  void finish(int, int64_t) const {}
-  template <typename Chain>
-  void end(Chain& chain) const {
-    chain.end();
   }
 
  private:

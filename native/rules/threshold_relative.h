@@ -28,10 +28,8 @@ struct Horizon {
 };
 
 template <int BLOCK>
-class ThresholdRelative {
+class ThresholdRelative : public Defaults {
  public:
-  static constexpr bool IN_ORDER = false;
-
   ThresholdRelative(const Arguments& a, const Block<BLOCK>& block) : a(a) {
     for (int lane = 0; lane < BLOCK; ++lane) {
       gate[lane] = gate_of(block.row[lane] < 0 ? 0 : a.log_forget[block.at(lane)]);
@@ -40,10 +38,6 @@ class ThresholdRelative {
       newer[lane] = d_gate[lane] = 0;
     }
   }
-
-  float slack() const { return 0; }
-  void begin(float*) {}
-  void enter(int64_t) {}
 
   template <bool HIDDEN>
   class View {
@@ -85,12 +79,7 @@ class ThresholdRelative {
     return horizon.met(norm, left, tolerance);
   }
 
-  void to_keys(const float*, int, int64_t, int) const {}
   void finish(int lane, int64_t at) const { a.d_log_forget[at] = d_gate[lane]; }
-  template <typename Chain>
-  void end(Chain& chain) const {
-    chain.end();
-  }
 
  private:
   const Arguments& a;

@@ -74,6 +74,11 @@ class Call:
         return self.bias is not None and self.bias.applies(self)
 
     @property
+    def learns_bias(self) -> bool:
+        """True if a bias with a gradient is added to the scores of this call."""
+        return self.biased and (self.tracked is not None or (self.bias is not None and self.bias.learned))
+
+    @property
     def products(self) -> Float[Tensor, "batch heads queries keys"]:
         """``q k / sqrt(head_dim)`` in float32 or better, for hidden keys, too."""
         if "_products" not in self.__dict__:  # no cached_property, whose lock torch cannot compile

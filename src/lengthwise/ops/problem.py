@@ -38,18 +38,44 @@ def wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
-def cast(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cast queries, keys and values to the dtype of autocast, if it is on."""
-    dtype = autocast_dtype(query.device.type)
-    return (query.to(dtype), key.to(dtype), value.to(dtype)) if dtype else (query, key, value)
+class Checked(NamedTuple):
+    """What all operators take, checked, with the defaults filled in."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    scale: float
+    skip_tolerance: float
 
 
-def check_vectors(query: Tensor, key: Tensor, value: Tensor) -> None:
-    """Check that shapes and dtypes of queries, keys and values fit.
+def check(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    document_ids: Tensor | None,
+    scale: float | None,
+    skip_tolerance: float | None,
+    *,
+    besides: Mapping[str, Tensor],
+    share: str = "the softmax mass",
+) -> Checked:
+    """Check shapes, dtypes, devices, documents and numbers; cast queries, keys and values to autocast's dtype.
+
+    Args:
+        query: as in the public functions, and so are the next five.
+        key: see there.
+        value: see there.
+        document_ids: see there.
+        scale: None for ``1 / sqrt(head_dim)``.
+        skip_tolerance: None for half the ``eps`` of the dtype that sums are computed in.
+        besides: the other tensors of the operator by name, of which the device is checked.
+        share: what ``skip_tolerance`` is a fraction of.
 
     Raises:
-        InputError: in one sentence, for the first that does not fit.
+        InputError: in one sentence, for the first argument that does not fit.
     """
+    if dtype := autocast_dtype(query.device.type):
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if query.ndim != 4 or key.ndim != 4:
         raise InputError(
             "query and key must be (batch, heads, tokens, head_dim), four dimensions each; "
@@ -76,37 +102,13 @@ def check_vectors(query: Tensor, key: Tensor, value: Tensor) -> None:
             f"got {query.dtype}, {key.dtype} and {value.dtype}."
         )
 
-
-def check_the_rest(
-    query: Tensor,
-    others: Mapping[str, Tensor | None],
-    document_ids: Tensor | None,
-    keys: int,
-    scale: float | None,
-    skip_tolerance: float | None,
-    share: str,
-) -> tuple[float, float]:
-    """Check devices, documents and numbers, and return scale and tolerance with the defaults filled in.
-
-    Args:
-        query: the queries, which have passed :func:`check_vectors`.
-        others: all other tensors but ``document_ids``, by name.
-        document_ids: the documents of the keys.
-        keys: number of keys.
-        scale: factor on the products; None for ``1 / sqrt(head_dim)``.
-        skip_tolerance: None for half the ``eps`` of the dtype that sums are computed in.
-        share: what ``skip_tolerance`` is a fraction of.
-
-    Raises:
-        InputError: in one sentence, for the first argument that does not fit.
-    """
-    for name, tensor in {**others, "document_ids": document_ids}.items():
+    for name, tensor in {"key": key, "value": value, **besides, "document_ids": document_ids}.items():
         if tensor is not None and tensor.device != query.device:
             raise InputError(f"{name} is on {tensor.device} but query is on {query.device}; move one to the other.")
     if document_ids is not None:
-        if document_ids.shape != (query.shape[0], keys):
+        if document_ids.shape != (batch, keys):
             raise InputError(
-                f"document_ids must be (batch, keys), here {(query.shape[0], keys)}; got {tuple(document_ids.shape)}."
+                f"document_ids must be (batch, keys), here {(batch, keys)}; got {tuple(document_ids.shape)}."
             )
         if document_ids.is_floating_point() or document_ids.is_complex() or document_ids.dtype == torch.bool:
             raise InputError(f"document_ids must be integers; got {document_ids.dtype}.")
@@ -114,8 +116,8 @@ def check_the_rest(
         raise InputError(f"scale must be a positive finite number; got {scale}.")
     if skip_tolerance is not None and not 0 <= skip_tolerance < 1:
         raise InputError(f"skip_tolerance is a fraction of {share}, at least 0 and below 1; got {skip_tolerance}.")
-    width = query.shape[-1]
-    return (
-        (1.0 / math.sqrt(width) if width else 1.0) if scale is None else scale,
-        torch.finfo(wide(query.dtype)).eps / 2 if skip_tolerance is None else skip_tolerance,
-    )
+    if scale is None:
+        scale = 1.0 / math.sqrt(head_dim) if head_dim else 1.0
+    if skip_tolerance is None:
+        skip_tolerance = torch.finfo(wide(query.dtype)).eps / 2
+    return Checked(query, key, value, scale, skip_tolerance)

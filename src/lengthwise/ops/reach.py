@@ -1,4 +1,4 @@
-"""What the references share: products of grouped heads, which keys a query sees, and the softmax over them."""
+"""What the references share: which keys a query sees, the softmax over them, and attention by the definition."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lengthwise.ops.problem import TILE
+from lengthwise.ops.broken_values import attend_around
+from lengthwise.ops.problem import TILE, Problem, Saved, wide
 
 
 def visible(
@@ -48,26 +49,35 @@ def tiles_up_to(
     return tiles.expand(1, *query.shape[:3])
 
 
-def scores_of(
-    query: Float[Tensor, "batch heads queries head_dim"],
-    key: Float[Tensor, "batch kv_heads keys head_dim"],
-    scale: float,
-) -> Float[Tensor, "batch heads queries keys"]:
-    """Compute the scaled products of queries and keys; no key is copied for the heads that share it."""
-    return _by_key_head(query, key.shape[1], lambda rows: rows @ key.mT) * scale
+def materialised(problem: Problem, weigh: Callable[[Tensor, Tensor], Tensor], *, strict: bool = False) -> Saved:
+    """Compute a problem by its definition, with the weights of all keys at once.
 
+    Args:
+        problem: the problem.
+        weigh: computes the weights, (batch, heads, queries, keys), from the scaled products and from the mask of the
+            keys that are visible.
+        strict: as in :func:`visible`.
 
-def weighted(
-    weights: Float[Tensor, "batch heads queries keys"], value: Float[Tensor, "batch kv_heads keys head_dim"]
-) -> Float[Tensor, "batch heads queries head_dim"]:
-    """Compute the sums of the values with the given weights."""
-    return _by_key_head(weights, value.shape[1], lambda rows: rows @ value)
+    Returns:
+        The output in the query's dtype, and how many tiles each query visits: all tiles up to the query.
+    """
+    query, key = problem.query, problem.key
+    compute, queries, keys = wide(query.dtype), query.shape[2], key.shape[2]
+    products = _by_key_head(query.to(compute), key.shape[1], lambda rows: rows @ key.to(compute).mT)
+    weights = weigh(products * problem.scale, visible(queries, keys, problem.document_ids, query.device, strict=strict))
+
+    def attend(problem: Problem) -> Saved:
+        value = problem.value.to(compute)
+        return Saved(_by_key_head(weights, key.shape[1], lambda rows: rows @ value), tiles_up_to(query, keys))
+
+    output, rows = attend_around(attend, problem)
+    return Saved(output.to(query.dtype), rows)
 
 
 def _by_key_head(
     rows: Float[Tensor, "batch heads queries n"], kv_heads: int, multiply: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, "batch heads queries m"]:
-    """Multiply the rows of all heads that share a key head at once."""
+    """Multiply the rows of all heads that share a key head at once; no key is copied for each of the heads."""
     queries = rows.shape[2]
     together = multiply(rows.unflatten(1, (kv_heads, -1)).flatten(2, 3))
     return together.unflatten(2, (-1, queries)).flatten(1, 2)

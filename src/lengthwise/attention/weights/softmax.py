@@ -64,8 +64,8 @@ class Softmax(Weights):
         alike = layout.documents is None and call.tracked is None  # the mask is the same in all sequences
         masks = (1 if alike else batch) * (heads if biased else 1)
         # Torch's routine is fused unless the bias has a gradient.
-        learned = call.tracked is not None or (call.bias is not None and call.bias.learned)
-        return in_blocks_of_rows(block, layout, masks * layout.keys, cached=learned and torch.is_grad_enabled())
+        cached = call.learns_bias and torch.is_grad_enabled()
+        return in_blocks_of_rows(block, layout, masks * layout.keys, cached=cached)
 
     def _walked(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"] | None:
         """Attend by the compiled walk, where it can attend and is not slower than torch's routine; else return None."""
@@ -74,9 +74,8 @@ class Softmax(Weights):
         bias = call.bias if call.biased else None
         # Torch's routine is fused unless the bias has a gradient, and faster for less than a tile of queries. In
         # bfloat16 it rounds more than the walk, which therefore takes even single tokens.
-        learned = bias is not None and (call.tracked is not None or bias.learned)
         few = 0 if call.query.dtype == torch.bfloat16 else native.FEW
-        if call.layout.queries <= (few if learned else TILE - 1):
+        if call.layout.queries <= (few if call.learns_bias else TILE - 1):
             return None
         vectors, documents = (call.query, call.key, call.value), call.layout.documents
         heads = call.query.shape[1]

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import cast, check_the_rest, check_vectors, wide
+from lengthwise.ops.problem import check, wide
 
 
 class Problem(NamedTuple):
@@ -36,8 +36,7 @@ def pose(
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
     """
-    query, key, value = cast(query, key, value)
-    check_vectors(query, key, value)
+    query, key, value, *numbers = check(query, key, value, document_ids, scale, skip_tolerance, besides={"bias": bias})
     heads, keys = query.shape[1], key.shape[2]
     if bias.shape != (heads, keys):
         raise InputError(
@@ -46,7 +45,5 @@ def pose(
         )
     if not bias.is_floating_point():
         raise InputError(f"bias must be floating-point numbers; got {bias.dtype}.")
-    others = {"key": key, "value": value, "bias": bias}
-    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the softmax mass")
     of_sequences = bias.to(wide(query.dtype)).expand(len(query), -1, -1)
     return Problem(query, key, value, of_sequences, document_ids, *numbers)

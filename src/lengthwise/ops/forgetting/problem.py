@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import cast, check_the_rest, check_vectors
+from lengthwise.ops.problem import check
 
 LEAST = -1e4
 """Logarithms of gates are clipped here. In float32 a gate is 0 long before, and sums of millions of such logarithms
@@ -43,8 +43,9 @@ def pose(
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
     """
-    query, key, value = cast(query, key, value)
-    check_vectors(query, key, value)
+    query, key, value, *numbers = check(
+        query, key, value, document_ids, scale, skip_tolerance, besides={"log_forget": log_forget}
+    )
     batch, heads, keys = query.shape[0], query.shape[1], key.shape[2]
     if log_forget.shape != (batch, heads, keys):
         raise InputError(
@@ -53,8 +54,6 @@ def pose(
         )
     if not log_forget.is_floating_point():
         raise InputError(f"log_forget must be floating-point numbers; got {log_forget.dtype}.")
-    others = {"key": key, "value": value, "log_forget": log_forget}
-    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the softmax mass")
     widest = torch.float32 if log_forget.device.type == "mps" else torch.float64
     forgotten = log_forget.clamp(min=LEAST).cumsum(-1, dtype=widest)
     return Problem(query, key, value, forgotten, document_ids, *numbers)

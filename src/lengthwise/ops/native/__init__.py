@@ -4,11 +4,10 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.modes import autocast_dtype
-from lengthwise.ops.native.library import not_compiled, path
+from lengthwise.ops.native.library import DTYPES, not_compiled, path
 
 __all__ = ["DTYPES", "FEW", "not_compiled", "path", "takes"]
 
-DTYPES = (torch.float32, torch.bfloat16)
 FEW = 4
 """For so many queries or fewer, torch's own softmax is faster: a register has a lane for each of 16 queries."""
 

@@ -6,12 +6,15 @@ import os
 from functools import cache
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lengthwise.errors import InputError
 
 FILE = Path(__file__).with_name("liblengthwise.so")
 COMPILED = FILE.exists()
+DTYPES = (torch.float32, torch.bfloat16)
+"""Dtypes of queries, keys and values that the kernels take."""
 PATHS = ("avx512", "avx2", "portable")
 """Instruction paths, the fastest first; the environment variable LENGTHWISE_NATIVE forces one of them."""
 

@@ -8,10 +8,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around, differentiate_around
 from lengthwise.ops.contiguous import with_contiguous_rows
 from lengthwise.ops.documents import first_of_document
-from lengthwise.ops.native.library import Arguments, Finding, Rows, Rule, call
+from lengthwise.ops.native.library import DTYPES, Arguments, Finding, Rows, Rule, call, not_compiled
+from lengthwise.ops.operator import Kind, define
 from lengthwise.ops.problem import Gradients, Problem, Saved
 
 NUMBERS = 3
@@ -116,10 +118,10 @@ class _Inputs:
         return call(name, self.arguments)
 
 
-def passes(
-    walk: Callable[[Problem], Walk], check: Callable[[Problem], None] = lambda problem: None
-) -> tuple[Callable[[Problem], Saved], Callable[[Problem, Saved, Tensor], Gradients]]:
-    """Return the forward and the backward pass of an operator, given its problem as a walk.
+def backend(
+    kind: Kind, walk: Callable[[Problem], Walk], check: Callable[[Problem], None] = lambda problem: None
+) -> Backend:
+    """Make the native backend of an operator, given its problem as a walk.
 
     ``check`` raises for gates above 1, when the kernel has found one.
     """
@@ -138,4 +140,10 @@ def passes(
             return differentiate_around(lambda problem, *of: walk(problem).backward(*of)[0], problem, saved, gradient)
         return gradients
 
-    return forward, backward
+    return Backend(
+        "native",
+        define(kind, "native", forward, backward, numbers=NUMBERS),
+        devices=("cpu",),
+        dtypes=DTYPES,
+        unavailable=not_compiled,
+    )

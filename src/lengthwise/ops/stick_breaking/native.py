@@ -1,10 +1,8 @@
 """Stick-breaking attention in C++ on the CPU: each query walks back until hardly anything of its weight is left."""
 
-from lengthwise.ops.backend import Backend
-from lengthwise.ops.native import DTYPES, not_compiled
 from lengthwise.ops.native.library import Rule
-from lengthwise.ops.native.walk import NUMBERS, Walk, passes
-from lengthwise.ops.operator import Kind, define
+from lengthwise.ops.native.walk import Walk, backend
+from lengthwise.ops.operator import Kind
 from lengthwise.ops.stick_breaking import reference
 from lengthwise.ops.stick_breaking.problem import Problem
 
@@ -16,10 +14,4 @@ def walk(problem: Problem) -> Walk:
     return Walk(Rule.STICK_BREAKING, *problem, largest_key_norm=0.0, strict=True)
 
 
-BACKEND = Backend(
-    "native",
-    define(KIND, "native", *passes(walk), numbers=NUMBERS),
-    devices=("cpu",),
-    dtypes=DTYPES,
-    unavailable=not_compiled,
-)
+BACKEND = backend(KIND, walk)

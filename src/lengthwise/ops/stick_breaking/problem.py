@@ -5,7 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.ops.problem import cast, check_the_rest, check_vectors
+from lengthwise.ops.problem import check
 
 
 class Problem(NamedTuple):
@@ -32,9 +32,7 @@ def pose(
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
     """
-    query, key, value = cast(query, key, value)
-    check_vectors(query, key, value)
-    others = {"key": key, "value": value}
-    keys = key.shape[2]
-    numbers = check_the_rest(query, others, document_ids, keys, scale, skip_tolerance, "the weights' sum")
+    query, key, value, *numbers = check(
+        query, key, value, document_ids, scale, skip_tolerance, besides={}, share="the weights' sum"
+    )
     return Problem(query, key, value, document_ids, *numbers)

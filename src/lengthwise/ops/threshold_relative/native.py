@@ -3,11 +3,9 @@
 A call of few queries has keys in the lanes.
 """
 
-from lengthwise.ops.backend import Backend
-from lengthwise.ops.native import DTYPES, not_compiled
 from lengthwise.ops.native.library import Rule
-from lengthwise.ops.native.walk import NUMBERS, Walk, passes
-from lengthwise.ops.threshold_relative.operator import define
+from lengthwise.ops.native.walk import Walk, backend
+from lengthwise.ops.threshold_relative.operator import KIND
 from lengthwise.ops.threshold_relative.problem import Problem, check_gates
 
 
@@ -27,10 +25,4 @@ def walk(problem: Problem) -> Walk:
     )
 
 
-BACKEND = Backend(
-    "native",
-    define("native", *passes(walk, lambda problem: check_gates(problem.log_forget)), numbers=NUMBERS),
-    devices=("cpu",),
-    dtypes=DTYPES,
-    unavailable=not_compiled,
-)
+BACKEND = backend(KIND, walk, lambda problem: check_gates(problem.log_forget))

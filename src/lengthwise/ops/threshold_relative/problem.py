@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import cast, check_the_rest, check_vectors
+from lengthwise.ops.problem import check
 
 DECIMALS = 12
 """Decimals of ``limit``, rounded because ``n * scale / scale`` is not always ``n`` to the last bit. Float32 products
@@ -51,8 +51,9 @@ def pose(
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
     """
-    query, key, value = cast(query, key, value)
-    check_vectors(query, key, value)
+    query, key, value, scale, skip_tolerance = check(
+        query, key, value, document_ids, scale, skip_tolerance, besides={"log_forget": log_forget}
+    )
     if log_forget.shape != query.shape[:3]:
         raise InputError(
             "log_forget must be (batch, heads, queries), one gate per query and head, here "
@@ -60,10 +61,6 @@ def pose(
         )
     if log_forget.dtype not in (query.dtype, torch.float32):
         raise InputError(f"log_forget must be float32 or {query.dtype} as query is; got {log_forget.dtype}.")
-    others = {"key": key, "value": value, "log_forget": log_forget}
-    scale, skip_tolerance = check_the_rest(
-        query, others, document_ids, key.shape[2], scale, skip_tolerance, "the softmax mass"
-    )
     if math.isnan(threshold):
         raise InputError("threshold is NaN; give a number (the paper's is 0).")
     if largest_key_norm is not None and not (largest_key_norm >= 0 and math.isfinite(largest_key_norm)):
