@@ -1,6 +1,7 @@
 """What README.md and docs/ show is so: Python runs, and every command is one that its program takes."""
 
 import importlib.util
+import itertools
 import re
 import shlex
 import subprocess
@@ -120,13 +121,16 @@ def commands(page: Path) -> list[Command]:
 
 
 def _split(line: str) -> list[list[str]]:
-    """The commands of a line, without comments and without where they write to."""
+    """The commands of a line, without comments, the variables set for them, and where they write to."""
     words = shlex.split(line, comments=True)
     ends = [place for place, word in enumerate(words) if word == "&&"]
     parts = [words[start:stop] for start, stop in zip([0, *(end + 1 for end in ends)], [*ends, None], strict=True)]
+    parts = [list(itertools.dropwhile(SET.match, part)) for part in parts]
     return [part[: part.index(">")] if ">" in part else part for part in parts if part]
 
 
+SET = re.compile(r"[A-Z_]+=")
+"""A variable of the environment, before a command."""
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 COMMANDS = [command for page in PAGES for command in commands(page)]
@@ -158,6 +162,14 @@ MADE = {
     "--split validation --learning-rate 1e-3 --set evaluate.sequences=4 --set model.dim=16 --out",
 }
 """Folders that blocks of Python open, with the arguments of a small command that makes them."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_variables_of_a_page_are_read(page: Path) -> None:
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "native").glob("*.cpp")]
+    source = "".join(path.read_text(encoding="utf-8") for path in files)
+    for variable in set(re.findall(r"\bLENGTHWISE_[A-Z_]+", page.read_text(encoding="utf-8"))):
+        assert f'"{variable}"' in source
 
 
 def test_every_block_says_its_language() -> None:
