@@ -29,10 +29,11 @@ inline Number larger(Number a, Number b) {
 }
 
 inline float sum_of(Lanes a) {
-  float each[WIDTH], sum = 0;
+  float each[WIDTH];
   store(each, a);
-  for (int i = 0; i < WIDTH; ++i) sum += each[i];
-  return sum;
+  for (int half = WIDTH / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) each[i] += each[half + i];
+  return each[0];
 }
 
 constexpr float LOG2_E = 1.44269504088896341f;
@@ -40,11 +41,9 @@ constexpr float LOG2_E = 1.44269504088896341f;
 // which take a hundred times the time of normal numbers.
 constexpr float LOWEST = -100.0f;
 
-// 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23. The polynomial is the minimax polynomial of
-// 2^r on [-1/2, 1/2] with constant term 1 (relative error 2e-9), found by iterated weighted least squares.
-inline Lanes exp2(Lanes x) {
-  const Lanes whole = round(x);
-  const Lanes r = subtract(x, whole);
+// 2^(whole + r) for r from -1/2 to 1/2. The polynomial is the minimax polynomial of 2^r on [-1/2, 1/2] with constant
+// term 1 (relative error 2e-9), found by iterated weighted least squares.
+inline Lanes power_of_two(Lanes whole, Lanes r) {
   Lanes p = broadcast(0x1.41fbbcp-13f);
   p = multiply_add(p, r, broadcast(0x1.5f3e54p-10f));
   p = multiply_add(p, r, broadcast(0x1.3b2d4cp-7f));
@@ -53,6 +52,21 @@ inline Lanes exp2(Lanes x) {
   p = multiply_add(p, r, broadcast(0x1.62e430p-1f));
   p = multiply_add(p, r, broadcast(1.0f));
   return times_power_of_two(p, whole);
+}
+
+// 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23.
+inline Lanes exp2(Lanes x) {
+  const Lanes whole = round(x);
+  return power_of_two(whole, subtract(x, whole));
+}
+
+// e^x for x from -87 to 88, NaN for NaN; relative error below 2^-22.
+inline Lanes exp(Lanes x) {
+  const Lanes whole = round(multiply(x, broadcast(LOG2_E)));
+  // The first part of log 2 has so few bits that its product is exact.
+  const Lanes r =
+      subtract(subtract(x, multiply(whole, broadcast(0x1.62e4p-1f))), multiply(whole, broadcast(0x1.7f7d1cp-20f)));
+  return power_of_two(whole, multiply(r, broadcast(LOG2_E)));
 }
 
 }  // namespace LENGTHWISE_PATH

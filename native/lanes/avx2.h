@@ -17,6 +17,12 @@ struct Mask {
 
 inline Lanes load(const float* from) { return _mm256_loadu_ps(from); }
 inline void store(float* to, Lanes a) { _mm256_storeu_ps(to, a); }
+// The first numbers of a register, from 1 to all; the others are zeros, and are not stored.
+inline __m256i first(int numbers) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(numbers), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Lanes load(const float* from, int numbers) { return _mm256_maskload_ps(from, first(numbers)); }
+inline void store(float* to, Lanes a, int numbers) { _mm256_maskstore_ps(to, first(numbers), a); }
 inline Lanes broadcast(float a) { return _mm256_set1_ps(a); }
 inline Lanes add(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 inline Lanes subtract(Lanes a, Lanes b) { return _mm256_sub_ps(a, b); }

@@ -15,6 +15,9 @@ using Mask = __mmask16;
 
 inline Lanes load(const float* from) { return _mm512_loadu_ps(from); }
 inline void store(float* to, Lanes a) { _mm512_storeu_ps(to, a); }
+// The first numbers of a register, from 1 to all; the others are zeros, and are not stored.
+inline Lanes load(const float* from, int numbers) { return _mm512_maskz_loadu_ps(0xffffu >> (16 - numbers), from); }
+inline void store(float* to, Lanes a, int numbers) { _mm512_mask_storeu_ps(to, 0xffffu >> (16 - numbers), a); }
 inline Lanes broadcast(float a) { return _mm512_set1_ps(a); }
 inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
 inline Lanes subtract(Lanes a, Lanes b) { return _mm512_sub_ps(a, b); }

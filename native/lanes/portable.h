@@ -33,6 +33,15 @@ inline Mask load_integers(const int32_t* from) {
   return a;
 }
 inline void store(float* to, Lanes a) { std::memcpy(to, &a, sizeof a); }
+// The first numbers of a register, from 1 to all; the others are zeros, and are not stored.
+inline Lanes load(const float* from, int numbers) {
+  Lanes a = {};
+  for (int i = 0; i < numbers; ++i) a[i] = from[i];
+  return a;
+}
+inline void store(float* to, Lanes a, int numbers) {
+  for (int i = 0; i < numbers; ++i) to[i] = a[i];
+}
 inline Lanes broadcast(float a) { return Lanes{a, a, a, a}; }
 inline Lanes where(Mask mask, Lanes yes, Lanes no) { return (Lanes)((mask & (Mask)yes) | (~mask & (Mask)no)); }
 inline Lanes where_or_zero(Mask mask, Lanes yes) { return (Lanes)(mask & (Mask)yes); }

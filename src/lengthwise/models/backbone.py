@@ -1,7 +1,6 @@
 """A decoder without its head: embeddings, pre-norm blocks of attention and SwiGLU, and a last norm."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -13,6 +12,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
 from lengthwise.models.config import DecoderConfig
+from lengthwise.ops.tokenwise import rms_norm, swiglu
 
 
 class Backbone(nn.Module):
@@ -31,7 +31,7 @@ class Backbone(nn.Module):
         )
         self.dropout = nn.Dropout(_dropout(config) if config.paper_faithful else 0.0)
         self.blocks = nn.ModuleList(Block(config, mechanism.in_layers, layer) for layer in range(config.layers))
-        self.norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.norm = RMSNorm(config.dim)
         self.add_head()
         if config.paper_faithful:
             nn.init.uniform_(self.embedding.weight, -0.01, 0.01)
@@ -135,7 +135,7 @@ class Block(nn.Module):
         faithful, dropout = config.paper_faithful, _dropout(config)
         default_width = 2 * config.dim if faithful else -(-8 * config.dim // 96) * 32
         self.add_to_normalised = faithful
-        self.attention_norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.attention_norm = RMSNorm(config.dim)
         self.attention = Attention(
             config.dim,
             config.heads,
@@ -149,7 +149,7 @@ class Block(nn.Module):
             context=config.context,
             reach=config.reach,
         )
-        self.feed_forward_norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.feed_forward_norm = RMSNorm(config.dim)
         self.feed_forward = _SwiGLU(
             config.dim, config.feed_forward_dim or default_width, bias=faithful, dropout=dropout if faithful else 0.0
         )
@@ -168,6 +168,18 @@ class Block(nn.Module):
         return (normalised if self.add_to_normalised else stream) + self.feed_forward(normalised)
 
 
+class RMSNorm(nn.RMSNorm):
+    """Torch's RMSNorm over the last dimension, by the kernels where they can compute it."""
+
+    EPS = 1e-6
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, eps=self.EPS)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        return rms_norm(stream, self.weight, self.EPS)
+
+
 class _SwiGLU(nn.Module):
     """``down(silu(gate) * up)``, with gate and up from one matrix product (arXiv 2002.05202)."""
 
@@ -178,8 +190,7 @@ class _SwiGLU(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, stream: Tensor) -> Tensor:
-        gate, up = self.gate_and_up(stream).chunk(2, dim=-1)
-        return self.down(self.dropout(F.silu(gate) * up))
+        return self.down(self.dropout(swiglu(self.gate_and_up(stream))))
 
 
 def _dropout(config: DecoderConfig) -> float:

@@ -29,6 +29,12 @@ def beyond_backward(*tensors: Tensor) -> bool:
     return forward_ad._current_level >= 0 and any(forward_ad.unpack_dual(x).tangent is not None for x in tensors)
 
 
+def alone(tensor: Tensor) -> Tensor:
+    """Return a view of the tensor that nothing else is computed from; the view keeps the tensor's history."""
+    variable = tensor.view_as(tensor)
+    return variable if variable.requires_grad else variable.requires_grad_()
+
+
 def is_readable(tensor: Tensor) -> bool:
     """Return True if Python may read the tensor's numbers, which a meta or a vmapped tensor does not allow."""
     return not tensor.is_meta and TransformType.Vmap not in _transforms()

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lengthwise.ops.modes import beyond_backward, without_autocast
+from lengthwise.ops.modes import alone, beyond_backward, without_autocast
 from lengthwise.ops.problem import Gradients, Problem, Saved, wide
 
 
@@ -151,16 +151,10 @@ def define(
 def _of_the_reference(kind: Kind, problem: Problem, gradient: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Return the output's gradient and the arguments as variables, and the gradients as functions of these."""
     with torch.enable_grad(), without_autocast(gradient.device.type):
-        variables = tuple(_alone(tensor) for tensor in (gradient, *problem[: kind.differentiable]))
+        variables = tuple(alone(tensor) for tensor in (gradient, *problem[: kind.differentiable]))
         output, _ = kind.reference(kind.problem(*variables[1:], *problem[kind.differentiable :]))
         asked = variables[0].to(output.dtype)
         return variables, torch.autograd.grad(output, variables[1:], asked, create_graph=True)
-
-
-def _alone(tensor: Tensor) -> Tensor:
-    """Return a view of the tensor that nothing else is computed from; the view keeps the tensor's history."""
-    variable = tensor.view_as(tensor)
-    return variable if variable.requires_grad else variable.requires_grad_()
 
 
 def _folded(operator: Any, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:

@@ -1,11 +1,11 @@
 """RMS normalisation of the attended values, which does not subtract the mean (arXiv 1910.07467)."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Output
+from lengthwise.ops.tokenwise import rms_norm
 from lengthwise.options import Value, option
 
 
@@ -26,4 +26,4 @@ class RMSNorm(Output):
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None
     ) -> Float[Tensor, "*rows components"]:
         """Compute ``scale * x / sqrt(mean(x^2) + eps)``."""
-        return self.scale * F.rms_norm(attended, attended.shape[-1:], eps=self.options.eps)
+        return self.scale * rms_norm(attended, eps=self.options.eps)

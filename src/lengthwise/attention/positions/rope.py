@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Rotation, Sizes
-from lengthwise.attention.precision import at_least_float32, in_float32
+from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
+from lengthwise.ops.tokenwise import rotate
 from lengthwise.options import Value, option
 
 
@@ -39,6 +40,8 @@ class Rope(Rotation):
         self, width: int, device: torch.device, dtype: torch.dtype = torch.float32
     ) -> Float[Tensor, " pairs"]:
         """Compute the angle per position of each pair of components [radians]."""
+        if width % 2:  # weights that split heads have narrower queries than the layer
+            raise InputError(f"Components turn in pairs: queries and keys must be evenly wide, got {width}.")
         # Computed in every call: a buffer would lose precision when the model is cast to bfloat16.
         return self.options.base ** -(torch.arange(0, width, 2, dtype=dtype, device=device) / width)
 
@@ -53,16 +56,3 @@ class Rope(Rotation):
         angles = (positions[..., None] * frequencies)[:, None]
         cosine, sine = angles.cos(), angles.sin()
         return rotate(query, cosine, sine), rotate(key, cosine, sine)
-
-
-def rotate(
-    vectors: Float[Tensor, "batch heads tokens head_dim"],
-    cosine: Float[Tensor, "#batch 1 tokens pairs"],
-    sine: Float[Tensor, "#batch 1 tokens pairs"],
-) -> Float[Tensor, "batch heads tokens head_dim"]:
-    """Turn the pairs of components, in float32 or better; the two components of a pair are half the width apart."""
-    if vectors.shape[-1] % 2:  # also checks weights that split heads
-        raise InputError(f"Components turn in pairs: queries and keys must be evenly wide, got {vectors.shape[-1]}.")
-    first, second = in_float32(vectors).chunk(2, dim=-1)
-    turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
-    return turned.to(vectors.dtype)

@@ -10,7 +10,6 @@ import math
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.errors import InputError
+from lengthwise.ops.tokenwise import rms_norm
 from lengthwise.options import Value, option
 
 
@@ -90,7 +90,7 @@ class Differential(Softmax):
             attended = first - self.mixture() * second
         else:
             attended = Weights.forward(self, call)
-        normed = F.rms_norm(in_float32(attended), attended.shape[-1:], eps=1e-5) * in_float32(self.scale)
+        normed = rms_norm(in_float32(attended), eps=1e-5) * in_float32(self.scale)
         return ((1 - self.at_first) * normed).to(call.value.dtype)
 
     def _softmax(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:

@@ -22,6 +22,7 @@ from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.reach import softmax_over, visible
 from lengthwise.ops.threshold_relative import BACKENDS, reference
+from lengthwise.ops.tokenwise import rms_norm
 from lengthwise.options import Value, option
 
 
@@ -56,8 +57,7 @@ class OnOperator(Weights):
         value: Float[Tensor, "batch kv_heads keys head_dim"],
     ) -> tuple[Tensor, Tensor]:
         """RMS-normalise queries and keys."""
-        width = query.shape[-1:]
-        return F.rms_norm(query, width, eps=self.EPS), F.rms_norm(key, width, eps=self.EPS)
+        return rms_norm(query, eps=self.EPS), rms_norm(key, eps=self.EPS)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Compute the weights by the definition, 0 for dropped keys."""

@@ -15,6 +15,7 @@ FILE = Path(__file__).with_name("liblengthwise.so")
 COMPILED = FILE.exists()
 DTYPES = (torch.float32, torch.bfloat16)
 """Dtypes of queries, keys and values that the kernels take."""
+KERNELS = ("forward", "backward", "swiglu", "swiglu_backward", "rms_norm", "rms_norm_backward", "rotate")
 PATHS = ("avx512", "avx2", "portable")
 """Instruction paths, the fastest first; the environment variable LENGTHWISE_NATIVE forces one of them."""
 
@@ -86,8 +87,8 @@ def library() -> ctypes.CDLL:
             f"LENGTHWISE_NATIVE is {os.environ.get('LENGTHWISE_NATIVE')!r}, which this machine does not have; "
             f"the instruction paths are {', '.join(PATHS)}."
         )
-    for function in (kernels.lengthwise_forward, kernels.lengthwise_backward):
-        function.restype = ctypes.c_char_p
+    for name in KERNELS:
+        getattr(kernels, f"lengthwise_{name}").restype = ctypes.c_char_p
     return kernels
 
 
@@ -108,14 +109,23 @@ class Finding(enum.IntEnum):
 
 
 def call(name: str, arguments: Arguments) -> Finding:
-    """Run a kernel without Python's global lock.
+    """Run a walk without Python's global lock, and return what it found.
 
     Raises:
         RuntimeError: if the kernel runs out of memory, or cannot start a thread.
     """
     finding = ctypes.c_int32(Finding.NOTHING)
     arguments.finding = ctypes.addressof(finding)
+    run(name, arguments)
+    return Finding(finding.value)
+
+
+def run(name: str, arguments: ctypes.Structure) -> None:
+    """Run a kernel without Python's global lock.
+
+    Raises:
+        RuntimeError: as :func:`call` does.
+    """
     failure = getattr(library(), f"lengthwise_{name}")(ctypes.byref(arguments))
     if failure is not None:
-        raise RuntimeError(f"Attention on the CPU: {failure.decode()}.")
-    return Finding(finding.value)
+        raise RuntimeError(f"The kernels of the CPU: {failure.decode()}.")

@@ -1,4 +1,4 @@
-// The functions that Python calls: they choose an instruction path, and share its tasks among threads.
+// The walks as Python calls them, with their tasks shared among threads.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -7,53 +7,11 @@
 #include <memory>
 #include <vector>
 
-#include "kernels.h"
+#include "chosen.h"
+#include "guarded.h"
 #include "team.h"
 
-namespace portable {
-extern const Kernels kernels;
-}
-#if defined(LENGTHWISE_HAS_AVX2)
-namespace avx2 {
-extern const Kernels kernels;
-}
-#endif
-#if defined(LENGTHWISE_HAS_AVX512)
-namespace avx512 {
-extern const Kernels kernels;
-}
-#endif
-
 namespace {
-
-// The paths that this processor can run, the fastest first.
-std::vector<const Kernels*> paths() {
-  std::vector<const Kernels*> all;
-#if defined(LENGTHWISE_HAS_AVX512)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    all.push_back(&avx512::kernels);
-#endif
-#if defined(LENGTHWISE_HAS_AVX2)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all.push_back(&avx2::kernels);
-#endif
-  all.push_back(&portable::kernels);
-  return all;
-}
-
-// LENGTHWISE_NATIVE names a path; the result is null if this machine does not have the named path.
-const Kernels* choose() {
-  const char* wanted = std::getenv("LENGTHWISE_NATIVE");
-  for (const Kernels* kernels : paths())
-    if (!wanted || !std::strcmp(wanted, kernels->name)) return kernels;
-  return nullptr;
-}
-
-const Kernels* once() {
-  static const Kernels* const kernels = choose();
-  return kernels;
-}
-const Kernels& chosen() { return *once(); }
 
 // Memory for every thread; tests fill it with NaN, because no kernel may read memory that it has not written.
 class Floats {
@@ -151,26 +109,13 @@ void decode(const Arguments& a, const float* norms) {
   for (int64_t i = 0; i < count; ++i) chosen().decode_finish(a, i, rows[i]);
 }
 
-// Runs the work and returns a message for any exception, because no exception may reach Python.
-template <typename Work>
-const char* guarded(Work work) {
-  try {
-    work();
-    return nullptr;
-  } catch (const std::bad_alloc&) {
-    return "out of memory";
-  } catch (...) {
-    return "a thread could not be started";
-  }
-}
-
 }  // namespace
 
 #pragma GCC visibility push(default)
 extern "C" {
 
 // The name of the path, or null if LENGTHWISE_NATIVE names a path that this machine does not have.
-const char* lengthwise_path() { return once() ? once()->name : nullptr; }
+const char* lengthwise_path() { return chosen_if_any() ? chosen_if_any()->name : nullptr; }
 
 int64_t lengthwise_size_of_arguments() { return sizeof(Arguments); }
 

@@ -1,0 +1,35 @@
+"""The turn of queries and keys by rotary positions."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lengthwise.ops.native import tokens
+from lengthwise.ops.tokenwise.kernel import with_kernels
+
+
+def rotate(
+    vectors: Float[Tensor, "batch heads tokens head_dim"],
+    cosine: Float[Tensor, "#batch 1 tokens pairs"],
+    sine: Float[Tensor, "#batch 1 tokens pairs"],
+) -> Float[Tensor, "batch heads tokens head_dim"]:
+    """Turn the pairs of components (m, m + head_dim / 2) by angles, in float32 or better (arXiv 2104.09864, eq. 34).
+
+    ``head_dim`` is even. Cosine and sine may both be multiplied by a factor, which then stretches the pairs.
+    """
+    if cosine.requires_grad or sine.requires_grad:
+        return _formula(vectors, cosine, sine)
+    return _rotate(vectors, cosine, sine)
+
+
+def _formula(vectors: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    first, second = vectors.to(torch.promote_types(vectors.dtype, torch.float32)).chunk(2, dim=-1)
+    turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    return turned.to(vectors.dtype)
+
+
+def _backward(_: Tensor, cosine: Tensor, sine: Tensor, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    return tokens.rotate(gradient, cosine, -sine), None, None
+
+
+_rotate = with_kernels(_formula, tokens.rotate, _backward)
