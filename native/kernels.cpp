@@ -4,11 +4,11 @@
 #include "backward.h"
 #include "decode.h"
 #include "forward.h"
+#include "rowwise.h"
 #include "rules/distance_bias.h"
 #include "rules/forgetting.h"
 #include "rules/stick_breaking.h"
 #include "rules/threshold_relative.h"
-#include "tokenwise.h"
 
 namespace LENGTHWISE_PATH {
 
@@ -107,9 +107,10 @@ void decode_finish(const Arguments& a, int64_t index, const FewRow& row) { Decod
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    LENGTHWISE_NAME,  norm_tasks,      norms,           forward_tasks,     forward_scratch, forward,     backward_tasks,
-    backward_scratch, backward,        Decode::scratch, decode_prepare,    decode_visit,    decode_join, decode_finish,
-    swiglu,           swiglu_backward, rms_norm,        rms_norm_backward, rotate,
+    LENGTHWISE_NAME, norm_tasks,       norms,    forward_tasks,   forward_scratch, forward,
+    backward_tasks,  backward_scratch, backward, Decode::scratch, decode_prepare,  decode_visit,
+    decode_join,     decode_finish,    swiglu,   swiglu_backward, rms_norm,        rms_norm_backward,
+    entmax,          entmax_backward,  rotate,
 };
 
 }  // namespace LENGTHWISE_PATH

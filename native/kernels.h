@@ -5,7 +5,7 @@
 
 #include "arguments.h"
 #include "few.h"
-#include "tokens.h"
+#include "rows.h"
 
 struct Kernels {
   const char* name;
@@ -28,5 +28,7 @@ struct Kernels {
   void (*swiglu_backward)(const Swiglu&, int64_t begin, int64_t end);
   void (*rms_norm)(const RmsNorm&, int64_t begin, int64_t end);
   void (*rms_norm_backward)(const RmsNorm&, int64_t begin, int64_t end, float* d_weight);
+  void (*entmax)(const Entmax&, int64_t begin, int64_t end);
+  void (*entmax_backward)(const Entmax&, int64_t begin, int64_t end);
   void (*rotate)(const Rotation&, int64_t begin, int64_t end);
 };

@@ -36,6 +36,13 @@ inline float sum_of(Lanes a) {
   return each[0];
 }
 
+inline float largest_of(Lanes a) {
+  float each[WIDTH];
+  store(each, a);
+  for (int i = 1; i < WIDTH; ++i) each[0] = larger(each[0], each[i]);
+  return each[0];
+}
+
 constexpr float LOG2_E = 1.44269504088896341f;
 // Exponentials of smaller numbers are not computed: sums of their products with values would be subnormal numbers,
 // which take a hundred times the time of normal numbers.

@@ -28,6 +28,7 @@ inline Lanes add(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 inline Lanes subtract(Lanes a, Lanes b) { return _mm256_sub_ps(a, b); }
 inline Lanes multiply(Lanes a, Lanes b) { return _mm256_mul_ps(a, b); }
 inline Lanes divide(Lanes a, Lanes b) { return _mm256_div_ps(a, b); }
+inline Lanes square_root(Lanes a) { return _mm256_sqrt_ps(a); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
 inline Lanes minimum(Lanes a, Lanes b) { return _mm256_min_ps(a, b); }
 inline Lanes maximum(Lanes a, Lanes b) { return _mm256_max_ps(a, b); }

@@ -23,6 +23,7 @@ inline Lanes add(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
 inline Lanes subtract(Lanes a, Lanes b) { return _mm512_sub_ps(a, b); }
 inline Lanes multiply(Lanes a, Lanes b) { return _mm512_mul_ps(a, b); }
 inline Lanes divide(Lanes a, Lanes b) { return _mm512_div_ps(a, b); }
+inline Lanes square_root(Lanes a) { return _mm512_sqrt_ps(a); }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
 inline Lanes minimum(Lanes a, Lanes b) { return _mm512_min_ps(a, b); }
 inline Lanes maximum(Lanes a, Lanes b) { return _mm512_max_ps(a, b); }

@@ -49,6 +49,7 @@ inline Lanes add(Lanes a, Lanes b) { return a + b; }
 inline Lanes subtract(Lanes a, Lanes b) { return a - b; }
 inline Lanes multiply(Lanes a, Lanes b) { return a * b; }
 inline Lanes divide(Lanes a, Lanes b) { return a / b; }
+inline Lanes square_root(Lanes a) { return Lanes{std::sqrt(a[0]), std::sqrt(a[1]), std::sqrt(a[2]), std::sqrt(a[3])}; }
 #if defined(__aarch64__)
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
   return (Lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "cases.h"
-#include "tokenwise.h"
+#include "rowwise.h"
 
 extern "C" {
 const char* lengthwise_path();
@@ -114,7 +114,7 @@ int main(int count, char** words) {
     now = std::string("Repeat with LENGTHWISE_POISON=1 LENGTHWISE_NATIVE=") + path + " " + words[0] + " 1 " + own_seed +
           "\n" + of.description() + "\n";
     run(of);
-    const std::string wrong = wrong_tokenwise(seed + static_cast<uint64_t>(i));
+    const std::string wrong = wrong_rowwise(seed + static_cast<uint64_t>(i));
     if (!wrong.empty()) fail(wrong);
   }
   std::printf("%s: %ld cases, none wrong.\n", path, cases);

@@ -14,9 +14,9 @@ from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions import POSITIONS
 from lengthwise.attention.tables import TABLES
 from lengthwise.attention.weights import WEIGHTS
-from lengthwise.attention.weights.entmax import entmax
 from lengthwise.errors import InputError
 from lengthwise.naming import options_of
+from lengthwise.ops.rowwise import entmax
 from lengthwise.options import Option, spelled
 
 PARTS = [(kind, name, each) for kind, table in TABLES.items() for name in table for each in options_of(table, name)]

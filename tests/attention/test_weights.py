@@ -13,7 +13,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.weights import WEIGHTS
-from lengthwise.attention.weights.entmax import entmax
+from lengthwise.ops.rowwise import entmax
 
 SIZES = Sizes(dim=8, heads=2, kv_heads=1, head_dim=4)
 QUERIES = 5

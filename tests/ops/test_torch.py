@@ -10,7 +10,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from lengthwise import threshold_relative_attention
 from lengthwise.attention import Attention
-from lengthwise.ops.tokenwise import kernel
+from lengthwise.ops.rowwise import kernel
 
 Inputs = dict[str, Any]
 Make = Callable[..., Inputs]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lengthwise.attention.weights.entmax import entmax
+from lengthwise.ops.rowwise import entmax
 
 oracle = pytest.importorskip("entmax", reason="needs the package entmax, which `make oracles` installs")
 

@@ -12,7 +12,7 @@ from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
 from lengthwise.models.config import DecoderConfig
-from lengthwise.ops.tokenwise import rms_norm, swiglu
+from lengthwise.ops.rowwise import rms_norm, swiglu
 
 
 class Backbone(nn.Module):

@@ -20,8 +20,24 @@ ADDITION = Recipe(
     learning_rates=(1e-3, 3e-3),
     bracket=1,
 )
+ADDITION_OPERANDS = Recipe(
+    name="addition-operands",
+    summary="sums of 2 or 3 numbers of 1 to 5 digits, evaluated in two dimensions: up to 6 numbers and 13 digits",
+    task="addition[operands=3]",
+    model=DecoderSettings(layers=2, dim=64, heads=4),
+    train=TrainConfig(shortest=6, length=18, steps=8_000, batch_size=64, warmup=0.05),
+    evaluate=EvaluateConfig(
+        lengths=(18, 24, 30, 42),
+        splits=("validation", "validation[operands=2|4|6]"),
+        sequences=512,
+        tokens=131_072,
+    ),
+    learning_rates=(1e-3, 3e-3),
+    bracket=1,
+)
 ARITHMETIC = (
     ADDITION,
+    ADDITION_OPERANDS,
     # A trial with rotary positions reached 98 %.
     laptop("successor", 6, 9, 12, 24, 48, shortest=1, steps=2_000, unit="digits"),
     # A trial of 5,000 steps reached 82 %, and was still learning.

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.parts import Output
-from lengthwise.ops.tokenwise import rms_norm
+from lengthwise.ops.rowwise import rms_norm
 from lengthwise.options import Value, option
 
 

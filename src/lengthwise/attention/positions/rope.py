@@ -13,7 +13,7 @@ from lengthwise.attention.parts import Rotation, Sizes
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
-from lengthwise.ops.tokenwise import rotate
+from lengthwise.ops.rowwise import rotate
 from lengthwise.options import Value, option
 
 

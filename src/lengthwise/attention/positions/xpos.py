@@ -19,7 +19,7 @@ from lengthwise.attention.positions.rope import Rope
 from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
-from lengthwise.ops.tokenwise import rotate
+from lengthwise.ops.rowwise import rotate
 from lengthwise.options import Value, option
 
 

@@ -19,7 +19,7 @@ from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
 from lengthwise.errors import InputError
-from lengthwise.ops.tokenwise import rms_norm
+from lengthwise.ops.rowwise import rms_norm
 from lengthwise.options import Value, option
 
 

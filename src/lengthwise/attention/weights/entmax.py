@@ -2,18 +2,16 @@ r"""Entmax: a softmax that gives exact zeros, so that the weights of irrelevant 
 
 :math:`p_j = [(\alpha - 1)\,z_j - \tau]_+^q`, :math:`q = 1 / (\alpha - 1)`, with the threshold :math:`\tau` at which the
 weights sum to 1. By default :math:`\alpha = 1.5`; with 2 it is sparsemax (arXiv 1602.02068), and towards 1 it becomes
-softmax. The q-norm of the part above the threshold must be 1, too, and Newton's method solves this equation: the norm
-is convex and falls with the threshold, so that steps from the left of the solution stay on its left. If all keys are
-equal, the norm is a straight line.
+softmax.
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.ops.rowwise import entmax
 from lengthwise.options import option
 
 
@@ -33,34 +31,3 @@ class Entmax(Weights):
     ) -> Float[Tensor, "batch heads queries keys"]:
         """Compute the weights by the definition."""
         return entmax(scores, self.options.alpha)
-
-
-STEPS = 9
-"""Steps of Newton's method if alpha is at most 1.5: six reach float32 rounding for 512 keys, nine for a million keys,
-whatever the scores are."""
-STEPS_ABOVE = 32
-"""Steps if alpha is larger: each step divides the product of the slope and the remaining error by at least four."""
-
-
-def entmax(logits: Float[Tensor, "*rows keys"], alpha: float = 1.5) -> Float[Tensor, "*rows keys"]:
-    """Compute entmax; autograd differentiates only the last step, which no longer moves the threshold."""
-    power = 1 / (alpha - 1)
-    scaled = (logits - logits.detach().amax(-1, keepdim=True)).mul_(alpha - 1)
-    threshold = torch.full_like(scaled[..., :1], -1)  # there, the highest key alone gives 1
-    with torch.no_grad():
-        for _ in range((STEPS if alpha <= 1.5 else STEPS_ABOVE) - 1):
-            threshold = _step(scaled, threshold, power)
-    return (scaled - _step(scaled, threshold, power)).relu_().pow(power)
-
-
-def _step(
-    scaled: Float[Tensor, "*rows keys"], threshold: Float[Tensor, "*rows 1"], power: float
-) -> Float[Tensor, "*rows 1"]:
-    above = (scaled - threshold).relu_()
-    if power == 2:
-        norm, slopes = torch.linalg.vector_norm(above, dim=-1, keepdim=True), above
-    else:
-        norm = above.pow(power).sum(-1, keepdim=True).pow(1 / power)
-        # At the solution the slope's derivative has no effect, and the derivative of a power below 1 is infinite at 0.
-        slopes = above.detach().pow(power - 1) * (above > 0)
-    return threshold + norm.pow(power - 1) * (norm - 1) / slopes.sum(-1, keepdim=True)

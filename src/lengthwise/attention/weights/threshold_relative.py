@@ -21,8 +21,8 @@ from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import threshold_relative_attention
 from lengthwise.ops.reach import softmax_over, visible
+from lengthwise.ops.rowwise import rms_norm
 from lengthwise.ops.threshold_relative import BACKENDS, reference
-from lengthwise.ops.tokenwise import rms_norm
 from lengthwise.options import Value, option
 
 

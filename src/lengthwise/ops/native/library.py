@@ -15,7 +15,8 @@ FILE = Path(__file__).with_name("liblengthwise.so")
 COMPILED = FILE.exists()
 DTYPES = (torch.float32, torch.bfloat16)
 """Dtypes of queries, keys and values that the kernels take."""
-KERNELS = ("forward", "backward", "swiglu", "swiglu_backward", "rms_norm", "rms_norm_backward", "rotate")
+_BOTH_WAYS = ("swiglu", "rms_norm", "entmax")
+KERNELS = ("forward", "backward", "rotate", *_BOTH_WAYS, *(f"{name}_backward" for name in _BOTH_WAYS))
 PATHS = ("avx512", "avx2", "portable")
 """Instruction paths, the fastest first; the environment variable LENGTHWISE_NATIVE forces one of them."""
 

@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.ops.native import tokens
-from lengthwise.ops.tokenwise.kernel import with_kernels
+from lengthwise.ops.native import rows
+from lengthwise.ops.rowwise.kernel import with_kernels
 
 
 def rms_norm(
@@ -22,8 +22,10 @@ def _formula(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     return F.rms_norm(x, x.shape[-1:], weight, eps)
 
 
-def _backward(x: Tensor, weight: Tensor | None, eps: float, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return *tokens.rms_norm_backward(x, weight, eps, gradient), None
+def _backward(
+    x: Tensor, weight: Tensor | None, eps: float, normalised: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    return *rows.rms_norm_backward(x, weight, eps, gradient), None
 
 
-_rms_norm = with_kernels(_formula, tokens.rms_norm, _backward)
+_rms_norm = with_kernels(_formula, rows.rms_norm, _backward)

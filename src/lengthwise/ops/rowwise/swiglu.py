@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.ops.native import tokens
-from lengthwise.ops.tokenwise.kernel import with_kernels
+from lengthwise.ops.native import rows
+from lengthwise.ops.rowwise.kernel import with_kernels
 
 
 def swiglu(gate_and_up: Float[Tensor, "*tokens both"]) -> Float[Tensor, "*tokens width"]:
@@ -18,4 +18,4 @@ def _formula(gate_and_up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
-_swiglu = with_kernels(_formula, tokens.swiglu, lambda *arguments: (tokens.swiglu_backward(*arguments),))
+_swiglu = with_kernels(_formula, rows.swiglu, lambda both, _, gradient: (rows.swiglu_backward(both, gradient),))

@@ -23,22 +23,23 @@ def with_kernels(
     Args:
         formula: the definition, in torch.
         forward: the same by the kernels, which autograd does not see.
-        backward: from the same arguments and the gradient of the result to the gradients of the arguments.
+        backward: from the same arguments, the result and its gradient to the gradients of the arguments.
     """
 
     class Kernel(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *arguments: Any) -> Tensor:
-            ctx.save_for_backward(*(each if isinstance(each, Tensor) else None for each in arguments))
+            result = forward(*arguments)
+            ctx.save_for_backward(*(each if isinstance(each, Tensor) else None for each in arguments), result)
             ctx.others = [None if isinstance(each, Tensor) else each for each in arguments]
-            return forward(*arguments)
+            return result
 
         @staticmethod
         def backward(ctx: Any, gradient: Tensor) -> Any:
-            saved = zip(ctx.saved_tensors, ctx.others, strict=True)
-            arguments = [other if tensor is None else tensor for tensor, other in saved]
+            *tensors, result = ctx.saved_tensors
+            arguments = [other if tensor is None else tensor for tensor, other in zip(tensors, ctx.others, strict=True)]
             if not torch.is_grad_enabled() and readable(gradient):
-                return backward(*arguments, gradient)
+                return backward(*arguments, result, gradient)
             with torch.enable_grad():
                 inside = [alone(each) if isinstance(each, Tensor) else each for each in arguments]
                 places = [place for place, each in enumerate(ctx.needs_input_grad) if each]

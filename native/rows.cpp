@@ -1,4 +1,4 @@
-// What is computed for each token alone, as Python calls it: blocks of rows are shared among threads.
+// What is computed for each row alone, as Python calls it: blocks of rows are shared among threads.
 #include <algorithm>
 #include <vector>
 
@@ -55,6 +55,20 @@ const char* lengthwise_rms_norm_backward(const RmsNorm* a) {
     });
     for (int64_t block = 0; block < blocks(a->rows); ++block)
       for (int64_t i = 0; i < numbers; ++i) a->d_weight[i] += sums[block * numbers + i];
+  });
+}
+
+const char* lengthwise_entmax(const Entmax* a) {
+  return guarded([&] {
+    on_rows(a->threads, a->rows, 20 * a->width,
+            [&](int64_t begin, int64_t end, int64_t) { chosen().entmax(*a, begin, end); });
+  });
+}
+
+const char* lengthwise_entmax_backward(const Entmax* a) {
+  return guarded([&] {
+    on_rows(a->threads, a->rows, 10 * a->width,
+            [&](int64_t begin, int64_t end, int64_t) { chosen().entmax_backward(*a, begin, end); });
   });
 }
 

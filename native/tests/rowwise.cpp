@@ -1,11 +1,11 @@
-#include "tokenwise.h"
+#include "rowwise.h"
 
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <vector>
 
-#include "../tokens.h"
+#include "../rows.h"
 #include "strided.h"
 
 extern "C" {
@@ -13,6 +13,8 @@ const char* lengthwise_swiglu(const Swiglu*);
 const char* lengthwise_swiglu_backward(const Swiglu*);
 const char* lengthwise_rms_norm(const RmsNorm*);
 const char* lengthwise_rms_norm_backward(const RmsNorm*);
+const char* lengthwise_entmax(const Entmax*);
+const char* lengthwise_entmax_backward(const Entmax*);
 const char* lengthwise_rotate(const Rotation*);
 }
 
@@ -85,6 +87,37 @@ std::string rms_norm(Random& random, int64_t rows, int64_t width, int64_t thread
   return "";
 }
 
+std::string entmax(Random& random, int64_t rows, int64_t width, int64_t threads) {
+  Array input = drawn(random, rows * width, 4);
+  const Array gradient = drawn(random, rows * width, 1);
+  for (int64_t row = 0; row < rows; ++row)  // keys after the query's own
+    for (int64_t i = random.from_to(1, width); i < width; ++i) input[row * width + i] = -INFINITY;
+  Array output = unwritten(rows * width), d_input = unwritten(rows * width);
+  const Entmax a{rows, width, threads, input.data(), output.data(), gradient.data(), d_input.data()};
+  if (lengthwise_entmax(&a) || lengthwise_entmax_backward(&a)) return "entmax failed";
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* scores = &input[row * width];
+    double low = -1e9, high = -1e9, sum = 0, product = 0;
+    for (int64_t i = 0; i < width; ++i) high = std::fmax(high, scores[i] / 2.0);
+    low = high - 1;
+    const auto root = [&](int64_t i) { return std::fmax(0.0, scores[i] / 2.0 - low); };
+    for (int step = 0; step < 60; ++step) {  // bisection: the weights sum to 1 or more at `low`
+      const double keep = low, middle = (low + high) / 2;
+      double total = 0;
+      low = middle;
+      for (int64_t i = 0; i < width; ++i) total += root(i) * root(i);
+      if (total < 1) high = middle, low = keep;
+    }
+    for (int64_t i = 0; i < width; ++i) sum += root(i), product += root(i) * gradient[row * width + i];
+    for (int64_t i = 0; i < width; ++i) {
+      const int64_t at = row * width + i;
+      if (!(std::fabs(output[at] - root(i) * root(i)) <= 1e-5)) return "output of entmax";
+      if (!(std::fabs(d_input[at] - root(i) * (gradient[at] - product / sum)) <= 1e-4)) return "gradient of entmax";
+    }
+  }
+  return "";
+}
+
 std::string rotation(Random& random, int64_t tokens, int64_t pairs, int64_t threads) {
   const int64_t batch = random.from_to(1, 3), heads = random.from_to(1, 4), width = 2 * pairs;
   const bool each = random.one_in(2);  // each sequence has its own angles
@@ -113,11 +146,11 @@ std::string rotation(Random& random, int64_t tokens, int64_t pairs, int64_t thre
 
 }  // namespace
 
-std::string wrong_tokenwise(uint64_t seed) {
+std::string wrong_rowwise(uint64_t seed) {
   Random random(seed);
   const int64_t rows = random.from_to(1, 200), width = random.from_to(1, 90), threads = random.from_to(1, 3);
   for (const auto& wrong : {swiglu(random, rows, width, threads), rms_norm(random, rows, width, threads),
-                            rotation(random, rows, width, threads)})
+                            entmax(random, rows, width, threads), rotation(random, rows, width, threads)})
     if (!wrong.empty())
       return wrong + " of " + std::to_string(rows) + " rows of " + std::to_string(width) + " numbers, " +
              std::to_string(threads) + " threads";

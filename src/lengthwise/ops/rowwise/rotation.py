@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lengthwise.ops.native import tokens
-from lengthwise.ops.tokenwise.kernel import with_kernels
+from lengthwise.ops.native import rows
+from lengthwise.ops.rowwise.kernel import with_kernels
 
 
 def rotate(
@@ -28,8 +28,10 @@ def _formula(vectors: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return turned.to(vectors.dtype)
 
 
-def _backward(_: Tensor, cosine: Tensor, sine: Tensor, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    return tokens.rotate(gradient, cosine, -sine), None, None
+def _backward(
+    vectors: Tensor, cosine: Tensor, sine: Tensor, turned: Tensor, gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    return rows.rotate(gradient, cosine, -sine), None, None
 
 
-_rotate = with_kernels(_formula, tokens.rotate, _backward)
+_rotate = with_kernels(_formula, rows.rotate, _backward)

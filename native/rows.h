@@ -1,4 +1,4 @@
-// The arguments of what is computed for each token alone, as Python passes them. All arrays are float32, and contiguous
+// The arguments of what is computed for each row alone, as Python passes them. All arrays are float32, and contiguous
 // if they have no strides.
 #pragma once
 
@@ -19,6 +19,14 @@ struct RmsNorm {
   float* output;                // (rows, width)
   const float* gradient;        // (rows, width), of the output
   float *d_input, *d_weight;    // (rows, width), and (width) or null
+};
+
+struct Entmax {
+  int64_t rows, width, threads;
+  const float* input;     // (rows, width): scores, minus infinity for hidden keys
+  float* output;          // (rows, width): weights; the backward pass reads them again
+  const float* gradient;  // (rows, width), of the output
+  float* d_input;         // (rows, width)
 };
 
 struct Rotation {

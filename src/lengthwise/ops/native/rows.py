@@ -1,4 +1,4 @@
-"""What a layer computes for each token alone, by the compiled kernels; ``native/tokens.h`` has the arguments."""
+"""The compiled kernels of what a layer computes for each row alone; ``native/rows.h`` has their arguments."""
 
 import ctypes
 from collections.abc import Mapping
@@ -23,6 +23,13 @@ class _RMSNorm(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
         ("epsilon", ctypes.c_double),
         *((name, ctypes.c_void_p) for name in ("input", "weight", "output", "gradient", "d_input", "d_weight")),
+    ]
+
+
+class _Entmax(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
+        *((name, ctypes.c_void_p) for name in ("input", "output", "gradient", "d_input")),
     ]
 
 
@@ -91,6 +98,27 @@ def _with_memory(x: Tensor) -> tuple[Tensor, Tensor]:
         x = x.contiguous()
         memory = torch.empty_like(x)
     return x, memory
+
+
+def entmax(scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    """Compute 1.5-entmax; hidden keys have a score of minus infinity."""
+    scores = scores.detach().contiguous()
+    output = torch.empty_like(scores)
+    _entmax("entmax", scores.shape, input=scores, output=output)
+    return output
+
+
+def entmax_backward(
+    weights: Float[Tensor, "*rows keys"], gradient: Float[Tensor, "*rows keys"]
+) -> Float[Tensor, "*rows keys"]:
+    """Compute the gradient of the scores from the weights and their gradient."""
+    d_scores = torch.empty_like(weights)
+    _entmax("entmax_backward", weights.shape, output=weights, gradient=gradient.contiguous(), d_input=d_scores)
+    return d_scores
+
+
+def _entmax(name: str, shape: torch.Size, **tensors: Tensor) -> None:
+    _run(name, _Entmax(shape.numel() // shape[-1], shape[-1], torch.get_num_threads()), tensors)
 
 
 def rotate(

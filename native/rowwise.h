@@ -1,4 +1,5 @@
-// What a layer computes for each token alone: RMSNorm, SwiGLU, and the turn of rotary positions, with their gradients.
+// What a layer computes for each row of a tensor alone: RMSNorm, SwiGLU, entmax, and the turn of rotary positions, with
+// their gradients.
 // Each function computes the rows of a range.
 #pragma once
 
@@ -6,7 +7,7 @@
 #include <cstdint>
 
 #include "lanes.h"
-#include "tokens.h"
+#include "rows.h"
 
 namespace LENGTHWISE_PATH {
 
@@ -102,6 +103,65 @@ inline void rms_norm_backward(const RmsNorm& a, int64_t begin, int64_t end, floa
       const Lanes n = multiply(read(x + column, numbers), scale);
       const Lanes wg = weighted(a, read(gradient + column, numbers), column, numbers);
       write(d_input + column, multiply(scale, subtract(wg, multiply(n, mean))), numbers);
+    });
+  }
+}
+
+// The same with minus infinity beyond the end of the row.
+inline Lanes read_scores(const float* from, int numbers) {
+  if (numbers == WIDTH) return load(from);
+  return where(mask_of((1u << numbers) - 1), load(from, numbers), broadcast(-INFINITY));
+}
+
+// The weights p = max(0, z / 2 - threshold)^2 that sum to 1, for scores z (1.5-entmax, arXiv 1905.05702). The root of
+// the sum is convex and falls with the threshold, so that the steps of Newton's method stay left of the solution. A row
+// with NaN, or without a visible key, becomes NaN.
+inline void entmax(const Entmax& a, int64_t begin, int64_t end) {
+  constexpr int STEPS = 9;  // as many as the formula takes
+  const Lanes zero = broadcast(0);
+  for (int64_t row = begin; row < end; ++row) {
+    const float* scores = a.input + row * a.width;
+    float* weights = a.output + row * a.width;
+    Lanes most = broadcast(-INFINITY);
+    along(a.width, [&](int64_t column, int numbers) { most = maximum(most, read_scores(scores + column, numbers)); });
+    const Lanes highest = broadcast(largest_of(most));
+    along(a.width, [&](int64_t column, int numbers) {
+      write(weights + column, multiply(subtract(read(scores + column, numbers), highest), broadcast(0.5f)), numbers);
+    });
+    float threshold = -1;  // there, the highest key alone gives 1
+    for (int step = 0; step < STEPS; ++step) {
+      Lanes squares = zero, sum = zero;
+      along(a.width, [&](int64_t column, int numbers) {
+        const Lanes above = maximum(zero, subtract(read_scores(weights + column, numbers), broadcast(threshold)));
+        squares = multiply_add(above, above, squares);
+        sum = add(sum, above);
+      });
+      const float norm = std::sqrt(sum_of(squares)), more = norm * (norm - 1) / sum_of(sum);
+      if (more <= 0) break;
+      threshold += more;  // NaN stays
+    }
+    along(a.width, [&](int64_t column, int numbers) {
+      const Lanes above = maximum(zero, subtract(read(weights + column, numbers), broadcast(threshold)));
+      write(weights + column, multiply(above, above), numbers);
+    });
+  }
+}
+
+// d_input = s (g - sum(s g) / sum(s)), for the roots s of the weights and the gradient g of the weights.
+inline void entmax_backward(const Entmax& a, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const float *weights = a.output + row * a.width, *gradient = a.gradient + row * a.width;
+    float* d_scores = a.d_input + row * a.width;
+    Lanes products = broadcast(0), sum = broadcast(0);
+    along(a.width, [&](int64_t column, int numbers) {
+      const Lanes root = square_root(read(weights + column, numbers));
+      products = multiply_add(root, read(gradient + column, numbers), products);
+      sum = add(sum, root);
+    });
+    const Lanes mean = broadcast(sum_of(products) / sum_of(sum));
+    along(a.width, [&](int64_t column, int numbers) {
+      const Lanes root = square_root(read(weights + column, numbers));
+      write(d_scores + column, multiply(root, subtract(read(gradient + column, numbers), mean)), numbers);
     });
   }
 }

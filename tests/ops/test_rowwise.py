@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lengthwise.ops.tokenwise import kernel, rms_norm, rotate, swiglu
+from lengthwise.ops.rowwise import entmax, kernel, rms_norm, rotate, swiglu
+from lengthwise.ops.rowwise.entmax import _formula as entmax_formula
 
 WIDTHS = (1, 2, 7, 16, 33, 64, 192)
 
@@ -121,6 +122,7 @@ def test_results_do_not_depend_on_the_number_of_threads(needs_native: str) -> No
     angle = normal(1, 1, 300, 8)
     cases: list[tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = [
         (swiglu, (x,)),
+        (entmax, (x,)),
         (rms_norm, (x, weight)),
         (lambda of: rotate(of, angle.cos(), angle.sin()), (turned,)),
     ]
@@ -136,13 +138,14 @@ def test_results_do_not_depend_on_the_number_of_threads(needs_native: str) -> No
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", ["swiglu", "rms_norm", "rotate"])
+@pytest.mark.parametrize("name", ["swiglu", "rms_norm", "rotate", "entmax"])
 def test_all_derivatives(name: str) -> None:
     """Those of gradients in float32 as in float64; forward mode, ``torch.func`` and vmap see the formula."""
     angle, weight = normal(1, 1, 5, 3), normal(6)
     function: Callable[[Tensor], Tensor] = {
         "swiglu": swiglu,
         "rms_norm": lambda x: rms_norm(x * weight.to(x.dtype), weight.to(x.dtype)),
+        "entmax": entmax,
         "rotate": lambda x: rotate(x, angle.cos().to(x.dtype), angle.sin().to(x.dtype)),
     }[name]
 
@@ -194,3 +197,24 @@ def test_empty_tensors() -> None:
     assert swiglu(torch.empty(0, 6)).shape == (0, 3)
     assert rms_norm(torch.empty(2, 0, 6)).shape == (2, 0, 6)
     assert rotate(torch.empty(0, 2, 3, 6), torch.ones(1, 1, 3, 3), torch.ones(1, 1, 3, 3)).shape == (0, 2, 3, 6)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_entmax(needs_native: str, width: int) -> None:
+    scores = (6 * normal(3, 70, width)).requires_grad_()
+    hidden = torch.arange(width) > torch.arange(70)[:, None] % width
+    by_kernels(scores)
+    near(results(entmax, scores), in_float64(entmax_formula, scores))
+    masked = [of(scores.masked_fill(hidden, -torch.inf)) for of in (entmax, entmax_formula)]
+    near(masked[:1], masked[1:])
+    assert not masked[0][:, hidden].any()
+    assert torch.allclose(masked[0].sum(-1), torch.ones(3, 70), atol=1e-6)
+
+
+def test_entmax_of_extreme_scores(needs_native: str) -> None:
+    rows = torch.tensor([[0.0, 0, 0, 0], [1e30, 0, 0, 0], [-1e30, -1e30, 3, 3], [3, 1, -torch.inf, -torch.inf]])
+    assert torch.allclose(entmax(rows), entmax(rows.double()).float(), atol=1e-6)
+    for broken in (torch.nan, torch.inf):
+        rows[1, 2] = broken
+        assert torch.equal(entmax(rows).isnan().any(-1), torch.tensor([False, True, False, False]))
+    assert entmax(torch.full((1, 5), -torch.inf)).isnan().all()
