@@ -27,7 +27,7 @@ test-all: $(TOOLS) browser  ## All tests, as continuous integration runs them.
 test-clusters: $(TOOLS)  ## Comparisons on Ray and under stand-ins for SLURM, whose workers, nodes and commands are killed.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/experiments/test_executors.py
 
-wheel: python  ## The built package, as pip installs it: without extras and with all, each in a fresh environment.
+wheel: python  ## The built package, as pip installs it: in a fresh environment, without extras and then with most.
 	PYTHON=$(PYTHON) .ci/wheel
 
 test-gpu: $(TOOLS)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.

@@ -128,7 +128,7 @@ constexpr int rows_at_once(int columns) {
   return room < 1 ? 1 : room < enough ? room : enough;
 }
 
-// The same for any number of rows: many at once, then four at once, then one by one.
+// The same for rows from `row` on, ROWS at once; returns the first row that is left.
 template <int ROWS, int GROUPS>
 inline int products_from(int row, const float* rows, int count, int64_t width, const float* const* columns,
                          float* const* to) {
@@ -140,6 +140,7 @@ inline int products_from(int row, const float* rows, int count, int64_t width, c
   return row;
 }
 
+// The same for any number of rows: many at once, then four at once, then one by one.
 template <int GROUPS>
 inline void products(const float* rows, int count, int64_t width, const float* const* columns, float* const* to) {
   constexpr int ROWS = rows_at_once(GROUPS * PARTS);

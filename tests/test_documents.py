@@ -49,6 +49,9 @@ def test_the_architecture_shows_the_contract_of_imports() -> None:
     )
     rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table.splitlines()[2:]]
     assert rows == layers
+    upwards = [room for layer in reversed(layers) for room in layer]
+    readme = re.findall(r"^\| \[`(\w+)/`\]\(src/", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert readme == [room for room in upwards if room in readme]
 
 
 @pytest.mark.long

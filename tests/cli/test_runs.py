@@ -68,3 +68,10 @@ def test_version_and_completion(lengthwise: Call, option: str) -> None:
     if option == "--version":
         assert (answer.code, answer.out) == (0, f"{__version__}\n")
     assert "No such option" not in answer.error
+
+
+def test_crossed_seeds_are_all_counted(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    seeds = ["-a", "softmax+rope", "--learning-rates", "1e-3", "--seeds", "2x2"]
+    assert lengthwise("compare", "flip-flop", *seeds, *tiny, "--out", tmp_path / "crossed").code == 0
+    rows = [line.split("\t") for line in lengthwise("runs", tmp_path).out.splitlines()]
+    assert rows[0] == ["crossed", "comparison of 1", "4 of 4 runs finished", ""]

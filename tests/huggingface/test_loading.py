@@ -161,7 +161,7 @@ def test_runs_that_no_language_model_comes_from_are_refused(run: Path, tmp_path:
     sets = {**RUN, "task": "argmax-retrieval", "model": {"dim": 16, "mechanism": "softmax"}}
     reader = RunFolder(tmp_path / "reader")
     reader.claim(RunConfig.read(sets), resume=False)
-    with pytest.raises(InputError, match="a reader of sets"):
+    with pytest.raises(InputError, match="has our decoders only"):
         LengthwiseForCausalLM.from_pretrained(reader.path)
     assert "model_type" not in json.loads((reader.path / "config.json").read_text(encoding="utf-8"))
     broken = Path(shutil.copytree(run, tmp_path / "broken"))

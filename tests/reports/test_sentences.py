@@ -12,7 +12,11 @@ from rich.console import Console
 from lengthwise.analysis import summarise
 from lengthwise.experiments.record import Experiment
 from lengthwise.reports import overview, verdicts
-from lengthwise.reports.text import joined, multiple, p_value, percent, points
+from lengthwise.reports.text import counted, joined, multiple, p_value, percent, points
+from lengthwise.reports.words import Words
+from lengthwise.tasks.recall.flip_flop import FlipFlop
+from lengthwise.tasks.sets.coupled_series import CoupledSeries
+from lengthwise.tasks.sets.set_matching import SetMatching
 
 Make = Callable[..., Experiment]
 
@@ -27,6 +31,13 @@ def test_percent_is_whole_only_if_it_is(share: float, shown: str) -> None:
 
 def test_percent_forgives_the_rounding_of_a_mean() -> None:
     assert percent(1 - 1e-15) == "100.0"
+
+
+def test_nouns_have_their_plural() -> None:
+    assert [counted(number, "series") for number in (1, 2)] == ["1 series", "2 series"]
+    nouns = [Words(task.unit, task.example) for task in (SetMatching, CoupledSeries, FlipFlop)]
+    assert [of.of("share of examples") for of in nouns] == ["share of pairs", "share of series", "share of sequences"]
+    assert [of.per_example for of in nouns] == ["items per set", "variates per series", "tokens per sequence"]
 
 
 def test_joined() -> None:

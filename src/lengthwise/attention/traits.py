@@ -12,8 +12,9 @@ Evidence = Literal["code", "paper", "third-party", "memory", "ours"]
 you build on it), or this project."""
 
 WeightsRoute = Literal["fused", "kernel", "scores", "linear"]
-"""How a weights part attends: by torch's fused routine (``fused``), by an operator of this library (``kernel``), by the
-scores in blocks of rows (``scores``), or in time linear in the number of tokens (``linear``)."""
+"""How a weights part attends: by torch's fused routine or, on the CPU, by the compiled walk (``fused``); by an operator
+of this library (``kernel``); by the scores in blocks of rows (``scores``); or in time linear in the number of tokens
+(``linear``)."""
 
 
 @dataclass(frozen=True, kw_only=True)

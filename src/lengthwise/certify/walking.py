@@ -13,7 +13,8 @@ from lengthwise.models import Decoder
 LENGTHS = (1024, 64, 16)
 """Lengths of the sequences; the task may end a sequence earlier."""
 MOST_LEFT = 64
-"""Tokens up to which the end of a sequence is fitted into the length; a longer end comes where nothing else can."""
+"""An end of a sequence of at most so many tokens is fitted into the length; a longer end is begun only where no other
+move is left."""
 AT_ONCE = 2**14
 """Number of tokens in a batch."""
 ENDED = -1

@@ -61,7 +61,7 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
         if (path / "comparison.json").exists():
             config, _ = read_held(path / "comparison.json", ComparisonConfig)
             finished = sum(RunFolder(file.parent).finished for file in path.glob("runs/*/*/*/result.json"))
-            words = f"{finished} of {len(config.mechanisms) * config.seeds} runs finished"
+            words = f"{finished} of {len(config.mechanisms) * config.runs} runs finished"
             mechanism, number, base = f"comparison of {len(config.mechanisms)}", "", config.base
         else:
             words = " ".join(state(run).split())

@@ -1,9 +1,10 @@
 """The folder of a run, and who may write into it.
 
 ``config.json`` (resolved, with the environment), ``start.json`` if training starts from trained weights,
-``metrics.jsonl``, ``checkpoint/``, ``trained.json`` once training is over, ``evaluation.jsonl`` point by point,
-``result.json`` once all points that are asked for are there, ``failure.json`` if it failed;
-``teacher/``, a run by itself, where parts of the model learn from a trained one first.
+``metrics.jsonl``, ``validation.jsonl`` if the training is validated, ``checkpoint/``, ``trained.json`` once training is
+over, ``evaluation.jsonl`` point by point, ``result.json`` once all points that are asked for are there,
+``failure.json`` if it failed, ``log.txt`` if another process did the run; ``teacher/``, a run by itself, where parts of
+the model learn from a trained one first.
 """
 
 from collections.abc import Collection, Iterator

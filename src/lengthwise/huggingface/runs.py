@@ -30,13 +30,13 @@ def decoder_of_run(tree: Mapping[str, Any]) -> DecoderConfig:
     """Return the settings of the decoder that a run trains, from the tree of its ``config.json``.
 
     Raises:
-        InputError: if the run trains a reader of sets, or if its configuration cannot be used here.
+        InputError: if the run trains no decoder, or if its configuration cannot be used here.
     """
     from lengthwise.experiments.config import RunConfig  # late: reading a Hugging Face model needs no tasks
 
     model = RunConfig.read(tree["config"]).sized_model
     if not isinstance(model, DecoderConfig):
-        raise InputError("This run trained a reader of sets, and Hugging Face has models of token sequences only.")
+        raise InputError(f"This run trained a {model.kind}, and Hugging Face has our decoders only.")
     return model
 
 

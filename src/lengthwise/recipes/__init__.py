@@ -30,7 +30,7 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """The recipe called ``name``; a task that has no recipe of its name is trained with the defaults.
+    """Return the recipe called ``name``; a task without a recipe of its name is trained with the defaults.
 
     Options in brackets are those of the recipe's task, as in ``flip-flop-paper[ignore=0.9]``.
 

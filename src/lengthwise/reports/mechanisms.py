@@ -8,10 +8,11 @@ from lengthwise.attention.tables import TITLES
 from lengthwise.options import Option, spelled
 
 MEANINGS = {
-    "Route": "what a part acts on, which limits its speed. Weights: fused = torch's fused attention, kernel = an "
-    "operator of this library, scores = all scores, in blocks of rows, linear = time linear in the number of tokens. "
-    "Positions: none = nothing, embedding = the token embeddings, turn = queries and keys, so attention stays fused, "
-    "bias = a bias known before the scores, added in blocks of rows, scores = a bias that depends on the scores. "
+    "Route": "what a part acts on, which limits its speed. Weights: fused = torch's fused attention or, on the "
+    "CPU, the compiled walk, kernel = an operator of this library, scores = all scores, in blocks of "
+    "rows, linear = time linear in the number of tokens. Positions: none = nothing, embedding = the token "
+    "embeddings, turn = queries and keys, so attention stays fused, bias = a bias known before the "
+    "scores, added in blocks of rows or in the compiled walk, scores = a bias that depends on the scores. "
     "Numberings: numbers = the positions themselves. Outputs: values = the attended values.",
     "Reads": "direction: causal = decoders only, encoders = bidirectional only, both = either. Every causal mechanism "
     "decodes with a cache.",

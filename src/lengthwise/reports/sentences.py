@@ -149,7 +149,7 @@ def _few(main: Grid, nouns: Words) -> str:
         return ""
     fewest = min(size for of in sizes.values() for size in of.values())
     where = joined([_of_splits(lengths, splits, nouns.unit, every=len(sizes)) for splits, lengths in at.items()])
-    said = f"Points {where} have few {nouns.example}s, in the smallest case {fewest:,} per seed"
+    said = f"Points {where} have few {nouns.examples}, in the smallest case {fewest:,} per seed"
     if not main.metric.counts_right:
         return f"{said}."
     return (

@@ -14,7 +14,7 @@ from lengthwise.options import spelled
 from lengthwise.reports.bare import bare
 from lengthwise.reports.claim_sentences import rulings
 from lengthwise.reports.literature import literature_table
-from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, steps, title
+from lengthwise.reports.text import counted, difference, headed, multiple, number, percent, plural, steps, title
 from lengthwise.reports.words import less, words
 
 SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ", "dim")}
@@ -138,7 +138,7 @@ def causes_table(summary: Summary) -> Table | None:
     if not found:
         return None
     caption = "Dispersion: the right key had the largest weight. Ordering: another key had the largest weight."
-    heading = f"Wrong by dispersion and by ordering, % of {design.example}s"
+    heading = f"Wrong by dispersion and by ordering, % of {plural(design.example)}"
     table = _table(design, heading, caption)
     for split, rows in found.items():
         if len(found) > 1:

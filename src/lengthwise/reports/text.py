@@ -81,9 +81,14 @@ def joined(items: Sequence[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
+def plural(noun: str) -> str:
+    """Return the plural of a noun."""
+    return noun if noun == "series" else f"{noun}s"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun, as in ``1 seed`` and ``3 seeds``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
 
 
 def title(split: str) -> str:

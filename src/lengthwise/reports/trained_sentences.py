@@ -26,7 +26,7 @@ def of_few(claims: Sequence[Claim], nouns: Words) -> str:
         ]
         found.append(f"against {claim.theirs}, {', '.join(each)}")
     over = f" p is corrected over all {len(pairs)} pairs." if len(pairs) > 1 else ""
-    same = f"the same {pairs[0].examples:,} {nouns.example}s at {claims[0].primary:,} {nouns.unit}"
+    same = f"the same {pairs[0].examples:,} {nouns.examples} at {claims[0].primary:,} {nouns.unit}"
     return f"as trained here, on {same}: {'; '.join(found)}.{over} {LIMIT}"
 
 
@@ -40,7 +40,7 @@ def of_many(claims: Sequence[Claim], nouns: Words) -> str:
         sides.setdefault(of.pop() if len(of) == 1 else "not shown to differ in every seed from", []).append(theirs)
     said = "; ".join(f"{side} {joined(names)}" for side, names in sides.items())
     return (
-        f"as trained here, on these {nouns.example}s at {claims[0].primary:,} {nouns.unit}: {said}. The test is "
+        f"as trained here, on these {nouns.examples} at {claims[0].primary:,} {nouns.unit}: {said}. The test is "
         f"McNemar's exact test of each pair of trained models, with p corrected over all "
         f"{sum(len(claim.trained) for claim in claims)} pairs. {LIMIT}"
     )

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from lengthwise.analysis.design import Design, MetricFacts
-from lengthwise.reports.text import steps
+from lengthwise.reports.text import plural, steps
 
 
 class Words(NamedTuple):
@@ -13,7 +13,17 @@ class Words(NamedTuple):
     unit: str
     """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: str
-    """Kind of an example, in the singular: sequence or set."""
+    """Kind of an example, in the singular: sequence, window (of text), set, pair (of sets) or series."""
+
+    @property
+    def examples(self) -> str:
+        """Kind of an example, in the plural."""
+        return plural(self.example)
+
+    @property
+    def per_example(self) -> str:
+        """Unit of the length of one example, as in *tokens per sequence*."""
+        return self.unit if " per " in self.unit else f"{self.unit} per {self.example}"
 
     @property
     def one_answer(self) -> bool:
@@ -22,7 +32,7 @@ class Words(NamedTuple):
 
     def of(self, text: str) -> str:
         """Return a metric's text with *examples* replaced by the noun of the task."""
-        return re.sub(r"\bexamples\b", f"{self.example}s", text)
+        return re.sub(r"\bexamples\b", self.examples, text)
 
 
 def words(design: Design) -> Words:

@@ -34,7 +34,7 @@ class Task(ABC):
     unit: ClassVar[str]
     """Unit of a length in the plural: tokens, symbols, digits, items."""
     example: ClassVar[str]
-    """The kind of example that has the length, sequence or set."""
+    """Kind of an example, in the singular: sequence, window (of text), set, pair (of sets) or series."""
     model: ClassVar[str]
     """Kind of the model that can learn the task: decoder, set-reader, set-matcher or inverted-transformer."""
     stride: ClassVar[int]

@@ -58,11 +58,11 @@ class Calibrated(OfDistance):
 
     @property
     def distances(self) -> int:
-        """How many distances a training sequence has, 0 included."""
+        """Number of distances in a training sequence, 0 included."""
         return self.table.shape[1] - 1
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
-        """What the table has for them."""
+        """Look up the bias in the table."""
         return in_float32(self.table)[:, distance.clamp(max=self.distances).long()]
 
     def observe(self, call: Call, weights: Float[Tensor, "batch heads queries keys"]) -> None:
@@ -92,7 +92,7 @@ class Calibrated(OfDistance):
 def by_distance(
     weights: Float[Tensor, "batch heads queries keys"], layout: Layout, distances: int
 ) -> tuple[Float[Tensor, "heads distances"], Int[Tensor, " distances"]]:
-    """Of each head, the weights of all keys that may be seen, added up at each distance; and how many those are."""
+    """Add up the weights of all visible keys at each distance, head by head, and count the keys."""
     distance = layout.distance.abs().expand_as(weights[:, 0])
     counted = layout.visible()[:, 0] & (distance < distances)
     at = distance[counted]

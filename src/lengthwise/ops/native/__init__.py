@@ -1,4 +1,7 @@
-"""The walk in C++ on the CPU, which all operators share; ``native/`` at the root of the repository has its sources."""
+"""The compiled kernels of the CPU: the walk that all operators share, and what a layer computes row by row.
+
+Their sources lie in ``native/`` at the root of the repository.
+"""
 
 import torch
 from torch import Tensor

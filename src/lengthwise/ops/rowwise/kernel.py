@@ -1,4 +1,4 @@
-"""One way to compute a formula, by kernels that give its values and gradients, where they can read the numbers."""
+"""A formula in torch, and compiled kernels that take its place where they can read the tensors."""
 
 from collections.abc import Callable
 from typing import Any

@@ -6,7 +6,7 @@ from lengthwise.analysis.causes import Shares, by_place
 from lengthwise.analysis.summary import Summary
 from lengthwise.reports import palette
 from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, arranged, only
-from lengthwise.reports.text import counted, percent
+from lengthwise.reports.text import counted, percent, plural
 
 COLUMNS = 3
 NAMES = {"right": "right", "dispersion": "wrong by dispersion", "ordering": "wrong by ordering"}
@@ -52,7 +52,7 @@ def _panel(summary: Summary, split: str, mechanism: str, first: bool, several: b
     lengths = alt.Axis(
         labelExpr="format(datum.value, ',d')", labelAngle=0, labelOverlap="greedy", labelSeparation=5, grid=False
     )
-    name = f"{summary.design.example}s" if first else ""
+    name = plural(summary.design.example) if first else ""
     colour = alt.Scale(domain=[*NAMES.values()], range=[palette.CAUSES[part].light for part in NAMES])
     return (
         only(alt.Chart(title=heading), split=split, mechanism=mechanism)

@@ -55,26 +55,26 @@ def _row(design: Design, grid: Grid, cell: Cell, pixel: float) -> dict[str, Any]
 
 def said(design: Design, grid: Grid, cell: Cell) -> str:
     """Return the tooltip of a point."""
-    unit, example = words(design)
+    nouns = words(design)
     scale, loss, within = grid.metric.unit, design.loss, cell.interval
     lost = "" if cell.loss is None else f", {loss.name.replace('_', ' ')} {cell.loss:.3g} {loss.unit}".rstrip()
     ends = [f"{spread(cell.low, cell.high, scale)}; lowest–highest of {cell.seeds} seeds"] if cell.seeds > 1 else []
-    ends += [f"{spread(within.low, within.high, scale)}; 95 % interval over {example}s"] if within else []
+    ends += [f"{spread(within.low, within.high, scale)}; 95 % interval over {nouns.examples}"] if within else []
     lines = (
         f"{cell.mechanism}, {cell.split}",
-        f"{cell.length:,} {unit}, {times(cell.length, design.training_length)}",
+        f"{cell.length:,} {nouns.unit}, {times(cell.length, design.training_length)}",
         " ".join([quantity(cell.mean, scale), *(f"[{end}]" for end in ends)]),
-        f"{counted(cell.sequences, example)} per seed{lost}",
+        f"{counted(cell.sequences, nouns.example)} per seed{lost}",
     )
     return " · ".join(lines)
 
 
 def _panel(design: Design, grid: Grid, split: str, first: bool) -> Chart:
-    unit, example = words(design)
+    nouns = words(design)
     scale, axis = _vertical(grid)
-    name = words(design).of(grid.metric.axis) if first else ""
+    name = nouns.of(grid.metric.axis) if first else ""
     points = only(alt.Chart(title=title(split)), split=split).encode(
-        length_axis(design, "place:Q", f"{unit} per {example}"),
+        length_axis(design, "place:Q", nouns.per_example),
         alt.Y("mean:Q", scale=scale, axis=axis, title=name),
         colours(design),
     )

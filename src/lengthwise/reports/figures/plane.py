@@ -25,11 +25,11 @@ def plane(summary: Summary, of: Plane) -> tuple[Chart, Rows]:
     lengths, values = list(of.lengths), [spelled(value) for value in reversed(of.axis.values)]
     columns = max(1, min(len(of.rows), WIDTH // (NARROWEST * len(lengths) + MARGIN)))
     width = min(WIDEST, max(NARROWEST, (WIDTH // columns - MARGIN) // len(lengths)))
-    unit, example = words(summary.design)
+    per_example = words(summary.design).per_example
     frame = _frame(summary.design, of)
     panels = [
         alt.layer(
-            *shaded(_cells(name, lengths, values, f"{unit} per {example}", "" if index % columns else of.axis.option)),
+            *shaded(_cells(name, lengths, values, per_example, "" if index % columns else of.axis.option)),
             *frame,
         ).properties(width=width * len(lengths), height=alt.Step(TALL))
         for index, name in enumerate(of.rows)

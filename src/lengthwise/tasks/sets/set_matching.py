@@ -36,7 +36,7 @@ class SetMatching(Task):
     """
 
     unit: ClassVar[str] = "items per set"
-    example: ClassVar[str] = "pair of sets"
+    example: ClassVar[str] = "pair"
     model: ClassVar[str] = "set-matcher"
     stride: ClassVar[int] = 1
     shortest: ClassVar[int] = 2
