@@ -1,12 +1,8 @@
 """The precision that scores, biases and weights are computed in."""
 
-import torch
 from torch import Tensor
 
-
-def at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    """Return float32, or float64 if ``dtype`` is float64."""
-    return torch.promote_types(dtype, torch.float32)
+from lengthwise.ops.problem import at_least_float32
 
 
 def in_float32(values: Tensor) -> Tensor:

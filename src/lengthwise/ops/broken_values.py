@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.modes import is_readable
-from lengthwise.ops.problem import Gradients, Problem, Saved
+from lengthwise.ops.problem import Gradients, Problem, Saved, at_least_float32
 
 
 def attend_around(attend: Callable[[Problem], Saved], problem: Problem) -> Saved:
@@ -50,6 +50,5 @@ def differentiate_around(
 def is_finite(tensor: Tensor) -> bool:
     """Return True if all numbers are known to be finite; only if their sum is not finite is each number checked."""
     return is_readable(tensor) and (
-        math.isfinite(tensor.detach().sum(dtype=torch.promote_types(tensor.dtype, torch.float32)).item())
-        or bool(tensor.isfinite().all())
+        math.isfinite(tensor.detach().sum(dtype=at_least_float32(tensor.dtype)).item()) or bool(tensor.isfinite().all())
     )

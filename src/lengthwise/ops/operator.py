@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.modes import alone, beyond_backward, without_autocast
-from lengthwise.ops.problem import Gradients, Problem, Saved, wide
+from lengthwise.ops.problem import Gradients, Problem, Saved, at_least_float32
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Kind:
 
 def contiguous(query: Tensor) -> Tensor:
     """Return memory for an output: contiguous, in the dtype that sums are computed in."""
-    return query.new_empty(query.shape, dtype=wide(query.dtype))
+    return query.new_empty(query.shape, dtype=at_least_float32(query.dtype))
 
 
 def define(
@@ -101,7 +101,7 @@ def define(
         return tuple(each.to(of.dtype) for each, of in zip(gradients, problem[:differentiable], strict=True))
 
     def fake(query: Tensor, *_: Any) -> Saved:
-        rows = query.new_empty((numbers, *query.shape[:3]), dtype=wide(query.dtype))
+        rows = query.new_empty((numbers, *query.shape[:3]), dtype=at_least_float32(query.dtype))
         return Saved(empty_output(query), rows)
 
     def fake_backward(_gradient: Tensor, query: Tensor, *rest: Any) -> tuple[Tensor, ...]:

@@ -33,8 +33,8 @@ Gradients = tuple[Tensor, ...]
 """The gradients of a problem's differentiable tensors, in their order."""
 
 
-def wide(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype that sums are computed in: float64 for float64, float32 for all others."""
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype that sums, scores and weights are computed in: float64 for float64, float32 for all others."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
@@ -119,5 +119,14 @@ def check(
     if scale is None:
         scale = 1.0 / math.sqrt(head_dim) if head_dim else 1.0
     if skip_tolerance is None:
-        skip_tolerance = torch.finfo(wide(query.dtype)).eps / 2
+        skip_tolerance = torch.finfo(at_least_float32(query.dtype)).eps / 2
     return Checked(query, key, value, scale, skip_tolerance)
+
+
+def check_gates(log_forget: Tensor) -> None:
+    """Raise :class:`InputError` for a gate above 1."""
+    if (log_forget > 0).any():
+        raise InputError(
+            f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
+            f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
+        )

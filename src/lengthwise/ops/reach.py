@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lengthwise.ops.broken_values import attend_around
-from lengthwise.ops.problem import TILE, Problem, Saved, wide
+from lengthwise.ops.problem import TILE, Problem, Saved, at_least_float32
 
 
 def visible(
@@ -62,7 +62,7 @@ def materialised(problem: Problem, weigh: Callable[[Tensor, Tensor], Tensor], *,
         The output in the query's dtype, and how many tiles each query visits: all tiles up to the query.
     """
     query, key = problem.query, problem.key
-    compute, queries, keys = wide(query.dtype), query.shape[2], key.shape[2]
+    compute, queries, keys = at_least_float32(query.dtype), query.shape[2], key.shape[2]
     products = _by_key_head(query.to(compute), key.shape[1], lambda rows: rows @ key.to(compute).mT)
     weights = weigh(products * problem.scale, visible(queries, keys, problem.document_ids, query.device, strict=strict))
 

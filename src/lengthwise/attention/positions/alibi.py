@@ -14,8 +14,8 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.distance import OfDistance
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import Value, option
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Bias
-from lengthwise.attention.precision import at_least_float32
+from lengthwise.ops.problem import at_least_float32
 
 
 class OfDistance(Bias):

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Rotation, Sizes
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.ops.rowwise import rotate
 from lengthwise.options import Value, option
 

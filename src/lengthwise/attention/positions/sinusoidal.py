@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.attention.parts import Embedding, Sizes
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.errors import InputError
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import Value, option
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.positions.rope import Rope
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import PositionTraits
 from lengthwise.errors import InputError
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.ops.rowwise import rotate
 from lengthwise.options import Value, option
 

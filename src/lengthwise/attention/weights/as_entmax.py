@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.weights.entmax import Entmax
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import Value
 
 

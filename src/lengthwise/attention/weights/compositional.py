@@ -42,15 +42,10 @@ class Compositional(Softmax):
         self.choosing = nn.Linear(sizes.dim, sizes.heads * self.options.width)
         self.offering = nn.Linear(sizes.head_dim, self.options.width)
 
-    @property
-    def fused(self) -> bool:
-        """True if torch's fused routine may attend: not with dropout, which all retrievals of a search must share."""
-        return super().fused and not (self.dropout and self.training)
-
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values of each search, mixed over its retrievals."""
         retrievals = call.value.shape[1]
-        if self.fused and not (call.bias and call.bias.depends_on_scores):
+        if self.fuses(call):
             # One at a time: fused routines need values as wide as queries.
             values = (value.expand_as(call.value) for value in call.value.split(1, 1))
             found = torch.stack([super(Compositional, self).forward(replace(call, value=each)) for each in values], -2)

@@ -78,14 +78,9 @@ class Differential(Softmax):
         first, second = ((of.products + bias).masked_fill(hidden, -torch.inf).softmax(-1) for of in maps(call))
         return first - self.mixture() * second
 
-    @property
-    def fused(self) -> bool:
-        """True if torch's fused routine may attend: not with dropout, which both halves of a value must share."""
-        return super().fused and not (self.dropout and self.training)
-
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values, normalised."""
-        if self.fused and not (call.bias and call.bias.depends_on_scores):
+        if self.fuses(call):
             first, second = (self._softmax(of) for of in maps(call))
             attended = first - self.mixture() * second
         else:

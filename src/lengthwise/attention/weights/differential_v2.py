@@ -47,14 +47,9 @@ class DifferentialV2(Softmax):
         first, second = (super(DifferentialV2, self).probabilities(of) for of in _maps(call))
         return first - self.mixture(call.hidden) * second
 
-    @property
-    def fused(self) -> bool:
-        """True if torch's fused routine may attend: not with dropout, which the two maps must share."""
-        return super().fused and not (self.dropout and self.training)
-
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values."""
-        if not self.fused or (call.bias and call.bias.depends_on_scores):
+        if not self.fuses(call):
             return Weights.forward(self, call)
         first, second = (in_float32(super(DifferentialV2, self).forward(of)) for of in _maps(call))
         return (first - self.mixture(call.hidden) * second).to(call.value.dtype)

@@ -13,6 +13,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.rows import carried_through_rows, in_blocks_of_rows
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import Value
 
 NOBODY = -1e30
@@ -62,7 +63,7 @@ class DoublyNormalised(Weights):
             rows = call.rows(start, stop)
             return rows.query[..., :0], torch.logaddexp(received, _attention_received(rows))
 
-        compute, shape = torch.promote_types(call.query.dtype, torch.float32), (*call.query.shape[:2], call.layout.keys)
+        compute, shape = at_least_float32(call.query.dtype), (*call.query.shape[:2], call.layout.keys)
         nothing = call.query.new_full(shape, NOBODY, dtype=compute)
         return carried_through_rows(block, call.layout, self.row_entries(call), nothing)[1]
 

@@ -4,9 +4,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.softmax import Softmax
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import option
 
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Sizes
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.rows import carried_through_rows
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.carried import Carried
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.options import Value, option
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
-from lengthwise.attention.precision import at_least_float32
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.carried import Carried
+from lengthwise.ops.problem import at_least_float32
 
 
 class Selective(Carried):

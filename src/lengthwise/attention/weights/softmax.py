@@ -33,10 +33,13 @@ class Softmax(Weights):
         """Compute the softmax of sharpened scores."""
         return scores.softmax(-1)
 
-    @property
-    def fused(self) -> bool:
-        """True if torch's fused routine, which supports only softmax, may attend."""
-        return self.backend != "reference"
+    one_dropout = False
+    """True if dropout acts on several maps or values of a head alike, which no fused routine can do."""
+
+    def fuses(self, call: Call) -> bool:
+        """Return True if a fused routine may attend: the compiled walk, or torch's."""
+        dropped = self.one_dropout and self.training and self.dropout > 0
+        return self.backend != "reference" and not dropped and not (call.bias and call.bias.depends_on_scores)
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Compute the weights by the definition."""
@@ -44,7 +47,7 @@ class Softmax(Weights):
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values; dropout acts on the weights, in training only."""
-        if not self.fused or (call.bias and call.bias.depends_on_scores):
+        if not self.fuses(call):
             return super().forward(call)
         call, layout, biased = replace(call, query=self.sharpen(call)), call.layout, call.biased
         if (walked := self._walked(call)) is not None:

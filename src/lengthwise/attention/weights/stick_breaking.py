@@ -5,10 +5,7 @@ r"""Stick-breaking attention: the newest key takes its share first, older keys s
 A query does not see its own token. Recent keys come first, so no position encoding is needed.
 """
 
-import math
-
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +13,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.ops import stick_breaking_attention
+from lengthwise.ops.stick_breaking import reference
 
 
 class StickBreaking(Weights):
@@ -42,9 +40,7 @@ class StickBreaking(Weights):
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by logarithms: a weight is ``e^z`` times the weight left after the key."""
+        """Compute the weights by the definition."""
         if not call.layout.cross:
             scores = scores.masked_fill(call.layout.ahead == 0, -torch.inf)
-        left = F.logsigmoid(-scores)  # log of the fraction that each key leaves: 0 for a hidden key
-        logarithm = scores + left.flip(-1).cumsum(-1).flip(-1)
-        return logarithm.mul_(1 / math.log(2)).exp2()  # most weights are close to 0, where exp takes 50 times as long
+        return reference.shares(scores)

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import check, wide
+from lengthwise.ops.problem import at_least_float32, check
 
 
 class Problem(NamedTuple):
@@ -45,5 +45,5 @@ def pose(
         )
     if not bias.is_floating_point():
         raise InputError(f"bias must be floating-point numbers; got {bias.dtype}.")
-    of_sequences = bias.to(wide(query.dtype)).expand(len(query), -1, -1)
+    of_sequences = bias.to(at_least_float32(query.dtype)).expand(len(query), -1, -1)
     return Problem(query, key, value, of_sequences, document_ids, *numbers)

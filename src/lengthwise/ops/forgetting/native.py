@@ -1,7 +1,7 @@
 """Forgetting attention in C++ on the CPU: each query walks back until the gates have hidden all that remains."""
 
 from lengthwise.ops.forgetting import reference
-from lengthwise.ops.forgetting.problem import Problem, check_gates
+from lengthwise.ops.forgetting.problem import Problem, check_sums
 from lengthwise.ops.native.library import Rule
 from lengthwise.ops.native.walk import Walk, backend
 from lengthwise.ops.operator import Kind
@@ -15,4 +15,4 @@ def walk(problem: Problem) -> Walk:
     return Walk(Rule.FORGETTING, query, key, value, document_ids, scale, skip_tolerance, forgotten=forgotten)
 
 
-BACKEND = backend(KIND, walk, lambda problem: check_gates(problem.forgotten))
+BACKEND = backend(KIND, walk, lambda problem: check_sums(problem.forgotten))

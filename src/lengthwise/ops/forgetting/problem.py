@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import check
+from lengthwise.ops.problem import check, check_gates
 
 LEAST = -1e4
 """Logarithms of gates are clipped here. In float32 a gate is 0 long before, and sums of millions of such logarithms
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
     forgotten: Float[Tensor, "batch heads keys"]
     """Running sums of the logarithms of the gates, from the first key on; in float64, where the device has it.
 
-    A compiler has no numbers to check, so a backend calls :func:`check_gates` where it has them."""
+    A compiler has no numbers to check, so a backend calls :func:`check_sums` where it has them."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float
@@ -59,11 +59,6 @@ def pose(
     return Problem(query, key, value, forgotten, document_ids, *numbers)
 
 
-def check_gates(forgotten: Tensor) -> None:
+def check_sums(forgotten: Tensor) -> None:
     """Raise :class:`InputError` for a gate above 1, with which the running sums rise."""
-    log_forget = forgotten.diff(dim=-1, prepend=torch.zeros_like(forgotten[..., :1]))
-    if (log_forget > 0).any():
-        raise InputError(
-            f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
-            f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
-        )
+    check_gates(forgotten.diff(dim=-1, prepend=torch.zeros_like(forgotten[..., :1])))

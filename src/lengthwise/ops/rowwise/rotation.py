@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.ops.native import rows
+from lengthwise.ops.problem import at_least_float32
 from lengthwise.ops.rowwise.kernel import with_kernels
 
 
@@ -23,7 +24,7 @@ def rotate(
 
 
 def _formula(vectors: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    first, second = vectors.to(torch.promote_types(vectors.dtype, torch.float32)).chunk(2, dim=-1)
+    first, second = vectors.to(at_least_float32(vectors.dtype)).chunk(2, dim=-1)
     turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
     return turned.to(vectors.dtype)
 

@@ -1,5 +1,7 @@
 """The reference of stick-breaking attention, which defines the result: materialised, differentiable by autograd."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -19,10 +21,18 @@ def attend(problem: Problem) -> Saved:
 def weights(
     scores: Float[Tensor, "batch heads queries keys"], seen: Bool[Tensor, "#batch 1 queries keys"]
 ) -> Float[Tensor, "batch heads queries keys"]:
-    """Compute the weights by logarithms: a weight is ``e^z`` times the weight that is left after the key."""
-    scores = scores.masked_fill(~seen, -torch.inf)
+    """Compute the weights of the keys that are seen."""
+    return shares(scores.masked_fill(~seen, -torch.inf))
+
+
+def shares(scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+    """Compute the weights by logarithms: a weight is ``e^z`` times the weight that is left after the key.
+
+    A score of minus infinity hides a key.
+    """
     left = F.logsigmoid(-scores)  # log of the fraction that each key leaves: 0 for a hidden key
-    return (scores + left.flip(-1).cumsum(-1).flip(-1)).exp()
+    logarithm = scores + left.flip(-1).cumsum(-1).flip(-1)
+    return logarithm.mul_(1 / math.log(2)).exp2()  # most weights are close to 0, where exp takes 50 times as long
 
 
 BACKEND = Backend("reference", attend)

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lengthwise.ops.problem import wide
+from lengthwise.ops.problem import at_least_float32
 
 
 def running_key_norms(key: Float[Tensor, "batch kv_heads keys head_dim"]) -> Float[Tensor, "batch kv_heads keys"]:
     """Return for each key the largest norm of this and all earlier keys, in the dtype that sums are computed in."""
-    return torch.linalg.vector_norm(key, dim=-1, dtype=wide(key.dtype)).cummax(-1).values
+    return torch.linalg.vector_norm(key, dim=-1, dtype=at_least_float32(key.dtype)).cummax(-1).values
 
 
 def largest_scores(
@@ -35,7 +35,7 @@ def largest_scores(
     whole sequence and in any chunk of the sequence. A given ``largest_key_norm`` replaces the maximum, so that no key
     is read.
     """
-    norm = torch.linalg.vector_norm(query, dim=-1, dtype=wide(query.dtype))
+    norm = torch.linalg.vector_norm(query, dim=-1, dtype=at_least_float32(query.dtype))
     if largest_key_norm is not None:
         return norm * (largest_key_norm * scale)
     heads, queries = query.shape[1:3]

@@ -5,8 +5,9 @@ A call of few queries has keys in the lanes.
 
 from lengthwise.ops.native.library import Rule
 from lengthwise.ops.native.walk import Walk, backend
+from lengthwise.ops.problem import check_gates
 from lengthwise.ops.threshold_relative.operator import KIND
-from lengthwise.ops.threshold_relative.problem import Problem, check_gates
+from lengthwise.ops.threshold_relative.problem import Problem
 
 
 def walk(problem: Problem) -> Walk:

@@ -68,12 +68,3 @@ def pose(
     # Products are compared before they are scaled, because integer products meet an integer limit exactly in any dtype.
     limit = round(threshold / scale, DECIMALS) if math.isfinite(threshold) else threshold
     return Problem(query, key, value, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm)
-
-
-def check_gates(log_forget: Tensor) -> None:
-    """Raise :class:`InputError` for a gate above 1."""
-    if (log_forget > 0).any():
-        raise InputError(
-            f"log_forget must be at most 0, the logarithm of a gate in (0, 1]; its largest value is "
-            f"{log_forget.max().item():g}. Pass logsigmoid(x), not x."
-        )

@@ -10,9 +10,9 @@ from torch import Tensor
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around
 from lengthwise.ops.modes import is_readable
-from lengthwise.ops.problem import Saved, wide
+from lengthwise.ops.problem import Saved, at_least_float32, check_gates
 from lengthwise.ops.reach import softmax_over, tiles_up_to, visible
-from lengthwise.ops.threshold_relative.problem import Problem, check_gates
+from lengthwise.ops.threshold_relative.problem import Problem
 
 
 def attend(problem: Problem) -> Saved:
@@ -22,7 +22,7 @@ def attend(problem: Problem) -> Saved:
         check_gates(log_forget)
     else:
         log_forget = log_forget.masked_fill(log_forget > 0, torch.nan)
-    compute, group = wide(query.dtype), query.shape[1] // key.shape[1]
+    compute, group = at_least_float32(query.dtype), query.shape[1] // key.shape[1]
     key = key.to(compute).repeat_interleave(group, dim=1)
     logits, kept = logits_and_kept(query.to(compute), key, log_forget.to(compute), limit, scale, document_ids)
     p = softmax_over(logits, kept)

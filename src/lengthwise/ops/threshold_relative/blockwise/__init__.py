@@ -4,11 +4,11 @@ from torch import Tensor
 
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around, differentiate_around
-from lengthwise.ops.problem import Gradients, Saved
+from lengthwise.ops.problem import Gradients, Saved, check_gates
 from lengthwise.ops.threshold_relative.blockwise.backward import walk_backward
 from lengthwise.ops.threshold_relative.blockwise.forward import walk_forward
 from lengthwise.ops.threshold_relative.operator import define
-from lengthwise.ops.threshold_relative.problem import Problem, check_gates
+from lengthwise.ops.threshold_relative.problem import Problem
 
 
 def forward(problem: Problem) -> Saved:

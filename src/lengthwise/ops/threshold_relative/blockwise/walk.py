@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.ops.contiguous import with_contiguous_rows
-from lengthwise.ops.problem import TILE, wide
+from lengthwise.ops.problem import TILE, at_least_float32
 from lengthwise.ops.threshold_relative.problem import Problem
 
 TOGETHER = 64
@@ -40,7 +40,7 @@ class Walk:
         self.batch, self.heads, self.queries, self.width = query.shape
         self.kv_heads, self.keys = key.shape[1:3]
         self.device = query.device
-        self.dtype = wide(query.dtype)
+        self.dtype = at_least_float32(query.dtype)
         self.query, self.key, self.value = Rows(query), Rows(key), Rows(value)
         self.log_forget = log_forget.to(self.dtype).clamp(min=torch.finfo(self.dtype).min)  # -inf * 0 would be NaN
         # Query i stands at position offset + i. Tiles stand at multiples of T in *positions*, whatever the offset.
