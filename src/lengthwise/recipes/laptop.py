@@ -21,7 +21,7 @@ def laptop(
     batch_size: int = 32,
     warmup: float = 0.1,
 ) -> Recipe:
-    """Return a recipe that one core trains in about a minute, called by the name of its task.
+    """Return a recipe that one core trains in one to five minutes, called by the name of its task.
 
     It trains on lengths from ``shortest`` to the first of ``lengths``, and evaluates at all of ``lengths``.
     """
