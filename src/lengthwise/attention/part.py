@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
+from lengthwise.options import BaseOptions, Value
 
 
 class Part(nn.Module):
@@ -26,8 +27,16 @@ class Part(nn.Module):
 
     The part has to belong to an attention layer; what acts before the first layer learns nothing."""
 
+    class Options(BaseOptions):
+        """No options."""
+
+    options: Options
     penalty: Tensor | None = None
     """What the last call in training adds to the loss, a number, until the loop takes it; None for nothing."""
+
+    def __init__(self, **options: Value) -> None:
+        super().__init__()
+        self.options = self.Options.choose(self, options)
 
     def follow(self, progress: float) -> None:
         """Change with the training: called before every step, with the share of steps that will then be done."""

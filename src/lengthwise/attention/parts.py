@@ -27,7 +27,7 @@ from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionT
 from lengthwise.errors import InputError
 from lengthwise.ops import native
 from lengthwise.ops.modes import beyond_backward
-from lengthwise.options import BaseOptions, Value
+from lengthwise.options import Value
 from lengthwise.registry import unknown
 
 
@@ -70,14 +70,8 @@ class Position(Part):
 
     traits: ClassVar[PositionTraits] = PositionTraits()
 
-    class Options(BaseOptions):
-        """No options."""
-
-    options: Options
-
     def __init__(self, sizes: Sizes, **options: Value) -> None:
-        super().__init__()
-        self.options = self.Options.choose(self, options)
+        super().__init__(**options)
 
 
 class Embedding(Position):
@@ -142,14 +136,8 @@ class Numbering(Part):
 
     traits: ClassVar[NumberingTraits] = NumberingTraits()
 
-    class Options(BaseOptions):
-        """No options."""
-
-    options: Options
-
     def __init__(self, sizes: Sizes, **options: Value) -> None:
-        super().__init__()
-        self.options = self.Options.choose(self, options)
+        super().__init__(**options)
 
     def numbers(self, sizes: Sizes) -> int | None:
         """Return how many different numbers occur in training; None if this is not known."""
@@ -187,14 +175,8 @@ class Weights(Part):
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
 
-    class Options(BaseOptions):
-        """No options."""
-
-    options: Options
-
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
-        super().__init__()
-        self.options = self.Options.choose(self, options)
+        super().__init__(**options)
         if backend not in self.traits.backends:
             raise InputError(unknown(f"backend of {type(self).__name__}", backend, self.traits.backends))
         self.backend = backend
@@ -283,14 +265,8 @@ class Output(Part):
 
     traits: ClassVar[OutputTraits] = OutputTraits()
 
-    class Options(BaseOptions):
-        """No options."""
-
-    options: Options
-
     def __init__(self, shape: tuple[int, ...], dim: int, **options: Value) -> None:
-        super().__init__()
-        self.options = self.Options.choose(self, options)
+        super().__init__(**options)
 
     def forward(
         self, attended: Float[Tensor, "*rows components"], hidden: Float[Tensor, "*tokens dim"] | None = None

@@ -57,22 +57,8 @@ class DecoderConfig:
     """Largest mark in the longest sequence, for numberings that read marks; an experiment sets it."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "vocab_size",
-            "layers",
-            "dim",
-            "heads",
-            "kv_heads",
-            "feed_forward_dim",
-            "context",
-            "reach",
-            "marks",
-        ):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be at least 1; got {value}.")
-        if self.dim % self.heads:
-            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        sizes = ("vocab_size", "layers", "dim", "heads", "kv_heads", "feed_forward_dim", "context", "reach", "marks")
+        _check_sizes(self, **dict.fromkeys(sizes, 1))
         if self.heads % (self.kv_heads or self.heads):
             raise InputError(
                 f"heads must be a multiple of kv_heads; got heads {self.heads} and kv_heads {self.kv_heads}."
@@ -119,11 +105,7 @@ class SetReaderConfig:
     """Backend of the attention: 'auto', or a name."""
 
     def __post_init__(self) -> None:
-        for name in ("item_features", "query_features", "classes", "dim", "heads"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}.")
-        if self.dim % self.heads:
-            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        _check_sizes(self, item_features=1, query_features=1, classes=1, dim=1, heads=1)
         object.__setattr__(self, "mechanism", str(_across(self.mechanism)))
 
 
@@ -158,14 +140,7 @@ class InvertedTransformerConfig:
     """Backend of the attention: 'auto', or a name."""
 
     def __post_init__(self) -> None:
-        for name, least in (
-            *(("observed", 1), ("horizon", 1), ("layers", 0), ("dim", 1), ("heads", 1)),
-            *((("feed_forward_dim", 1),) if self.feed_forward_dim is not None else ()),
-        ):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)}.")
-        if self.dim % self.heads:
-            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        _check_sizes(self, observed=1, horizon=1, layers=0, dim=1, heads=1, feed_forward_dim=1)
         mechanism = _without_order(self.mechanism)
         mechanism.check_layer(causal=False)
         object.__setattr__(self, "mechanism", str(mechanism))
@@ -200,14 +175,20 @@ class SetMatcherConfig:
     """Backend of the attention: 'auto', or a name."""
 
     def __post_init__(self) -> None:
-        for name, least in (("item_features", 1), ("classes", 2), ("dim", 1), ("heads", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}; got {getattr(self, name)}.")
-        if self.dim % self.heads:
-            raise InputError(f"dim must be a multiple of heads; got dim {self.dim} and heads {self.heads}.")
+        _check_sizes(self, item_features=1, classes=2, dim=1, heads=1)
         mechanism = _across(self.mechanism)
         mechanism.check_layer(causal=False)
         object.__setattr__(self, "mechanism", str(mechanism))
+
+
+def _check_sizes(config: "ModelConfig", **least: int) -> None:
+    """Refuse sizes that are given and too small, and a number of heads that does not divide ``dim``."""
+    for name, smallest in least.items():
+        size = getattr(config, name)
+        if size is not None and size < smallest:
+            raise InputError(f"{name} must be at least {smallest}; got {size}.")
+    if config.dim % config.heads:
+        raise InputError(f"dim must be a multiple of heads; got dim {config.dim} and heads {config.heads}.")
 
 
 def _across(name: str) -> Mechanism:
