@@ -12,6 +12,6 @@ COPYING = (
     laptop("missing-duplicate", 10, 14, 20, 40, 80, shortest=2, steps=5_000),
     laptop("odds-first[symbols=32]", 10, 15, 20, 40, 80, shortest=1, steps=4_000),
     laptop("string-edit", 15, 5, 10, 20, shortest=11, steps=4_000, unit="bits"),
-    # A trial with rotary positions reached 100 %.
-    laptop("stack-manipulation", 8, 12, 16, 32, 64, shortest=1, steps=8_000, batch_size=64),
+    # A trial with rotary positions reached 99 %.
+    laptop("stack-manipulation", 8, 12, 16, 32, 64, shortest=1, steps=5_000, batch_size=64),
 )
