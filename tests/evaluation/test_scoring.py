@@ -103,6 +103,17 @@ def test_answers_that_do_not_come_last_cannot_be_given_as_text(name: str) -> Non
         score(name, reverse, lengths=[12], sequences=4, reads="text")
 
 
+def test_a_predictor_that_cannot_be_called_is_told() -> None:
+    class Model(torch.nn.Module):
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return tokens
+
+    with pytest.raises(InputError, match="Model is a class; name a function, or a model that was made of the class"):
+        score("reverse", Model, lengths=[4], sequences=4)
+    with pytest.raises(InputError, match="This task gives 2 tensors, such as items and a query, and Model cannot"):
+        score("argmax-retrieval", Model(), lengths=[4], sequences=4)
+
+
 def test_impossible_requests_are_answered() -> None:
     for changes, sentence in (
         ({"lengths": [0]}, "lengths"),

@@ -253,3 +253,10 @@ def test_what_acts_before_the_layers_is_refused_by_a_layer() -> None:
             Attention(16, heads=2, mechanism=mechanism)
     with pytest.raises(InputError, match="pass context="):
         Decoder(DecoderConfig(vocab_size=7, mechanism="softmax+learned"))
+
+
+def test_a_selection_is_booleans_for_every_token() -> None:
+    model, tokens = Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2)), torch.zeros(2, 6, dtype=torch.long)
+    for wrong in (torch.ones(2, 6, dtype=torch.long), torch.ones(2, 5, dtype=torch.bool)):
+        with pytest.raises((InputError, TypeError), match="select"):
+            model(tokens, select=wrong)

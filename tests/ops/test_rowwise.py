@@ -1,13 +1,16 @@
 """What is computed for each token alone: the kernels against the formulas in float64."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.fresh import python
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lengthwise.attention import Attention
 from lengthwise.ops.rowwise import entmax, kernel, rms_norm, rotate, swiglu
 from lengthwise.ops.rowwise.entmax import _formula as entmax_formula
 
@@ -218,3 +221,70 @@ def test_entmax_of_extreme_scores(needs_native: str) -> None:
         rows[1, 2] = broken
         assert torch.equal(entmax(rows).isnan().any(-1), torch.tensor([False, True, False, False]))
     assert entmax(torch.full((1, 5), -torch.inf)).isnan().all()
+
+
+def test_shapes_that_do_not_fit_are_refused_or_broadcast_as_by_torch() -> None:
+    for wrong in (
+        lambda: rms_norm(torch.ones(3, 64), torch.ones(1)),
+        lambda: rms_norm(torch.ones(3, 8), torch.ones(8, 1)),
+        lambda: swiglu(torch.ones(2, 7)),
+        lambda: swiglu(torch.ones(3, 1)),
+        lambda: rotate(torch.ones(1, 1, 3, 5), torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2)),
+    ):
+        with pytest.raises((RuntimeError, ValueError)):
+            wrong()
+    vectors = normal(2, 3, 7, 8)
+    for shape in ((1, 1, 1, 4), (1, 3, 7, 4), (2, 3, 7, 4), (1, 1, 7, 1)):
+        angle = normal(*shape)
+        found, right = (rotate(of, angle.cos().to(of), angle.sin().to(of)) for of in (vectors, vectors.double()))
+        near([found], [right])
+
+
+def of_layer(name: str) -> Callable[[Tensor], Tensor]:
+    return Attention(8, 2, mechanism=name)
+
+
+@pytest.mark.parametrize("name", ["softmax+rope", "threshold-relative", "entmax"])
+def test_batched_gradients(name: str) -> None:
+    """Those of the older vmap, which ``functional.jacobian`` and ``is_grads_batched`` use."""
+    layer, x = of_layer(name), normal(1, 5, 8)
+    at_once = torch.autograd.functional.jacobian(layer, x, vectorize=True)
+    assert torch.allclose(at_once, torch.autograd.functional.jacobian(layer, x), atol=1e-5)
+
+
+TRACED = """
+import io
+import torch
+from lengthwise.models.backbone import RMSNorm, _SwiGLU
+module, x, stream = torch.nn.Sequential(RMSNorm(8), _SwiGLU(8, 16, False, 0.0)), torch.randn(1, 5, 8), io.BytesIO()
+torch.jit.save(torch.jit.trace(module, (x,)), stream)
+stream.seek(0)
+assert torch.allclose(torch.jit.load(stream)(x), module(x), atol=1e-6)
+assert torch.allclose(torch.fx.symbolic_trace(module[1])(x), module[1](x), atol=1e-6)
+"""
+
+
+def test_traced_modules_hold_the_formula_and_can_be_saved(tmp_path: Path) -> None:
+    python(tmp_path, "-c", TRACED)  # by itself, without the tests' checks of shapes, which a tracer would record
+
+
+def test_what_autograd_saves_may_be_kept_in_another_dtype(needs_native: str) -> None:
+    x, weight = normal(3, 8).requires_grad_(), normal(8).requires_grad_()
+    expected = torch.autograd.grad(swiglu(rms_norm(x, weight)).sum(), (x, weight))
+    for kept in (torch.Tensor.bfloat16, torch.Tensor.double):
+        with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
+            value = swiglu(rms_norm(x, weight)).sum()
+        found = torch.autograd.grad(value, (x, weight))
+        assert all(torch.allclose(a, b, atol=0.1) for a, b in zip(found, expected, strict=True))
+
+
+def test_results_may_be_changed_in_place(needs_native: str) -> None:
+    x = normal(3, 8).requires_grad_()
+    for function in (rms_norm, swiglu):
+        (found,) = torch.autograd.grad(function(x).mul_(2).sum(), x)
+        (expected,) = torch.autograd.grad(2 * function(x).sum(), x)
+        assert torch.equal(found, expected)
+
+
+def test_a_negative_view_is_negative() -> None:
+    assert torch.equal(rms_norm(torch._neg_view(torch.ones(1, 8))), -rms_norm(torch.ones(1, 8)))

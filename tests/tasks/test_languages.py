@@ -115,6 +115,10 @@ def test_equal_languages_have_equal_automata() -> None:
         (lambda: Automaton.of("a", {"x": {"a": "y"}}, ["x"]), "'y' has no arrows"),
         (lambda: Automaton.of("a", {"x": {"b": "x"}}, ["x"]), "symbol 'b', which is not among the symbols"),
         (lambda: automaton_of("(ab"), r"'\(ab' cannot be read"),
+        *(
+            (lambda of=of: automaton_of(of), "which is not read: use symbols of one character")
+            for of in (r"(a|b)\1", "a+?", "a^b", "[^a]b", "a{2,3}", "a.b", "a&b", "\bab", "a b", "ab$")
+        ),
         (lambda: automaton_of(""), "No member of '' has a symbol"),
         (lambda: load("tomita-2").check_length(7), "No member of tomita-2 has 7 symbols; choose.*: 6 and 8"),
         (lambda: load("aaaa-star").check_length(300_000_001), "300000000 and 300000004"),

@@ -26,7 +26,7 @@ def shorten(
     ],
     keep: Annotated[
         list[float],
-        typer.Option(help="Share of the tokens that are kept, from 0 to 1; repeat for each.", show_default=False),
+        typer.Option(help="Share of kept tokens, above 0 and at most 1; repeat for each.", show_default=False),
     ],
     layer: Annotated[Literal["first", "last"], typer.Option(help="Layer whose attention chooses.")] = "first",
     length: Annotated[

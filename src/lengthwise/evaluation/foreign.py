@@ -4,6 +4,7 @@
 callable for texts, and turns its texts into a reply.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,11 +62,25 @@ class FromTokens(nn.Module):
         if cache is not None:
             inputs = (cache[0].extend("tokens", inputs[0], axis=1),)
             cache[0].tokens = inputs[0].shape[1]
-        logits = self._checked(self.predict(*inputs), inputs)
+        logits = self._checked(self._said(inputs), inputs)
         if cache is not None:
             logits = logits[:, -new:]
         chosen = logits if select is None else logits[select]
         return ModelOutput(chosen, chosen)
+
+    def _said(self, inputs: Sequence[Tensor]) -> Any:
+        name = getattr(self.predict, "__name__", type(self.predict).__name__)
+        if isinstance(self.predict, type):
+            raise InputError(f"{name} is a class; name a function, or a model that was made of the class.")
+        try:
+            takes = self.predict.forward if isinstance(self.predict, nn.Module) else self.predict
+            inspect.signature(takes).bind(*inputs)
+        except TypeError as error:
+            given = "tokens" if len(inputs) == 1 else f"{len(inputs)} tensors, such as items and a query"
+            raise InputError(f"This task gives {given}, and {name} cannot be called with that: {error}.") from None
+        except ValueError:
+            pass  # a function in C does not say what it takes
+        return self.predict(*inputs)
 
     def _checked(self, said: Any, inputs: Sequence[Tensor]) -> Tensor:
         logits = getattr(said, "logits", said)

@@ -1,9 +1,11 @@
 """A small transformer, a decoder or an encoder: a backbone and a head."""
 
+import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from lengthwise.attention import KeyValueCache
+from lengthwise.errors import InputError
 from lengthwise.models.backbone import Backbone
 from lengthwise.models.output import ModelOutput
 
@@ -41,6 +43,9 @@ class Decoder(Backbone):
             select: True for the tokens whose logits are wanted. The other logits are not computed.
             average: True for one prediction for each sequence, from the mean of the hidden states of its tokens.
 
+        Raises:
+            InputError: for tokens, marks or a selection of another shape or dtype.
+
         Returns:
             Logits (batch, tokens, vocab), (selected, vocab) with ``select``, or (batch, vocab) with ``average``, and
             the hidden states before the head.
@@ -50,6 +55,11 @@ class Decoder(Backbone):
             stream = stream.mean(1)
             return ModelOutput(self.head(stream), stream)
         if select is not None:
+            if select.dtype != torch.bool or select.shape != stream.shape[:2]:
+                raise InputError(
+                    f"select must be (batch, tokens) booleans, {tuple(stream.shape[:2])}; "
+                    f"got {select.dtype} of shape {tuple(select.shape)}."
+                )
             stream = stream[select]
         logits = self.head(stream)
         if self.numbering is None:

@@ -52,7 +52,7 @@ ARITHMETIC = (
     # A trial with rotary positions reached 99 %.
     laptop("modular-arithmetic-brackets", 9, 13, 18, 36, 72, shortest=1, steps=7_000, batch_size=64),
     laptop("solve-equation", 9, 13, 18, 36, 72, shortest=3, steps=6_000),
-    # A trial of 2,000 steps of 64 examples reached 56 %.
+    # Trials with rotary positions reached 56 % in two layers, and 59 % in three after 12,000 steps of 64 examples.
     laptop("listops[depth=3,arguments=5]", 16, 24, 32, 64, 128, shortest=4, steps=8_000),
     laptop("pairadd[base=5]", 8, 16, 32, 64, 128, shortest=2, steps=4_000, unit="digits"),
 )

@@ -81,7 +81,8 @@ def library() -> ctypes.CDLL:
     kernels = ctypes.CDLL(str(FILE))
     kernels.lengthwise_path.restype = ctypes.c_char_p
     kernels.lengthwise_size_of_arguments.restype = ctypes.c_int64
-    if kernels.lengthwise_size_of_arguments() != ctypes.sizeof(Arguments):
+    missing = [name for name in KERNELS if not hasattr(kernels, f"lengthwise_{name}")]
+    if missing or kernels.lengthwise_size_of_arguments() != ctypes.sizeof(Arguments):
         raise InputError("The native kernels are of another version than the Python code; install lengthwise again.")
     if kernels.lengthwise_path() is None:
         raise InputError(

@@ -50,5 +50,9 @@ def _step(
 
 
 _of_one_and_a_half = with_kernels(
-    _formula, rows.entmax, lambda _, weights, gradient: (rows.entmax_backward(weights, gradient),)
+    _formula,
+    rows.entmax,
+    lambda logits, weights, gradient: (rows.entmax_backward(weights, gradient),),
+    fits=lambda logits: logits.ndim > 0,
+    of_result=True,
 )

@@ -14,7 +14,12 @@ Gradients = tuple[Tensor | None, ...]
 
 
 def with_kernels(
-    formula: Callable[..., Tensor], forward: Callable[..., Tensor], backward: Callable[..., Gradients]
+    formula: Callable[..., Tensor],
+    forward: Callable[..., Tensor],
+    backward: Callable[..., Gradients],
+    *,
+    fits: Callable[..., bool],
+    of_result: bool = False,
 ) -> Callable[..., Tensor]:
     """Return a function of tensors and numbers that takes the kernels for float32 on the CPU, and else the formula.
 
@@ -23,23 +28,29 @@ def with_kernels(
     Args:
         formula: the definition, in torch.
         forward: the same by the kernels, which autograd does not see.
-        backward: from the same arguments, the result and its gradient to the gradients of the arguments.
+        backward: from the same arguments and the gradient of the result to the gradients of the arguments.
+        fits: tells whether the kernels take the shapes of these arguments; they do not check them.
+        of_result: True if ``backward`` gets the result, too, before its gradient.
     """
 
     class Kernel(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *arguments: Any) -> Tensor:
             result = forward(*arguments)
-            ctx.save_for_backward(*(each if isinstance(each, Tensor) else None for each in arguments), result)
+            tensors = [each if isinstance(each, Tensor) else None for each in arguments]
+            ctx.save_for_backward(*tensors, *([result] if of_result else []))
             ctx.others = [None if isinstance(each, Tensor) else each for each in arguments]
             return result
 
         @staticmethod
         def backward(ctx: Any, gradient: Tensor) -> Any:
-            *tensors, result = ctx.saved_tensors
-            arguments = [other if tensor is None else tensor for tensor, other in zip(tensors, ctx.others, strict=True)]
-            if not torch.is_grad_enabled() and readable(gradient):
-                return backward(*arguments, result, gradient)
+            # Hooks of autograd may keep what is saved in another dtype.
+            saved = [None if each is None else each.to(torch.float32) for each in ctx.saved_tensors]
+            tensors, results = saved[: len(ctx.others)], saved[len(ctx.others) :]
+            arguments = [other if each is None else each for each, other in zip(tensors, ctx.others, strict=True)]
+            watched = [each for each in (*saved, gradient) if each is not None]
+            if not torch.is_grad_enabled() and readable(*watched):
+                return backward(*arguments, *results, gradient)
             with torch.enable_grad():
                 inside = [alone(each) if isinstance(each, Tensor) else each for each in arguments]
                 places = [place for place, each in enumerate(ctx.needs_input_grad) if each]
@@ -51,7 +62,8 @@ def with_kernels(
 
     def compute(*arguments: Any) -> Tensor:
         tensors = [each for each in arguments if isinstance(each, Tensor)]
-        return Kernel.apply(*arguments) if readable(*tensors) else formula(*arguments)
+        by_kernel = readable(*tensors) and fits(*arguments)
+        return Kernel.apply(*arguments) if by_kernel else formula(*arguments)
 
     return compute
 
@@ -59,14 +71,23 @@ def with_kernels(
 def readable(*tensors: Tensor) -> bool:
     """Return True if kernels can read these tensors, and nothing but autograd watches what is done with them."""
     return (
-        takes(tensors[0])
+        torch._C._get_tracing_state() is None
+        and len(tensors) > 0  # torch.fx has proxies in their place
+        and takes(tensors[0])
         and autocast_dtype("cpu") is None
-        and all(
-            type(each) in (Tensor, nn.Parameter) and each.dtype == torch.float32 and each.device.type == "cpu"
-            for each in tensors
-        )
+        and all(map(_plain, tensors))
         and tensors[0].numel() > 0
         and not torch._C._are_functorch_transforms_active()
         and torch._C._len_torch_dispatch_stack() == 0
         and forward_ad._current_level < 0
+    )
+
+
+def _plain(tensor: Tensor) -> bool:
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and tensor.dtype == torch.float32
+        and tensor.device.type == "cpu"
+        and not tensor.is_neg()
+        and not torch._C._functorch.is_legacy_batchedtensor(tensor)
     )

@@ -22,10 +22,12 @@ def _formula(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     return F.rms_norm(x, x.shape[-1:], weight, eps)
 
 
-def _backward(
-    x: Tensor, weight: Tensor | None, eps: float, normalised: Tensor, gradient: Tensor
-) -> tuple[Tensor | None, ...]:
+def _backward(x: Tensor, weight: Tensor | None, eps: float, gradient: Tensor) -> tuple[Tensor | None, ...]:
     return *rows.rms_norm_backward(x, weight, eps, gradient), None
 
 
-_rms_norm = with_kernels(_formula, rows.rms_norm, _backward)
+def _fits(x: Tensor, weight: Tensor | None, eps: float) -> bool:
+    return x.ndim > 0 and (weight is None or weight.shape == x.shape[-1:])
+
+
+_rms_norm = with_kernels(_formula, rows.rms_norm, _backward, fits=_fits)

@@ -11,15 +11,13 @@ from lengthwise.ops.rowwise.kernel import with_kernels
 
 def rotate(
     vectors: Float[Tensor, "batch heads tokens head_dim"],
-    cosine: Float[Tensor, "#batch 1 tokens pairs"],
-    sine: Float[Tensor, "#batch 1 tokens pairs"],
+    cosine: Float[Tensor, "#batch #heads #tokens #pairs"],
+    sine: Float[Tensor, "#batch #heads #tokens #pairs"],
 ) -> Float[Tensor, "batch heads tokens head_dim"]:
     """Turn the pairs of components (m, m + head_dim / 2) by angles, in float32 or better (arXiv 2104.09864, eq. 34).
 
     ``head_dim`` is even. Cosine and sine may both be multiplied by a factor, which then stretches the pairs.
     """
-    if cosine.requires_grad or sine.requires_grad:
-        return _formula(vectors, cosine, sine)
     return _rotate(vectors, cosine, sine)
 
 
@@ -29,10 +27,15 @@ def _formula(vectors: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return turned.to(vectors.dtype)
 
 
-def _backward(
-    vectors: Tensor, cosine: Tensor, sine: Tensor, turned: Tensor, gradient: Tensor
-) -> tuple[Tensor | None, ...]:
+def _backward(vectors: Tensor, cosine: Tensor, sine: Tensor, gradient: Tensor) -> tuple[Tensor | None, ...]:
     return rows.rotate(gradient, cosine, -sine), None, None
 
 
-_rotate = with_kernels(_formula, rows.rotate, _backward)
+def _fits(vectors: Tensor, cosine: Tensor, sine: Tensor) -> bool:
+    if vectors.ndim != 4 or vectors.shape[-1] % 2 or cosine.requires_grad or sine.requires_grad:
+        return False
+    batch, _, tokens, width = vectors.shape
+    return cosine.shape == sine.shape and cosine.shape in ((1, 1, tokens, width // 2), (batch, 1, tokens, width // 2))
+
+
+_rotate = with_kernels(_formula, rows.rotate, _backward, fits=_fits)

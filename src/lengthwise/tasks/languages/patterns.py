@@ -1,18 +1,24 @@
 """Automata of regular expressions."""
 
+import re
 from functools import lru_cache
 
 from lengthwise.errors import InputError
 from lengthwise.tasks.languages.automaton import Automaton
+
+UNREAD = re.compile(r"[\\\[\]{}&^.$]|\s|[^ -~]")
+"""What other syntaxes of regular expressions give a meaning, and what cannot be seen."""
+TWICE = re.compile(r"[*+?][*+?]")
+"""A repetition of a repetition; elsewhere, a repetition that is lazy or possessive."""
 
 
 @lru_cache
 def automaton_of(pattern: str) -> Automaton:
     """Read a regular expression; this needs the package ``automata-lib``.
 
-    A symbol is one character. ``|`` is or, ``*`` any number of times, ``+`` once or more, ``?`` once or never; ``()``
-    groups, and an empty group is the empty string. The symbols of the automaton are those of members, in alphabetical
-    order.
+    A symbol is one character, but none of ``\\[]{}&^.$``, which have other meanings elsewhere. ``|`` is or, ``*`` any
+    number of times, ``+`` once or more, ``?`` once or never; ``()`` groups, and an empty group is the empty string. The
+    symbols of the automaton are those of members, in alphabetical order.
 
     Raises:
         InputError: for a pattern that cannot be read.
@@ -21,6 +27,12 @@ def automaton_of(pattern: str) -> Automaton:
     from automata.fa.dfa import DFA
     from automata.fa.nfa import NFA
 
+    for refused in (UNREAD, TWICE):
+        if found := refused.search(pattern):
+            raise InputError(
+                f"The pattern {pattern!r} has {found[0]!r}, which is not read: use symbols of one character, | * + ? "
+                "and ( ), as in '(ab|ba)*'."
+            )
     try:
         read = DFA.from_nfa(NFA.from_regex(pattern), minify=False)
     except (AutomatonException, RegexException) as error:
