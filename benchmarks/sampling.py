@@ -8,7 +8,6 @@ on the machine count little.
 """
 
 import math
-import time
 from functools import partial
 from statistics import median
 from typing import Annotated
@@ -18,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lengthwise.bench.timing import Run, time_in_turns
+from lengthwise.bench.timing import Run, processor_clock, time_in_turns
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import build
 from lengthwise.recipes import RECIPES
@@ -26,13 +25,6 @@ from lengthwise.tasks import TASKS, Batch, Task, load
 from lengthwise.training.device import flushed_subnormals
 
 LIMIT = 0.05
-
-
-def processor_clock(run: Run) -> float:
-    """Measure the time that the processor spends on one call [s]."""
-    begin = time.process_time()
-    run()
-    return time.process_time() - begin
 
 
 def step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, task: Task, batch: Batch) -> None:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from lengthwise.errors import InputError, RunError
 
 T = TypeVar("T")
-AGAIN = "Delete it, then run the same command with --resume."
+AGAIN = "Delete it, then run the experiment again with --resume."
 """The remedy for most damaged files: the command computes their content again."""
 LONGEST = 255
 """Maximal length of a folder's name [bytes]."""

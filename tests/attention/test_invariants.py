@@ -52,5 +52,7 @@ def test_cache_refuses_what_it_cannot_hold(attention: Attention, hidden: Tensor)
         attention(hidden[..., :-1])
     with pytest.raises(InputError, match="positions must be"):
         attention(hidden, positions=torch.arange(TOKENS - 1)[None])
+    with pytest.raises((InputError, TypeError), match="positions"):
+        attention(hidden, positions=torch.arange(TOKENS)[None].float())
     with pytest.raises(InputError, match="document_ids"):
         attention(hidden, document_ids=torch.zeros(BATCH, TOKENS - 1, dtype=torch.long))

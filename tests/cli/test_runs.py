@@ -25,6 +25,8 @@ def test_every_run_has_a_state_and_a_number(lengthwise: Call, tiny: list[str], t
         (tmp_path / "begun" / name).unlink()
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "config.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "config.json").write_text('{"model_type": "lengthwise"}', encoding="utf-8")
     with locked(tmp_path / "begun"):
         answer = lengthwise("runs", tmp_path)
     assert answer.code == 0, answer.error

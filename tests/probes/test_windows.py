@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from lengthwise.errors import InputError
 from lengthwise.probes import prose
@@ -130,3 +132,13 @@ def test_auto_is_what_the_processor_multiplies(monkeypatch: pytest.MonkeyPatch, 
 def test_settings_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         _config(**changes)
+
+
+def test_a_vocabulary_without_text_gives_random_tokens_alone(file: Path) -> None:
+    """As the tokenizers of runs on tasks have."""
+    inner = Tokenizer(models.WordLevel({"0": 0, "1": 1, "w": 2}))
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner)
+    assert draw(_config(tokens="random"), tokenizer, 3, longest=8, causal=True).tokens.shape == (4, 8)
+    with pytest.raises(InputError, match=r"tokenizer cannot read .*; give a --text that it can read, or"):
+        draw(_config(text=file), tokenizer, 3, longest=8, causal=True)

@@ -109,6 +109,8 @@ class Attention(AttentionCore):
             raise InputError(
                 f"document_ids must be (batch, tokens), {tuple(hidden.shape[:2])}; got {tuple(document_ids.shape)}."
             )
+        if positions is not None and (positions.is_floating_point() or positions.dtype == torch.bool):
+            raise InputError(f"positions must be integers; got {positions.dtype}.")
         if positions is not None and positions.shape not in (hidden.shape[:2], (1, hidden.shape[1])):
             raise InputError(
                 f"positions must be (batch, tokens) or (1, tokens), {tuple(hidden.shape[:2])}; "

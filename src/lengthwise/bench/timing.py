@@ -23,6 +23,13 @@ def wall_clock(run: Run) -> float:
     return time.perf_counter() - begin
 
 
+def processor_clock(run: Run) -> float:
+    """Measure the time that the processor spends on one call; other programs count little [s]."""
+    begin = time.process_time()
+    run()
+    return time.process_time() - begin
+
+
 class GpuClock:
     """Measures calls on the GPU, which runs asynchronously: two events in its queue enclose the calls of one turn.
 

@@ -1,5 +1,6 @@
 """``lengthwise runs``: list runs with their state."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,16 @@ def _found(folder: Path) -> list[Path]:
     from lengthwise.experiments.folder import FIRST
 
     files = (path for name in ("comparison.json", "config.json") for path in folder.rglob(name))
-    return sorted({path.parent for path in files if path.parent.name != FIRST})
+    return sorted({path.parent for path in files if path.parent.name != FIRST and not _of_a_model(path)})
+
+
+def _of_a_model(path: Path) -> bool:
+    """Return True for the settings of a Hugging Face model, such as those that an export writes."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # the row of the folder says so
+        return False
+    return isinstance(tree, dict) and "model_type" in tree and "config" not in tree  # a run is a model, too
 
 
 def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:

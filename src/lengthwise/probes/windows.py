@@ -40,7 +40,7 @@ def draw(
     """Draw the windows of a probe; a short text gives fewer windows than asked for, spread evenly over the text.
 
     Raises:
-        InputError: if the text has too few tokens for two windows, or has tokens that the model does not know.
+        InputError: if the text has too few tokens for two windows, or if the tokenizer or the model does not know them.
     """
     prefix, suffix = _around(tokenizer)
     suffix = [] if causal else suffix
@@ -63,7 +63,10 @@ def draw(
 
 def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     """Return the special tokens that the tokenizer puts before and after a text."""
-    empty, one = tokenizer("")["input_ids"], tokenizer("a")["input_ids"]
+    empty = tokenizer("")["input_ids"]
+    if not empty:  # it adds nothing, and may have no token for a letter
+        return [], []
+    one = tokenizer("a")["input_ids"]
     same = next((place for place, (a, b) in enumerate(zip(empty, one, strict=False)) if a != b), len(empty))
     return empty[:same], empty[same:]
 
@@ -85,7 +88,14 @@ def _random(
 
 def _text(config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, body: int) -> tuple[Tensor, Facts]:
     source = prose.python_documentation() if config.text is None else prose.read(config.text)
-    tokens = torch.tensor(tokenizer(source.text, add_special_tokens=False)["input_ids"], dtype=torch.long, device="cpu")
+    try:
+        read = tokenizer(source.text, add_special_tokens=False)["input_ids"]
+    except Exception as error:  # the package tokenizers has no class of its own
+        raise InputError(
+            f"The model's tokenizer cannot read {config.text or source.source} ({error}); give a --text that it "
+            "can read, or --tokens random."
+        ) from None
+    tokens = torch.tensor(read, dtype=torch.long, device="cpu")
     count = min(config.windows, len(tokens) // body)
     if count < 2:
         raise InputError(
