@@ -132,6 +132,12 @@ def test_wrong_sizes_are_answered(sizes: dict[str, Any], fragment: str) -> None:
     assert fragment in str(refusal.value)
 
 
+@pytest.mark.parametrize("size", [5.5, True, "5"])
+def test_sizes_are_whole_numbers(size: Any) -> None:
+    with pytest.raises((InputError, TypeError), match="vocab_size"):
+        DecoderConfig(vocab_size=size)
+
+
 def test_wrong_tokens_are_answered() -> None:
     model = Decoder(DecoderConfig(vocab_size=7))
     with pytest.raises(InputError, match="integers"):

@@ -1,6 +1,7 @@
 """Configurations of the models."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 from lengthwise.attention.mechanism import Mechanism
@@ -185,6 +186,8 @@ def _check_sizes(config: "ModelConfig", **least: int) -> None:
     """Refuse sizes that are given and too small, and a number of heads that does not divide ``dim``."""
     for name, smallest in least.items():
         size = getattr(config, name)
+        if size is not None and (isinstance(size, bool) or not isinstance(size, Integral)):
+            raise InputError(f"{name} must be a whole number; got {size!r}.")
         if size is not None and size < smallest:
             raise InputError(f"{name} must be at least {smallest}; got {size}.")
     if config.dim % config.heads:
