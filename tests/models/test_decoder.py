@@ -11,6 +11,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from lengthwise import Attention, Decoder, DecoderConfig
 from lengthwise.attention import KeyValueCache
 from lengthwise.errors import InputError
+from lengthwise.ops.rowwise import kernel
 
 
 @pytest.fixture
@@ -35,7 +36,9 @@ def test_selected_logits_are_those_of_the_tokens(tokens: torch.Tensor) -> None:
 
 
 @pytest.mark.long
-def test_compiled_in_one_graph_for_all_lengths() -> None:
+def test_compiled_in_one_graph_for_all_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A compiler sees torch's formulas of norms and SwiGLU, whose last bits are not the kernels'.
+    monkeypatch.setattr(kernel, "readable", lambda *tensors: False)
     torch._dynamo.reset()
     torch.manual_seed(0)
     model = Decoder(DecoderConfig(vocab_size=7, layers=2, dim=16, heads=2))
