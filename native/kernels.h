@@ -24,11 +24,11 @@ struct Kernels {
   void (*decode_join)(const Arguments&, const float* norms, int64_t unit, int64_t range, const Found& there,
                       FewRow& row);
   void (*decode_finish)(const Arguments&, int64_t index, const FewRow& row);
-  void (*swiglu)(const Swiglu&, int64_t begin, int64_t end);
-  void (*swiglu_backward)(const Swiglu&, int64_t begin, int64_t end);
+  void (*swiglu)(const Plain&, int64_t begin, int64_t end);
+  void (*swiglu_backward)(const Plain&, int64_t begin, int64_t end);
   void (*rms_norm)(const RmsNorm&, int64_t begin, int64_t end);
   void (*rms_norm_backward)(const RmsNorm&, int64_t begin, int64_t end, float* d_weight);
-  void (*entmax)(const Entmax&, int64_t begin, int64_t end);
-  void (*entmax_backward)(const Entmax&, int64_t begin, int64_t end);
+  void (*entmax)(const Plain&, int64_t begin, int64_t end);
+  void (*entmax_backward)(const Plain&, int64_t begin, int64_t end);
   void (*rotate)(const Rotation&, int64_t begin, int64_t end);
 };

@@ -19,31 +19,30 @@ void on_rows(int64_t threads, int64_t rows, int64_t cost, Work work) {
         [&](int64_t block, int64_t) { work(block * BLOCK, std::min(rows, (block + 1) * BLOCK), block); });
 }
 
+// Runs a kernel on all rows; returns null, or a message that says what went wrong.
+template <typename Of>
+const char* run(const Of* a, int64_t rows, int64_t cost, void (*Kernels::*kernel)(const Of&, int64_t, int64_t)) {
+  return guarded([&] {
+    on_rows(a->threads, rows, cost, [&](int64_t begin, int64_t end, int64_t) { (chosen().*kernel)(*a, begin, end); });
+  });
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
 extern "C" {
 
-// All functions return null, or a message that says what went wrong.
-const char* lengthwise_swiglu(const Swiglu* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->rows, 20 * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().swiglu(*a, begin, end); });
-  });
+const char* lengthwise_swiglu(const Plain* a) { return run(a, a->rows, 20 * a->width, &Kernels::swiglu); }
+const char* lengthwise_swiglu_backward(const Plain* a) {
+  return run(a, a->rows, 25 * a->width, &Kernels::swiglu_backward);
 }
-
-const char* lengthwise_swiglu_backward(const Swiglu* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->rows, 25 * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().swiglu_backward(*a, begin, end); });
-  });
+const char* lengthwise_entmax(const Plain* a) { return run(a, a->rows, 20 * a->width, &Kernels::entmax); }
+const char* lengthwise_entmax_backward(const Plain* a) {
+  return run(a, a->rows, 10 * a->width, &Kernels::entmax_backward);
 }
-
-const char* lengthwise_rms_norm(const RmsNorm* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->rows, 4 * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().rms_norm(*a, begin, end); });
-  });
+const char* lengthwise_rms_norm(const RmsNorm* a) { return run(a, a->rows, 4 * a->width, &Kernels::rms_norm); }
+const char* lengthwise_rotate(const Rotation* a) {
+  return run(a, a->batch * a->tokens, 3 * a->heads * a->width, &Kernels::rotate);
 }
 
 const char* lengthwise_rms_norm_backward(const RmsNorm* a) {
@@ -55,27 +54,6 @@ const char* lengthwise_rms_norm_backward(const RmsNorm* a) {
     });
     for (int64_t block = 0; block < blocks(a->rows); ++block)
       for (int64_t i = 0; i < numbers; ++i) a->d_weight[i] += sums[block * numbers + i];
-  });
-}
-
-const char* lengthwise_entmax(const Entmax* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->rows, 20 * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().entmax(*a, begin, end); });
-  });
-}
-
-const char* lengthwise_entmax_backward(const Entmax* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->rows, 10 * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().entmax_backward(*a, begin, end); });
-  });
-}
-
-const char* lengthwise_rotate(const Rotation* a) {
-  return guarded([&] {
-    on_rows(a->threads, a->batch * a->tokens, 3 * a->heads * a->width,
-            [&](int64_t begin, int64_t end, int64_t) { chosen().rotate(*a, begin, end); });
   });
 }
 }

@@ -4,12 +4,14 @@
 
 #include "arguments.h"
 
-struct Swiglu {
+// SwiGLU, whose input is (rows, 2, width), gate and up; and entmax, whose input is scores, minus infinity for hidden
+// keys.
+struct Plain {
   int64_t rows, width, threads;  // the width of the output
-  const float* input;            // (rows, 2, width): gate and up
-  float* output;                 // (rows, width)
-  const float* gradient;         // (rows, width), of the output
-  float* d_input;                // (rows, 2, width)
+  const float* input;
+  float* output;          // (rows, width); entmax reads it again in the backward pass
+  const float* gradient;  // (rows, width), of the output
+  float* d_input;         // as the input
 };
 
 struct RmsNorm {
@@ -19,14 +21,6 @@ struct RmsNorm {
   float* output;                // (rows, width)
   const float* gradient;        // (rows, width), of the output
   float *d_input, *d_weight;    // (rows, width), and (width) or null
-};
-
-struct Entmax {
-  int64_t rows, width, threads;
-  const float* input;     // (rows, width): scores, minus infinity for hidden keys
-  float* output;          // (rows, width): weights; the backward pass reads them again
-  const float* gradient;  // (rows, width), of the output
-  float* d_input;         // (rows, width)
 };
 
 struct Rotation {

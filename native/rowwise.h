@@ -32,7 +32,7 @@ inline Lanes sigmoid(Lanes x) {
 }
 
 // output = silu(gate) * up, where each row of `input` is gate and up.
-inline void swiglu(const Swiglu& a, int64_t begin, int64_t end) {
+inline void swiglu(const Plain& a, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const float *gate = a.input + 2 * row * a.width, *up = gate + a.width;
     float* output = a.output + row * a.width;
@@ -43,7 +43,7 @@ inline void swiglu(const Swiglu& a, int64_t begin, int64_t end) {
   }
 }
 
-inline void swiglu_backward(const Swiglu& a, int64_t begin, int64_t end) {
+inline void swiglu_backward(const Plain& a, int64_t begin, int64_t end) {
   const Lanes one = broadcast(1.0f);
   for (int64_t row = begin; row < end; ++row) {
     const float *gate = a.input + 2 * row * a.width, *up = gate + a.width, *gradient = a.gradient + row * a.width;
@@ -116,7 +116,7 @@ inline Lanes read_scores(const float* from, int numbers) {
 // The weights p = max(0, z / 2 - threshold)^2 that sum to 1, for scores z (1.5-entmax, arXiv 1905.05702). The root of
 // the sum is convex and falls with the threshold, so that the steps of Newton's method stay left of the solution. A row
 // with NaN, or without a visible key, becomes NaN.
-inline void entmax(const Entmax& a, int64_t begin, int64_t end) {
+inline void entmax(const Plain& a, int64_t begin, int64_t end) {
   constexpr int STEPS = 9;  // as many as the formula takes
   const Lanes zero = broadcast(0);
   for (int64_t row = begin; row < end; ++row) {
@@ -148,7 +148,7 @@ inline void entmax(const Entmax& a, int64_t begin, int64_t end) {
 }
 
 // d_input = s (g - sum(s g) / sum(s)), for the roots s of the weights and the gradient g of the weights.
-inline void entmax_backward(const Entmax& a, int64_t begin, int64_t end) {
+inline void entmax_backward(const Plain& a, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const float *weights = a.output + row * a.width, *gradient = a.gradient + row * a.width;
     float* d_scores = a.d_input + row * a.width;

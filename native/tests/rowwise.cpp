@@ -9,12 +9,12 @@
 #include "strided.h"
 
 extern "C" {
-const char* lengthwise_swiglu(const Swiglu*);
-const char* lengthwise_swiglu_backward(const Swiglu*);
+const char* lengthwise_swiglu(const Plain*);
+const char* lengthwise_swiglu_backward(const Plain*);
 const char* lengthwise_rms_norm(const RmsNorm*);
 const char* lengthwise_rms_norm_backward(const RmsNorm*);
-const char* lengthwise_entmax(const Entmax*);
-const char* lengthwise_entmax_backward(const Entmax*);
+const char* lengthwise_entmax(const Plain*);
+const char* lengthwise_entmax_backward(const Plain*);
 const char* lengthwise_rotate(const Rotation*);
 }
 
@@ -40,7 +40,7 @@ bool agree(const Array& found, const std::function<double(int64_t)>& expected, d
 std::string swiglu(Random& random, int64_t rows, int64_t width, int64_t threads) {
   const Array input = drawn(random, 2 * rows * width, 12), gradient = drawn(random, rows * width, 1);
   Array output = unwritten(rows * width), d_input = unwritten(2 * rows * width);
-  const Swiglu a{rows, width, threads, input.data(), output.data(), gradient.data(), d_input.data()};
+  const Plain a{rows, width, threads, input.data(), output.data(), gradient.data(), d_input.data()};
   if (lengthwise_swiglu(&a) || lengthwise_swiglu_backward(&a)) return "SwiGLU failed";
   const auto gate = [&](int64_t i) { return static_cast<double>(input[i / width * 2 * width + i % width]); };
   const auto up = [&](int64_t i) { return static_cast<double>(input[(i / width * 2 + 1) * width + i % width]); };
@@ -93,7 +93,7 @@ std::string entmax(Random& random, int64_t rows, int64_t width, int64_t threads)
   for (int64_t row = 0; row < rows; ++row)  // keys after the query's own
     for (int64_t i = random.from_to(1, width); i < width; ++i) input[row * width + i] = -INFINITY;
   Array output = unwritten(rows * width), d_input = unwritten(rows * width);
-  const Entmax a{rows, width, threads, input.data(), output.data(), gradient.data(), d_input.data()};
+  const Plain a{rows, width, threads, input.data(), output.data(), gradient.data(), d_input.data()};
   if (lengthwise_entmax(&a) || lengthwise_entmax_backward(&a)) return "entmax failed";
   for (int64_t row = 0; row < rows; ++row) {
     const float* scores = &input[row * width];

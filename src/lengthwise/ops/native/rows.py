@@ -11,7 +11,7 @@ from torch import Tensor
 from lengthwise.ops.native.library import Rows, run
 
 
-class _Swiglu(ctypes.Structure):
+class _Plain(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
         *((name, ctypes.c_void_p) for name in ("input", "output", "gradient", "d_input")),
@@ -23,13 +23,6 @@ class _RMSNorm(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
         ("epsilon", ctypes.c_double),
         *((name, ctypes.c_void_p) for name in ("input", "weight", "output", "gradient", "d_input", "d_weight")),
-    ]
-
-
-class _Entmax(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("rows", "width", "threads")),
-        *((name, ctypes.c_void_p) for name in ("input", "output", "gradient", "d_input")),
     ]
 
 
@@ -45,7 +38,7 @@ def swiglu(gate_and_up: Float[Tensor, "*tokens both"]) -> Float[Tensor, "*tokens
     """Compute ``silu(gate) * up``."""
     of = gate_and_up.detach().contiguous()
     output = of.new_empty((*of.shape[:-1], of.shape[-1] // 2))
-    _swiglu("swiglu", output.shape, input=of, output=output)
+    _plain("swiglu", output.shape, input=of, output=output)
     return output
 
 
@@ -55,12 +48,13 @@ def swiglu_backward(
     """Compute the gradient of gate and up."""
     of = gate_and_up.detach().contiguous()
     d_input = torch.empty_like(of)
-    _swiglu("swiglu_backward", gradient.shape, input=of, gradient=gradient.contiguous(), d_input=d_input)
+    _plain("swiglu_backward", gradient.shape, input=of, gradient=gradient.contiguous(), d_input=d_input)
     return d_input
 
 
-def _swiglu(name: str, shape: torch.Size, **tensors: Tensor) -> None:
-    _run(name, _Swiglu(shape.numel() // shape[-1], shape[-1], torch.get_num_threads()), tensors)
+def _plain(name: str, shape: torch.Size, **tensors: Tensor) -> None:
+    """Run a kernel whose output has a shape."""
+    _run(name, _Plain(shape.numel() // shape[-1], shape[-1], torch.get_num_threads()), tensors)
 
 
 def rms_norm(
@@ -104,7 +98,7 @@ def entmax(scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
     """Compute 1.5-entmax; hidden keys have a score of minus infinity."""
     scores = scores.detach().contiguous()
     output = torch.empty_like(scores)
-    _entmax("entmax", scores.shape, input=scores, output=output)
+    _plain("entmax", scores.shape, input=scores, output=output)
     return output
 
 
@@ -113,12 +107,8 @@ def entmax_backward(
 ) -> Float[Tensor, "*rows keys"]:
     """Compute the gradient of the scores from the weights and their gradient."""
     d_scores = torch.empty_like(weights)
-    _entmax("entmax_backward", weights.shape, output=weights, gradient=gradient.contiguous(), d_input=d_scores)
+    _plain("entmax_backward", weights.shape, output=weights, gradient=gradient.contiguous(), d_input=d_scores)
     return d_scores
-
-
-def _entmax(name: str, shape: torch.Size, **tensors: Tensor) -> None:
-    _run(name, _Entmax(shape.numel() // shape[-1], shape[-1], torch.get_num_threads()), tensors)
 
 
 def rotate(
