@@ -132,19 +132,18 @@ def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
 
 
 def check_keys(tree: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse a key that is neither among the ``known`` keys, as from :func:`keys`, nor a former key of a setting.
+    """Refuse a key that is neither among the ``known`` keys, as from :func:`keys`.
 
     Reading the configuration refuses such a key too, but it first imports what the values name.
 
     Raises:
         InputError: for the first unknown key.
     """
-    former = {f"{key.rpartition('.')[0]}.{of['formerly']}" for key, of in known.items() if "formerly" in of}
 
     def walk(inner: Mapping[str, Any], *path: str) -> None:
         for key, value in inner.items():
             place, there = ".".join((*path, key)), _of_depth(len(path) + 1, known)
-            if place not in there | former:
+            if place not in there:
                 raise InputError(unknown("setting", place, there))
             if isinstance(value, Mapping) and place not in known:
                 walk(value, *path, key)

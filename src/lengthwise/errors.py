@@ -11,3 +11,21 @@ class InputError(LengthwiseError, ValueError):
 
 class RunError(LengthwiseError, RuntimeError):
     """Work that could not be carried on: a damaged checkpoint, a full disk, a folder that belongs to another run."""
+
+
+def too_large(error: BaseException) -> bool:
+    """Return True if memory ran out, or a number is too large for the machine, for which torch has no type of error."""
+    if isinstance(error, MemoryError):
+        return True
+    told = str(error)
+    return any(words in told for words in _TOO_LARGE)
+
+
+_TOO_LARGE = (
+    "allocate memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "Overflow when unpacking long",
+    "too large to convert to C",
+)
+"""Words of the errors of torch and Python."""

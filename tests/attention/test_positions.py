@@ -118,14 +118,10 @@ def test_kerple_comes_back_from_where_it_may_not_be() -> None:
     assert (gradient > 0).all()  # down the gradient, it is less and less: the strength grows from 0.011 on
 
 
-def test_bam_starts_as_alibi_and_reads_weights_without_a_centre() -> None:
+def test_bam_starts_as_alibi() -> None:
     sizes, distance = Sizes(48, 6, 6, 8), torch.arange(200, dtype=torch.float64)
     bam, alibi = (POSITIONS.load(name)(sizes).double() for name in ("bam", "alibi"))
     torch.testing.assert_close(bam.of_distance(distance), alibi.of_distance(distance), rtol=1e-4, atol=1e-5)
-    bam.load_state_dict({name: weight + 0.5 for name, weight in bam.state_dict().items() if name != "centre"})
-    torch.testing.assert_close(bam.of_distance(distance), -((distance + 1e-5) ** 1.5) * bam.scale.exp()[:, None])
-    bam.load_state_dict({**bam.state_dict(), "centre": torch.full((6,), 0.75)})
-    assert (bam.centre == 0.75).all()
 
 
 def test_hidden_keys_have_finite_gradients() -> None:

@@ -223,28 +223,6 @@ def test_a_set_run_resumes_to_the_same_weights(lengthwise: Call, tmp_path: Path,
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.long
-def test_a_folder_from_when_the_warm_up_was_a_number_of_steps_is_carried_on(
-    lengthwise: Call, tiny: list[str], tmp_path: Path
-) -> None:
-    command = ["run", "flip-flop", *tiny, "--set", "train.warmup=0.25", "--out", tmp_path]
-    assert lengthwise(*command).code == 0
-    held = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    del held["config"]["train"]["warmup"]
-    held["config"]["train"]["warmup_steps"] = 3
-    (tmp_path / "config.json").write_text(json.dumps(held), encoding="utf-8")
-    weights = tmp_path / "checkpoint" / "step-00000012" / "model.safetensors"
-    before = weights.read_bytes()
-    for lost in ("trained.json", "evaluation.jsonl", "result.json"):
-        (tmp_path / lost).unlink()
-    shutil.rmtree(weights.parent)
-    assert lengthwise(*command, "--resume").code == 0
-    assert weights.read_bytes() == before
-    assert lengthwise("report", tmp_path).code == 0
-    answer = lengthwise(*command[:-2], "--set", "train.warmup=0.5", "--out", tmp_path, "--resume")
-    assert "train.warmup is 0.25 there, 0.5 here" in answer.error
-
-
 def test_a_few_steps_are_enough_for_a_run(lengthwise: Call, tmp_path: Path) -> None:
     small = ["--length", 16, "--lengths", 16, "--set", "model.dim=16", "--set", "evaluate.sequences=4"]
     assert lengthwise("run", "flip-flop", "--steps", 3, *small, "--out", tmp_path).code == 0

@@ -8,7 +8,6 @@ import pytest
 from lengthwise.analysis import summarise
 from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig
-from lengthwise.experiments.key import RunPaths
 from lengthwise.files import read_json
 from lengthwise.reports import write_report
 from lengthwise.training.checkpoint import Checkpoint
@@ -32,8 +31,7 @@ def test_every_seed_of_one_kind_meets_every_seed_of_the_other() -> None:
     runs = [config.run("softmax", 1e-2, number) for number in range(config.runs)]
     assert [(run.seed, run.data_seed) for run in runs] == [(own, data) for own in (5, 6) for data in (5, 6, 7)]
     assert len({run.key for run in runs}) == 6
-    paths = RunPaths(Path("out"))
-    assert paths[runs[1].key] == Path("out/runs/softmax/rate-0.01/seed-5-data-6")
+    assert runs[1].key.folder(Path("out")) == Path("out/runs/softmax/rate-0.01/seed-5-data-6")
     plain = crossed(2, 1)
     assert [(plain.run("softmax", 1e-2, number).seed, plain.run("softmax", 1e-2, number).data_seed)
             for number in range(plain.runs)] == [(5, None), (6, None)]  # fmt: skip
@@ -47,7 +45,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_weights_and_data_come_from_their_own_seeds(folder: Path) -> None:
-    at = RunPaths(folder)
     experiment = compare(crossed(2, 2), folder, processes=1, resume=True)
     rate = experiment.chosen["softmax"]
     runs = {(run.config.seed, run.config.data_seed): run for run in experiment.finalists("softmax")}
@@ -66,7 +63,7 @@ def test_weights_and_data_come_from_their_own_seeds(folder: Path) -> None:
     assert one is not None
     assert other is not None
     assert (one.path / "model.safetensors").read_bytes() == (other.path / "model.safetensors").read_bytes()
-    assert at[runs[5, 6].config.key] == runs[5, 6].folder
+    assert runs[5, 6].config.key.folder(folder) == runs[5, 6].folder
 
 
 def test_the_summary_separates_the_variances_and_tests_means_over_data(folder: Path, tmp_path: Path) -> None:

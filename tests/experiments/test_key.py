@@ -1,15 +1,12 @@
 """Which run is which, and where it lies."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from lengthwise.attention import Mechanism
 from lengthwise.cli.options import folder as default_folder
-from lengthwise.experiments.comparison import compare, read_experiment
+from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig
-from lengthwise.experiments.key import RunKey, RunPaths
 from lengthwise.experiments.record import Experiment
 
 BASE: dict[str, Any] = {
@@ -28,41 +25,6 @@ def run(folder: Path, *mechanisms: str) -> Experiment:
 
 def times(folder: Path) -> dict[str, int]:
     return {path.parent.parent.parent.name: path.stat().st_mtime_ns for path in folder.rglob("trained.json")}
-
-
-def test_a_folder_under_an_older_spelling_is_found(tmp_path: Path) -> None:
-    run(tmp_path, "softmax+rope", "softmax")
-    for name, former in (("softmax+rope", "rope+softmax"), ("softmax", "softmax+nope")):
-        (tmp_path / "runs" / name).rename(tmp_path / "runs" / former)
-        [file] = (tmp_path / "runs" / former).rglob("config.json")
-        held = json.loads(file.read_text(encoding="utf-8"))
-        held["config"]["model"]["mechanism"] = former
-        file.write_text(json.dumps(held), encoding="utf-8")
-    held = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
-    held["config"]["mechanisms"] = ["rope+softmax", "softmax+nope"]
-    (tmp_path / "comparison.json").write_text(json.dumps(held), encoding="utf-8")
-
-    before = times(tmp_path)
-    found = read_experiment(tmp_path)
-    assert [run.mechanism for run in found.runs] == ["softmax+rope", "softmax"]
-    assert [len(found.finalists(name)) for name in found.config.mechanisms] == [1, 1]
-    more = run(tmp_path, "softmax+rope", "softmax", "top-1+rope")  # which takes over what is trained already
-    assert [len(run.points) for run in more.runs] == [1, 1, 1]
-    assert before.items() <= times(tmp_path).items()
-    assert sorted(times(tmp_path)) == ["rope+softmax", "softmax+nope", "top-1+rope"]
-    rope, sharp = ((more.finalists(name)[0].folder / "metrics.jsonl").read_bytes() for name in
-                   ("softmax+rope", "top-1+rope"))  # fmt: skip
-    assert rope == sharp  # with its times
-
-
-def test_the_spelling_of_now_counts_where_there_are_both(tmp_path: Path) -> None:
-    run(tmp_path, "softmax+rope")
-    now, former = tmp_path / "runs" / "softmax+rope", tmp_path / "runs" / "rope+softmax"
-    shutil.copytree(now, former)
-    key = RunKey(Mechanism.parse("rope+softmax"), 1e-3, 0)
-    assert RunPaths(tmp_path)[key] == now / "rate-0.001" / "seed-0"
-    shutil.rmtree(now)
-    assert RunPaths(tmp_path)[key] == former / "rate-0.001" / "seed-0"
 
 
 def test_a_name_that_is_too_long_for_a_folder_is_shortened(tmp_path: Path) -> None:

@@ -106,14 +106,14 @@ def test_fine_tuning_trains_all_weights(source: RunFolder, swap: Swap, tmp_path:
 
 
 def test_weights_of_sets_and_averages_are_taken(tmp_path: Path) -> None:
-    """The names in a set reader's checkpoint are not those of its modules; of averaged weights, the average counts."""
+    """Of averaged weights, the average counts."""
     trained = RunConfig.read(SETS).vary(train={"average": 0.9})
     source = finished(tmp_path / "source", trained)
     to = trained.vary(start=str(source.path), model={"mechanism": "compositional"}, train={"steps": 0})
     swapped = finished(tmp_path / "swapped", to)
     assert swapped.start is not None
     assert swapped.start.fresh == tuple(
-        f"weights.{part}.{of}" for part in ("choosing", "offering") for of in ("weight", "bias")
+        f"attention.weights.{part}.{of}" for part in ("choosing", "offering") for of in ("weight", "bias")
     )
     there, here = (load_model(folder.path).state_dict() for folder in (source, swapped))
     assert all(torch.equal(there[name], here[name]) for name in swapped.start.taken)

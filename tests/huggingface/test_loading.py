@@ -139,17 +139,6 @@ def test_options_of_loading_go_for_runs_too(run: Path) -> None:
     assert (again.dtype, again.config.use_cache) == (torch.float64, False)
 
 
-def test_runs_of_earlier_versions_open_by_our_class(run: Path, tmp_path: Path) -> None:
-    """Their configuration names no type of model, so the Auto classes cannot know whose it is."""
-    old = Path(shutil.copytree(run, tmp_path / "old"))
-    tree = json.loads((old / "config.json").read_text(encoding="utf-8"))
-    assert tree.pop("model_type") == "lengthwise"
-    (old / "config.json").write_text(json.dumps(tree), encoding="utf-8")
-    tokens = torch.randint(5, (2, 12), dtype=torch.long, device="cpu")
-    model = LengthwiseForCausalLM.from_pretrained(old)
-    assert torch.equal(model(tokens).logits, load_model(run)(tokens).logits)
-
-
 def test_runs_that_no_language_model_comes_from_are_refused(run: Path, tmp_path: Path) -> None:
     begun = RunFolder(tmp_path / "begun")
     begun.claim(RunConfig.read(RUN), resume=False)

@@ -85,24 +85,6 @@ def test_paper_faithful_model(tokens: torch.Tensor) -> None:
     torch.testing.assert_close(model(tokens).logits, expected)
 
 
-def test_weights_without_biases_compute_what_they_computed(tokens: torch.Tensor) -> None:
-    """Earlier versions of the paper-faithful model had no biases in these matrices."""
-    model, former = (Decoder(DecoderConfig(vocab_size=7, dim=16, heads=2, paper_faithful=True)) for _ in range(2))
-    added = [name for name, _ in model.named_parameters() if name.endswith("bias") and "forget" not in name]
-    assert len(added) == 2 * 3
-    state = {name: weight for name, weight in model.state_dict().items() if name not in added}
-    former.load_state_dict(state)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.mul_(name not in added)
-    assert torch.equal(former.eval()(tokens).logits, model.eval()(tokens).logits)
-    for lacking in ("blocks.0.feed_forward.down.weight", "blocks.0.attention.weights.forget.bias"):
-        with pytest.raises(RuntimeError, match=f"Missing key.*{lacking}"):
-            former.load_state_dict({name: weight for name, weight in state.items() if name != lacking})
-    with pytest.raises(RuntimeError, match=f"Missing key.*{added[0]}"):
-        former.load_state_dict({**state, added[1]: model.state_dict()[added[1]]})
-
-
 def test_dropped_logits_are_zero_not_absent() -> None:
     model = Decoder(
         DecoderConfig(vocab_size=7, layers=1, dim=16, heads=2, paper_faithful=True, dropout=0.999999)

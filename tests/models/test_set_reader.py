@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.errors import InputError
@@ -134,18 +133,3 @@ def test_bad_inputs_are_answered() -> None:
             model(wrong, query)
     with pytest.raises(InputError, match="query must be"):
         model(items, query[:3])
-
-
-def test_a_checkpoint_names_attention_as_the_readers_own() -> None:
-    model, twin = reader("off-by-one+layer-norm", projection=True), reader("off-by-one+layer-norm", projection=True)
-    state = model.state_dict()
-    assert {"query.weight", "project.matrix.weight", "project.output.scale", "phi.0.bias"} <= state.keys()
-    assert not [name for name in state if name.startswith("attention.")]
-    with torch.no_grad():
-        for parameter in twin.parameters():
-            parameter.add_(1)
-    nn.Sequential(twin).load_state_dict(nn.Sequential(model).state_dict())  # inside another module, too
-    items, query = items_and_query()
-    assert torch.equal(model(items, query).logits, twin(items, query).logits)
-    with pytest.raises(RuntimeError, match=r"attention\.query\.weight"):
-        twin.load_state_dict({name: of for name, of in state.items() if name != "query.weight"})

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there, and refused in one sentence where damaged."""
 
-import copy
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,15 @@ def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
         saved.load_model(model)
 
 
-def test_an_earlier_version_without_biases_is_read_and_not_trained_on(tmp_path: Path) -> None:
-    """Its paper-faithful model had the parameters that the plain model still has."""
-    (former, optimizer), (model, other) = trained(feed_forward_dim=16), trained(paper_faithful=True)
-    saved = checkpoint.save(tmp_path, 3, former, optimizer, EFFORT, copies={"average": former})
-    saved.load_model(model)
-    assert torch.equal(model.head.weight, former.head.weight)
-    assert not model.blocks[0].feed_forward.down.bias.any()
-    with pytest.raises(RunError, match=r"whose model had no blocks\.0\..*bias; delete the folder .* with --resume"):
-        saved.load(model, other, copies={"average": copy.deepcopy(model)})
+def test_an_optimizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    (model, optimizer), (larger, other) = trained(), trained(paper_faithful=True)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)
+    mixed = checkpoint.save(tmp_path, 4, larger, other, EFFORT)
+    moments = saved.path / "optimizer.safetensors"
+    state = mixed.path / "state.json"
+    told = json.loads(state.read_text(encoding="utf-8"))
+    told["bytes"]["optimizer"] = moments.stat().st_size
+    state.write_text(json.dumps(told), encoding="utf-8")
+    shutil.copy2(moments, mixed.path)
+    with pytest.raises(RunError, match=r"damaged in optimizer\.safetensors: it holds something else \('blocks"):
+        mixed.load(larger, other)

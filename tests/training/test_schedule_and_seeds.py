@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from lengthwise import recipes
-from lengthwise.errors import InputError
 from lengthwise.experiments.config import RunConfig
 from lengthwise.training.config import TrainConfig
 from lengthwise.training.schedule import learning_rate
@@ -35,15 +34,6 @@ def test_a_short_run_warms_up_in_its_share() -> None:
     for steps in (1, 2, 3):  # also where the share rounds to every step, or to none
         brief = TrainConfig(steps=steps, warmup=0.9, learning_rate=1.0)
         assert all(0 < learning_rate(step, brief) <= 1 for step in range(steps))
-
-
-def test_a_number_of_steps_that_a_folder_holds_is_read_as_their_share() -> None:
-    for steps in (7, 110, 999, 25_000):
-        for number in (0, 1, steps // 3, steps - 1):
-            assert TrainConfig.read({"steps": steps, "warmup_steps": number}).warmup_steps == number
-    for tree in ({"warmup_steps": 3, "warmup": 0.1}, {"warmup_steps": 9, "steps": 9}, {"warmup_steps": "many"}):
-        with pytest.raises(InputError, match=r"give train\.warmup, the share"):
-            TrainConfig.read(tree)
 
 
 def test_seeds_are_the_same_everywhere() -> None:

@@ -6,7 +6,7 @@ from lengthwise.bench.config import BenchConfig
 from lengthwise.bench.contestants import RIVALS, backend
 from lengthwise.bench.results import Results
 from lengthwise.bench.subject import subject
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, too_large
 from lengthwise.ops.threshold_relative import BACKENDS
 
 _LONGEST = 1024
@@ -44,7 +44,7 @@ def _trial(config: BenchConfig, name: str, kind: str, few: int) -> str:
 
 def reason(error: Exception, device: str) -> str:
     """Describe an error in one sentence."""
-    if out_of_memory(error):
+    if too_large(error):
         return "there is not enough memory."
     if isinstance(error, InputError):
         return str(error)
@@ -52,8 +52,3 @@ def reason(error: Exception, device: str) -> str:
         return f"it does not run on {device}."
     first = next(iter(str(error).splitlines()), "").strip()
     return type(error).__name__ + (f" ({first})." if first else ".")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Return True if memory ran out; torch has a type of error for it on the GPU only."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)

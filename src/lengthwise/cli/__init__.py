@@ -10,7 +10,7 @@ from rich.text import Text
 from lengthwise import __version__
 from lengthwise.cli.console import accept_any_encoding, errors
 from lengthwise.cli.verbs import Verbs
-from lengthwise.errors import LengthwiseError
+from lengthwise.errors import LengthwiseError, too_large
 from lengthwise.own_code import fault
 
 app = typer.Typer(
@@ -67,10 +67,12 @@ def main() -> None:
             raise
         sentence = told or f"This command needs {error.name}; install it with pip install 'lengthwise[{extra}]'."
     except Exception as error:
-        told = fault(error)
-        if told is None:
+        if (told := fault(error)) is not None:
+            sentence = told
+        elif too_large(error):
+            sentence = "This is too much for the machine; give shorter lengths, smaller batches or a smaller model."
+        else:
             raise
-        sentence = told
     else:
         return
     errors.print(Text.assemble(("Error:", "bold red"), f" {sentence}"), highlight=False, soft_wrap=True)

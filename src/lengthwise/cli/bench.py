@@ -10,7 +10,7 @@ from lengthwise.bench.config import BenchConfig
 from lengthwise.cli.console import console, errors
 from lengthwise.cli.generated import configured
 from lengthwise.cli.stopping import stoppable
-from lengthwise.errors import RunError
+from lengthwise.errors import RunError, too_large
 from lengthwise.files import check_file, write_json
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def bench(
         check_file(out)
     from lengthwise.bench.against import changes, read_earlier
     from lengthwise.bench.results import Results
-    from lengthwise.bench.trial import out_of_memory
 
     results = Results(config)
     earlier = None if against is None else read_earlier(against, results)
@@ -45,7 +44,7 @@ def bench(
         try:
             _measure(results)
         except RuntimeError as error:
-            if not out_of_memory(error):
+            if not too_large(error):
                 raise
             raise RunError(
                 "There is not enough memory for the next length; leave it out of --lengths, or lower --reference-limit."

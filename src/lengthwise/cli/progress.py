@@ -146,11 +146,8 @@ def _done_share(config: "ComparisonConfig", runs: "list[Path]") -> float:
 
 
 def _compared(config: "ComparisonConfig", folder: "Path") -> "list[Path]":
-    """Return the folders of a comparison's runs; the comparison's folder may hold other, older runs as well."""
-    from lengthwise.experiments.key import RunPaths
-
-    paths = RunPaths(folder)
-    return [paths[key] for key in config.run_keys]
+    """Return the folders of a comparison's runs."""
+    return [key.folder(folder) for key in config.run_keys]
 
 
 def _last(metrics: "Path") -> "Step | None":

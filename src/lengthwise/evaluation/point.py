@@ -2,14 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from pydantic import model_validator
 
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import Decode
-from lengthwise.evaluation.former import as_now
 from lengthwise.evaluation.spread import Dispersion, Spread
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Metric
@@ -58,17 +56,12 @@ class Point:
     """Statistics of each layer's attention, first layer first."""
     right: str | None = None
     """Which examples are right by the main metric, encoded by :func:`packed`; None if the main metric is not a share
-    of examples, and in folders written before this field existed."""
+    of examples."""
 
     def __post_init__(self) -> None:
         digits = 2 * -(-self.sequences // 8)
         if self.right is not None and not re.fullmatch(f"[0-9a-f]{{{digits}}}", self.right):
             raise ValueError(f"right is {self.right[:40]!r} and no {digits} hexadecimal digits")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_now(cls, tree: Any) -> Any:
-        return as_now(tree)
 
     def value(self, metric: Metric) -> float:
         """Return the value of a metric (unit of the metric).

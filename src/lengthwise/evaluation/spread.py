@@ -44,9 +44,9 @@ class Dispersion:
     """Largest weight."""
     first: float
     """Weight of the first key, the attention sink of many language models."""
-    resolution: float = math.nan
+    resolution: float
     """Attention resolution (:mod:`lengthwise.evaluation.resolution`): 1 if one key has all the weight, near 0 if
-    neighbours have the same; nan in folders written before this field existed."""
+    neighbours have the same."""
 
 
 class SpreadMeter:

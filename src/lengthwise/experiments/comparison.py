@@ -1,6 +1,6 @@
 """Comparisons: each mechanism is tuned at the training length alone, then evaluated beyond it with every seed.
 
-A comparison's folder holds ``comparison.json``, and its runs where :class:`RunPaths` says, each a folder of its own.
+A comparison's folder holds ``comparison.json``, and its runs, each in a folder of its own (:meth:`RunKey.folder`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,6 @@ from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.processes import Processes, end_if_worker
 from lengthwise.experiments.folder import RunFolder, claimed, settled
 from lengthwise.experiments.held import read_held
-from lengthwise.experiments.key import RunPaths
 from lengthwise.experiments.prerequisites import take_over, waves
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder
@@ -54,10 +53,10 @@ def compare(
     """
     end_if_worker()
     check_folder(folder)
-    config, paths = settled(folder, FILE, config), RunPaths(folder)
+    config = settled(folder, FILE, config)
     for mechanism in config.mechanisms:
         for rate in config.learning_rates:
-            if not RunFolder(paths[config.key(mechanism, rate, config.runs - 1)]).begun:
+            if not RunFolder(config.key(mechanism, rate, config.runs - 1).folder(folder)).begun:
                 check(config.run(mechanism, rate, config.runs - 1))
     executor = Processes(processes) if on is None else on
     may_change = ("mechanisms", "learning_rates", "bracket", "seeds", "data_seeds", "base.evaluate")
@@ -68,19 +67,19 @@ def compare(
 
 def _work(config: ComparisonConfig, folder: Path, on: Executor, on_change: Callable[[Queue], None]) -> None:
     """Tune, choose the best learning rates, and train and evaluate them with every seed."""
-    paths = RunPaths(folder)
 
     def claimed_job(mechanism: str, rate: float, seed: int, evaluate: bool) -> Job:
         key = config.key(mechanism, rate, seed)
-        RunFolder(paths[key]).claim(config.run(mechanism, rate, seed), resume=True)
-        return Job(key, paths[key], evaluate)
+        job = Job(key, key.folder(folder), evaluate)
+        RunFolder(job.folder).claim(config.run(mechanism, rate, seed), resume=True)
+        return job
 
     def work(jobs: Sequence[Job]) -> None:
         """Run unfinished jobs in waves, prerequisites first."""
         for wave in waves((job for job in jobs if not _over(job)), lambda job: job.key):
             for job in wave:
                 with locked(job.folder):
-                    take_over(job.key, paths)
+                    take_over(job.key, folder)
             on.run(wave, on_change)
 
     if len(config.rates) == 1:
@@ -89,7 +88,7 @@ def _work(config: ComparisonConfig, folder: Path, on: Executor, on_change: Calla
         due = [(mechanism, rate) for rate in config.learning_rates for mechanism in config.mechanisms]
         while due:
             work([claimed_job(mechanism, rate, 0, evaluate=False) for mechanism, rate in due])
-            trials = _trials(config, paths)
+            trials = _trials(config, folder)
             chosen = choose(config, trials)
             due = [pair for mechanism, best in chosen.items() for pair in _beyond(config, trials, mechanism, best)]
     finalists = [
@@ -100,10 +99,12 @@ def _work(config: ComparisonConfig, folder: Path, on: Executor, on_change: Calla
     work(finalists)
 
 
-def _trials(config: ComparisonConfig, paths: RunPaths) -> list[Run]:
+def _trials(config: ComparisonConfig, folder: Path) -> list[Run]:
     """Read the runs of all learning rates that were tried with the first seed."""
     places = (
-        RunFolder(paths[config.key(mechanism, rate, 0)]) for mechanism in config.mechanisms for rate in config.rates
+        RunFolder(config.key(mechanism, rate, 0).folder(folder))
+        for mechanism in config.mechanisms
+        for rate in config.rates
     )
     return [place.read() for place in places if place.begun]
 
@@ -155,8 +156,7 @@ def read_experiment(folder: Path) -> Experiment:
         )
     held, environment = read_held(folder / FILE, ComparisonConfig)
     config = held.settled()
-    paths = RunPaths(folder)
-    runs = [at.read() for key in config.run_keys if (at := RunFolder(paths[key])).begun]
+    runs = [at.read() for key in config.run_keys if (at := RunFolder(key.folder(folder))).begun]
     trials = [run for run in runs if (run.config.seed, run.config.data_seed) == config.seeds_of(0)]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))
 

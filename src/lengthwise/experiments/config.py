@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lengthwise import tasks
 from lengthwise.attention import Mechanism
@@ -207,9 +207,9 @@ class ComparisonConfig(Config):
     """Tried for every mechanism with the first seed; the best on validation data of the training length goes on."""
     bracket: int = Field(0, ge=0, le=8)
     """Rates that a mechanism may try beyond each end of the sweep, one by one while its best rate lies at that end."""
-    seeds: PositiveInt = 1
+    seeds: int = Field(1, ge=1, le=1000)
     """Seeds per mechanism, counted from the base's."""
-    data_seeds: PositiveInt = 1
+    data_seeds: int = Field(1, ge=1, le=1000)
     """If more than 1: seeds of the training data, each of which is crossed with each seed of the weights."""
 
     @field_validator("mechanisms")

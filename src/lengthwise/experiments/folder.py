@@ -233,7 +233,7 @@ class RunFolder:
 
     @property
     def validations(self) -> tuple[Validation, ...]:
-        """The validations during the training, in the order of steps; none in folders written before they existed."""
+        """The validations during the training, in the order of steps."""
         lines = {line.step: line for line in read_lines(self.path / "validation.jsonl", Validation)}
         return tuple(line for _, line in sorted(lines.items()))
 

@@ -20,7 +20,7 @@ from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import SCORES_AT_ONCE
 from lengthwise.experiments.config import RunConfig
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.experiments.key import RunKey, RunPaths
+from lengthwise.experiments.key import RunKey
 from lengthwise.files import explained
 from lengthwise.models import Model
 from lengthwise.tasks import Task
@@ -70,16 +70,16 @@ def _depth(mechanism: Mechanism) -> int:
     return 0 if source is None else 1 + _depth(source)
 
 
-def take_over(key: RunKey, paths: RunPaths) -> None:
-    """Copy into a run's folder what other runs of the comparison have trained for it, unless it has begun to train.
+def take_over(key: RunKey, comparison: Path) -> None:
+    """Copy into a run's folder what other runs of its comparison have trained for it, unless it has begun to train.
 
     Raises:
         RunError: if the folder cannot be written.
     """
-    folder = paths[key]
+    folder = key.folder(comparison)
     if (folder / "checkpoint").exists():
         return
-    weights, model = (_trained(key, mechanism, paths) for mechanism in _mechanisms(key.mechanism))
+    weights, model = (_trained(key, mechanism, comparison) for mechanism in _mechanisms(key.mechanism))
     if weights is not None:
         with explained("write the checkpoint", folder):
             for file in ("start.json", "metrics.jsonl", "validation.jsonl"):
@@ -91,11 +91,11 @@ def take_over(key: RunKey, paths: RunPaths) -> None:
             _copy(model, first)
 
 
-def _trained(key: RunKey, mechanism: Mechanism | None, paths: RunPaths) -> Path | None:
+def _trained(key: RunKey, mechanism: Mechanism | None, comparison: Path) -> Path | None:
     """Return the folder of a mechanism's run at the same rate and with the same seed; None if it is not trained."""
     if mechanism is None:
         return None
-    folder = paths[replace(key, mechanism=mechanism)]
+    folder = replace(key, mechanism=mechanism).folder(comparison)
     return None if RunFolder(folder).trained is None else folder
 
 

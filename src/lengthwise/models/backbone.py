@@ -7,7 +7,6 @@ from torch.utils.checkpoint import checkpoint
 
 from lengthwise.attention import Attention, KeyValueCache, Mechanism
 from lengthwise.attention.cache import EMBEDDINGS, LayerCache
-from lengthwise.attention.former import zero_in_former_weights
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
 from lengthwise.errors import InputError
@@ -37,8 +36,6 @@ class Backbone(nn.Module):
             nn.init.uniform_(self.embedding.weight, -0.01, 0.01)
         else:
             nn.init.normal_(self.embedding.weight, std=0.02)
-        biases = ("attention.project.matrix.bias", "feed_forward.gate_and_up.bias", "feed_forward.down.bias")
-        zero_in_former_weights(self, *(name for name, _ in self.named_parameters() if name.endswith(biases)))
 
     def add_head(self) -> None:
         """Add a head, in a subclass that has one, before the embedding is drawn: seeds then keep their weights."""

@@ -4,8 +4,6 @@
 values to the answer. Only attention sees more than one item at a time.
 """
 
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,9 +27,6 @@ class SetReader(nn.Module):
         self.phi = coder(dim, dim, config.classes)
         sizes = Sizes(dim, config.heads, config.heads, dim // config.heads)
         self.attention = CrossAttention(sizes, mechanism, backend=config.backend, projection=config.projection)
-        # Checkpoints name the parameters of attention as if they were the reader's own.
-        self.register_state_dict_post_hook(_without_layer)
-        self.register_load_state_dict_pre_hook(_with_layer)
 
     def forward(
         self, items: Float[Tensor, "batch items item_features"], query: Float[Tensor, "batch query_features"]
@@ -56,22 +51,6 @@ class SetReader(nn.Module):
         attended = self.attention(asked, read)
         hidden = (attended + asked if config.residual else attended)[:, 0]
         return ModelOutput(self.phi(hidden), hidden)
-
-
-LAYER = "attention."
-"""Prefix that the names in a checkpoint leave out."""
-
-
-def _without_layer(reader: SetReader, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
-    for name in list(state):
-        if name.startswith(prefix + LAYER):
-            state[prefix + name.removeprefix(prefix + LAYER)] = state.pop(name)
-
-
-def _with_layer(reader: SetReader, state: dict[str, Any], prefix: str, *others: Any) -> None:
-    for name in reader.attention.state_dict():
-        if prefix + name in state:
-            state[prefix + LAYER + name] = state.pop(prefix + name)
 
 
 def _matrix(inputs: int, width: int, outputs: int) -> nn.Module:

@@ -101,22 +101,17 @@ class Checkpoint:
         for name, loaded in {"model": model, **copies}.items():
             with self._tensors(name) as weights:
                 loaded.load_state_dict(weights)
-        moments: dict[str, dict[str, Tensor]] = {}
+        trained = _parameters(model) if self.step else {}  # before the first step, an optimiser has no moments
         with self._tensors("optimizer") as held:
+            moments: dict[str, dict[str, Tensor]] = {}
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-        trained = _parameters(model) if self.step else {}  # before the first step, an optimiser has no moments
-        for name, weight in trained.items():
-            if name not in moments:
-                raise RunError(
-                    f"The training in {self.path} was begun by an earlier version, whose model had no {name}; delete "
-                    f"the folder {self.path.parent} and run with --resume: the training starts anew."
-                )
-            optimizer.state[weight] = {
-                moment: tensor if moment == "step" else tensor.to(weight.device)
-                for moment, tensor in moments[name].items()
-            }
+            for name, weight in trained.items():
+                optimizer.state[weight] = {
+                    moment: tensor if moment == "step" else tensor.to(weight.device)
+                    for moment, tensor in moments[name].items()
+                }
         with self._tensors("random") as random:
             torch.set_rng_state(random["cpu"])
             if "cuda" in random and torch.cuda.is_available():

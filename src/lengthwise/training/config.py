@@ -34,7 +34,7 @@ class TrainConfig(Config):
     align: float = Field(0.0, ge=0, allow_inf_nan=False)
     """Weight of a second loss: the divergence between the answers to shuffled or mixed examples and to the same
     examples as they were, which the model reads as well (arXiv 2501.04376)."""
-    steps: NonNegativeInt = 600
+    steps: int = Field(600, ge=0, lt=2**31)
     """Optimiser steps; with 0, the model is evaluated as it begins."""
     batch_size: PositiveInt = 32
     """Examples (sequences or sets) per optimiser step, summed over all accumulated parts."""
@@ -45,7 +45,7 @@ class TrainConfig(Config):
     """Number of parts into which a batch is split to save memory (gradient accumulation); must divide batch_size."""
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
-    warmup: float = Field(0.0, ge=0, lt=1, json_schema_extra={"formerly": "warmup_steps"})
+    warmup: float = Field(0.0, ge=0, lt=1)
     """Share of the steps in which the learning rate rises linearly to its peak."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Learning rate after the warm-up: cosine = half a cosine down to 0, constant = no change."""
@@ -74,21 +74,6 @@ class TrainConfig(Config):
     """Steps between two validations during the training, which change nothing in it; 0 validates at the end only."""
     checkpoint_every: PositiveInt = 100
     """Steps between two checkpoints."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _share(cls, tree: Any) -> Any:
-        """Convert ``warmup_steps`` of older run folders to a share of the steps, which gives the same schedule."""
-        if not isinstance(tree, dict) or "warmup_steps" not in tree:
-            return tree
-        tree = dict(tree)
-        number, steps = tree.pop("warmup_steps"), tree.get("steps", cls.model_fields["steps"].default)
-        if "warmup" in tree or not (isinstance(number, int) and isinstance(steps, int) and 0 <= number < steps):
-            raise ValueError(
-                f"train.warmup_steps, here {number!r}, is no longer a setting; give train.warmup, the share of the "
-                "steps in which the learning rate rises, for example train.warmup=0.25."
-            )
-        return {**tree, "warmup": number / steps}
 
     @field_validator("average", mode="wrap")
     @classmethod

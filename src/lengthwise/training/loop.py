@@ -41,8 +41,7 @@ class Progress:
     tokens_per_second: float
     """Mean speed since training began or resumed (tokens or items per second)."""
     accuracy: float | None = None
-    """Share of the scored predictions of the batch that are right; None if answers are numbers, and in lines that
-    earlier versions wrote."""
+    """Share of the scored predictions of the batch that are right; None if answers are numbers."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lengthwise.attention.former import zero_in_former_weights
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.positions.alibi import slopes
 from lengthwise.attention.positions.distance import OfDistance
@@ -38,7 +37,6 @@ class Bam(OfDistance):
         self.scale = nn.Parameter(torch.tensor(slopes(sizes.heads)).log())
         self.exponent = nn.Parameter(torch.ones(sizes.heads))
         self.centre = nn.Parameter(torch.zeros(sizes.heads))
-        zero_in_former_weights(self, "centre")
 
     def of_distance(self, distance: Float[Tensor, " distances"]) -> Float[Tensor, "heads distances"]:
         """Compute the logarithm of the prior."""
