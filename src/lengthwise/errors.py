@@ -1,5 +1,7 @@
 """Errors that a user can act on: one sentence says what was wrong, what was expected, and what to do."""
 
+from numbers import Integral
+
 
 class LengthwiseError(Exception):
     """Base of every error that lengthwise raises on purpose; the command line prints it without a traceback."""
@@ -11,6 +13,18 @@ class InputError(LengthwiseError, ValueError):
 
 class RunError(LengthwiseError, RuntimeError):
     """Work that could not be carried on: a damaged checkpoint, a full disk, a folder that belongs to another run."""
+
+
+def check_size(name: str, size: object, smallest: int = 1) -> None:
+    """Refuse a size that is no whole number, or is less than the ``smallest`` one.
+
+    Raises:
+        InputError: if the size cannot be used.
+    """
+    if isinstance(size, bool) or not isinstance(size, Integral):
+        raise InputError(f"{name} must be a whole number; got {size!r}.")
+    if int(size) < smallest:
+        raise InputError(f"{name} must be at least {smallest}; got {size}.")
 
 
 def too_large(error: BaseException) -> bool:

@@ -1,9 +1,11 @@
 """What every mechanism promises, whatever it is made of."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from tests.fresh import python
 from torch import Tensor
 
 from lengthwise import Attention
@@ -31,6 +33,22 @@ def test_causal_only_is_refused(attention: Attention, build: Build) -> None:
 def test_encoders_only_is_refused(mechanism: str) -> None:
     with pytest.raises(InputError, match="for encoders"):
         Attention(32, heads=4, mechanism=mechanism)
+
+
+def test_sizes_are_whole_numbers(tmp_path: Path) -> None:
+    wrong = {
+        (15, 2, 1): "multiple of heads",
+        (16, 0, 1): "heads must be at least 1",
+        (16, 4, 3): "multiple of kv_heads",
+    }
+    for (dim, heads, kv_heads), told in wrong.items():
+        with pytest.raises(InputError, match=told):
+            Attention(dim, heads, kv_heads)
+    # The types are checked before this code where the tests check all types.
+    program = (
+        "from lengthwise import Attention\ntry:\n    Attention(16.0, 2)\nexcept ValueError as error:\n    print(error)"
+    )
+    assert python(tmp_path, "-c", program) == "dim must be a whole number; got 16.0.\n"
 
 
 def test_a_cache_serves_causal_attention(build: Build, hidden: Tensor) -> None:

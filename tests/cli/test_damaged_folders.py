@@ -17,6 +17,8 @@ from lengthwise.lock import HOLDER, HeldError
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.folder import check
 
+Call = Callable[..., Any]
+
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 RATE = 0.001
@@ -175,3 +177,11 @@ def test_a_configuration_that_cannot_be_used_names_its_file(
     config.write_text(config.read_text(encoding="utf-8").replace('"steps": 4', '"steps": "many"'), encoding="utf-8")
     said = lengthwise("report", tmp_path / "folder").error
     assert "config.json cannot be used: The setting train.steps cannot be 'many'" in said
+
+
+def test_a_table_without_rows_is_not_written(whole: Path, tmp_path: Path, lengthwise: Call) -> None:
+    folder = shutil.copytree(whole, tmp_path / "cut")
+    (folder / INSIDE / "evaluation.jsonl").write_text('{"split": "vali', encoding="utf-8")
+    answer = lengthwise("export", folder, "--csv")
+    assert answer.code == 2
+    assert f"{folder} has no results yet" in answer.error

@@ -123,6 +123,8 @@ def test_folders_that_are_refused(saved: Callable[..., tuple[Any, Path]], tmp_pa
     refused("Cannot load .*swapped: ")
     (folder / "config.json").unlink()
     refused("Cannot load .*swapped: ")
+    with pytest.raises(InputError, match=r"Cannot load .*nowhere: there is no such folder"):
+        load_swapped(tmp_path / "nowhere")
     tiny("llama").save_pretrained(tmp_path / "plain")
     with pytest.raises(InputError, match="saved without swapped attention; load it by transformers'"):
         load_swapped(tmp_path / "plain")

@@ -9,7 +9,7 @@ from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.mechanism import Mechanism
 from lengthwise.attention.parts import Sizes
 from lengthwise.attention.self_attention import self_attention
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, check_size
 
 
 class Attention(AttentionCore):
@@ -55,9 +55,11 @@ class Attention(AttentionCore):
         reach: int | None = None,
     ) -> None:
         kv_heads = heads if kv_heads is None else kv_heads
-        if dim < 1 or heads < 1 or dim % heads:
-            raise InputError(f"dim must be a positive multiple of heads; got dim {dim} and heads {heads}.")
-        if kv_heads < 1 or heads % kv_heads:
+        for name, size in {"dim": dim, "heads": heads, "kv_heads": kv_heads}.items():
+            check_size(name, size)
+        if dim % heads:
+            raise InputError(f"dim must be a multiple of heads; got dim {dim} and heads {heads}.")
+        if heads % kv_heads:
             raise InputError(f"heads must be a multiple of kv_heads; got heads {heads} and kv_heads {kv_heads}.")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout is a probability below 1; got {dropout}.")

@@ -52,6 +52,8 @@ def export(
     if out is not None:
         check_file(out)
     summary = summarise(read_experiment(folder))
+    if csv and not summary.values:
+        raise InputError(f"{folder} has no results yet; the command that wrote the folder carries on with --resume.")
     text = summary.to_csv() if csv else summary.to_json()
     if out is None:
         typer.echo(text, nl=False)

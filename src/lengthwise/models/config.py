@@ -1,11 +1,10 @@
 """Configurations of the models."""
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal, get_args
 
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, check_size
 
 MODEL_TYPE = "lengthwise"
 """Name by which Hugging Face finds the classes for a decoder."""
@@ -186,10 +185,8 @@ def _check_sizes(config: "ModelConfig", **least: int) -> None:
     """Refuse sizes that are given and too small, and a number of heads that does not divide ``dim``."""
     for name, smallest in least.items():
         size = getattr(config, name)
-        if size is not None and (isinstance(size, bool) or not isinstance(size, Integral)):
-            raise InputError(f"{name} must be a whole number; got {size!r}.")
-        if size is not None and size < smallest:
-            raise InputError(f"{name} must be at least {smallest}; got {size}.")
+        if size is not None:
+            check_size(name, size, smallest)
     if config.dim % config.heads:
         raise InputError(f"dim must be a multiple of heads; got dim {config.dim} and heads {config.heads}.")
 

@@ -97,4 +97,6 @@ def _read(where: str | Path, load: Callable[[], Any]) -> Any:
         return load()
     except (OSError, ValueError, SafetensorError) as error:
         said = " ".join(str(error).split()).partition(". ")[0]
+        if "Repo id" in said:
+            said = "there is no such folder, and this is no name of a model on the hub"
         raise InputError(f"Cannot load {where}: {said[:200].rstrip('.:')}.") from error
