@@ -11,7 +11,14 @@ enum Finding : int32_t {
 };
 
 // What a product of a query and a key weighs; native/rules has a file for each.
-enum Rule : int64_t { THRESHOLD_RELATIVE = 0, FORGETTING = 1, STICK_BREAKING = 2, DISTANCE_BIAS = 3 };
+enum Rule : int64_t {
+  THRESHOLD_RELATIVE = 0,
+  FORGETTING = 1,
+  STICK_BREAKING = 2,
+  DISTANCE_BIAS = 3,
+  SIGMOID = 4,
+  SOFTPICK = 5
+};
 
 // Numbers before the first and after the last bias: lanes without a query, and keys ahead, read some of them.
 constexpr int64_t BIAS_MARGIN = 256;
@@ -34,13 +41,15 @@ struct Arguments {
   const float*
       bias;  // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: the highest finite one is 0
   const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
+  const float* offset;        // (batch, heads, queries), for SIGMOID: added to each score of a query
   const int32_t* document;    // (batch, keys), or null
   const int32_t* oldest;      // (batch, queries): position of the first key of a query's document, or null
   double limit, scale;        // the score is product * scale; THRESHOLD_RELATIVE keeps products greater than limit
   double skip_tolerance;      // 0 visits every key
   double largest_key_norm;    // a bound on the norm of every key; if it is negative, the norms are computed
   float* output;              // (batch, heads, queries, width)
-  // (batch, heads, queries): largest logit (base 2) and denominator; STICK_BREAKING: 0, and the weight left at the end
+  // (batch, heads, queries): largest logit (base 2) and denominator; STICK_BREAKING: 0, and the weight left at the end;
+  // SIGMOID: 0 and 1
   float *largest, *total;
   float* visited;    // (batch, heads, queries): tiles of keys, the query's own and those before it
   int32_t* finding;  // set to NOT_FINITE or GATE_ABOVE_ONE if a kernel finds it
@@ -51,4 +60,5 @@ struct Arguments {
   float* d_log_forget;     // (batch, heads, queries), for THRESHOLD_RELATIVE
   float* d_forgotten;      // (batch, heads, keys), for FORGETTING, zeros before the call
   float* d_bias;           // (batch, heads, keys), for DISTANCE_BIAS, zeros before the call
+  float* d_offset;         // (batch, heads, queries), for SIGMOID
 };

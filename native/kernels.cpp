@@ -7,6 +7,8 @@
 #include "rowwise.h"
 #include "rules/distance_bias.h"
 #include "rules/forgetting.h"
+#include "rules/sigmoid.h"
+#include "rules/softpick.h"
 #include "rules/stick_breaking.h"
 #include "rules/threshold_relative.h"
 
@@ -43,8 +45,8 @@ struct Walk {
   using Forwards = Forward<BLOCK, ForwardRule>;
   using Backwards = Backward<BLOCK, BackwardRule>;
 };
-template <int BLOCK, template <int> class Logits>
-using SoftmaxWalk = Walk<BLOCK, SoftmaxForward<BLOCK, Logits>, SoftmaxBackward<BLOCK, Logits>>;
+template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
+using SoftmaxWalk = Walk<BLOCK, SoftmaxForward<BLOCK, Logits, Mass>, SoftmaxBackward<BLOCK, Logits, Mass>>;
 
 template <int BLOCK, typename Use>
 auto with_rule(const Arguments& a, Use use) {
@@ -55,6 +57,10 @@ auto with_rule(const Arguments& a, Use use) {
       return use(Walk<BLOCK, StickForward<BLOCK>, StickBackward<BLOCK>>{});
     case DISTANCE_BIAS:
       return use(SoftmaxWalk<BLOCK, DistanceBias>{});
+    case SIGMOID:
+      return use(Walk<BLOCK, SigmoidForward<BLOCK>, SigmoidBackward<BLOCK>>{});
+    case SOFTPICK:
+      return use(SoftmaxWalk<BLOCK, Plain, Pick>{});
     default:
       return use(SoftmaxWalk<BLOCK, ThresholdRelative>{});
   }

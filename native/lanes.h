@@ -48,18 +48,24 @@ constexpr float LOG2_E = 1.44269504088896341f;
 // which take a hundred times the time of normal numbers.
 constexpr float LOWEST = -100.0f;
 
-// 2^(whole + r) for r from -1/2 to 1/2. The polynomial is the minimax polynomial of 2^r on [-1/2, 1/2] with constant
-// term 1 (relative error 2e-9), found by iterated weighted least squares.
-inline Lanes power_of_two(Lanes whole, Lanes r) {
+// The polynomial p with 2^r = 1 + r p(r) for r from -1/2 to 1/2: the minimax polynomial of 2^r with constant term 1
+// (relative error 2e-9), found by iterated weighted least squares.
+inline Lanes slope_of_power(Lanes r) {
   Lanes p = broadcast(0x1.41fbbcp-13f);
   p = multiply_add(p, r, broadcast(0x1.5f3e54p-10f));
   p = multiply_add(p, r, broadcast(0x1.3b2d4cp-7f));
   p = multiply_add(p, r, broadcast(0x1.c6aee8p-5f));
   p = multiply_add(p, r, broadcast(0x1.ebfbdcp-3f));
-  p = multiply_add(p, r, broadcast(0x1.62e430p-1f));
-  p = multiply_add(p, r, broadcast(1.0f));
-  return times_power_of_two(p, whole);
+  return multiply_add(p, r, broadcast(0x1.62e430p-1f));
 }
+
+// 2^(whole + r) for r from -1/2 to 1/2.
+inline Lanes power_of_two(Lanes whole, Lanes r) {
+  return times_power_of_two(multiply_add(slope_of_power(r), r, broadcast(1.0f)), whole);
+}
+
+// 2^r - 1 for r from -1/2 to 1/2, with a small relative error near 0, too.
+inline Lanes power_of_two_less_one(Lanes r) { return multiply(slope_of_power(r), r); }
 
 // 2^x for x from LOWEST to 127, NaN for NaN; relative error below 2^-23.
 inline Lanes exp2(Lanes x) {

@@ -69,7 +69,25 @@ inline Mask outweighed(Lanes reach, float norm, Lanes bias, int64_t left, float 
                  multiply(broadcast(tolerance), total));
 }
 
-template <int BLOCK, template <int> class Logits>
+// What a kept logit weighs, and what it adds to the denominator. Both are divided by 2^largest, so that neither
+// overflows. Softpick (softpick.h) has another such class.
+struct Exponential {
+  static constexpr float FIRST = UNSEEN;
+
+  static Lanes shift(Lanes largest) { return largest; }
+  static Lanes weigh(Mask kept, Lanes logit, Lanes largest, Lanes* mass) {
+    return *mass = weight_of(kept, logit, largest);
+  }
+  static float total(float sum, float) { return sum; }
+  // The weight again, and the gradient of its logit; the denominator divides `d_weight`, and `mean`, its mean by
+  // weight.
+  static Lanes learn(Mask kept, Lanes logit, Lanes largest, Lanes d_weight, Lanes mean, Lanes* weight) {
+    *weight = weight_of(kept, logit, largest);
+    return multiply(*weight, subtract(d_weight, mean));
+  }
+};
+
+template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
 class SoftmaxForward {
  public:
   SoftmaxForward(const Arguments& a, const Block<BLOCK>& block, const float* norms)
@@ -85,7 +103,7 @@ class SoftmaxForward {
     reaches(queries, a, reach + group * GROUP);
     for (int lane = group * GROUP; lane < (group + 1) * GROUP; ++lane) {
       const bool safe = block.row[lane] < 0 || reach[lane] * norm(block.position[lane]) + logits.slack() <= SAFE;
-      largest[lane] = safe ? 0 : UNSEEN;
+      largest[lane] = safe ? 0 : Mass::FIRST;
       if (!safe) runs[group] |= 1u << lane % GROUP;
       total[lane] = 0;
     }
@@ -116,8 +134,8 @@ class SoftmaxForward {
   // The factor of a lane's output; and what the backward pass reads again.
   float finish(int lane, int64_t at) const {
     a.largest[at] = largest[lane];
-    a.total[at] = total[lane];
-    return 1 / (total[lane] == 0 ? 1 : total[lane]);
+    const float all = a.total[at] = Mass::total(total[lane], largest[lane]);
+    return 1 / (all == 0 ? 1 : all);
   }
 
  private:
@@ -132,9 +150,9 @@ class SoftmaxForward {
       for (int key = seen - 1; key >= 0; --key) {
         Lanes logit;
         const Mask kept = view.keeps(key, load(scores + key * GROUP), &logit);
-        const Lanes weight = weight_of(kept, logit, broadcast(0));
-        sum = add(sum, weight);
-        store(scores + key * GROUP, weight);
+        Lanes mass;
+        store(scores + key * GROUP, Mass::weigh(kept, logit, broadcast(0), &mass));
+        sum = add(sum, mass);
       }
       store(total + lane, add(load(total + lane), sum));
       view.leave();
@@ -157,13 +175,13 @@ class SoftmaxForward {
       }
       view.leave();
       // Lanes that need no maximum keep it at 0, so that their bits do not depend on the other lanes.
-      after = where(mask_of(runs[group] >> lane % GROUP), after, before);
+      after = where(mask_of(runs[group] >> lane % GROUP), Mass::shift(after), before);
       const Mask all = mask_of(~0u);
       Lanes sum = broadcast(0);
       for (int key = seen - 1; key >= 0; --key) {
-        const Lanes weight = weight_of(all, load(scores + key * GROUP), after);
-        sum = add(sum, weight);
-        store(scores + key * GROUP, weight);
+        Lanes mass;
+        store(scores + key * GROUP, Mass::weigh(all, load(scores + key * GROUP), after, &mass));
+        sum = add(sum, mass);
       }
       alignas(64) float factor[WIDTH];
       const Lanes change = subtract(before, after);
@@ -187,7 +205,7 @@ class SoftmaxForward {
   alignas(64) float reach[BLOCK], largest[BLOCK], total[BLOCK];
 };
 
-template <int BLOCK, template <int> class Logits>
+template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
 class SoftmaxBackward {
  public:
   SoftmaxBackward(const Arguments& a, const Block<BLOCK>& block) : a(a), block(block), logits(a, block) {}
@@ -214,10 +232,9 @@ class SoftmaxBackward {
       typename Logits<BLOCK>::template View<HIDDEN> view(logits, block, lane, tile);
       const Lanes shift = load(largest + lane), mean = load(inner + lane);
       for (int key = seen - 1; key >= 0; --key) {
-        Lanes logit;
+        Lanes logit, weight;
         const Mask kept = view.keeps(key, load(products + key * GROUP), &logit);
-        const Lanes weight = weight_of(kept, logit, shift);
-        const Lanes d_logit = multiply(weight, subtract(load(d_weights + key * GROUP), mean));
+        const Lanes d_logit = Mass::learn(kept, logit, shift, load(d_weights + key * GROUP), mean, &weight);
         view.learn(d_logit);
         store(products + key * GROUP, weight);
         store(d_weights + key * GROUP, d_logit);

@@ -66,7 +66,8 @@ void Case::draw_sizes() {
 
 void Case::draw_options() {
   Arguments& a = arguments;
-  a.rule = random_.any_of<Rule>({THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS});
+  a.rule = random_.any_of<Rule>(
+      {THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS, SIGMOID, SOFTPICK});
   a.strict = a.rule == STICK_BREAKING;
   a.bfloat16 = random_.below(2), a.threads = random_.from_to(1, 4);
   a.skip_tolerance = random_.any_of({0.0, 0x1p-24});
@@ -156,6 +157,8 @@ void Case::draw_the_rest() {
   a.query = query_.tensor, a.key = key_.tensor, a.value = value_.tensor;
   if (a.rule == THRESHOLD_RELATIVE) a.log_forget = log_forget_.data();
   if (a.rule == FORGETTING) a.forgotten = forgotten_.data();
+  for (int64_t row = 0; row < rows(); ++row) offset_.push_back(static_cast<float>(10 * random_.uniform() - 8));
+  if (a.rule == SIGMOID) a.offset = offset_.data();
   if (a.rule == DISTANCE_BIAS) a.bias = bias_.data(), a.highest_bias = highest_bias_.data();
   a.gradient = gradient_.data();
 }
@@ -225,14 +228,14 @@ void Case::break_something() {
 void Case::allocate_results() {
   Arguments& a = arguments;
   for (auto* of : {&output, &d_query}) of->assign(rows() * a.width, NOT_A_NUMBER);
-  for (auto* of : {&largest, &total, &visited, &d_log_forget}) of->assign(rows(), NOT_A_NUMBER);
+  for (auto* of : {&largest, &total, &visited, &d_log_forget, &d_offset}) of->assign(rows(), NOT_A_NUMBER);
   d_forgotten.assign(a.batch * a.heads * a.keys, 0);
   for (auto* of : {&d_key, &d_value}) of->assign(key_rows() * ((a.width + 15) / 16 * 16), 0);
   a.output = output.data(), a.largest = largest.data(), a.total = total.data(), a.visited = visited.data();
   a.d_query = d_query.data(), a.d_key = d_key.data(), a.d_value = d_value.data(), a.d_log_forget = d_log_forget.data();
   a.d_forgotten = d_forgotten.data();
   d_bias.assign(a.batch * a.heads * a.keys, 0);
-  a.d_bias = d_bias.data();
+  a.d_bias = d_bias.data(), a.d_offset = d_offset.data();
   a.finding = &finding;
 }
 

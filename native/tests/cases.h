@@ -20,7 +20,8 @@ class Case {
   bool broken = false;  // true if some number is NaN or infinite
   bool gate_above_one = false;
   // The results hold NaN until the kernels write them.
-  std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias;
+  std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias,
+      d_offset;
   int32_t finding = 0;
 
  private:
@@ -41,7 +42,7 @@ class Case {
   Random random_;
   std::string kind_;
   Strided query_, key_, value_;
-  std::vector<float> log_forget_, gradient_, bias_, highest_bias_;
+  std::vector<float> log_forget_, gradient_, bias_, highest_bias_, offset_;
   std::vector<double> forgotten_;
   std::vector<int32_t> document_, oldest_;
 };

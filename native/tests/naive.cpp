@@ -14,8 +14,9 @@ double units(int64_t terms) { return OTHERS + static_cast<double>(std::min<int64
 
 // One query's row of the matrices.
 struct Row {
-  explicit Row(int64_t keys) : newer(keys), share(keys), rest(keys), weight(keys), error(keys) {}
+  explicit Row(int64_t keys) : newer(keys), share(keys), rest(keys), weight(keys), error(keys), near(keys) {}
   std::vector<double> newer, share, rest, weight, error;  // error: absolute error of the weight
+  std::vector<bool> near;
   std::vector<int64_t> kept;
 };
 
@@ -24,9 +25,14 @@ class Naive {
   Naive(const Arguments& arguments, const Inputs& inputs)
       : a(arguments),
         in(inputs),
-        results{Expected(rows() * a.width),          Expected(rows() * a.width), Expected(key_rows() * a.width),
-                Expected(key_rows() * a.width),      Expected(rows()),           Expected(a.batch * a.heads * a.keys),
-                Expected(a.batch * a.heads * a.keys)},
+        results{Expected(rows() * a.width),
+                Expected(rows() * a.width),
+                Expected(key_rows() * a.width),
+                Expected(key_rows() * a.width),
+                Expected(rows()),
+                Expected(a.batch * a.heads * a.keys),
+                Expected(a.batch * a.heads * a.keys),
+                Expected(rows())},
         row(a.keys) {}
 
   Results run() {
@@ -36,7 +42,7 @@ class Naive {
           const int64_t at = (batch * a.heads + head) * a.queries + query;
           const int64_t keys = (batch * a.kv_heads + head / (a.heads / a.kv_heads)) * a.keys;
           see(batch, query, at, keys);
-          a.rule == STICK_BREAKING ? break_stick() : take_softmax();
+          weigh();
           forward(at, keys);
           backward(at, keys, (batch * a.heads + head) * a.keys, a.keys - a.queries + query);
         }
@@ -54,6 +60,7 @@ class Naive {
     const double* sums = a.rule == FORGETTING ? a.forgotten + at / a.queries * a.keys : nullptr;
     const float* biases =
         a.rule == DISTANCE_BIAS ? a.bias + at / a.queries * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN : nullptr;
+    const double offset = a.rule == SIGMOID ? a.offset[at] : 0;
     const int32_t* documents = a.document ? a.document + batch * a.keys : nullptr;
     const double sum_units = in.exact ? OTHERS : OTHERS + static_cast<double>(a.width);
     row.kept.clear();
@@ -67,10 +74,26 @@ class Naive {
       if (a.rule == THRESHOLD_RELATIVE && product <= a.limit) continue;
       if (biases && biases[position - key] == -INFINITY) continue;
       row.newer[key] = static_cast<double>(row.kept.size());
-      const double bias = sums ? sums[position] - sums[key] : biases ? biases[position - key] : gate * row.newer[key];
+      const double bias = sums                ? sums[position] - sums[key]
+                          : biases            ? biases[position - key]
+                          : a.rule == SIGMOID ? offset
+                                              : gate * row.newer[key];
       row.weight[key] = product * a.scale + bias;
-      row.error[key] = sum_units * terms * a.scale - OTHERS * bias + OTHERS;
+      row.error[key] = sum_units * terms * a.scale + OTHERS * std::fabs(bias) + OTHERS;
       row.kept.push_back(key);
+    }
+  }
+
+  void weigh() {
+    switch (a.rule) {
+      case STICK_BREAKING:
+        return break_stick();
+      case SIGMOID:
+        return open_gates();
+      case SOFTPICK:
+        return pick();
+      default:
+        return take_softmax();
     }
   }
 
@@ -100,6 +123,37 @@ class Naive {
       row.error[key] = weight * UNIT * (own + errors) + std::min(weight, lost) + NOTHING;
       errors += share * own;
       left *= row.rest[key] = 1 / (1 + std::exp(score));
+    }
+  }
+
+  void open_gates() {
+    for (int64_t key : row.kept) {
+      const double score = row.weight[key], own = row.error[key];
+      const double weight = row.weight[key] = 1 / (1 + std::exp(-score));
+      row.share[key] = weight * (row.rest[key] = 1 / (1 + std::exp(score)));
+      row.error[key] = UNIT * (row.share[key] * own + OTHERS * weight) + NOTHING;
+    }
+  }
+
+  // `share` is the slope of a weight, e^z over the denominator, with the sign of the score, and `rest` its error.
+  void pick() {
+    double largest = 0, total = 0, all_errors = 0;
+    for (int64_t key : row.kept) largest = std::max(largest, row.weight[key]);
+    for (int64_t key : row.kept) {
+      const double score = row.weight[key], power = std::exp(score - largest), own = row.error[key];
+      const double excess = score < 100 ? std::expm1(score) * std::exp(-largest) : power;
+      row.near[key] = std::fabs(score) <= 2 * UNIT * own;  // rounding may give it the other sign
+      row.weight[key] = excess, row.share[key] = excess == 0 ? 0 : std::copysign(power, excess);
+      row.error[key] = UNIT * (own * power + OTHERS * std::fabs(excess)), row.rest[key] = UNIT * (own + OTHERS) * power;
+      total += std::fabs(excess), all_errors += row.error[key];
+    }
+    total += 1e-8 * std::exp(-largest);
+    all_errors = all_errors / total + UNIT * units(a.keys);
+    for (int64_t key : row.kept) {
+      const double weight = row.weight[key] = std::max(row.weight[key], 0.0) / total;
+      row.error[key] = row.error[key] / total + weight * all_errors + NOTHING;
+      row.share[key] /= total;
+      row.rest[key] = row.rest[key] / total + std::fabs(row.share[key]) * all_errors + NOTHING;
     }
   }
 
@@ -134,13 +188,22 @@ class Naive {
       const bool stick = a.rule == STICK_BREAKING;
       const double share = row.share[key], gained = weight * d_weight;
       older -= gained;
-      const double d_logit = stick ? gained * row.rest[key] - share * older : weight * (d_weight - mean);
       const double largest = std::fabs(d_weight) + std::fabs(mean);
-      double error = row.error[key] * largest + weight * (sum_units * terms + mean_error);
+      double d_logit = weight * (d_weight - mean), slope = weight, slope_error = row.error[key];
+      if (stick) d_logit = gained * row.rest[key] - share * older;
+      if (a.rule == SIGMOID) d_logit = gained * row.rest[key];
+      if (a.rule == SOFTPICK) {
+        d_logit = share > 0 ? share * (d_weight - mean) : -share * mean;
+        slope = std::fabs(share), slope_error = row.rest[key];
+      }
+      double error = slope_error * largest + slope * (sum_units * terms + mean_error);
+      if (a.rule == SOFTPICK && row.near[key]) error += 2 * slope * largest;
       // What older keys hold is the difference of sums over all keys, to which every key adds its error.
       if (stick) error += 2 * share * (mean_error + UNIT * units(a.keys) * (OTHERS + a.width) * mean_terms);
-      const double of_keys = error + UNIT * units(a.keys) * weight * largest;
-      const double of_queries = error + UNIT * units(a.heads * a.queries) * weight * largest;
+      const double of_keys = error + UNIT * units(a.keys) * slope * largest;
+      const double of_queries = error + UNIT * units(a.heads * a.queries) * slope * largest;
+      results.d_offset.value[at] += d_logit;
+      results.d_offset.bound[at] += of_keys;
       results.d_log_forget.value[at] += d_logit * row.newer[key];
       results.d_log_forget.bound[at] += of_keys * row.newer[key];
       results.d_forgotten.value[head + key] -= d_logit;

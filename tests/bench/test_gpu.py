@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lengthwise.bench import arithmetic, measure
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import DEFAULT, SDPA, WALKS, known, skips
+from lengthwise.bench.contestants import DEFAULT, HORIZONS, SDPA, known, skips
 from lengthwise.bench.kinds import KINDS
 from lengthwise.bench.results import Results
 from lengthwise.bench.table import ResultsTable
@@ -30,7 +30,7 @@ def test_defaults_are_those_of_the_device() -> None:
     assert cpu.contestants == DEFAULT["cpu"]
     assert set(cuda.contestants + cpu.contestants) <= set(known())
     assert BenchConfig.read({"device": "cuda", "heads": 2, "lengths": [64]}).heads == 2
-    assert [name for name in known() if skips(name)] == [*WALKS, "native", "triton", "blockwise"]
+    assert [name for name in known() if skips(name)] == [*HORIZONS, "native", "triton", "blockwise"]
 
 
 def test_operations_are_those_of_the_pairs() -> None:

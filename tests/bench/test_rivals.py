@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lengthwise.bench.config import BenchConfig
-from lengthwise.bench.contestants import FLA_FORGETTING, SDPA, WALKS
+from lengthwise.bench.contestants import FLA_FORGETTING, HORIZONS, SDPA
 from lengthwise.bench.inputs import Inputs, draw
 from lengthwise.bench.kinds import KINDS, prepare
 from lengthwise.bench.rivals import flex, forgetting
@@ -112,7 +112,7 @@ def test_fla_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         prepare("forward", FLA_FORGETTING, inputs)
 
 
-@pytest.mark.parametrize("name", WALKS)
+@pytest.mark.parametrize("name", [*HORIZONS, "sigmoid", "softpick"])
 def test_walks_end_with_the_token_that_they_decode(name: str) -> None:
     inputs = draw(CONFIG, 70)
     results: list[Any] = [prepare(kind, name, inputs)() for kind in KINDS]

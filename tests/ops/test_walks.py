@@ -1,4 +1,4 @@
-"""Forgetting, stick-breaking and biased attention by the compiled walk, held against their references in float64.
+"""The rivals' attention by the compiled walk, held against their references in float64.
 
 Run as a program, this file checks the instruction path that LENGTHWISE_NATIVE names, and prints its name.
 """
@@ -15,15 +15,28 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, scaled_dot_product_attention
 
 from lengthwise.errors import InputError
-from lengthwise.ops import distance_bias_attention, forgetting_attention, native, stick_breaking_attention
+from lengthwise.ops import (
+    distance_bias_attention,
+    forgetting_attention,
+    native,
+    sigmoid_attention,
+    softpick_attention,
+    stick_breaking_attention,
+)
 from lengthwise.ops.native.library import PATHS
+from lengthwise.ops.reach import visible
 
 ATTEND = {
     "forgetting": forgetting_attention,
     "stick-breaking": stick_breaking_attention,
     "distance-bias": distance_bias_attention,
+    "sigmoid": sigmoid_attention,
+    "softpick": softpick_attention,
 }
 NAMES = tuple(ATTEND)
+OF_QUERIES = {"query", "gradient", "offset"}
+SKIPPING = NAMES[:3]
+"""Those that may stop before the oldest key."""
 Inputs = dict[str, Any]
 NOTHING = 2.0**-90
 
@@ -57,11 +70,15 @@ def draw(
     if name == "distance-bias":  # two heads that forget by distance, and others
         slope = torch.tensor([1.0, 0.25, 0.0, 0.0], dtype=torch.float64)[:heads, None]
         inputs["bias"] = 2 * normal(heads, keys) - slope * torch.arange(keys)
+    if name == "sigmoid":
+        inputs["offset"] = normal(2, heads, queries) - math.log(keys)
     return {each: tensor.to(dtype) for each, tensor in inputs.items()}
 
 
 def run(name: str, inputs: Inputs, backend: str, **options: Any) -> Inputs:
     leaves = {each: tensor.detach().requires_grad_() for each, tensor in inputs.items() if each != "gradient"}
+    if name not in SKIPPING:
+        options.pop("skip_tolerance", None)
     output = ATTEND[name](**leaves, backend=backend, **options)
     output.backward(inputs["gradient"])
     return {"output": output.detach()} | {each: leaf.grad for each, leaf in leaves.items()}
@@ -78,11 +95,17 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
     padded = {each: torch.nn.functional.pad(wide[each], (0, keys - query.shape[-1])) for each in ("query", "key")}
     weights = ATTEND[name](
         **padded, value=names, scale=scale, document_ids=document_ids, backend="reference",
-        **{each: wide[each] for each in ("log_forget", "bias") if each in wide},
+        **{each: wide[each] for each in ("log_forget", "bias", "offset") if each in wide},
     )  # fmt: skip
     value, key = (x.repeat_interleave(group, dim=1) for x in (value, wide["key"].abs()))
     weights = weights * (1 + scale * query @ key.mT + math.log2(keys + 1) * (keys if name == "stick-breaking" else 1))
     output = weights @ value
+    if name == "softpick":  # the slope of a weight counts where the weight is 0, too
+        seen = visible(query.shape[2], keys, document_ids, query.device)
+        scores = scale * wide["query"] @ wide["key"].repeat_interleave(group, dim=1).mT
+        largest = scores.masked_fill(~seen, 0).amax(-1, keepdim=True).clamp(min=0)
+        powers = (scores - largest).exp().masked_fill(~seen, 0)
+        weights = weights + powers / (powers - (-largest).exp() * seen).abs().sum(-1, keepdim=True)
     d_scores = weights * (gradient @ value.mT + (gradient * output).sum(-1, keepdim=True))
     if name == "stick-breaking":  # what older keys lose is a difference of sums over all keys
         d_scores = d_scores + (gradient * output).sum(-1, keepdim=True)
@@ -93,6 +116,7 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
         "value": weights.mT @ gradient,
         "log_forget": d_scores.sum(-2).flip(-1).cumsum(-1),
         "bias": d_scores.sum((0, 2, 3)),
+        "offset": d_scores.sum(-1),
     }
 
 
@@ -165,7 +189,7 @@ def test_any_number_of_queries_and_threads_gives_the_same_bits(needs_native: str
     inputs = draw(name, 300)
     expected = run(name, inputs, "native")
     for queries in (1, 5, 64, 130):
-        last = inputs | {each: inputs[each][:, :, -queries:] for each in ("query", "gradient")}
+        last = inputs | {each: inputs[each][:, :, -queries:] for each in OF_QUERIES & inputs.keys()}
         assert torch.equal(run(name, last, "native")["output"], expected["output"][:, :, -queries:])
     threads = torch.get_num_threads()
     try:
@@ -176,7 +200,7 @@ def test_any_number_of_queries_and_threads_gives_the_same_bits(needs_native: str
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SKIPPING)
 def test_far_keys_are_neither_weighed_nor_read(needs_native: str, name: str) -> None:
     """A value that no horizon reaches may be NaN; without skipping, it would show."""
     inputs = draw(name, 4000, 200)
@@ -216,6 +240,19 @@ def test_derivatives_of_gradients_and_vmap(needs_native: str, name: str) -> None
     mapped = torch.vmap(lambda query: ATTEND[name](**detached | {"query": query}, backend="native"))
     queries = torch.stack([detached["query"], 2 * detached["query"]])
     torch.testing.assert_close(mapped(queries)[1], ATTEND[name](**detached | {"query": queries[1]}), rtol=0, atol=1e-6)
+
+
+def test_softpick_near_zero_and_far_from_it(needs_native: str) -> None:
+    """Small scores lose no digits to the 1 that is subtracted, and large ones do not overflow."""
+    inputs = draw("softpick", 100)
+    for larger in (1e-5, 1.0, 1e3):
+        scaled = inputs | {"query": larger * inputs["query"]}
+        exact = run("softpick", {each: tensor.double() for each, tensor in scaled.items()}, "reference")
+        for each, result in run("softpick", scaled, "native").items():
+            error = (result.double() - exact[each]).abs().max() / exact[each].abs().max()
+            assert error < (1e-5 if larger <= 1 else 1e-3), (larger, each, error)
+    for each, result in run("softpick", inputs | {"query": torch.zeros_like(inputs["query"])}, "native").items():
+        assert result.eq(0).all(), each
 
 
 def test_minus_infinity_hides_keys(needs_native: str) -> None:

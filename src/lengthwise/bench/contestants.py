@@ -10,11 +10,13 @@ FLA_FORGETTING = "fla-forgetting"
 FORGETTING = "forgetting"
 ALIBI = "alibi"
 STICK_BREAKING = "stick-breaking"
+SIGMOID = "sigmoid"
+SOFTPICK = "softpick"
 REFERENCE = "reference"
 NO_SKIPPING = "-no-skipping"
-WALKS = (FORGETTING, ALIBI, STICK_BREAKING)
-"""Other mechanisms on the walk of this package."""
-RIVALS = (SDPA, FLEX, FLA_FORGETTING, *WALKS)
+HORIZONS = (FORGETTING, ALIBI, STICK_BREAKING)
+"""Other mechanisms on the walk of this package, whose queries stop at a horizon."""
+RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK)
 DEFAULT = {
     "cpu": (SDPA, "native", "native-no-skipping", "blockwise", REFERENCE),
     "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FLA_FORGETTING, REFERENCE),
@@ -41,4 +43,4 @@ def skip_tolerance(contestant: str) -> float | None:
 
 def skips(contestant: str) -> bool:
     """Return True if the contestant skips keys whose weight is negligible."""
-    return contestant in WALKS or (contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None)
+    return contestant in HORIZONS or (contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None)

@@ -12,6 +12,8 @@ from lengthwise.bench.contestants import (
     FLEX,
     FORGETTING,
     SDPA,
+    SIGMOID,
+    SOFTPICK,
     STICK_BREAKING,
     backend,
     skip_tolerance,
@@ -28,6 +30,8 @@ _RIVALS: dict[str, Rival] = {
     FORGETTING: walks.forgetting,
     ALIBI: walks.biased,
     STICK_BREAKING: walks.stick_breaking,
+    SIGMOID: walks.sigmoid,
+    SOFTPICK: walks.softpick,
 }
 
 

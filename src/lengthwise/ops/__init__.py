@@ -4,12 +4,16 @@ import torch
 
 from lengthwise.ops.distance_bias import distance_bias_attention
 from lengthwise.ops.forgetting import forgetting_attention
+from lengthwise.ops.sigmoid import sigmoid_attention
+from lengthwise.ops.softpick import softpick_attention
 from lengthwise.ops.stick_breaking import stick_breaking_attention
 from lengthwise.ops.threshold_relative import threshold_relative_attention
 
 __all__ = [
     "distance_bias_attention",
     "forgetting_attention",
+    "sigmoid_attention",
+    "softpick_attention",
     "stick_breaking_attention",
     "threshold_relative_attention",
 ]

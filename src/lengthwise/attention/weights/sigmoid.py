@@ -11,6 +11,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
 from lengthwise.attention.weights.log_n import log_seen
+from lengthwise.ops import native, sigmoid_attention
 
 
 class Sigmoid(Weights):
@@ -20,7 +21,14 @@ class Sigmoid(Weights):
     the sum keeps its size at every position and every length.
     """
 
-    traits = WeightsTraits(evidence="code", normalised=False)
+    traits = WeightsTraits(evidence="code", normalised=False, route="kernel")
+
+    def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values, by the compiled walk where it can attend, to more than a few queries."""
+        if call.biased or not self.walks(call) or call.layout.queries <= native.FEW:
+            return super().forward(call)
+        offset, documents = -log_seen(call)[..., 0], call.layout.documents
+        return sigmoid_attention(call.query, call.key, call.value, offset, document_ids=documents)
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

@@ -1,4 +1,4 @@
-"""Other mechanisms on the walk of this package: forgetting attention, ALiBi and stick-breaking attention."""
+"""Other mechanisms on the walk of this package."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,13 @@ from torch import Tensor
 
 from lengthwise.bench.inputs import Inputs
 from lengthwise.bench.rivals import Sequence, Token
-from lengthwise.ops import distance_bias_attention, forgetting_attention, stick_breaking_attention
+from lengthwise.ops import (
+    distance_bias_attention,
+    forgetting_attention,
+    sigmoid_attention,
+    softpick_attention,
+    stick_breaking_attention,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,15 @@ def alibi(inputs: Inputs) -> tuple[Tensor]:
     return (-slopes[:, None] * torch.arange(keys, device=slopes.device, dtype=slopes.dtype),)
 
 
+def by_number(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Compute sigmoid attention as its authors do, less the logarithm of the number of keys that a query sees."""
+    queries, keys = query.shape[2], key.shape[2]
+    seen = torch.arange(keys - queries + 1, keys + 1, dtype=torch.float32, device=query.device)
+    return sigmoid_attention(query, key, value, -seen.log()[None, None])
+
+
 forgetting = Walk(forgetting_attention, lambda inputs: (inputs.log_forget,))
 biased = Walk(distance_bias_attention, alibi)
 stick_breaking = Walk(stick_breaking_attention)
+sigmoid = Walk(by_number)
+softpick = Walk(softpick_attention)

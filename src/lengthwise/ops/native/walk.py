@@ -41,6 +41,8 @@ class Walk:
     """Float64: the running sums of forgetting attention."""
     bias: Float[Tensor, "batch heads keys"] | None = None
     """The bias of each distance."""
+    offset: Float[Tensor, "batch heads queries"] | None = None
+    """What sigmoid attention adds to all scores of a query."""
     limit: float = 0.0
     largest_key_norm: float | None = None
     strict: bool = False
@@ -64,7 +66,7 @@ class Walk:
         arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
         arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
         besides = []
-        for name in ("log_forget", "forgotten", "bias"):
+        for name in ("log_forget", "forgotten", "bias", "offset"):
             if (of := getattr(inputs, name)) is not None:
                 besides.append(of.new_zeros(of.shape, dtype=torch.float32))
                 setattr(arguments, f"d_{name}", besides[-1].data_ptr())
@@ -86,7 +88,7 @@ class _Inputs:
         arguments.bfloat16, arguments.threads = self.query.dtype == torch.bfloat16, torch.get_num_threads()
         arguments.strict = walk.strict
         arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(self.value)
-        self.log_forget = self.forgotten = self.bias = None
+        self.log_forget = self.forgotten = self.bias = self.offset = None
         if walk.log_forget is not None:
             self.log_forget = walk.log_forget.to(torch.float32).contiguous()
             arguments.log_forget = self.log_forget.data_ptr()
@@ -101,6 +103,9 @@ class _Inputs:
             highest = below.flip(-1).cummax(-1).values.flip(-1)
             self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
             arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
+        if walk.offset is not None:
+            self.offset = walk.offset.to(torch.float32).contiguous()
+            arguments.offset = self.offset.data_ptr()
         if walk.document_ids is not None:
             document = first_of_document(walk.document_ids).to(torch.int32).contiguous()
             self.documents = (document, document[:, document.shape[1] - queries :].contiguous())

@@ -1,0 +1,51 @@
+"""Sigmoid attention (arXiv 2409.04431): the public function, and the choice of a backend."""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lengthwise.ops.choice import Choice
+from lengthwise.ops.sigmoid import native, reference
+from lengthwise.ops.sigmoid.problem import pose
+
+__all__ = ["BACKENDS", "sigmoid_attention"]
+
+BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
+CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+
+
+def sigmoid_attention(
+    query: Float[Tensor, "batch heads queries head_dim"],
+    key: Float[Tensor, "batch kv_heads keys head_dim"],
+    value: Float[Tensor, "batch kv_heads keys head_dim"],
+    offset: Float[Tensor, "#batch #heads #queries"],
+    *,
+    scale: float | None = None,
+    document_ids: Int[Tensor, "batch keys"] | None = None,
+    backend: str = "auto",
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    r"""Give each key the sigmoid of its score as weight, so that keys do not compete (arXiv 2409.04431), causally.
+
+    .. math:: o_i = \sum_{j \le i} \sigma(\text{scale} \cdot q_i \cdot k_j + b_i)\, v_j
+
+    The queries are aligned with the *last* keys, as in :func:`~lengthwise.threshold_relative_attention`.
+
+    Args:
+        query: float32, float64, bfloat16 or float16. Half precision is computed in float32 and rounded at the end.
+        key: same dtype and device as ``query``; ``kv_heads`` divides ``heads`` (grouped heads share a key head).
+        value: same shape as ``key``.
+        offset: floating-point numbers :math:`b_i`, added to all scores of a query. The authors take minus the logarithm
+            of the number of keys.
+        scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
+        document_ids: integers; a query sees only keys of its own document.
+        backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks over
+            the keys in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU; ``"auto"`` takes
+            ``"native"`` if it takes the tensors.
+
+    Returns:
+        The attended values, with the shape and the dtype of ``query``.
+
+    Raises:
+        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
+    """
+    problem = pose(query, key, value, offset, document_ids, scale)
+    return CHOICE.attend(problem, backend)[0].to(problem.query.dtype)
