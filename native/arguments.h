@@ -42,6 +42,7 @@ struct Arguments {
       bias;  // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: the highest finite one is 0
   const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
   const float* offset;        // (batch, heads, queries), for SIGMOID: added to each score of a query
+  const float* sink;          // (batch, heads, queries), for softmax: one more logit, of attending to nothing; or null
   const int32_t* document;    // (batch, keys), or null
   const int32_t* oldest;      // (batch, queries): position of the first key of a query's document, or null
   double limit, scale;        // the score is product * scale; THRESHOLD_RELATIVE keeps products greater than limit
@@ -61,4 +62,5 @@ struct Arguments {
   float* d_forgotten;      // (batch, heads, keys), for FORGETTING, zeros before the call
   float* d_bias;           // (batch, heads, keys), for DISTANCE_BIAS, zeros before the call
   float* d_offset;         // (batch, heads, queries), for SIGMOID
+  float* d_sink;           // (batch, heads, queries), if there is a sink
 };

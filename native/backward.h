@@ -186,7 +186,7 @@ class Backward {
         const int64_t at = block.at(lane);
         const float scale = static_cast<float>(a.scale);
         write_row(d_query + lane * width, scale, a, a.d_query + at * a.width);
-        rule.finish(lane, at);
+        rule.finish(lane, at, inner[lane]);
       }
     }
 

@@ -93,7 +93,7 @@ struct Defaults {
   void begin(float*) {}
   void enter(int64_t) {}
   void to_keys(const float*, int, int64_t, int) const {}
-  void finish(int, int64_t) const {}
+  void finish(int, int64_t, float) const {}
   template <typename Chain>
   void end(Chain& chain) const {
     chain.end();

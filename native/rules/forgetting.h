@@ -56,8 +56,9 @@ class Forgetting : public Defaults {
     return outweighed(reach, norm, between, left, tolerance, largest, total);
   }
 
-  // The gradient of C_j is minus the sum of the gradients of the key's logits. That of C_i is zero: a softmax does not
-  // see what is added to all logits of a row.
+  // The gradient of C_j is minus the sum of the gradients of the key's logits. That of C_i is zero without a sink: a
+  // softmax does not see what is added to all logits of a row. With one, the caller adds minus the gradient of the
+  // sink.
   void to_keys(const float* d_logits, int groups, int64_t tile, int keys) const {
     for (int key = 0; key < keys; ++key) {
       Lanes sum = broadcast(0);

@@ -93,7 +93,7 @@ class SigmoidBackward : public SigmoidRule<BLOCK> {
     }
   }
 
-  void finish(int lane, int64_t at) const { this->a.d_offset[at] = this->d_offset[lane]; }
+  void finish(int lane, int64_t at, float) const { this->a.d_offset[at] = this->d_offset[lane]; }
 };
 
 }  // namespace LENGTHWISE_PATH

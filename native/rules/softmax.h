@@ -13,7 +13,9 @@
 // - begin(spare): called at the start of a backward pass, with the memory that `spare` in backward.h counts.
 // - enter(tile): called before a tile is weighed.
 // - to_keys(d_logits, groups, tile, keys): in the backward pass, adds the gradient of what keys bring.
-// - finish(lane, at): writes the gradient of what a query brings.
+// - finish(lane, at, inner): writes the gradient of what a query brings, given the product of its output and the
+// output's
+//   gradient, divided by the denominator.
 // - end(chain): called at the end of a block's backward pass.
 #pragma once
 
@@ -60,6 +62,15 @@ inline void reaches(const float* columns, const Arguments& a, float* to) {
     store(to + part, squares);
   }
   for (int lane = 0; lane < GROUP; ++lane) to[lane] = std::sqrt(to[lane]) * unit;
+}
+
+// What a sink adds to the denominator of a row. Beyond 2^HIGHEST, it is all of the denominator.
+inline float sinks(const Arguments& a, int64_t at, float largest) {
+  const float logit = a.sink ? a.sink[at] * LOG2_E - largest : -INFINITY;
+  if (logit <= LOWEST) return 0;
+  float all[WIDTH];
+  store(all, exp2(minimum(broadcast(HIGHEST), broadcast(logit))));
+  return all[0];
 }
 
 // True where the keys that remain, `left` of them, weigh at most `tolerance` of `total`, if none has a bias above this.
@@ -134,7 +145,7 @@ class SoftmaxForward {
   // The factor of a lane's output; and what the backward pass reads again.
   float finish(int lane, int64_t at) const {
     a.largest[at] = largest[lane];
-    const float all = a.total[at] = Mass::total(total[lane], largest[lane]);
+    const float all = a.total[at] = Mass::total(total[lane], largest[lane]) + sinks(a, at, largest[lane]);
     return 1 / (all == 0 ? 1 : all);
   }
 
@@ -246,7 +257,10 @@ class SoftmaxBackward {
   void to_keys(const float* d_logits, int groups, int64_t tile, int keys) const {
     logits.to_keys(d_logits, groups, tile, keys);
   }
-  void finish(int lane, int64_t at) const { logits.finish(lane, at); }
+  void finish(int lane, int64_t at, float inner) const {
+    if (a.sink) a.d_sink[at] = -sinks(a, at, largest[lane]) * inner;
+    logits.finish(lane, at, inner);
+  }
   template <typename Chain>
   void end(Chain& chain) const {
     logits.end(chain);

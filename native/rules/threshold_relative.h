@@ -79,7 +79,7 @@ class ThresholdRelative : public Defaults {
     return horizon.met(norm, left, tolerance);
   }
 
-  void finish(int lane, int64_t at) const { a.d_log_forget[at] = d_gate[lane]; }
+  void finish(int lane, int64_t at, float) const { a.d_log_forget[at] = d_gate[lane]; }
 
  private:
   const Arguments& a;

@@ -159,6 +159,12 @@ void Case::draw_the_rest() {
   if (a.rule == FORGETTING) a.forgotten = forgotten_.data();
   for (int64_t row = 0; row < rows(); ++row) offset_.push_back(static_cast<float>(10 * random_.uniform() - 8));
   if (a.rule == SIGMOID) a.offset = offset_.data();
+  if ((a.rule == FORGETTING || a.rule == DISTANCE_BIAS) && random_.one_in(2)) {
+    const float height = random_.any_of({1.0f, 10.0f, 80.0f});
+    for (int64_t row = 0; row < rows(); ++row)
+      sink_.push_back(random_.one_in(20) ? -INFINITY : height * (2 * static_cast<float>(random_.uniform()) - 1));
+    a.sink = sink_.data();
+  }
   if (a.rule == DISTANCE_BIAS) a.bias = bias_.data(), a.highest_bias = highest_bias_.data();
   a.gradient = gradient_.data();
 }
@@ -228,14 +234,14 @@ void Case::break_something() {
 void Case::allocate_results() {
   Arguments& a = arguments;
   for (auto* of : {&output, &d_query}) of->assign(rows() * a.width, NOT_A_NUMBER);
-  for (auto* of : {&largest, &total, &visited, &d_log_forget, &d_offset}) of->assign(rows(), NOT_A_NUMBER);
+  for (auto* of : {&largest, &total, &visited, &d_log_forget, &d_offset, &d_sink}) of->assign(rows(), NOT_A_NUMBER);
   d_forgotten.assign(a.batch * a.heads * a.keys, 0);
   for (auto* of : {&d_key, &d_value}) of->assign(key_rows() * ((a.width + 15) / 16 * 16), 0);
   a.output = output.data(), a.largest = largest.data(), a.total = total.data(), a.visited = visited.data();
   a.d_query = d_query.data(), a.d_key = d_key.data(), a.d_value = d_value.data(), a.d_log_forget = d_log_forget.data();
   a.d_forgotten = d_forgotten.data();
   d_bias.assign(a.batch * a.heads * a.keys, 0);
-  a.d_bias = d_bias.data(), a.d_offset = d_offset.data();
+  a.d_bias = d_bias.data(), a.d_offset = d_offset.data(), a.d_sink = d_sink.data();
   a.finding = &finding;
 }
 

@@ -21,7 +21,7 @@ class Case {
   bool gate_above_one = false;
   // The results hold NaN until the kernels write them.
   std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias,
-      d_offset;
+      d_offset, d_sink;
   int32_t finding = 0;
 
  private:
@@ -42,7 +42,7 @@ class Case {
   Random random_;
   std::string kind_;
   Strided query_, key_, value_;
-  std::vector<float> log_forget_, gradient_, bias_, highest_bias_, offset_;
+  std::vector<float> log_forget_, gradient_, bias_, highest_bias_, offset_, sink_;
   std::vector<double> forgotten_;
   std::vector<int32_t> document_, oldest_;
 };

@@ -17,6 +17,7 @@ struct Row {
   explicit Row(int64_t keys) : newer(keys), share(keys), rest(keys), weight(keys), error(keys), near(keys) {}
   std::vector<double> newer, share, rest, weight, error;  // error: absolute error of the weight
   std::vector<bool> near;
+  double sunk = 0, sunk_error = 0;  // the weight of the sink
   std::vector<int64_t> kept;
 };
 
@@ -25,14 +26,9 @@ class Naive {
   Naive(const Arguments& arguments, const Inputs& inputs)
       : a(arguments),
         in(inputs),
-        results{Expected(rows() * a.width),
-                Expected(rows() * a.width),
-                Expected(key_rows() * a.width),
-                Expected(key_rows() * a.width),
-                Expected(rows()),
-                Expected(a.batch * a.heads * a.keys),
-                Expected(a.batch * a.heads * a.keys),
-                Expected(rows())},
+        results{Expected(rows() * a.width),           Expected(rows() * a.width), Expected(key_rows() * a.width),
+                Expected(key_rows() * a.width),       Expected(rows()),           Expected(a.batch * a.heads * a.keys),
+                Expected(a.batch * a.heads * a.keys), Expected(rows()),           Expected(rows())},
         row(a.keys) {}
 
   Results run() {
@@ -42,7 +38,7 @@ class Naive {
           const int64_t at = (batch * a.heads + head) * a.queries + query;
           const int64_t keys = (batch * a.kv_heads + head / (a.heads / a.kv_heads)) * a.keys;
           see(batch, query, at, keys);
-          weigh();
+          weigh(at);
           forward(at, keys);
           backward(at, keys, (batch * a.heads + head) * a.keys, a.keys - a.queries + query);
         }
@@ -63,7 +59,7 @@ class Naive {
     const double offset = a.rule == SIGMOID ? a.offset[at] : 0;
     const int32_t* documents = a.document ? a.document + batch * a.keys : nullptr;
     const double sum_units = in.exact ? OTHERS : OTHERS + static_cast<double>(a.width);
-    row.kept.clear();
+    row.kept.clear(), row.sunk = 0;
     for (int64_t key = position - a.strict; key >= 0; --key) {
       if (documents && documents[key] != documents[position]) continue;
       double product = 0, terms = 0;
@@ -84,7 +80,7 @@ class Naive {
     }
   }
 
-  void weigh() {
+  void weigh(int64_t at) {
     switch (a.rule) {
       case STICK_BREAKING:
         return break_stick();
@@ -93,20 +89,24 @@ class Naive {
       case SOFTPICK:
         return pick();
       default:
-        return take_softmax();
+        return take_softmax(a.sink ? a.sink[at] : -INFINITY);
     }
   }
 
-  void take_softmax() {
-    double largest = -INFINITY, total = 0, all_errors = 0;
+  void take_softmax(double sink) {
+    double largest = sink, total = 0, all_errors = 0;
     for (int64_t key : row.kept) largest = std::max(largest, row.weight[key]);
+    if (sink > -INFINITY) total += row.sunk = std::exp(sink - largest);
     for (int64_t key : row.kept) total += row.weight[key] = std::exp(row.weight[key] - largest);
     for (int64_t key : row.kept) {
       row.weight[key] /= total;
       row.error[key] += 2 * std::fabs(largest);
       all_errors += row.weight[key] * row.error[key];
     }
-    all_errors += units(a.keys);
+    const double roundings = sink > -INFINITY ? OTHERS * (1 + std::fabs(sink) + std::fabs(largest)) : 0;
+    row.sunk /= total;
+    all_errors += row.sunk * roundings + units(a.keys);
+    row.sunk_error = row.sunk * UNIT * (roundings + all_errors) + NOTHING;
     for (int64_t key : row.kept) {
       const double weight = row.weight[key], lost = 2 * a.skip_tolerance;
       row.error[key] = weight * (UNIT * (row.error[key] + all_errors) + lost) + std::min(weight, lost) + NOTHING;
@@ -176,6 +176,10 @@ class Naive {
       const double output = results.output.value[at * a.width + d];
       mean += gradient[d] * output, mean_terms += std::fabs(gradient[d] * output);
       mean_error += std::fabs(gradient[d]) * results.output.bound[at * a.width + d];
+    }
+    if (a.sink) {
+      results.d_sink.value[at] -= row.sunk * mean;
+      results.d_sink.bound[at] += row.sunk_error * std::fabs(mean) + row.sunk * (sum_units * mean_terms + mean_error);
     }
     double older = mean;  // stick-breaking: the sum of weight times d_weight over the older keys
     for (int64_t key : row.kept) {

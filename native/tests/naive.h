@@ -19,7 +19,7 @@ struct Expected {
 
 // The results in the order of the backward pass, with widths without padding.
 struct Results {
-  Expected output, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias, d_offset;
+  Expected output, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias, d_offset, d_sink;
 };
 
 // Sizes, gates, documents, limit, scale and tolerance come from the arguments; all numbers have to be finite, except

@@ -30,12 +30,15 @@ ATTEND = {
     "forgetting": forgetting_attention,
     "stick-breaking": stick_breaking_attention,
     "distance-bias": distance_bias_attention,
+    "forgetting-with-sink": forgetting_attention,
+    "distance-bias-with-sink": distance_bias_attention,
     "sigmoid": sigmoid_attention,
     "softpick": softpick_attention,
 }
 NAMES = tuple(ATTEND)
-OF_QUERIES = {"query", "gradient", "offset"}
-SKIPPING = NAMES[:3]
+OF_QUERIES = {"query", "gradient", "offset", "sink"}
+WITH_SINK = ("forgetting-with-sink", "distance-bias-with-sink")
+SKIPPING = NAMES[:5]
 """Those that may stop before the oldest key."""
 Inputs = dict[str, Any]
 NOTHING = 2.0**-90
@@ -65,11 +68,14 @@ def draw(
         "value": normal(2, kv_heads, keys, head_dim),
         "gradient": normal(2, heads, queries, head_dim),
     }
-    if name == "forgetting":
+    if name.startswith("forgetting"):
         inputs["log_forget"] = logsigmoid(normal(2, heads, keys))
-    if name == "distance-bias":  # two heads that forget by distance, and others
+    if name.startswith("distance-bias"):  # two heads that forget by distance, and others
         slope = torch.tensor([1.0, 0.25, 0.0, 0.0], dtype=torch.float64)[:heads, None]
         inputs["bias"] = 2 * normal(heads, keys) - slope * torch.arange(keys)
+    if name in WITH_SINK:
+        inputs["sink"] = 2 * normal(2, heads, queries)
+        inputs["sink"][:, 0] = -math.inf
     if name == "sigmoid":
         inputs["offset"] = normal(2, heads, queries) - math.log(keys)
     return {each: tensor.to(dtype) for each, tensor in inputs.items()}
@@ -95,7 +101,7 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
     padded = {each: torch.nn.functional.pad(wide[each], (0, keys - query.shape[-1])) for each in ("query", "key")}
     weights = ATTEND[name](
         **padded, value=names, scale=scale, document_ids=document_ids, backend="reference",
-        **{each: wide[each] for each in ("log_forget", "bias", "offset") if each in wide},
+        **{each: wide[each] for each in ("log_forget", "bias", "offset", "sink") if each in wide},
     )  # fmt: skip
     value, key = (x.repeat_interleave(group, dim=1) for x in (value, wide["key"].abs()))
     weights = weights * (1 + scale * query @ key.mT + math.log2(keys + 1) * (keys if name == "stick-breaking" else 1))
@@ -117,6 +123,7 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
         "log_forget": d_scores.sum(-2).flip(-1).cumsum(-1),
         "bias": d_scores.sum((0, 2, 3)),
         "offset": d_scores.sum(-1),
+        "sink": (gradient * output).sum(-1) + 1,
     }
 
 
@@ -255,6 +262,31 @@ def test_softpick_near_zero_and_far_from_it(needs_native: str) -> None:
         assert result.eq(0).all(), each
 
 
+def test_a_sink_takes_its_share_and_gives_nothing(needs_native: str) -> None:
+    inputs = draw("forgetting", 100)
+    del inputs["gradient"]
+    for backend in ("native", "reference"):
+        plain, small, large = (
+            forgetting_attention(**inputs, sink=None if sink is None else torch.full((1, 1, 1), sink), backend=backend)
+            for sink in (None, -200.0, 200.0)
+        )
+        assert torch.equal(plain, small)
+        assert large.abs().max() < 1e-30
+    key = torch.cat([torch.zeros(2, 2, 1, 16), inputs["key"]], 2)
+    value = torch.cat([torch.zeros(2, 2, 1, 16), inputs["value"]], 2)
+    open_gates = torch.zeros(2, 4, 101)
+    expected = forgetting_attention(inputs["query"], key, value, open_gates, backend="native")
+    found = forgetting_attention(
+        inputs["query"],
+        key[:, :, 1:],
+        value[:, :, 1:],
+        open_gates[..., 1:],
+        sink=torch.zeros(1, 1, 1),
+        backend="native",
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-6)
+
+
 def test_minus_infinity_hides_keys(needs_native: str) -> None:
     inputs = draw("distance-bias", 200)
     inputs["bias"][0, 3:] = -math.inf
@@ -317,6 +349,8 @@ def test_a_million_gates_lose_no_digits(needs_native: str) -> None:
         ({"log_forget": torch.zeros(2, 4, 10, dtype=torch.long)}, "floating-point numbers; got torch.int64"),
         ({"key": torch.zeros(2, 3, 10, 16), "value": torch.zeros(2, 3, 10, 16)}, "multiple of kv_heads; got 4 and 3"),
         ({"value": torch.zeros(2, 2, 9, 16)}, "value must have the shape of key"),
+        ({"sink": torch.zeros(4)}, "sink must be (batch, heads, queries), here (2, 4, 10), with 1 where all are the"),
+        ({"sink": torch.zeros(1, 1, 1, dtype=torch.long)}, "sink must be floating-point numbers; got torch.int64"),
         ({"backend": "triton"}, "no backend called 'triton'; known: auto, native, reference"),
         ({"scale": -1.0}, "scale must be a positive finite number; got -1.0"),
         ({"skip_tolerance": 1.0}, "fraction of the softmax mass, at least 0 and below 1; got 1.0"),

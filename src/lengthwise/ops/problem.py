@@ -56,7 +56,7 @@ def check(
     scale: float | None,
     skip_tolerance: float | None,
     *,
-    besides: Mapping[str, Tensor],
+    besides: Mapping[str, Tensor | None],
     share: str = "the softmax mass",
 ) -> Checked:
     """Check shapes, dtypes, devices, documents and numbers; cast queries, keys and values to autocast's dtype.
@@ -68,7 +68,7 @@ def check(
         document_ids: see there.
         scale: None for ``1 / sqrt(head_dim)``.
         skip_tolerance: None for half the ``eps`` of the dtype that sums are computed in.
-        besides: the other tensors of the operator by name, of which the device is checked.
+        besides: the other tensors of the operator by name, of which the device is checked; None if not given.
         share: what ``skip_tolerance`` is a fraction of.
 
     Raises:
@@ -121,6 +121,34 @@ def check(
     if skip_tolerance is None:
         skip_tolerance = torch.finfo(at_least_float32(query.dtype)).eps / 2
     return Checked(query, key, value, scale, skip_tolerance)
+
+
+def of_queries(name: str, numbers: Tensor, query: Tensor) -> Float[Tensor, "batch heads queries"]:
+    """Return a number for each query, in the dtype that sums are computed in, expanded where all have the same.
+
+    Raises:
+        InputError: for another shape or no floating-point numbers.
+    """
+    shape = query.shape[:3]
+    if not numbers.is_floating_point():
+        raise InputError(f"{name} must be floating-point numbers; got {numbers.dtype}.")
+    if numbers.ndim != 3 or any(size not in (1, own) for size, own in zip(numbers.shape, shape, strict=True)):
+        raise InputError(
+            f"{name} must be (batch, heads, queries), here {tuple(shape)}, with 1 where all are the same; "
+            f"got {tuple(numbers.shape)}."
+        )
+    return numbers.to(at_least_float32(query.dtype)).expand(shape)
+
+
+def sink_of_queries(sink: Tensor | None, query: Tensor) -> Float[Tensor, "batch heads queries"]:
+    """Return the logit of attending to nothing for each query; minus infinity if there is no sink.
+
+    Raises:
+        InputError: as :func:`of_queries` does.
+    """
+    if sink is None:
+        sink = torch.full((1, 1, 1), -torch.inf, dtype=at_least_float32(query.dtype), device=query.device)
+    return of_queries("sink", sink, query)
 
 
 def check_gates(log_forget: Tensor) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -31,14 +32,26 @@ def visible(
 
 
 def softmax_over(
-    logits: Float[Tensor, "*batch queries keys"], kept: Bool[Tensor, "*#batch queries keys"]
+    logits: Float[Tensor, "*batch queries keys"],
+    kept: Bool[Tensor, "*#batch queries keys"],
+    sink: Float[Tensor, "*batch queries"] | None = None,
 ) -> Float[Tensor, "*batch queries keys"]:
-    """Compute the softmax over the kept keys; a row without kept keys is all zeros."""
+    """Compute the softmax over the kept keys; a row without kept keys is all zeros.
+
+    The weights of a row with a sink, one more logit, sum to less than 1.
+    """
     logits = logits.masked_fill(~kept, -torch.inf)
+    if sink is not None:
+        return softmax_over(*_with_sink(logits, kept, sink))[..., :-1]
     largest = logits.detach().amax(-1, keepdim=True)
     exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
     total = exponentials.sum(-1, keepdim=True)
     return exponentials / total.masked_fill(total == 0, 1)
+
+
+def _with_sink(logits: Tensor, kept: Tensor, sink: Tensor) -> tuple[Tensor, Tensor]:
+    """Append the sink to the keys, as one that is always kept."""
+    return torch.cat([logits, sink[..., None].to(logits.dtype)], -1), F.pad(kept, (0, 1), value=True)
 
 
 def tiles_up_to(

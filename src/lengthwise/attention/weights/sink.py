@@ -3,8 +3,8 @@ r"""Softmax with a sink: one more logit, for attending to nothing.
 .. math:: p_j = \frac{e^{z_j}}{e^{b} + \sum_m e^{z_m}}
 
 With :math:`b = 0` this is softmax off by one (Evan Miller, *Attention Is Off By One*, 2023; the zero sink of
-arXiv 2309.17453); gpt-oss learns a :math:`b` for each head (arXiv 2508.10925). A sink is a key of zeros with a value of
-zeros, so torch's fused routine attends, with the same mask (or none) as without the sink.
+arXiv 2309.17453); gpt-oss learns a :math:`b` for each head (arXiv 2508.10925). The compiled walk knows sinks. For
+torch's fused routine, a sink is a key of zeros with a value of zeros.
 """
 
 import torch
@@ -22,10 +22,14 @@ from lengthwise.options import Value
 class OffByOne(Softmax):
     """Softmax with 1 added to its denominator, so that a query may attend to nothing (arXiv 2309.17453).
 
-    It attends by torch's fused routine. The scheme is from Evan Miller, *Attention Is Off By One*.
+    The scheme is from Evan Miller, *Attention Is Off By One*.
     """
 
     traits = WeightsTraits(evidence="third-party", normalised=False, route="fused")
+
+    def sink_logit(self, query: Float[Tensor, "batch heads queries width"]) -> Float[Tensor, "1 #heads 1"]:
+        """Return the logit of attending to nothing, 0."""
+        return query.new_zeros(1, 1, 1)
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
@@ -55,7 +59,7 @@ class OffByOne(Softmax):
 class LearnedSink(OffByOne):
     """Softmax with one more logit, learned per head, that attends to nothing (arXiv 2508.10925).
 
-    Adds one parameter per head, 0 at first, which is softmax off by one. It attends by torch's fused routine.
+    Adds one parameter per head, 0 at first, which is softmax off by one.
     """
 
     traits = WeightsTraits(evidence="code", normalised=False, route="fused")
@@ -63,6 +67,10 @@ class LearnedSink(OffByOne):
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)
         self.sink = nn.Parameter(torch.zeros(sizes.heads))
+
+    def sink_logit(self, query: Float[Tensor, "batch heads queries width"]) -> Float[Tensor, "1 #heads 1"]:
+        """Return the learned logit of attending to nothing."""
+        return self.sink[None, :, None]
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

@@ -33,6 +33,10 @@ class Softmax(Weights):
         """Compute the softmax of sharpened scores."""
         return scores.softmax(-1)
 
+    def sink_logit(self, query: Float[Tensor, "batch heads queries width"]) -> Float[Tensor, "1 #heads 1"] | None:
+        """Return the logit of attending to nothing; here, None: all weight goes to keys."""
+        return None
+
     one_dropout = False
     """True if dropout acts on several maps or values of a head alike, which no fused routine can do."""
 
@@ -72,7 +76,9 @@ class Softmax(Weights):
 
     def _walked(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"] | None:
         """Attend by the compiled walk, where it can attend and is not slower than torch's routine; else return None."""
-        if type(self).fuse is not Softmax.fuse or not self.walks(call):
+        sink = self.sink_logit(call.query)
+        own = type(self).fuse is not Softmax.fuse and sink is None  # another softmax than the walk's
+        if own or not self.walks(call):
             return None
         bias = call.bias if call.biased else None
         # Torch's routine is fused unless the bias has a gradient, and faster for less than a tile of queries. In
@@ -85,13 +91,13 @@ class Softmax(Weights):
         if bias is None:  # nothing is forgotten
             zero = torch.zeros(1, 1, 1, dtype=torch.float32, device=call.query.device)
             zeros = zero.expand(len(call.query), heads, call.layout.keys)
-            return forgetting_attention(*vectors, zeros, document_ids=documents, skip_tolerance=0.0)
+            return forgetting_attention(*vectors, zeros, sink=sink, document_ids=documents, skip_tolerance=0.0)
         gates = bias.log_forget(call)
         if gates is not None and gates.shape[1] == heads:
-            return forgetting_attention(*vectors, gates, document_ids=documents)
+            return forgetting_attention(*vectors, gates, sink=sink, document_ids=documents)
         table = bias.by_distance(call)
         if table is not None and table.shape[0] == heads:
-            return distance_bias_attention(*vectors, table, document_ids=documents)
+            return distance_bias_attention(*vectors, table, sink=sink, document_ids=documents)
         return None
 
     def fuse(

@@ -19,6 +19,7 @@ def distance_bias_attention(
     value: Float[Tensor, "batch kv_heads keys head_dim"],
     bias: Float[Tensor, "heads keys"],
     *,
+    sink: Float[Tensor, "#batch #heads #queries"] | None = None,
     scale: float | None = None,
     document_ids: Int[Tensor, "batch keys"] | None = None,
     backend: str = "auto",
@@ -39,6 +40,8 @@ def distance_bias_attention(
         value: same shape as ``key``.
         bias: floating-point numbers, the bias of each query head at the distances 0, 1, ... ``keys - 1``. Minus
             infinity hides keys at that distance; a query to which all keys are hidden gets zeros.
+        sink: floating-point numbers: one more logit of each query, which takes weight and gives nothing. 0 is softmax
+            off by one.
         scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
@@ -54,5 +57,5 @@ def distance_bias_attention(
     Raises:
         InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
     """
-    problem = pose(query, key, value, bias, document_ids, scale, skip_tolerance)
+    problem = pose(query, key, value, bias, sink, document_ids, scale, skip_tolerance)
     return CHOICE.attend(problem, backend)[0].to(problem.query.dtype)

@@ -11,8 +11,8 @@ KIND = Kind("distance_bias", Problem, ("float", "float"), reference.attend)
 
 def walk(problem: Problem) -> Walk:
     """Return the problem as the kernels see it."""
-    query, key, value, bias, document_ids, scale, skip_tolerance = problem
-    return Walk(Rule.DISTANCE_BIAS, query, key, value, document_ids, scale, skip_tolerance, bias=bias)
+    query, key, value, bias, sink, document_ids, scale, skip_tolerance = problem
+    return Walk(Rule.DISTANCE_BIAS, query, key, value, document_ids, scale, skip_tolerance, bias=bias, sink=sink)
 
 
 BACKEND = backend(KIND, walk)

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import at_least_float32, check
+from lengthwise.ops.problem import at_least_float32, check, sink_of_queries
 
 
 class Problem(NamedTuple):
@@ -17,6 +17,8 @@ class Problem(NamedTuple):
     value: Float[Tensor, "batch kv_heads keys head_dim"]
     bias: Float[Tensor, "batch heads keys"]
     """The bias at the distances from 0 on, for each sequence and head."""
+    sink: Float[Tensor, "batch heads queries"]
+    """One more logit of each query; minus infinity if there is none."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float
@@ -27,6 +29,7 @@ def pose(
     key: Tensor,
     value: Tensor,
     bias: Tensor,
+    sink: Tensor | None,
     document_ids: Tensor | None,
     scale: float | None,
     skip_tolerance: float | None,
@@ -36,7 +39,15 @@ def pose(
     Raises:
         InputError: in one sentence, for the first argument that does not fit.
     """
-    query, key, value, *numbers = check(query, key, value, document_ids, scale, skip_tolerance, besides={"bias": bias})
+    query, key, value, *numbers = check(
+        query,
+        key,
+        value,
+        document_ids,
+        scale,
+        skip_tolerance,
+        besides={"bias": bias, "sink": sink},
+    )
     heads, keys = query.shape[1], key.shape[2]
     if bias.shape != (heads, keys):
         raise InputError(
@@ -46,4 +57,4 @@ def pose(
     if not bias.is_floating_point():
         raise InputError(f"bias must be floating-point numbers; got {bias.dtype}.")
     of_sequences = bias.to(at_least_float32(query.dtype)).expand(len(query), -1, -1)
-    return Problem(query, key, value, of_sequences, document_ids, *numbers)
+    return Problem(query, key, value, of_sequences, sink_of_queries(sink, query), document_ids, *numbers)

@@ -16,7 +16,7 @@ def attend(problem: Problem) -> Saved:
         queries, keys = scores.shape[-2:]
         position = torch.arange(keys, dtype=torch.long, device=scores.device)
         distance = (position[keys - queries :, None] - position).clamp(min=0)  # keys ahead are not visible
-        return softmax_over(scores + problem.bias.to(scores.dtype)[..., distance], seen)
+        return softmax_over(scores + problem.bias.to(scores.dtype)[..., distance], seen, problem.sink)
 
     return materialised(problem, weights)
 

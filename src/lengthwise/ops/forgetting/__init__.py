@@ -19,6 +19,7 @@ def forgetting_attention(
     value: Float[Tensor, "batch kv_heads keys head_dim"],
     log_forget: Float[Tensor, "batch heads keys"],
     *,
+    sink: Float[Tensor, "#batch #heads #queries"] | None = None,
     scale: float | None = None,
     document_ids: Int[Tensor, "batch keys"] | None = None,
     backend: str = "auto",
@@ -41,6 +42,8 @@ def forgetting_attention(
         value: same shape as ``key``.
         log_forget: floating-point numbers, at most 0: the logarithm of each key's forget gate, for each query head.
             They are added up in float64, and less than -10,000 counts as -10,000.
+        sink: floating-point numbers: one more logit of each query, which takes weight and gives nothing. 0 is softmax
+            off by one.
         scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
@@ -56,5 +59,5 @@ def forgetting_attention(
     Raises:
         InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
     """
-    problem = pose(query, key, value, log_forget, document_ids, scale, skip_tolerance)
+    problem = pose(query, key, value, log_forget, sink, document_ids, scale, skip_tolerance)
     return CHOICE.attend(problem, backend)[0].to(problem.query.dtype)

@@ -11,8 +11,8 @@ KIND = Kind("forgetting", Problem, ("float", "float"), reference.attend)
 
 def walk(problem: Problem) -> Walk:
     """Return the problem as the kernels see it."""
-    query, key, value, forgotten, document_ids, scale, skip_tolerance = problem
-    return Walk(Rule.FORGETTING, query, key, value, document_ids, scale, skip_tolerance, forgotten=forgotten)
+    query, key, value, forgotten, sink, document_ids, scale, skip_tolerance = problem
+    return Walk(Rule.FORGETTING, query, key, value, document_ids, scale, skip_tolerance, forgotten=forgotten, sink=sink)
 
 
 BACKEND = backend(KIND, walk, lambda problem: check_sums(problem.forgotten))

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.ops.problem import check, check_gates
+from lengthwise.ops.problem import check, check_gates, sink_of_queries
 
 LEAST = -1e4
 """Logarithms of gates are clipped here. In float32 a gate is 0 long before, and sums of millions of such logarithms
@@ -24,6 +24,8 @@ class Problem(NamedTuple):
     """Running sums of the logarithms of the gates, from the first key on; in float64, where the device has it.
 
     A compiler has no numbers to check, so a backend calls :func:`check_sums` where it has them."""
+    sink: Float[Tensor, "batch heads queries"]
+    """One more logit of each query; minus infinity if there is none."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float
@@ -34,6 +36,7 @@ def pose(
     key: Tensor,
     value: Tensor,
     log_forget: Tensor,
+    sink: Tensor | None,
     document_ids: Tensor | None,
     scale: float | None,
     skip_tolerance: float | None,
@@ -44,7 +47,13 @@ def pose(
         InputError: in one sentence, for the first argument that does not fit.
     """
     query, key, value, *numbers = check(
-        query, key, value, document_ids, scale, skip_tolerance, besides={"log_forget": log_forget}
+        query,
+        key,
+        value,
+        document_ids,
+        scale,
+        skip_tolerance,
+        besides={"log_forget": log_forget, "sink": sink},
     )
     batch, heads, keys = query.shape[0], query.shape[1], key.shape[2]
     if log_forget.shape != (batch, heads, keys):
@@ -56,7 +65,7 @@ def pose(
         raise InputError(f"log_forget must be floating-point numbers; got {log_forget.dtype}.")
     widest = torch.float32 if log_forget.device.type == "mps" else torch.float64
     forgotten = log_forget.clamp(min=LEAST).cumsum(-1, dtype=widest)
-    return Problem(query, key, value, forgotten, document_ids, *numbers)
+    return Problem(query, key, value, forgotten, sink_of_queries(sink, query), document_ids, *numbers)
 
 
 def check_sums(forgotten: Tensor) -> None:

@@ -17,7 +17,7 @@ def attend(problem: Problem) -> Saved:
 
     def weights(scores: Tensor, seen: Tensor) -> Tensor:
         between = sums[..., sums.shape[-1] - scores.shape[-2] :, None] - sums[..., None, :]
-        return softmax_over(scores + between.to(scores.dtype), seen)
+        return softmax_over(scores + between.to(scores.dtype), seen, problem.sink)
 
     return materialised(problem, weights)
 

@@ -51,12 +51,12 @@ class Arguments(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "queries", "keys", "width")),
         *((name, ctypes.c_int64) for name in ("bfloat16", "threads", "strict")),
         *((name, Rows) for name in ("query", "key", "value")),
-        *((name, ctypes.c_void_p) for name in ("log_forget", "forgotten", "bias", "highest_bias", "offset")),
+        *((name, ctypes.c_void_p) for name in ("log_forget", "forgotten", "bias", "highest_bias", "offset", "sink")),
         *((name, ctypes.c_void_p) for name in ("document", "oldest")),
         *((name, ctypes.c_double) for name in ("limit", "scale", "skip_tolerance", "largest_key_norm")),
         *((name, ctypes.c_void_p) for name in ("output", "largest", "total", "visited", "finding")),
         *((name, ctypes.c_void_p) for name in ("gradient", "d_query", "d_key", "d_value")),
-        *((name, ctypes.c_void_p) for name in ("d_log_forget", "d_forgotten", "d_bias", "d_offset")),
+        *((name, ctypes.c_void_p) for name in ("d_log_forget", "d_forgotten", "d_bias", "d_offset", "d_sink")),
     ]
 
 

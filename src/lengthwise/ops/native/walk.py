@@ -43,6 +43,8 @@ class Walk:
     """The bias of each distance."""
     offset: Float[Tensor, "batch heads queries"] | None = None
     """What sigmoid attention adds to all scores of a query."""
+    sink: Float[Tensor, "batch heads queries"] | None = None
+    """One more logit of a softmax, of attending to nothing."""
     limit: float = 0.0
     largest_key_norm: float | None = None
     strict: bool = False
@@ -65,13 +67,16 @@ class Walk:
         arguments = inputs.arguments
         arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
         arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
-        besides = []
-        for name in ("log_forget", "forgotten", "bias", "offset"):
+        besides = {}
+        for name in ("log_forget", "forgotten", "bias", "offset", "sink"):
             if (of := getattr(inputs, name)) is not None:
-                besides.append(of.new_zeros(of.shape, dtype=torch.float32))
-                setattr(arguments, f"d_{name}", besides[-1].data_ptr())
+                besides[name] = of.new_zeros(of.shape, dtype=torch.float32)
+                setattr(arguments, f"d_{name}", besides[name].data_ptr())
         finding = inputs.call("backward", output, rows)
-        return (d_query, d_key[..., :width].contiguous(), d_value[..., :width].contiguous(), *besides), finding
+        if "forgotten" in besides and "sink" in besides:  # what a query has forgotten moves its keys beside its sink
+            besides["forgotten"][..., -inputs.query.shape[2] :] -= besides["sink"]
+        d_keys = (of[..., :width].contiguous() for of in (d_key, d_value))
+        return (d_query, *d_keys, *besides.values()), finding
 
 
 class _Inputs:
@@ -88,24 +93,26 @@ class _Inputs:
         arguments.bfloat16, arguments.threads = self.query.dtype == torch.bfloat16, torch.get_num_threads()
         arguments.strict = walk.strict
         arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(self.value)
-        self.log_forget = self.forgotten = self.bias = self.offset = None
-        if walk.log_forget is not None:
-            self.log_forget = walk.log_forget.to(torch.float32).contiguous()
-            arguments.log_forget = self.log_forget.data_ptr()
+        self.forgotten = self.bias = None
+        sink = walk.sink
         if walk.forgotten is not None:
             self.forgotten = walk.forgotten.to(torch.float64).contiguous()
             arguments.forgotten = self.forgotten.data_ptr()
         if walk.bias is not None:
             self.bias = walk.bias.to(torch.float32)
-            # A softmax does not see what is added to all logits of a row.
+            # A softmax does not see what is added to all logits of a row, that of the sink included.
             finite = self.bias.where(self.bias.isfinite(), -torch.inf)
-            below = self.bias - finite.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
+            top = finite.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
+            below, sink = self.bias - top, None if sink is None else sink - top
             highest = below.flip(-1).cummax(-1).values.flip(-1)
             self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
             arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
-        if walk.offset is not None:
-            self.offset = walk.offset.to(torch.float32).contiguous()
-            arguments.offset = self.offset.data_ptr()
+        self.log_forget, self.offset, self.sink = (
+            None if of is None else of.to(torch.float32).contiguous() for of in (walk.log_forget, walk.offset, sink)
+        )
+        for name in ("log_forget", "offset", "sink"):
+            if (of := getattr(self, name)) is not None:
+                setattr(arguments, name, of.data_ptr())
         if walk.document_ids is not None:
             document = first_of_document(walk.document_ids).to(torch.int32).contiguous()
             self.documents = (document, document[:, document.shape[1] - queries :].contiguous())

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.errors import InputError
-from lengthwise.ops.problem import at_least_float32, check
+from lengthwise.ops.problem import check, of_queries
 
 
 class Problem(NamedTuple):
@@ -36,13 +35,4 @@ def pose(
         InputError: in one sentence, for the first argument that does not fit.
     """
     query, key, value, *numbers = check(query, key, value, document_ids, scale, None, besides={"offset": offset})
-    try:
-        of_queries = offset.to(at_least_float32(query.dtype)).expand(query.shape[:3])
-    except RuntimeError:
-        raise InputError(
-            f"offset must be (batch, heads, queries), here {tuple(query.shape[:3])}, or be expandable to it; "
-            f"got {tuple(offset.shape)}."
-        ) from None
-    if not offset.is_floating_point():
-        raise InputError(f"offset must be floating-point numbers; got {offset.dtype}.")
-    return Problem(query, key, value, of_queries, document_ids, *numbers)
+    return Problem(query, key, value, of_queries("offset", offset, query), document_ids, *numbers)
