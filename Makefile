@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 # Python compiles what it imports; pip would compile all of torch, which takes longer than to download it.
 INSTALL := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test test-all test-clusters wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize python browser clean
+.PHONY: demo test test-all test-clusters wheel test-gpu oracles lint hooks docs notebooks benchmark gpu benchmark-gpu sanitize neon python browser clean
 
 demo: $(READY)  ## The main job: four mechanisms trained at 128 tokens and evaluated up to 4,096, ending in a report.
 	$(BIN)/lengthwise compare flip-flop \
@@ -78,6 +78,17 @@ sanitize: $(CMAKE)  ## The C++ kernels on random calls, compared with a naive co
 		LENGTHWISE_POISON=1 LENGTHWISE_NATIVE=$$path build/sanitize/address,undefined/fuzz $(CASES) $(SEED) || exit 1; \
 	done
 	LENGTHWISE_POISON=1 build/sanitize/thread/fuzz $(CASES) $(SEED)
+
+# Debian's compiler for another processor, and an emulator of it.
+ARM := aarch64-linux-gnu
+ARM_RUN := qemu-aarch64 -L /usr/$(ARM)
+neon: $(CMAKE)  ## The C++ kernels for 64-bit ARM on random calls, in an emulator.
+	@command -v $(ARM)-g++ qemu-aarch64 >/dev/null || \
+		{ echo "This needs a compiler and an emulator: apt-get install g++-$(ARM) qemu-user"; exit 1; }
+	$(CMAKE) -S native/tests -B build/neon -DLENGTHWISE_SANITIZE= -DCMAKE_SYSTEM_NAME=Linux \
+		-DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(ARM)-g++ >/dev/null
+	$(CMAKE) --build build/neon --parallel 2 >/dev/null
+	LENGTHWISE_POISON=1 $(ARM_RUN) build/neon/fuzz $(CASES) $(SEED)
 
 $(BIN)/cmake: $(READY)
 	$(INSTALL) cmake
