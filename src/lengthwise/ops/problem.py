@@ -140,14 +140,14 @@ def of_queries(name: str, numbers: Tensor, query: Tensor) -> Float[Tensor, "batc
     return numbers.to(at_least_float32(query.dtype)).expand(shape)
 
 
-def sink_of_queries(sink: Tensor | None, query: Tensor) -> Float[Tensor, "batch heads queries"]:
-    """Return the logit of attending to nothing for each query; minus infinity if there is no sink.
+def sink_of_queries(sink: Tensor | None, query: Tensor) -> Float[Tensor, "batch heads sinks"]:
+    """Return the logit of attending to nothing for each query; no numbers if there is no sink.
 
     Raises:
         InputError: as :func:`of_queries` does.
     """
     if sink is None:
-        sink = torch.full((1, 1, 1), -torch.inf, dtype=at_least_float32(query.dtype), device=query.device)
+        return query.new_empty((*query.shape[:2], 0), dtype=at_least_float32(query.dtype))
     return of_queries("sink", sink, query)
 
 

@@ -34,18 +34,20 @@ def visible(
 def softmax_over(
     logits: Float[Tensor, "*batch queries keys"],
     kept: Bool[Tensor, "*#batch queries keys"],
-    sink: Float[Tensor, "*batch queries"] | None = None,
+    sink: Float[Tensor, "*batch sinks"] | None = None,
 ) -> Float[Tensor, "*batch queries keys"]:
     """Compute the softmax over the kept keys; a row without kept keys is all zeros.
 
-    The weights of a row with a sink, one more logit, sum to less than 1.
+    With sinks, one more logit for each row, the weights of a row sum to less than 1.
     """
     logits = logits.masked_fill(~kept, -torch.inf)
-    if sink is not None:
+    if sink is not None and sink.shape[-1]:
         return softmax_over(*_with_sink(logits, kept, sink))[..., :-1]
     largest = logits.detach().amax(-1, keepdim=True)
     exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
     total = exponentials.sum(-1, keepdim=True)
+    if sink is not None:
+        total = total + sink.sum()  # of no numbers; autograd sees that no sink has no gradient
     return exponentials / total.masked_fill(total == 0, 1)
 
 

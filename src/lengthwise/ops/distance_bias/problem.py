@@ -17,8 +17,8 @@ class Problem(NamedTuple):
     value: Float[Tensor, "batch kv_heads keys head_dim"]
     bias: Float[Tensor, "batch heads keys"]
     """The bias at the distances from 0 on, for each sequence and head."""
-    sink: Float[Tensor, "batch heads queries"]
-    """One more logit of each query; minus infinity if there is none."""
+    sink: Float[Tensor, "batch heads sinks"]
+    """One more logit of each query; no numbers if there is no sink."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float

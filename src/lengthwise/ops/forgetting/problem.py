@@ -24,8 +24,8 @@ class Problem(NamedTuple):
     """Running sums of the logarithms of the gates, from the first key on; in float64, where the device has it.
 
     A compiler has no numbers to check, so a backend calls :func:`check_sums` where it has them."""
-    sink: Float[Tensor, "batch heads queries"]
-    """One more logit of each query; minus infinity if there is none."""
+    sink: Float[Tensor, "batch heads sinks"]
+    """One more logit of each query; no numbers if there is no sink."""
     document_ids: Int[Tensor, "batch keys"] | None
     scale: float
     skip_tolerance: float

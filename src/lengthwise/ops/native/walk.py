@@ -43,8 +43,8 @@ class Walk:
     """The bias of each distance."""
     offset: Float[Tensor, "batch heads queries"] | None = None
     """What sigmoid attention adds to all scores of a query."""
-    sink: Float[Tensor, "batch heads queries"] | None = None
-    """One more logit of a softmax, of attending to nothing."""
+    sink: Float[Tensor, "batch heads sinks"] | None = None
+    """One more logit of a softmax for each query, of attending to nothing; no numbers if there is no sink."""
     limit: float = 0.0
     largest_key_norm: float | None = None
     strict: bool = False
@@ -73,7 +73,7 @@ class Walk:
                 besides[name] = of.new_zeros(of.shape, dtype=torch.float32)
                 setattr(arguments, f"d_{name}", besides[name].data_ptr())
         finding = inputs.call("backward", output, rows)
-        if "forgotten" in besides and "sink" in besides:  # what a query has forgotten moves its keys beside its sink
+        if inputs.forgotten is not None and arguments.sink:  # what a query has forgotten moves its keys beside its sink
             besides["forgotten"][..., -inputs.query.shape[2] :] -= besides["sink"]
         d_keys = (of[..., :width].contiguous() for of in (d_key, d_value))
         return (d_query, *d_keys, *besides.values()), finding
