@@ -60,7 +60,7 @@ auto with_rule(const Arguments& a, Use use) {
     case SIGMOID:
       return use(Walk<BLOCK, SigmoidForward<BLOCK>, SigmoidBackward<BLOCK>>{});
     case SOFTPICK:
-      return use(SoftmaxWalk<BLOCK, Plain, Pick>{});
+      return use(SoftmaxWalk<BLOCK, Score, Pick>{});
     default:
       return use(SoftmaxWalk<BLOCK, ThresholdRelative>{});
   }

@@ -73,6 +73,17 @@ inline Lanes exp2(Lanes x) {
   return power_of_two(whole, subtract(x, whole));
 }
 
+// The sigmoid of a score in base 2, and what it leaves of 1. Both come from the exponential of a number that is not
+// positive, so that neither overflows. A sigmoid below 2^LOWEST is not computed.
+inline Lanes sigmoid_of(Lanes score, Lanes* rest) {
+  const Lanes away = maximum(subtract(broadcast(0), score), score);
+  const Lanes power = exp2(maximum(broadcast(LOWEST), subtract(broadcast(0), away)));
+  const Lanes larger = divide(broadcast(1), add(broadcast(1), power)), smaller = multiply(power, larger);
+  const Mask positive = not_at_most(mask_of(~0u), score, broadcast(0));
+  *rest = where(positive, smaller, larger);
+  return where(positive, larger, smaller);
+}
+
 // e^x for x from -87 to 88, NaN for NaN; relative error below 2^-22.
 inline Lanes exp(Lanes x) {
   const Lanes whole = round(multiply(x, broadcast(LOG2_E)));

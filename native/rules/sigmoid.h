@@ -15,14 +15,8 @@ class Gate {
         scale_(broadcast(static_cast<float>(block.arguments.scale) * LOG2_E)),
         offset_(load(offset + lane)) {}
 
-  // Both come from the exponential of a number that is not positive, so that neither overflows.
   Lanes of(int key, Lanes product, Lanes* rest) const {
-    const Lanes score = multiply_add(product, scale_, offset_), away = maximum(subtract(broadcast(0), score), score);
-    const Lanes power = exp2(maximum(broadcast(LOWEST), subtract(broadcast(0), away)));
-    const Lanes larger = divide(broadcast(1), add(broadcast(1), power)), smaller = multiply(power, larger);
-    const Mask positive = not_at_most(mask_of(~0u), score, broadcast(0));
-    *rest = where(positive, smaller, larger);
-    return where_or_zero(sight_.of(key), where(positive, larger, smaller));
+    return where_or_zero(sight_.of(key), sigmoid_of(multiply_add(product, scale_, offset_), rest));
   }
 
  private:

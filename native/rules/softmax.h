@@ -13,8 +13,7 @@
 // - begin(spare): called at the start of a backward pass, with the memory that `spare` in backward.h counts.
 // - enter(tile): called before a tile is weighed.
 // - to_keys(d_logits, groups, tile, keys): in the backward pass, adds the gradient of what keys bring.
-// - finish(lane, at, inner): writes the gradient of what a query brings, given the product of its output and the
-// output's
+// - finish(lane, at, inner): writes the gradient of what a query brings. `inner` is the product of the output and its
 //   gradient, divided by the denominator.
 // - end(chain): called at the end of a block's backward pass.
 #pragma once
@@ -90,8 +89,8 @@ struct Exponential {
     return *mass = weight_of(kept, logit, largest);
   }
   static float total(float sum, float) { return sum; }
-  // The weight again, and the gradient of its logit; the denominator divides `d_weight`, and `mean`, its mean by
-  // weight.
+  // The weight again, and the gradient of its logit. `mean` is the mean of `d_weight` over the keys, by their weights;
+  // the denominator divides both.
   static Lanes learn(Mask kept, Lanes logit, Lanes largest, Lanes d_weight, Lanes mean, Lanes* weight) {
     *weight = weight_of(kept, logit, largest);
     return multiply(*weight, subtract(d_weight, mean));

@@ -53,14 +53,14 @@ struct Pick {
 
 // The score alone.
 template <int BLOCK>
-class Plain : public Defaults {
+class Score : public Defaults {
  public:
-  Plain(const Arguments& a, const Block<BLOCK>&) : scale(broadcast(static_cast<float>(a.scale) * LOG2_E)) {}
+  Score(const Arguments& a, const Block<BLOCK>&) : scale(broadcast(static_cast<float>(a.scale) * LOG2_E)) {}
 
   template <bool HIDDEN>
   class View {
    public:
-    View(const Plain& of, const Block<BLOCK>& block, int lane, int64_t tile)
+    View(const Score& of, const Block<BLOCK>& block, int lane, int64_t tile)
         : sight_(block, lane, tile), scale_(of.scale) {}
 
     Mask keeps(int key, Lanes product, Lanes* logit) const {

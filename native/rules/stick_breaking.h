@@ -17,17 +17,13 @@ class Stick {
         left_(load(left)),
         to_(left) {}
 
-  // The weight of the next key. `taken` and `kept` are its share of what was left, and the share that it leaves; both
-  // come from the exponential of a number that is not positive, so that neither overflows. A share below 2^-24 leaves
-  // all.
+  // The weight of the next key. `taken` and `kept` are its share of what was left, and the share that it leaves. A
+  // share below 2^-24 leaves all.
   Lanes take(int key, Lanes product, Lanes* taken, Lanes* kept) {
     const Mask sees = sight_.of(key);
-    const Lanes score = multiply(product, scale_), away = maximum(subtract(broadcast(0), score), score);
-    const Lanes power = exp2(maximum(broadcast(LOWEST), subtract(broadcast(0), away)));
-    const Lanes larger = divide(broadcast(1), add(broadcast(1), power)), smaller = multiply(power, larger);
-    const Mask positive = not_at_most(sees, score, broadcast(0));
-    *taken = where_or_zero(sees, where(positive, larger, smaller));
-    *kept = where(sees, where(positive, smaller, larger), broadcast(1));
+    Lanes rest;
+    *taken = where_or_zero(sees, sigmoid_of(multiply(product, scale_), &rest));
+    *kept = where(sees, rest, broadcast(1));
     const Lanes weight = multiply(left_, *taken), after = multiply(left_, *kept);
     left_ = where_or_zero(not_at_most(mask_of(~0u), after, broadcast(LEAST)), after);  // no subnormal numbers
     return weight;
