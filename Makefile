@@ -83,7 +83,7 @@ sanitize: $(CMAKE)  ## The C++ kernels on random calls, compared with a naive co
 ARM := aarch64-linux-gnu
 ARM_RUN := qemu-aarch64 -L /usr/$(ARM)
 neon: $(CMAKE)  ## The C++ kernels for 64-bit ARM on random calls, in an emulator.
-	@command -v $(ARM)-g++ qemu-aarch64 >/dev/null || \
+	@command -v $(ARM)-g++ >/dev/null && command -v qemu-aarch64 >/dev/null || \
 		{ echo "This needs a compiler and an emulator: apt-get install g++-$(ARM) qemu-user"; exit 1; }
 	$(CMAKE) -S native/tests -B build/neon -DLENGTHWISE_SANITIZE= -DCMAKE_SYSTEM_NAME=Linux \
 		-DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(ARM)-g++ >/dev/null

@@ -2,13 +2,15 @@
 
     make neon && python benchmarks/instructions.py [--tokens 512]
 
-Threshold relative attention in float32 that visits every key, one head of 64. Counts are those of the emulators of
-``make neon`` (64-bit ARM) and of valgrind (x86-64, which it emulates up to AVX2). They are differences between
-sequences of ``tokens`` and of twice as many, so that they are free of what a start costs.
+Threshold relative attention in float32 that visits every key, one head of 64, by the blocks of queries that long walks
+take. Counts are those of the emulators of ``make neon`` (64-bit ARM) and of valgrind (x86-64, which it emulates up to
+AVX2). They are differences between sequences of ``tokens`` and of twice as many, so that they are free of what a start
+costs.
 """
 
 import os
 import re
+import shutil
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +50,8 @@ def main(tokens: Annotated[int, typer.Option(help="Length of the shorter sequenc
     """Count, and print a row for each instruction path."""
     if not Path("build/neon/instructions").exists():
         raise typer.BadParameter("first run make neon, at the root of the repository.")
+    if shutil.which("valgrind") is None:
+        raise typer.BadParameter("valgrind is missing; install it with apt-get install valgrind.")
     for command in (CONFIGURE, BUILD):
         subprocess.run(command.split(), check=True, capture_output=True)
     longer = 2 * tokens
