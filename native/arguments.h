@@ -17,7 +17,8 @@ enum Rule : int64_t {
   STICK_BREAKING = 2,
   DISTANCE_BIAS = 3,
   SIGMOID = 4,
-  SOFTPICK = 5
+  SOFTPICK = 5,
+  ENTMAX = 6
 };
 
 // Numbers before the first and after the last bias: lanes without a query, and keys ahead, read some of them.
@@ -38,8 +39,8 @@ struct Arguments {
   Tensor query, key, value;
   const float* log_forget;  // (batch, heads, queries), for THRESHOLD_RELATIVE; this and all arrays below are contiguous
   const double* forgotten;  // (batch, heads, keys), for FORGETTING: running sums of logarithms of gates, never rising
-  const float*
-      bias;  // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS: the highest finite one is 0
+  const float* bias;        // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS, and for ENTMAX if
+                            // there are biases: the highest finite one is 0
   const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
   const float* offset;        // (batch, heads, queries), for SIGMOID: added to each score of a query
   const float* sink;          // (batch, heads, queries), for softmax: one more logit, of attending to nothing; or null
@@ -50,7 +51,7 @@ struct Arguments {
   double largest_key_norm;    // a bound on the norm of every key; if it is negative, the norms are computed
   float* output;              // (batch, heads, queries, width)
   // (batch, heads, queries): largest logit (base 2) and denominator; STICK_BREAKING: 0, and the weight left at the end;
-  // SIGMOID: 0 and 1
+  // SIGMOID: 0 and 1; ENTMAX: the threshold, and the sum of the roots of weights
   float *largest, *total;
   float* visited;    // (batch, heads, queries): tiles of keys, the query's own and those before it
   int32_t* finding;  // set to NOT_FINITE or GATE_ABOVE_ONE if a kernel finds it
@@ -60,7 +61,7 @@ struct Arguments {
   float *d_key, *d_value;  // (batch, kv_heads, keys, width rounded up to sixteen), zeros before the call
   float* d_log_forget;     // (batch, heads, queries), for THRESHOLD_RELATIVE
   float* d_forgotten;      // (batch, heads, keys), for FORGETTING, zeros before the call
-  float* d_bias;           // (batch, heads, keys), for DISTANCE_BIAS, zeros before the call
+  float* d_bias;           // (batch, heads, keys), for rules with biases, zeros before the call
   float* d_offset;         // (batch, heads, queries), for SIGMOID
   float* d_sink;           // (batch, heads, queries), if there is a sink
 };

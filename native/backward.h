@@ -1,4 +1,7 @@
 // The backward pass: the same walk, with the weights computed again by the same rule.
+//
+// For a rule that is TWICE (forward.h), a first walk keeps what the products become, and sum(...) gathers what the
+// second walk's weigh(...) needs to know of all keys.
 #pragma once
 
 #include <sched.h>
@@ -46,11 +49,9 @@ class Backward {
   Backward(const Arguments& arguments, std::atomic<int32_t>* passed) : a_(arguments), passed_(passed) {}
 
   static int64_t scratch(const Arguments& a) {
-    return padded(a.width) * (5 * BLOCK + 2 * TILE) + 2 * BLOCK * TILE + spare(a);
+    const int64_t kept = Rule::TWICE ? (a.keys + TILE - 1) / TILE : 1;
+    return padded(a.width) * (5 * BLOCK + 2 * TILE) + Rule::spare(a) + 2 * BLOCK * TILE * kept;
   }
-
-  // Memory for the gradient of a block's biases, if there are biases.
-  static int64_t spare(const Arguments& a) { return a.bias ? a.keys + 2 * BIAS_MARGIN : 0; }
 
   static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
@@ -64,6 +65,9 @@ class Backward {
       return a_.total[start + row] == 0 ? INFINITY : 1 / a_.visited[start + row];
     });
     State state(a_, block, Chain(passed_, chains, task), scratch);
+    if constexpr (Rule::TWICE) {
+      for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.sum(tile);
+    }
     for (int64_t tile = block.newest; tile >= 0 && state.open(tile); --tile) state.visit(tile);
     state.finish();
   }
@@ -87,10 +91,9 @@ class Backward {
           d_query(gradient_rows + BLOCK * width),
           key_tile(d_query + BLOCK * width),
           value_tile(key_tile + TILE * width),
-          weights(value_tile + TILE * width),
-          d_logits(weights + BLOCK * TILE) {
+          kept(value_tile + TILE * width + Rule::spare(a)) {
       const int64_t head_start = (block.batch * a.kv_heads + block.kv_head) * a.keys * width;
-      rule.begin(d_logits + BLOCK * TILE);
+      rule.begin(value_tile + TILE * width);
       d_key = a.d_key + head_start, d_value = a.d_value + head_start;
       const Rows query(a.query, a, block.batch, block.head);
       const Rows gradient(a.gradient + block.slot * a.queries * a.width, a.width);
@@ -131,7 +134,56 @@ class Backward {
       return active > 0;
     }
 
+    // The first walk, for rules that are TWICE.
+    void sum(int64_t tile) {
+      take_products(tile);
+      for (int g = 0; g < active; ++g) {
+        const int seen = block.seen(g, tile);
+        clear(g, seen);
+        if (block.hides(g, tile))
+          rule.template sum<true>(g, tile, seen, of_group(weights, g), of_group(d_logits, g));
+        else
+          rule.template sum<false>(g, tile, seen, of_group(weights, g), of_group(d_logits, g));
+      }
+    }
+
     void visit(int64_t tile) {
+      if (Rule::TWICE)
+        place(tile);
+      else
+        take_products(tile);
+      const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
+      bool any = false;
+      for (int g = 0; g < active; ++g) {
+        const int seen = block.seen(g, tile);
+        if (!Rule::TWICE) clear(g, seen);
+        if (!weigh(g, tile, seen)) continue;
+        add_products({of_group(d_logits, g), 1, GROUP, seen, 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
+        any = true;
+      }
+      if (any) add_to_keys(tile);
+      chain.pass(tile);
+    }
+
+    void add_to_keys(int64_t tile) {
+      const int rows = static_cast<int>(smaller<int64_t>(TILE, a.keys - tile * TILE));
+      const int64_t at = tile * TILE * width;
+      chain.wait(tile);
+      add_products({weights, GROUP, 1, GROUP, active, GROUP * TILE}, rows, gradient_rows, width, d_value + at);
+      add_products({d_logits, GROUP, 1, GROUP, active, GROUP * TILE}, rows, query_rows, width, d_key + at);
+      rule.to_keys(d_logits, active, tile, rows);
+    }
+
+    // Chooses the memory for the products of a tile.
+    void place(int64_t tile) {
+      weights = kept + (Rule::TWICE ? tile : 0) * 2 * BLOCK * TILE;
+      d_logits = weights + BLOCK * TILE;
+    }
+    static float* of_group(float* of, int group) { return of + group * GROUP * TILE; }
+
+    // Products of queries and keys, and of gradients and values.
+    void take_products(int64_t tile) {
+      place(tile);
       rule.enter(tile);
       const float* keys = tile_of(key, tile * TILE, a.keys, key_tile);
       const float* values = tile_of(value, tile * TILE, a.keys, value_tile);
@@ -139,8 +191,8 @@ class Backward {
         const float *queries[2], *gradients[2];
         float *products_of[2], *d_weights[2];
         for (int i = 0; i < 2; ++i) {
-          queries[i] = query_columns + (g + i) * GROUP * width, products_of[i] = weights + (g + i) * GROUP * TILE;
-          gradients[i] = gradient_columns + (g + i) * GROUP * width, d_weights[i] = d_logits + (g + i) * GROUP * TILE;
+          queries[i] = query_columns + (g + i) * GROUP * width, products_of[i] = of_group(weights, g + i);
+          gradients[i] = gradient_columns + (g + i) * GROUP * width, d_weights[i] = of_group(d_logits, g + i);
         }
         if (g + 1 < active) {
           const int seen = larger(block.seen(g, tile), block.seen(g + 1, tile));
@@ -151,31 +203,27 @@ class Backward {
           products<1>(values, block.seen(g, tile), width, gradients, d_weights);
         }
       }
-      for (int g = 0; g < active; ++g) {
-        float* d = d_logits + g * GROUP * TILE;
-        weigh(g, tile, block.seen(g, tile));
-        add_products({d, 1, GROUP, block.seen(g, tile), 1, 0}, GROUP, keys, width, d_query + g * GROUP * width);
-      }
-      const int rows = static_cast<int>(smaller<int64_t>(TILE, a.keys - tile * TILE));
-      const int64_t at = tile * TILE * width;
-      chain.wait(tile);
-      add_products({weights, GROUP, 1, GROUP, active, GROUP * TILE}, rows, gradient_rows, width, d_value + at);
-      add_products({d_logits, GROUP, 1, GROUP, active, GROUP * TILE}, rows, query_rows, width, d_key + at);
-      rule.to_keys(d_logits, active, tile, rows);
-      chain.pass(tile);
     }
 
-    // Turns products into weights, and gradients of weights into gradients of logits, in place.
-    void weigh(int group, int64_t tile, int seen) {
-      float *of_group = weights + group * GROUP * TILE, *d_of_group = d_logits + group * GROUP * TILE;
+    // Keys beyond those that a group may see weigh nothing.
+    void clear(int group, int seen) {
       for (int at = larger(seen, 0) * GROUP; at < TILE * GROUP; at += WIDTH) {
-        store(of_group + at, broadcast(0));
-        store(d_of_group + at, broadcast(0));
+        store(of_group(weights, group) + at, broadcast(0));
+        store(of_group(d_logits, group) + at, broadcast(0));
       }
-      if (block.hides(group, tile))
-        rule.template weigh<true>(group, tile, seen, inner, of_group, d_of_group);
-      else
-        rule.template weigh<false>(group, tile, seen, inner, of_group, d_of_group);
+    }
+
+    // Turns products into weights, and gradients of weights into gradients of logits, in place. Returns false if all
+    // weights are known to be 0.
+    bool weigh(int group, int64_t tile, int seen) {
+      return block.hides(group, tile) ? weigh<true>(group, tile, seen) : weigh<false>(group, tile, seen);
+    }
+    template <bool HIDDEN>
+    bool weigh(int group, int64_t tile, int seen) {
+      float *to = of_group(weights, group), *d = of_group(d_logits, group);
+      if constexpr (Rule::TWICE) return rule.template weigh<HIDDEN>(group, tile, seen, inner, to, d);
+      rule.template weigh<HIDDEN>(group, tile, seen, inner, to, d);
+      return true;
     }
 
     void finish() {
@@ -197,7 +245,7 @@ class Backward {
     const Rows key, value;
     Rule rule;
     float *query_columns, *gradient_columns, *query_rows, *gradient_rows, *d_query, *key_tile, *value_tile;
-    float *weights, *d_logits;  // [group][key of the tile][lane]
+    float *kept, *weights, *d_logits;  // of a tile: [group][key of the tile][lane]
     float *d_key, *d_value;
     int active = 0;
     alignas(64) float inner[BLOCK];

@@ -88,8 +88,10 @@ struct Block {
 // What a rule may leave as it is (rules/softmax.h says when each is called).
 struct Defaults {
   static constexpr bool IN_ORDER = false;
+  static constexpr bool TWICE = false;
 
   float slack() const { return 0; }
+  static int64_t spare(const Arguments&) { return 0; }
   void begin(float*) {}
   void enter(int64_t) {}
   void to_keys(const float*, int, int64_t, int) const {}

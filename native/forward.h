@@ -1,5 +1,9 @@
 // The forward pass: a block of queries walks back over the keys until each of them has met its horizon. What a product
 // weighs is the rule of a mechanism.
+//
+// A rule whose weights depend on all scores of a row is TWICE: on the first walk its weigh(...) turns products into
+// scores, which are kept; then solve(...) finds what a row's weights have in common, and on the second walk
+// weights(...) turns the scores of a group and a tile into weights, or returns false if all of them are 0.
 #pragma once
 
 #include "block.h"
@@ -13,7 +17,10 @@ class Forward {
   // the caller knows a bound for all keys.
   Forward(const Arguments& arguments, const float* norms) : a_(arguments), norms_(norms) {}
 
-  static int64_t scratch(const Arguments& a) { return padded(a.width) * 2 * (BLOCK + TILE) + 2 * TILE * GROUP; }
+  static int64_t scratch(const Arguments& a) {
+    const int64_t kept = Rule::TWICE ? (a.keys + TILE - 1) / TILE * GROUPS : 2;
+    return padded(a.width) * 2 * (BLOCK + TILE) + kept * TILE * GROUP;
+  }
 
   static int64_t tasks(const Arguments& a) { return a.batch * a.heads * Block<BLOCK>::count(a); }
 
@@ -27,6 +34,7 @@ class Forward {
     });
     State state(*this, block, scratch);
     for (int64_t tile = block.newest; tile >= 0 && !block.empty(); --tile) state.visit(tile);
+    if constexpr (Rule::TWICE) state.attend();
     state.finish();
   }
 
@@ -66,18 +74,42 @@ class Forward {
         if (count == 2 || (count == 1 && g == GROUPS - 1)) {
           const float* of[2];
           float* to[2];
-          for (int i = 0; i < count; ++i)
-            of[i] = columns + group[i] * GROUP * width, to[i] = weights + i * TILE * GROUP;
+          for (int i = 0; i < count; ++i) {
+            of[i] = columns + group[i] * GROUP * width;
+            to[i] = Rule::TWICE ? kept(group[i], tile) : weights + i * TILE * GROUP;
+          }
           const int seen = larger(block.seen(group[0], tile), block.seen(group[count - 1], tile));
           count == 2 ? products<2>(keys, seen, width, of, to) : products<1>(keys, seen, width, of, to);
           for (int i = 0; i < count; ++i) {
             weigh(group[i], tile, seen, to[i]);
-            add_products({to[i], 1, GROUP, seen, 1, 0}, GROUP, values, width, output + group[i] * GROUP * width);
+            if (!Rule::TWICE) add(group[i], to[i], seen, values);
             close(group[i], tile);
           }
           count = 0;
         }
       }
+    }
+
+    // The second walk, group by group, so that the scores of a group stay in the cache.
+    void attend() {
+      for (int g = 0; g < GROUPS; ++g) {
+        int64_t oldest = block.newest + 1;
+        for (int lane = g * GROUP; lane < (g + 1) * GROUP; ++lane)
+          if (block.row[lane] >= 0) oldest = smaller<int64_t>(oldest, last[lane]);
+        const auto scores = [&](int64_t tile) { return kept(g, tile); };
+        rule.solve(g, oldest, scores);
+        for (int64_t tile = block.newest; tile >= oldest; --tile) {
+          const int seen = block.seen(g, tile);
+          if (!rule.weights(g, seen, scores(tile))) continue;
+          add(g, scores(tile), seen, tile_of(value, tile * TILE, a.keys, value_tile));
+        }
+      }
+    }
+
+    float* kept(int group, int64_t tile) const { return weights + (tile * GROUPS + group) * TILE * GROUP; }
+
+    void add(int group, const float* of, int seen, const float* values) {
+      add_products({of, 1, GROUP, seen, 1, 0}, GROUP, values, width, output + group * GROUP * width);
     }
 
     void weigh(int group, int64_t tile, int seen, float* scores) {

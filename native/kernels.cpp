@@ -6,6 +6,7 @@
 #include "forward.h"
 #include "rowwise.h"
 #include "rules/distance_bias.h"
+#include "rules/entmax.h"
 #include "rules/forgetting.h"
 #include "rules/sigmoid.h"
 #include "rules/softpick.h"
@@ -48,6 +49,9 @@ struct Walk {
 template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
 using SoftmaxWalk = Walk<BLOCK, SoftmaxForward<BLOCK, Logits, Mass>, SoftmaxBackward<BLOCK, Logits, Mass>>;
 
+template <int BLOCK, template <int> class Logits>
+using EntmaxWalk = Walk<BLOCK, EntmaxForward<BLOCK, Logits>, EntmaxBackward<BLOCK, Logits>>;
+
 template <int BLOCK, typename Use>
 auto with_rule(const Arguments& a, Use use) {
   switch (a.rule) {
@@ -61,6 +65,8 @@ auto with_rule(const Arguments& a, Use use) {
       return use(Walk<BLOCK, SigmoidForward<BLOCK>, SigmoidBackward<BLOCK>>{});
     case SOFTPICK:
       return use(SoftmaxWalk<BLOCK, Score, Pick>{});
+    case ENTMAX:
+      return a.bias ? use(EntmaxWalk<BLOCK, DistanceBias>{}) : use(EntmaxWalk<BLOCK, Score>{});
     default:
       return use(SoftmaxWalk<BLOCK, ThresholdRelative>{});
   }

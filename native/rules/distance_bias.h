@@ -19,7 +19,8 @@ class DistanceBias : public Defaults {
         biases(a.bias + slot * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN),
         highest(a.highest_bias + slot * (a.keys + BIAS_MARGIN)) {}
 
-  // In the backward pass, `spare` has place for the gradient of this block's biases.
+  // The gradient of this block's biases.
+  static int64_t spare(const Arguments& a) { return a.keys + 2 * BIAS_MARGIN; }
   void begin(float* spare) {
     d_biases = spare + BIAS_MARGIN;
     for (int64_t distance = -BIAS_MARGIN; distance < end_position; ++distance) d_biases[distance] = 0;
@@ -39,13 +40,12 @@ class DistanceBias : public Defaults {
           biases_(of.biases + distance_),
           scale_(broadcast(static_cast<float>(of.a.scale) * LOG2_E)) {}
 
-    Mask keeps(int key, Lanes product, Lanes* logit) {
-      key_ = key;
+    Mask keeps(int key, Lanes product, Lanes* logit) const {
       *logit = multiply_add(product, scale_, multiply(load(biases_ - key), broadcast(LOG2_E)));
       return sight_.of(key);
     }
-    void learn(Lanes d_logit) const {
-      float* to = of_.d_biases + distance_ - key_;
+    void learn(int key, Lanes d_logit) const {
+      float* to = of_.d_biases + distance_ - key;
       store(to, add(load(to), d_logit));
     }
     void leave() const {}
@@ -56,13 +56,14 @@ class DistanceBias : public Defaults {
     int64_t distance_;
     const float* biases_;
     Lanes scale_;
-    int key_ = 0;
   };
 
   // No remaining key has a bias above the highest of all distances from the newest of them on.
+  Lanes most(int lane, int64_t left) const {
+    return multiply(load(highest + start + lane - (left - 1)), broadcast(LOG2_E));
+  }
   Mask met(int lane, Lanes reach, float norm, int64_t left, float tolerance, Lanes largest, Lanes total) const {
-    const Lanes bias = multiply(load(highest + start + lane - (left - 1)), broadcast(LOG2_E));
-    return outweighed(reach, norm, bias, left, tolerance, largest, total);
+    return outweighed(reach, norm, most(lane, left), left, tolerance, largest, total);
   }
 
   // Adds what a block has found to the gradient of its head, after all earlier blocks of the head.

@@ -38,7 +38,7 @@ class Forgetting : public Defaults {
       *logit = multiply_add(product, scale_, between);
       return sight_.of(key);
     }
-    void learn(Lanes) const {}
+    void learn(int, Lanes) const {}
     void leave() const {}
 
    private:

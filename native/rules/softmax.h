@@ -3,14 +3,16 @@
 //
 // - keeps(key, product, &logit) of a View<HIDDEN>, made of the rule, the block, a first lane and a tile: which of WIDTH
 //   lanes keep a key, and their logits in base 2. The keys of a tile come one after another, the newest first. In the
-//   backward pass, learn(d_logit) follows. leave() is called after the last key.
+//   backward pass, learn(key, d_logit) follows. leave() is called after the last key.
 // - met(...): the lanes whose remaining keys weigh at most `tolerance` of what was found.
+// - most(lane, left), for entmax: the highest that is added to scores of the `left` oldest keys, in base 2.
 //
 // The rest has defaults (block.h):
 //
 // - IN_ORDER: true if the queries of a block have to stand in order.
 // - slack(): how far the logit of a query's own key may lie below its score, in base 2.
-// - begin(spare): called at the start of a backward pass, with the memory that `spare` in backward.h counts.
+// - spare(arguments): how many floats a block needs in the backward pass.
+// - begin(spare): called at the start of a backward pass, with these floats.
 // - enter(tile): called before a tile is weighed.
 // - to_keys(d_logits, groups, tile, keys): in the backward pass, adds the gradient of what keys bring.
 // - finish(lane, at, inner): writes the gradient of what a query brings. `inner` is the product of the output and its
@@ -97,14 +99,27 @@ struct Exponential {
   }
 };
 
+// The norms of the keys that a block may see. `norms` is as in forward.h.
+class Norms {
+ public:
+  template <int BLOCK>
+  Norms(const Arguments& a, const Block<BLOCK>& block, const float* norms)
+      : norms_(norms ? norms + (block.batch * a.kv_heads + block.kv_head) * a.keys : nullptr),
+        largest_(static_cast<float>(a.largest_key_norm)) {}
+
+  // At least the norm of every key up to a position.
+  float up_to(int64_t position) const { return norms_ ? norms_[position] : largest_; }
+
+ private:
+  const float* norms_;
+  float largest_;
+};
+
 template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
-class SoftmaxForward {
+class SoftmaxForward : public Defaults {
  public:
   SoftmaxForward(const Arguments& a, const Block<BLOCK>& block, const float* norms)
-      : a(a),
-        block(block),
-        norms(norms ? norms + (block.batch * a.kv_heads + block.kv_head) * a.keys : nullptr),
-        logits(a, block) {}
+      : a(a), block(block), norms(a, block, norms), logits(a, block) {}
 
   static constexpr bool IN_ORDER = Logits<BLOCK>::IN_ORDER;
 
@@ -112,7 +127,7 @@ class SoftmaxForward {
   void start(int group, const float* queries) {
     reaches(queries, a, reach + group * GROUP);
     for (int lane = group * GROUP; lane < (group + 1) * GROUP; ++lane) {
-      const bool safe = block.row[lane] < 0 || reach[lane] * norm(block.position[lane]) + logits.slack() <= SAFE;
+      const bool safe = block.row[lane] < 0 || reach[lane] * norms.up_to(block.position[lane]) + logits.slack() <= SAFE;
       largest[lane] = safe ? 0 : Mass::FIRST;
       if (!safe) runs[group] |= 1u << lane % GROUP;
       total[lane] = 0;
@@ -134,8 +149,8 @@ class SoftmaxForward {
   unsigned met(int group, int64_t left, float tolerance) const {
     unsigned done = 0;
     for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH) {
-      const Mask mask = logits.met(lane, load(reach + lane), norm(left - 1), left, tolerance, load(largest + lane),
-                                   load(total + lane));
+      const Mask mask = logits.met(lane, load(reach + lane), norms.up_to(left - 1), left, tolerance,
+                                   load(largest + lane), load(total + lane));
       done |= bits_of(mask) << lane % GROUP;
     }
     return done;
@@ -149,9 +164,6 @@ class SoftmaxForward {
   }
 
  private:
-  // At least the norm of every key up to a position.
-  float norm(int64_t position) const { return norms ? norms[position] : static_cast<float>(a.largest_key_norm); }
-
   template <bool HIDDEN>
   void weigh(int group, int64_t tile, int seen, float* scores) {
     for (int lane = group * GROUP; lane < (group + 1) * GROUP; lane += WIDTH, scores += WIDTH) {
@@ -209,19 +221,20 @@ class SoftmaxForward {
 
   const Arguments& a;
   const Block<BLOCK>& block;
-  const float* norms;
+  const Norms norms;
   Logits<BLOCK> logits;
   unsigned runs[Block<BLOCK>::GROUPS] = {};  // one bit for each lane that needs a running maximum
   alignas(64) float reach[BLOCK], largest[BLOCK], total[BLOCK];
 };
 
 template <int BLOCK, template <int> class Logits, typename Mass = Exponential>
-class SoftmaxBackward {
+class SoftmaxBackward : public Defaults {
  public:
   SoftmaxBackward(const Arguments& a, const Block<BLOCK>& block) : a(a), block(block), logits(a, block) {}
 
   static constexpr bool IN_ORDER = Logits<BLOCK>::IN_ORDER;
 
+  static int64_t spare(const Arguments& a) { return Logits<BLOCK>::spare(a); }
   void begin(float* spare) { logits.begin(spare); }
 
   // Begins a lane, and returns the factor of its weights: 0 if it has kept no key. The denominator divides the
@@ -245,7 +258,7 @@ class SoftmaxBackward {
         Lanes logit, weight;
         const Mask kept = view.keeps(key, load(products + key * GROUP), &logit);
         const Lanes d_logit = Mass::learn(kept, logit, shift, load(d_weights + key * GROUP), mean, &weight);
-        view.learn(d_logit);
+        view.learn(key, d_logit);
         store(products + key * GROUP, weight);
         store(d_weights + key * GROUP, d_logit);
       }

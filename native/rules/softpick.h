@@ -1,7 +1,7 @@
 // Softpick (arXiv 2504.20966): weights in proportion to relu(e^z - 1), over the sum of all |e^z - 1|.
 #pragma once
 
-#include "softmax.h"
+#include "score.h"
 
 namespace LENGTHWISE_PATH {
 
@@ -49,37 +49,6 @@ struct Pick {
     *power = add(fraction, scale);
     return add(fraction, subtract(scale, unit));
   }
-};
-
-// The score alone.
-template <int BLOCK>
-class Score : public Defaults {
- public:
-  Score(const Arguments& a, const Block<BLOCK>&) : scale(broadcast(static_cast<float>(a.scale) * LOG2_E)) {}
-
-  template <bool HIDDEN>
-  class View {
-   public:
-    View(const Score& of, const Block<BLOCK>& block, int lane, int64_t tile)
-        : sight_(block, lane, tile), scale_(of.scale) {}
-
-    Mask keeps(int key, Lanes product, Lanes* logit) const {
-      *logit = multiply(product, scale_);
-      return sight_.of(key);
-    }
-    void learn(Lanes) const {}
-    void leave() const {}
-
-   private:
-    Sight<HIDDEN> sight_;
-    Lanes scale_;
-  };
-
-  // Keys with negative scores count in the denominator, however far they are.
-  Mask met(int, Lanes, float, int64_t, float, Lanes, Lanes) const { return mask_of(0); }
-
- private:
-  Lanes scale;
 };
 
 }  // namespace LENGTHWISE_PATH

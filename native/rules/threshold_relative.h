@@ -62,7 +62,7 @@ class ThresholdRelative : public Defaults {
       newer_ = add_where(kept, newer_, broadcast(1));
       return kept;
     }
-    void learn(Lanes d_logit) { d_gate_ = multiply_add(d_logit, before_, d_gate_); }
+    void learn(int, Lanes d_logit) { d_gate_ = multiply_add(d_logit, before_, d_gate_); }
     void leave() const {
       store(keep_newer_, newer_);
       store(keep_d_gate_, add(load(keep_d_gate_), d_gate_));

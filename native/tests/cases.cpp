@@ -67,7 +67,7 @@ void Case::draw_sizes() {
 void Case::draw_options() {
   Arguments& a = arguments;
   a.rule = random_.any_of<Rule>(
-      {THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS, SIGMOID, SOFTPICK});
+      {THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS, SIGMOID, SOFTPICK, ENTMAX});
   a.strict = a.rule == STICK_BREAKING;
   a.bfloat16 = random_.below(2), a.threads = random_.from_to(1, 4);
   a.skip_tolerance = random_.any_of({0.0, 0x1p-24});
@@ -165,14 +165,14 @@ void Case::draw_the_rest() {
       sink_.push_back(random_.one_in(20) ? -INFINITY : height * (2 * static_cast<float>(random_.uniform()) - 1));
     a.sink = sink_.data();
   }
-  if (a.rule == DISTANCE_BIAS) a.bias = bias_.data(), a.highest_bias = highest_bias_.data();
+  if (!bias_.empty()) a.bias = bias_.data(), a.highest_bias = highest_bias_.data();
   a.gradient = gradient_.data();
 }
 
 // Biases with the highest at 0, and for each the highest from there on; what lies around them is never used.
 void Case::draw_biases() {
   const Arguments& a = arguments;
-  if (a.rule != DISTANCE_BIAS) return;
+  if (a.rule != DISTANCE_BIAS && (a.rule != ENTMAX || random_.one_in(2))) return;
   for (int64_t head = 0; head < a.batch * a.heads; ++head) {
     const double slope = random_.any_of({0.0, 0.1, 1.0, 50.0}), spread = random_.any_of({0.0, 1.0, 60.0});
     std::vector<float> of(a.keys);

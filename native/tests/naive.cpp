@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace {
 
@@ -54,8 +55,7 @@ class Naive {
     const int64_t position = a.keys - a.queries + query;
     const double gate = a.rule == THRESHOLD_RELATIVE ? std::max<double>(a.log_forget[at], -1e30) : 0;
     const double* sums = a.rule == FORGETTING ? a.forgotten + at / a.queries * a.keys : nullptr;
-    const float* biases =
-        a.rule == DISTANCE_BIAS ? a.bias + at / a.queries * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN : nullptr;
+    const float* biases = a.bias ? a.bias + at / a.queries * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN : nullptr;
     const double offset = a.rule == SIGMOID ? a.offset[at] : 0;
     const int32_t* documents = a.document ? a.document + batch * a.keys : nullptr;
     const double sum_units = in.exact ? OTHERS : OTHERS + static_cast<double>(a.width);
@@ -88,6 +88,8 @@ class Naive {
         return open_gates();
       case SOFTPICK:
         return pick();
+      case ENTMAX:
+        return take_entmax();
       default:
         return take_softmax(a.sink ? a.sink[at] : -INFINITY);
     }
@@ -157,6 +159,36 @@ class Naive {
     }
   }
 
+  // `share` is the root of a weight, and `rest` its error. The threshold is found in a sorted row.
+  void take_entmax() {
+    std::vector<double> halves;
+    for (int64_t key : row.kept) halves.push_back(row.weight[key] / 2);
+    std::sort(halves.begin(), halves.end(), std::greater<>());
+    double threshold = 0, sum = 0, squares = 0;
+    const double highest = halves.empty() ? 0 : halves[0];  // numbers near 0 lose nothing when they are squared
+    for (size_t n = 1; n <= halves.size(); ++n) {
+      const double half = halves[n - 1] - highest;
+      if (n > 1 && half <= threshold) break;
+      sum += half, squares += half * half;
+      const double count = static_cast<double>(n), mean = sum / count;
+      threshold = mean - std::sqrt(std::max(0.0, (1 - (squares - sum * mean)) / count));
+    }
+    double roots = 0, errors = 0;
+    for (int64_t key : row.kept) {
+      const double root = row.share[key] = std::max(0.0, row.weight[key] / 2 - highest - threshold);
+      row.error[key] = UNIT * (row.error[key] / 2 + OTHERS * (std::fabs(highest) + 1));
+      roots += root, errors += root * row.error[key];
+    }
+    // Every rounding of the sum of n weights moves the threshold by the rounding unit over the sum of roots.
+    const double of_threshold = (errors + UNIT * units(a.keys)) / std::max(roots, 1e-300);
+    for (int64_t key : row.kept) {
+      const double root = row.share[key], error = row.rest[key] = row.error[key] + of_threshold;
+      row.near[key] = row.weight[key] / 2 - highest - threshold > -2 * error;
+      row.weight[key] = root * root;
+      row.error[key] = row.near[key] ? 2 * root * error + 4 * error * error + OTHERS * UNIT * root * root : 0;
+    }
+  }
+
   void forward(int64_t at, int64_t keys) {
     for (int64_t key : row.kept)
       for (int64_t d = 0; d < a.width; ++d) {
@@ -181,6 +213,7 @@ class Naive {
       results.d_sink.value[at] -= row.sunk * mean;
       results.d_sink.bound[at] += row.sunk_error * std::fabs(mean) + row.sunk * (sum_units * mean_terms + mean_error);
     }
+    if (a.rule == ENTMAX) take_mean_by_roots(gradient, keys, &mean, &mean_terms, &mean_error);
     double older = mean;  // stick-breaking: the sum of weight times d_weight over the older keys
     for (int64_t key : row.kept) {
       const double weight = row.weight[key], *keyed = &in.key[(keys + key) * a.width];
@@ -199,6 +232,10 @@ class Naive {
       if (a.rule == SOFTPICK) {
         d_logit = share > 0 ? share * (d_weight - mean) : -share * mean;
         slope = std::fabs(share), slope_error = row.rest[key];
+      }
+      if (a.rule == ENTMAX) {
+        d_logit = share * (d_weight - mean);
+        slope = share, slope_error = row.near[key] ? row.rest[key] : 0;
       }
       double error = slope_error * largest + slope * (sum_units * terms + mean_error);
       if (a.rule == SOFTPICK && row.near[key]) error += 2 * slope * largest;
@@ -225,6 +262,20 @@ class Naive {
             (row.error[key] + UNIT * units(a.heads * a.queries) * weight) * std::fabs(gradient[d]);
       }
     }
+  }
+
+  // The mean of the gradients of weights, by the roots of the weights, and its error.
+  void take_mean_by_roots(const double* gradient, int64_t keys, double* mean, double* terms, double* error) const {
+    double roots = 0;
+    for (int64_t key : row.kept) roots += row.share[key];
+    *mean = *terms = *error = 0;
+    for (int64_t key : row.kept)
+      for (int64_t d = 0; d < a.width; ++d) {
+        const double each = gradient[d] * in.value[(keys + key) * a.width + d], share = row.share[key] / roots;
+        *mean += share * each, *terms += share * std::fabs(each);
+        if (row.near[key]) *error += 2 * row.rest[key] / roots * std::fabs(each);
+      }
+    *error += UNIT * units(a.keys) * *terms;
   }
 
   const Arguments& a;

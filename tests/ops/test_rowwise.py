@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lengthwise.attention import Attention
 from lengthwise.ops.rowwise import entmax, kernel, rms_norm, rotate, swiglu
-from lengthwise.ops.rowwise.entmax import _formula as entmax_formula
+from lengthwise.ops.rowwise.entmax import by_formula as entmax_formula
 
 WIDTHS = (1, 2, 7, 16, 33, 64, 192)
 

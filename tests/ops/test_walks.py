@@ -17,12 +17,15 @@ from torch.nn.functional import logsigmoid, scaled_dot_product_attention
 from lengthwise.errors import InputError
 from lengthwise.ops import (
     distance_bias_attention,
+    entmax_attention,
     forgetting_attention,
     native,
     sigmoid_attention,
     softpick_attention,
     stick_breaking_attention,
 )
+from lengthwise.ops.entmax import native as entmax_native
+from lengthwise.ops.entmax.problem import pose
 from lengthwise.ops.native.library import PATHS
 from lengthwise.ops.reach import visible
 
@@ -34,6 +37,8 @@ ATTEND = {
     "distance-bias-with-sink": distance_bias_attention,
     "sigmoid": sigmoid_attention,
     "softpick": softpick_attention,
+    "entmax": entmax_attention,
+    "entmax-with-bias": entmax_attention,
 }
 NAMES = tuple(ATTEND)
 OF_QUERIES = {"query", "gradient", "offset", "sink"}
@@ -70,7 +75,7 @@ def draw(
     }
     if name.startswith("forgetting"):
         inputs["log_forget"] = logsigmoid(normal(2, heads, keys))
-    if name.startswith("distance-bias"):  # two heads that forget by distance, and others
+    if name.startswith("distance-bias") or name == "entmax-with-bias":  # two heads that forget by distance, and others
         slope = torch.tensor([1.0, 0.25, 0.0, 0.0], dtype=torch.float64)[:heads, None]
         inputs["bias"] = 2 * normal(heads, keys) - slope * torch.arange(keys)
     if name in WITH_SINK:
@@ -217,6 +222,24 @@ def test_far_keys_are_neither_weighed_nor_read(needs_native: str, name: str) -> 
     for tolerance, seen in ((None, False), (0.0, True)):
         output = run(name, inputs, "native", skip_tolerance=tolerance)["output"]
         assert output.isnan().any() == (seen and bool(run(name, inputs, "reference")["output"].isnan().any()))
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.01])
+def test_entmax_ends_where_a_score_is_two_below_the_highest(needs_native: str, slope: float) -> None:
+    """Scores of unit vectors are between -1 and 1, so that a bias below -4 leaves no weight; -3.9 may leave some."""
+    inputs = draw("entmax", 1000, 200)
+    query, key, value = (torch.nn.functional.normalize(inputs[each], dim=-1) for each in ("query", "key", "value"))
+    bias = (-slope * torch.arange(1000.0)).expand(4, -1)
+    reach = int(4 / slope) + 64  # and the rest of a tile
+    value[:, :, : 800 - reach] = torch.nan
+    output = entmax_attention(query, key, value, bias, scale=1.0, backend="native")
+    assert not output.isnan().any()
+    near = slice(800 - min(reach, 800), None)
+    nearest = query, key[:, :, near], value[:, :, near], bias[:, : 1000 - near.start]
+    expected = entmax_attention(*nearest, scale=1.0, backend="reference")
+    torch.testing.assert_close(output, expected, rtol=0, atol=2e-6)
+    rows = entmax_native.walk(pose(query, key, value, bias, None, 1.0)).forward()[0].rows
+    assert rows[-1].max() <= reach / 64 + 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lengthwise.bench.contestants import (
     ALIBI,
+    ENTMAX,
     FLA_FORGETTING,
     FLEX,
     FORGETTING,
@@ -32,6 +33,7 @@ _RIVALS: dict[str, Rival] = {
     STICK_BREAKING: walks.stick_breaking,
     SIGMOID: walks.sigmoid,
     SOFTPICK: walks.softpick,
+    ENTMAX: walks.entmax,
 }
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from lengthwise.ops.distance_bias import distance_bias_attention
+from lengthwise.ops.entmax import entmax_attention
 from lengthwise.ops.forgetting import forgetting_attention
 from lengthwise.ops.sigmoid import sigmoid_attention
 from lengthwise.ops.softpick import softpick_attention
@@ -11,6 +12,7 @@ from lengthwise.ops.threshold_relative import threshold_relative_attention
 
 __all__ = [
     "distance_bias_attention",
+    "entmax_attention",
     "forgetting_attention",
     "sigmoid_attention",
     "softpick_attention",

@@ -151,6 +151,25 @@ def sink_of_queries(sink: Tensor | None, query: Tensor) -> Float[Tensor, "batch 
     return of_queries("sink", sink, query)
 
 
+def biases_of_distance(bias: Tensor | None, query: Tensor, key: Tensor) -> Float[Tensor, "batch heads biases"]:
+    """Return the bias of each sequence and head at the distances from 0 on; no numbers if there is no bias.
+
+    Raises:
+        InputError: for another shape than (heads, keys), or no floating-point numbers.
+    """
+    batch, heads, keys = *query.shape[:2], key.shape[2]
+    if bias is None:
+        return query.new_empty((batch, heads, 0), dtype=at_least_float32(query.dtype))
+    if bias.shape != (heads, keys):
+        raise InputError(
+            f"bias must be (heads, keys), one number for each head and each distance from 0 to keys - 1, here "
+            f"{(heads, keys)}; got {tuple(bias.shape)}."
+        )
+    if not bias.is_floating_point():
+        raise InputError(f"bias must be floating-point numbers; got {bias.dtype}.")
+    return bias.to(at_least_float32(query.dtype)).expand(batch, -1, -1)
+
+
 def check_gates(log_forget: Tensor) -> None:
     """Raise :class:`InputError` for a gate above 1."""
     if (log_forget > 0).any():

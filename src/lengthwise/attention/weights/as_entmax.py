@@ -5,8 +5,6 @@ The query of a token that sees :math:`n` keys is multiplied by :math:`1 + \beta\
 from the token :math:`x`, head by head.
 """
 
-from dataclasses import replace
-
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -37,9 +35,9 @@ class AsEntmax(Entmax):
         for linear in (self.beta, self.gamma):
             nn.init.normal_(linear.weight, std=0.02)
 
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the entmax of the scaled queries' scores."""
-        return super().probabilities(replace(call, query=call.query * self.scale(call)))
+    def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Scale the queries."""
+        return (call.query * self.scale(call)).to(call.query.dtype)
 
     def scale(self, call: Call) -> Float[Tensor, "batch heads queries 1"]:
         """Compute the factors that the queries are multiplied by."""

@@ -10,6 +10,7 @@ from lengthwise.bench.inputs import Inputs
 from lengthwise.bench.rivals import Sequence, Token
 from lengthwise.ops import (
     distance_bias_attention,
+    entmax_attention,
     forgetting_attention,
     sigmoid_attention,
     softpick_attention,
@@ -54,3 +55,4 @@ biased = Walk(distance_bias_attention, alibi)
 stick_breaking = Walk(stick_breaking_attention)
 sigmoid = Walk(by_number)
 softpick = Walk(softpick_attention)
+entmax = Walk(entmax_attention)

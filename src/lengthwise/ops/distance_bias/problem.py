@@ -5,8 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lengthwise.errors import InputError
-from lengthwise.ops.problem import at_least_float32, check, sink_of_queries
+from lengthwise.ops.problem import biases_of_distance, check, sink_of_queries
 
 
 class Problem(NamedTuple):
@@ -48,13 +47,5 @@ def pose(
         skip_tolerance,
         besides={"bias": bias, "sink": sink},
     )
-    heads, keys = query.shape[1], key.shape[2]
-    if bias.shape != (heads, keys):
-        raise InputError(
-            f"bias must be (heads, keys), one number for each head and each distance from 0 to keys - 1, here "
-            f"{(heads, keys)}; got {tuple(bias.shape)}."
-        )
-    if not bias.is_floating_point():
-        raise InputError(f"bias must be floating-point numbers; got {bias.dtype}.")
-    of_sequences = bias.to(at_least_float32(query.dtype)).expand(len(query), -1, -1)
-    return Problem(query, key, value, of_sequences, sink_of_queries(sink, query), document_ids, *numbers)
+    biases = biases_of_distance(bias, query, key)
+    return Problem(query, key, value, biases, sink_of_queries(sink, query), document_ids, *numbers)

@@ -41,6 +41,7 @@ class Rule(enum.IntEnum):
     DISTANCE_BIAS = 3
     SIGMOID = 4
     SOFTPICK = 5
+    ENTMAX = 6
 
 
 class Arguments(ctypes.Structure):

@@ -39,8 +39,8 @@ class Walk:
     """The gates of threshold relative attention."""
     forgotten: Float[Tensor, "batch heads keys"] | None = None
     """Float64: the running sums of forgetting attention."""
-    bias: Float[Tensor, "batch heads keys"] | None = None
-    """The bias of each distance."""
+    bias: Float[Tensor, "batch heads biases"] | None = None
+    """The bias of each distance; no numbers if there is none."""
     offset: Float[Tensor, "batch heads queries"] | None = None
     """What sigmoid attention adds to all scores of a query."""
     sink: Float[Tensor, "batch heads sinks"] | None = None
@@ -100,6 +100,7 @@ class _Inputs:
             arguments.forgotten = self.forgotten.data_ptr()
         if walk.bias is not None:
             self.bias = walk.bias.to(torch.float32)
+        if self.bias is not None and self.bias.shape[-1]:
             # A softmax does not see what is added to all logits of a row, that of the sink included.
             finite = self.bias.where(self.bias.isfinite(), -torch.inf)
             top = finite.amax(-1, keepdim=True).nan_to_num(0, 0, 0)

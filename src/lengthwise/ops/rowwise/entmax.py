@@ -22,11 +22,11 @@ STEPS_ABOVE = 32
 
 def entmax(logits: Float[Tensor, "*rows keys"], alpha: float = 1.5) -> Float[Tensor, "*rows keys"]:
     """Compute the weights of each row; a logit of minus infinity hides a key. Kernels compute an alpha of 1.5."""
-    return _of_one_and_a_half(logits) if alpha == 1.5 else _formula(logits, alpha)
+    return _of_one_and_a_half(logits) if alpha == 1.5 else by_formula(logits, alpha)
 
 
-def _formula(logits: Tensor, alpha: float = 1.5) -> Tensor:
-    """Compute entmax; autograd differentiates only the last step, which no longer moves the threshold."""
+def by_formula(logits: Tensor, alpha: float = 1.5) -> Tensor:
+    """Compute entmax by torch's operations; the last step, which no longer moves the threshold, has the gradient."""
     power = 1 / (alpha - 1)
     scaled = (logits - logits.detach().amax(-1, keepdim=True)).mul_(alpha - 1)
     threshold = torch.full_like(scaled[..., :1], -1)  # there, the highest key alone gives 1
@@ -50,7 +50,7 @@ def _step(
 
 
 _of_one_and_a_half = with_kernels(
-    _formula,
+    by_formula,
     rows.entmax,
     lambda logits, weights, gradient: (rows.entmax_backward(weights, gradient),),
     fits=lambda logits: logits.ndim > 0,
