@@ -18,10 +18,12 @@ enum Rule : int64_t {
   DISTANCE_BIAS = 3,
   SIGMOID = 4,
   SOFTPICK = 5,
-  ENTMAX = 6
+  ENTMAX = 6,
+  RELATIVE_BIAS = 7
 };
 
-// Numbers before the first and after the last bias: lanes without a query, and keys ahead, read some of them.
+// Numbers before the first and after the last bias: lanes without a query, and keys ahead, read some of them; so it is
+// with numbers of distances.
 constexpr int64_t BIAS_MARGIN = 256;
 
 // A (batch, heads, tokens, width) tensor whose last dimension is contiguous; strides are in elements.
@@ -42,26 +44,35 @@ struct Arguments {
   const float* bias;        // (batch, heads, BIAS_MARGIN + keys + BIAS_MARGIN), for DISTANCE_BIAS, and for ENTMAX if
                             // there are biases: the highest finite one is 0
   const float* highest_bias;  // (batch, heads, keys + BIAS_MARGIN): the highest bias of this and all longer distances
-  const float* offset;        // (batch, heads, queries), for SIGMOID: added to each score of a query
-  const float* sink;          // (batch, heads, queries), for softmax: one more logit, of attending to nothing; or null
-  const int32_t* document;    // (batch, keys), or null
-  const int32_t* oldest;      // (batch, queries): position of the first key of a query's document, or null
-  double limit, scale;        // the score is product * scale; THRESHOLD_RELATIVE keeps products greater than limit
-  double skip_tolerance;      // 0 visits every key
-  double largest_key_norm;    // a bound on the norm of every key; if it is negative, the norms are computed
-  float* output;              // (batch, heads, queries, width)
+  int64_t bends;              // for RELATIVE_BIAS: number of knots
+  const float* knots;         // (batch, bends), rising
+  const float *slopes, *intercepts;  // (batch, heads, bends + 1)
+  const float* beyond;  // (batch, heads, bends + 1): the highest bias on all later segments, and at the end; at most 0
+  const float* distance;    // (batch, BIAS_MARGIN + keys + BIAS_MARGIN): a number of each distance, never falling
+  const float* length;      // (batch, queries): what divides these numbers, positive
+  const float* offset;      // (batch, heads, queries), for SIGMOID: added to each score of a query
+  const float* sink;        // (batch, heads, queries), for softmax: one more logit, of attending to nothing; or null
+  const int32_t* document;  // (batch, keys), or null
+  const int32_t* oldest;    // (batch, queries): position of the first key of a query's document, or null
+  double limit, scale;      // the score is product * scale; THRESHOLD_RELATIVE keeps products greater than limit
+  double skip_tolerance;    // 0 visits every key
+  double largest_key_norm;  // a bound on the norm of every key; if it is negative, the norms are computed
+  float* output;            // (batch, heads, queries, width)
   // (batch, heads, queries): largest logit (base 2) and denominator; STICK_BREAKING: 0, and the weight left at the end;
   // SIGMOID: 0 and 1; ENTMAX: the threshold, and the sum of the roots of weights
   float *largest, *total;
   float* visited;    // (batch, heads, queries): tiles of keys, the query's own and those before it
   int32_t* finding;  // set to NOT_FINITE or GATE_ABOVE_ONE if a kernel finds it
   // The backward pass reads output, largest, total and visited, and:
-  const float* gradient;   // (batch, heads, queries, width), of output
-  float* d_query;          // (batch, heads, queries, width)
-  float *d_key, *d_value;  // (batch, kv_heads, keys, width rounded up to sixteen), zeros before the call
-  float* d_log_forget;     // (batch, heads, queries), for THRESHOLD_RELATIVE
-  float* d_forgotten;      // (batch, heads, keys), for FORGETTING, zeros before the call
-  float* d_bias;           // (batch, heads, keys), for rules with biases, zeros before the call
-  float* d_offset;         // (batch, heads, queries), for SIGMOID
-  float* d_sink;           // (batch, heads, queries), if there is a sink
+  const float* gradient;           // (batch, heads, queries, width), of output
+  float* d_query;                  // (batch, heads, queries, width)
+  float *d_key, *d_value;          // (batch, kv_heads, keys, width rounded up to sixteen), zeros before the call
+  float* d_log_forget;             // (batch, heads, queries), for THRESHOLD_RELATIVE
+  float* d_forgotten;              // (batch, heads, keys), for FORGETTING, zeros before the call
+  float* d_bias;                   // (batch, heads, keys), for rules with biases, zeros before the call
+  float *d_slopes, *d_intercepts;  // (batch, heads, bends + 1), for RELATIVE_BIAS, zeros before the call
+  float* d_distance;               // (batch, heads, keys), for RELATIVE_BIAS, zeros before the call
+  float* d_length;                 // (batch, heads, queries), for RELATIVE_BIAS
+  float* d_offset;                 // (batch, heads, queries), for SIGMOID
+  float* d_sink;                   // (batch, heads, queries), if there is a sink
 };

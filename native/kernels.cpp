@@ -8,6 +8,7 @@
 #include "rules/distance_bias.h"
 #include "rules/entmax.h"
 #include "rules/forgetting.h"
+#include "rules/relative_bias.h"
 #include "rules/sigmoid.h"
 #include "rules/softpick.h"
 #include "rules/stick_breaking.h"
@@ -65,6 +66,8 @@ auto with_rule(const Arguments& a, Use use) {
       return use(Walk<BLOCK, SigmoidForward<BLOCK>, SigmoidBackward<BLOCK>>{});
     case SOFTPICK:
       return use(SoftmaxWalk<BLOCK, Score, Pick>{});
+    case RELATIVE_BIAS:
+      return use(SoftmaxWalk<BLOCK, RelativeBias>{});
     case ENTMAX:
       return a.bias ? use(EntmaxWalk<BLOCK, DistanceBias>{}) : use(EntmaxWalk<BLOCK, Score>{});
     default:

@@ -274,7 +274,7 @@ class SoftmaxBackward : public Defaults {
     logits.finish(lane, at, inner);
   }
   template <typename Chain>
-  void end(Chain& chain) const {
+  void end(Chain& chain) {
     logits.end(chain);
   }
 

@@ -66,8 +66,8 @@ void Case::draw_sizes() {
 
 void Case::draw_options() {
   Arguments& a = arguments;
-  a.rule = random_.any_of<Rule>(
-      {THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS, SIGMOID, SOFTPICK, ENTMAX});
+  a.rule = random_.any_of<Rule>({THRESHOLD_RELATIVE, THRESHOLD_RELATIVE, FORGETTING, STICK_BREAKING, DISTANCE_BIAS,
+                                 SIGMOID, SOFTPICK, ENTMAX, RELATIVE_BIAS});
   a.strict = a.rule == STICK_BREAKING;
   a.bfloat16 = random_.below(2), a.threads = random_.from_to(1, 4);
   a.skip_tolerance = random_.any_of({0.0, 0x1p-24});
@@ -144,6 +144,7 @@ void Case::draw_the_rest() {
 
   draw_gates();
   draw_biases();
+  draw_curve();
   a.largest_key_norm = -1;
   if (random_.one_in(2)) {
     double squares = 0;
@@ -159,7 +160,7 @@ void Case::draw_the_rest() {
   if (a.rule == FORGETTING) a.forgotten = forgotten_.data();
   for (int64_t row = 0; row < rows(); ++row) offset_.push_back(static_cast<float>(10 * random_.uniform() - 8));
   if (a.rule == SIGMOID) a.offset = offset_.data();
-  if ((a.rule == FORGETTING || a.rule == DISTANCE_BIAS) && random_.one_in(2)) {
+  if ((a.rule == FORGETTING || a.rule == DISTANCE_BIAS || a.rule == RELATIVE_BIAS) && random_.one_in(2)) {
     const float height = random_.any_of({1.0f, 10.0f, 80.0f});
     for (int64_t row = 0; row < rows(); ++row)
       sink_.push_back(random_.one_in(20) ? -INFINITY : height * (2 * static_cast<float>(random_.uniform()) - 1));
@@ -188,6 +189,52 @@ void Case::draw_biases() {
       of[distance - 1] = std::max(of[distance - 1], of[distance]);
     highest_bias_.insert(highest_bias_.end(), of.begin(), of.end());
     highest_bias_.insert(highest_bias_.end(), BIAS_MARGIN, NOT_A_NUMBER);
+  }
+}
+
+// A continuous function of relative distance. Distances are eighths and lengths are powers of two, so that no relative
+// distance is near a knot, where rounding would choose the segment.
+void Case::draw_curve() {
+  Arguments& a = arguments;
+  if (a.rule != RELATIVE_BIAS) return;
+  a.bends = random_.any_of({0, 1, 5, 33});
+  for (int64_t batch = 0; batch < a.batch; ++batch) {
+    double number = static_cast<double>(random_.below(3)) / 8;
+    distance_.insert(distance_.end(), BIAS_MARGIN, static_cast<float>(number));
+    for (int64_t key = 0; key < a.keys; ++key, number += static_cast<double>(random_.below(3)) / 8)
+      distance_.push_back(static_cast<float>(number));
+    distance_.insert(distance_.end(), BIAS_MARGIN, NOT_A_NUMBER);
+    for (int64_t query = 0; query < a.queries; ++query) length_.push_back(random_.any_of({1.0f, 2.0f, 16.0f}));
+    std::vector<float> knots;
+    for (int64_t i = 0; i < a.bends; ++i)
+      knots.push_back(static_cast<float>(random_.from_to(-20, 128 * random_.any_of({1, 30}))) / 128 + 1.0f / 256);
+    std::sort(knots.begin(), knots.end());
+    knots_.insert(knots_.end(), knots.begin(), knots.end());
+    for (int64_t head = 0; head < a.heads; ++head) draw_segments(knots, number);
+  }
+  a.knots = knots_.data(), a.slopes = slopes_.data(), a.intercepts = intercepts_.data(), a.beyond = beyond_.data();
+  a.distance = distance_.data(), a.length = length_.data();
+}
+
+// The lines between the knots, with the highest value from 0 to `end` at 0, and for each the highest value after it.
+void Case::draw_segments(const std::vector<float>& knots, double end) {
+  const double steepness = random_.any_of({0.0, 1.0, 20.0});
+  std::vector<double> slopes, intercepts{0};
+  for (size_t s = 0; s <= knots.size(); ++s) {
+    slopes.push_back(static_cast<float>(steepness * (random_.uniform() - 0.6) / (1 + s)));
+    if (s > 0) intercepts.push_back(intercepts[s - 1] + (slopes[s - 1] - slopes[s]) * knots[s - 1]);
+  }
+  const auto at = [&](double x) {
+    const size_t s = std::lower_bound(knots.begin(), knots.end(), x) - knots.begin();
+    return slopes[s] * x + intercepts[s];
+  };
+  std::vector<double> beyond(knots.size() + 1, at(end));
+  for (size_t s = knots.size(); s-- > 0;) beyond[s] = std::max(beyond[s + 1], at(std::clamp<double>(knots[s], 0, end)));
+  const double highest = std::max(at(0), beyond[0]);
+  for (size_t s = 0; s <= knots.size(); ++s) {
+    slopes_.push_back(static_cast<float>(slopes[s]));
+    intercepts_.push_back(static_cast<float>(intercepts[s] - highest));
+    beyond_.push_back(static_cast<float>(beyond[s] - highest));
   }
 }
 
@@ -240,7 +287,11 @@ void Case::allocate_results() {
   a.output = output.data(), a.largest = largest.data(), a.total = total.data(), a.visited = visited.data();
   a.d_query = d_query.data(), a.d_key = d_key.data(), a.d_value = d_value.data(), a.d_log_forget = d_log_forget.data();
   a.d_forgotten = d_forgotten.data();
-  d_bias.assign(a.batch * a.heads * a.keys, 0);
+  d_bias.assign(a.batch * a.heads * a.keys, 0), d_distance = d_bias;
+  for (auto* of : {&d_slopes, &d_intercepts}) of->assign(a.batch * a.heads * (a.bends + 1), 0);
+  d_length.assign(rows(), NOT_A_NUMBER);
+  a.d_slopes = d_slopes.data(), a.d_intercepts = d_intercepts.data();
+  a.d_distance = d_distance.data(), a.d_length = d_length.data();
   a.d_bias = d_bias.data(), a.d_offset = d_offset.data(), a.d_sink = d_sink.data();
   a.finding = &finding;
 }

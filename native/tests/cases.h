@@ -21,7 +21,7 @@ class Case {
   bool gate_above_one = false;
   // The results hold NaN until the kernels write them.
   std::vector<float> output, largest, total, visited, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias,
-      d_offset, d_sink;
+      d_offset, d_sink, d_slopes, d_intercepts, d_distance, d_length;
   int32_t finding = 0;
 
  private:
@@ -32,6 +32,8 @@ class Case {
   void draw_the_rest();
   void draw_gates();
   void draw_biases();
+  void draw_curve();
+  void draw_segments(const std::vector<float>& knots, double end);
   void break_something();
   void allocate_results();
   template <typename Number, typename Factor>
@@ -42,7 +44,8 @@ class Case {
   Random random_;
   std::string kind_;
   Strided query_, key_, value_;
-  std::vector<float> log_forget_, gradient_, bias_, highest_bias_, offset_, sink_;
+  std::vector<float> log_forget_, gradient_, bias_, highest_bias_, offset_, sink_, knots_, slopes_, intercepts_,
+      beyond_, distance_, length_;
   std::vector<double> forgotten_;
   std::vector<int32_t> document_, oldest_;
 };

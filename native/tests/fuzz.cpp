@@ -89,6 +89,12 @@ void run(Case& of) {
   compare("d_value", of.d_value, results.d_value, a.width, padded);
   if (a.rule == THRESHOLD_RELATIVE) compare("d_log_forget", of.d_log_forget, results.d_log_forget, 1, 1);
   if (a.bias) compare("d_bias", of.d_bias, results.d_bias, 1, 1);
+  if (a.distance) {
+    compare("d_slopes", of.d_slopes, results.d_slopes, 1, 1);
+    compare("d_intercepts", of.d_intercepts, results.d_intercepts, 1, 1);
+    compare("d_distance", of.d_distance, results.d_distance, 1, 1);
+    compare("d_length", of.d_length, results.d_length, 1, 1);
+  }
   if (a.sink) compare("d_sink", of.d_sink, results.d_sink, 1, 1);
   if (a.rule == SIGMOID) compare("d_offset", of.d_offset, results.d_offset, 1, 1);
   if (a.rule == FORGETTING) compare("d_forgotten", of.d_forgotten, results.d_forgotten, 1, 1);

@@ -15,9 +15,11 @@ double units(int64_t terms) { return OTHERS + static_cast<double>(std::min<int64
 
 // One query's row of the matrices.
 struct Row {
-  explicit Row(int64_t keys) : newer(keys), share(keys), rest(keys), weight(keys), error(keys), near(keys) {}
+  explicit Row(int64_t keys)
+      : newer(keys), share(keys), rest(keys), weight(keys), error(keys), near(keys), segment(keys) {}
   std::vector<double> newer, share, rest, weight, error;  // error: absolute error of the weight
   std::vector<bool> near;
+  std::vector<int64_t> segment;
   double sunk = 0, sunk_error = 0;  // the weight of the sink
   std::vector<int64_t> kept;
 };
@@ -27,9 +29,19 @@ class Naive {
   Naive(const Arguments& arguments, const Inputs& inputs)
       : a(arguments),
         in(inputs),
-        results{Expected(rows() * a.width),           Expected(rows() * a.width), Expected(key_rows() * a.width),
-                Expected(key_rows() * a.width),       Expected(rows()),           Expected(a.batch * a.heads * a.keys),
-                Expected(a.batch * a.heads * a.keys), Expected(rows()),           Expected(rows())},
+        results{Expected(rows() * a.width),
+                Expected(rows() * a.width),
+                Expected(key_rows() * a.width),
+                Expected(key_rows() * a.width),
+                Expected(rows()),
+                Expected(a.batch * a.heads * a.keys),
+                Expected(a.batch * a.heads * a.keys),
+                Expected(rows()),
+                Expected(rows()),
+                Expected(segments()),
+                Expected(segments()),
+                Expected(a.batch * a.heads * a.keys),
+                Expected(rows())},
         row(a.keys) {}
 
   Results run() {
@@ -49,6 +61,10 @@ class Naive {
  private:
   int64_t rows() const { return a.batch * a.heads * a.queries; }
   int64_t key_rows() const { return a.batch * a.kv_heads * a.keys; }
+  int64_t segments() const { return a.batch * a.heads * (a.bends + 1); }
+  double number_of(int64_t batch, int64_t distance) const {
+    return a.distance[batch * (a.keys + 2 * BIAS_MARGIN) + BIAS_MARGIN + distance];
+  }
 
   // Which keys are kept, the newest first; `weight` is their logit so far, and `error` its error in rounding units.
   void see(int64_t batch, int64_t query, int64_t at, int64_t keys) {
@@ -70,14 +86,25 @@ class Naive {
       if (a.rule == THRESHOLD_RELATIVE && product <= a.limit) continue;
       if (biases && biases[position - key] == -INFINITY) continue;
       row.newer[key] = static_cast<double>(row.kept.size());
-      const double bias = sums                ? sums[position] - sums[key]
+      const double bias = a.distance          ? relative_bias(batch, query, at, position - key, &row.segment[key])
+                          : sums              ? sums[position] - sums[key]
                           : biases            ? biases[position - key]
                           : a.rule == SIGMOID ? offset
                                               : gate * row.newer[key];
       row.weight[key] = product * a.scale + bias;
       row.error[key] = sum_units * terms * a.scale + OTHERS * std::fabs(bias) + OTHERS;
+      if (a.distance) row.error[key] += OTHERS * terms_of_bias;
       row.kept.push_back(key);
     }
+  }
+
+  double relative_bias(int64_t batch, int64_t query, int64_t at, int64_t distance, int64_t* segment) {
+    const double relative = number_of(batch, distance) / a.length[batch * a.queries + query];
+    const float *first = a.knots + batch * a.bends, *end = first + a.bends;
+    *segment = std::lower_bound(first, end, relative) - first;
+    const int64_t there = at / a.queries * (a.bends + 1) + *segment;
+    terms_of_bias = std::fabs(a.slopes[there] * relative) + std::fabs(a.intercepts[there]);
+    return a.slopes[there] * relative + a.intercepts[there];
   }
 
   void weigh(int64_t at) {
@@ -251,6 +278,7 @@ class Naive {
       results.d_forgotten.bound[head + key] += of_queries;
       results.d_bias.value[head + position - key] += d_logit;
       results.d_bias.bound[head + position - key] += of_queries;
+      if (a.distance) relate(at, head, position - key, row.segment[key], d_logit, of_keys + of_queries);
       for (int64_t d = 0; d < a.width; ++d) {
         const int64_t there = (keys + key) * a.width + d;
         results.d_query.value[at * a.width + d] += a.scale * d_logit * keyed[d];
@@ -262,6 +290,21 @@ class Naive {
             (row.error[key] + UNIT * units(a.heads * a.queries) * weight) * std::fabs(gradient[d]);
       }
     }
+  }
+
+  // The gradients of a relative bias; `error` is that of a logit's gradient, with all sums that it enters.
+  void relate(int64_t at, int64_t head, int64_t distance, int64_t segment, double d_logit, double error) {
+    const int64_t slot = at / a.queries, batch = slot / a.heads, there = slot * (a.bends + 1) + segment;
+    const double length = a.length[batch * a.queries + at % a.queries];
+    const double relative = number_of(batch, distance) / length, slope = a.slopes[there];
+    const auto add = [&](Expected& to, int64_t index, double factor) {
+      to.value[index] += factor * d_logit;
+      to.bound[index] += std::fabs(factor) * (error + UNIT * units(a.keys) * std::fabs(d_logit));
+    };
+    add(results.d_intercepts, there, 1);
+    add(results.d_slopes, there, relative);
+    add(results.d_distance, head + distance, slope / length);
+    add(results.d_length, at, -slope * relative / length);
   }
 
   // The mean of the gradients of weights, by the roots of the weights, and its error.
@@ -282,6 +325,7 @@ class Naive {
   const Inputs& in;
   Results results;
   Row row;
+  double terms_of_bias = 0;
 };
 
 }  // namespace

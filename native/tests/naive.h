@@ -19,7 +19,8 @@ struct Expected {
 
 // The results in the order of the backward pass, with widths without padding.
 struct Results {
-  Expected output, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias, d_offset, d_sink;
+  Expected output, d_query, d_key, d_value, d_log_forget, d_forgotten, d_bias, d_offset, d_sink, d_slopes, d_intercepts,
+      d_distance, d_length;
 };
 
 // Sizes, gates, documents, limit, scale and tolerance come from the arguments; all numbers have to be finite, except

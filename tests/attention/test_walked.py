@@ -15,7 +15,8 @@ WALKED = (
     ),
     *(f"softmax+{position}" for position in ("bam", "forgetting", "cable")),
     *("log-n+alibi", "scalable-softmax+t5", "stick-breaking", "differential+alibi", "differential-v2+forgetting"),
-    *("compositional", "off-by-one+alibi", "learned-sink+t5"),
+    *("compositional", "off-by-one+alibi", "learned-sink+t5", "softmax+fire", "off-by-one+fire", "differential+fire"),
+    *("entmax", "entmax+rope", "entmax+alibi", "as-entmax+nape"),
 )
 TOKENS = 150
 
@@ -50,8 +51,21 @@ def test_the_walk_is_the_definition(mechanism: str, packed: bool) -> None:
         output.square().sum().backward()
         gradients = [parameter.grad for parameter in attend.parameters() if parameter.requires_grad]
         results.append([output.detach(), read.grad, *gradients])
+    # The gradient of what is added to all scores is 0 but for rounding.
+    floor = 1e-6 * max(1.0, *(float(theirs.abs().max()) for theirs in results[1]))
     for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-5 * float(theirs.abs().max()) + 1e-6)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-5 * float(theirs.abs().max()) + floor)
+
+
+def test_units_of_fire_without_weight_and_with_knots_anywhere() -> None:
+    def change(attend: Attention) -> Attention:
+        first = dict(attend.named_parameters())["position.first.weight"]
+        with torch.no_grad():
+            first[:4] = torch.tensor([[0.0], [1e-30], [-1e-3], [50.0]])
+        return attend
+
+    attend, reference = (change(layer("softmax+fire", backend)) for backend in ("auto", "reference"))
+    torch.testing.assert_close(attend(hidden()), reference(hidden()), rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("mechanism", WALKED)

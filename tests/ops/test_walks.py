@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,14 +21,22 @@ from lengthwise.ops import (
     entmax_attention,
     forgetting_attention,
     native,
+    relative_bias_attention,
     sigmoid_attention,
     softpick_attention,
     stick_breaking_attention,
 )
+from lengthwise.ops.curve import Curve
 from lengthwise.ops.entmax import native as entmax_native
 from lengthwise.ops.entmax.problem import pose
 from lengthwise.ops.native.library import PATHS
 from lengthwise.ops.reach import visible
+
+
+def relative_bias(query: Tensor, key: Tensor, value: Tensor, **others: Any) -> Tensor:
+    curve = Curve(*(others.pop(name) for name in Curve._fields))
+    return relative_bias_attention(query, key, value, curve, **others)
+
 
 ATTEND = {
     "forgetting": forgetting_attention,
@@ -35,6 +44,8 @@ ATTEND = {
     "distance-bias": distance_bias_attention,
     "forgetting-with-sink": forgetting_attention,
     "distance-bias-with-sink": distance_bias_attention,
+    "relative-bias": relative_bias,
+    "relative-bias-with-sink": relative_bias,
     "sigmoid": sigmoid_attention,
     "softpick": softpick_attention,
     "entmax": entmax_attention,
@@ -42,8 +53,8 @@ ATTEND = {
 }
 NAMES = tuple(ATTEND)
 OF_QUERIES = {"query", "gradient", "offset", "sink"}
-WITH_SINK = ("forgetting-with-sink", "distance-bias-with-sink")
-SKIPPING = NAMES[:5]
+WITH_SINK = ("forgetting-with-sink", "distance-bias-with-sink", "relative-bias-with-sink")
+SKIPPING = NAMES[:7]
 """Those that may stop before the oldest key."""
 Inputs = dict[str, Any]
 NOTHING = 2.0**-90
@@ -78,12 +89,25 @@ def draw(
     if name.startswith("distance-bias") or name == "entmax-with-bias":  # two heads that forget by distance, and others
         slope = torch.tensor([1.0, 0.25, 0.0, 0.0], dtype=torch.float64)[:heads, None]
         inputs["bias"] = 2 * normal(heads, keys) - slope * torch.arange(keys)
+    if name.startswith("relative-bias"):
+        inputs |= draw_curve(heads, keys, queries, normal)
     if name in WITH_SINK:
         inputs["sink"] = 2 * normal(2, heads, queries)
         inputs["sink"][:, 0] = -math.inf
     if name == "sigmoid":
         inputs["offset"] = normal(2, heads, queries) - math.log(keys)
     return {each: tensor.to(dtype) for each, tensor in inputs.items()}
+
+
+def draw_curve(heads: int, keys: int, queries: int, normal: Callable[..., Tensor]) -> Inputs:
+    """Functions that fall with distance, each bent at places between -0.1 and 1.1; two fall by much."""
+    knots = torch.linspace(-0.1, 1.1, 7, dtype=torch.float64) + 0.01 * normal(7).clamp(-1, 1)
+    slopes = normal(heads, 8) - torch.tensor([40.0, 10.0, 0.0, 0.0], dtype=torch.float64)[:heads, None]
+    rises = (slopes[:, :-1] - slopes[:, 1:]) * knots
+    intercepts = torch.cat([normal(heads, 1), rises], -1).cumsum(-1)
+    positions = torch.arange(keys, dtype=torch.float64)
+    distance, farthest = positions.log1p(), positions[keys - queries :].clamp(min=50).log1p()
+    return dict(zip(Curve._fields, (knots, slopes, intercepts, distance, farthest[None]), strict=True))
 
 
 def run(name: str, inputs: Inputs, backend: str, **options: Any) -> Inputs:
@@ -106,7 +130,7 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
     padded = {each: torch.nn.functional.pad(wide[each], (0, keys - query.shape[-1])) for each in ("query", "key")}
     weights = ATTEND[name](
         **padded, value=names, scale=scale, document_ids=document_ids, backend="reference",
-        **{each: wide[each] for each in ("log_forget", "bias", "offset", "sink") if each in wide},
+        **{each: wide[each] for each in ("log_forget", "bias", "offset", "sink", *Curve._fields) if each in wide},
     )  # fmt: skip
     value, key = (x.repeat_interleave(group, dim=1) for x in (value, wide["key"].abs()))
     weights = weights * (1 + scale * query @ key.mT + math.log2(keys + 1) * (keys if name == "stick-breaking" else 1))
@@ -129,6 +153,17 @@ def terms(name: str, inputs: Inputs, scale: float | None = None, document_ids: T
         "bias": d_scores.sum((0, 2, 3)),
         "offset": d_scores.sum(-1),
         "sink": (gradient * output).sum(-1) + 1,
+    } | ({} if "knots" not in wide else terms_of_curve(wide, d_scores))
+
+
+def terms_of_curve(wide: Inputs, d_scores: Tensor) -> Inputs:
+    steepest, shortest = wide["slopes"].abs().max(), wide["length"].min()
+    return {
+        "knots": torch.ones(1),
+        "slopes": d_scores.sum((0, 2, 3)),
+        "intercepts": d_scores.sum((0, 2, 3)),
+        "distance": d_scores.sum((0, 1)).amax(-1) * steepest / shortest * len(wide["slopes"]),
+        "length": d_scores.sum((0, 1, 3)) * steepest / shortest,
     }
 
 
@@ -176,9 +211,12 @@ def test_documents_and_large_scores(needs_native: str, name: str, larger: float,
     inputs = draw(name, 150, larger=larger)
     assert_within_budget(name, inputs, document_ids=documents, skip_tolerance=skip_tolerance)
     packed = run(name, inputs, "native", document_ids=documents)["output"][:1, :, 41:82]
-    alone = {each: tensor[:1, :, 41:82] for each, tensor in inputs.items() if each != "bias"}
+    alone = {each: tensor[:1, :, 41:82] for each, tensor in inputs.items() if tensor.ndim > 2}
     if "bias" in inputs:
         alone["bias"] = inputs["bias"][:, :41]
+    if "knots" in inputs:
+        of_curve = {each: inputs[each] for each in ("knots", "slopes", "intercepts")}
+        alone |= of_curve | {"distance": inputs["distance"][:41], "length": inputs["length"][:, 41:82]}
     torch.testing.assert_close(packed, run(name, alone, "native")["output"], rtol=0, atol=2e-6 * larger)
 
 
@@ -202,6 +240,8 @@ def test_any_number_of_queries_and_threads_gives_the_same_bits(needs_native: str
     expected = run(name, inputs, "native")
     for queries in (1, 5, 64, 130):
         last = inputs | {each: inputs[each][:, :, -queries:] for each in OF_QUERIES & inputs.keys()}
+        if "length" in inputs:
+            last["length"] = inputs["length"][:, -queries:]
         assert torch.equal(run(name, last, "native")["output"], expected["output"][:, :, -queries:])
     threads = torch.get_num_threads()
     try:
@@ -219,6 +259,11 @@ def test_far_keys_are_neither_weighed_nor_read(needs_native: str, name: str) -> 
     inputs["value"][:, :, :64] = torch.nan
     if "bias" in inputs:
         inputs["bias"] -= torch.arange(4000)
+    if "knots" in inputs:
+        inputs["slopes"] -= 4000
+        inputs["intercepts"][:, 1:] = inputs["intercepts"][:, :1] + (
+            (inputs["slopes"][:, :-1] - inputs["slopes"][:, 1:]) * inputs["knots"]
+        ).cumsum(-1)
     for tolerance, seen in ((None, False), (0.0, True)):
         output = run(name, inputs, "native", skip_tolerance=tolerance)["output"]
         assert output.isnan().any() == (seen and bool(run(name, inputs, "reference")["output"].isnan().any()))
@@ -265,7 +310,7 @@ def test_derivatives_of_gradients_and_vmap(needs_native: str, name: str) -> None
         return torch.autograd.grad(torch.stack([of.square().sum() for of in first]).sum(), leaves)
 
     for ours, theirs in zip(second("native"), second("reference"), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, theirs.abs().max().item()))
     detached = {each: tensor.detach() for each, tensor in inputs.items()}
     mapped = torch.vmap(lambda query: ATTEND[name](**detached | {"query": query}, backend="native"))
     queries = torch.stack([detached["query"], 2 * detached["query"]])
@@ -385,6 +430,26 @@ def test_bad_input_is_one_sentence(change: Inputs, sentence: str) -> None:
     del inputs["gradient"]
     with pytest.raises(InputError) as caught:
         forgetting_attention(**inputs | change)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"knots": torch.zeros(7)[:, None]}, "The curve's knots must be (7,); got (7, 1)"),
+        ({"slopes": torch.zeros(4, 7)}, "The curve's slopes must be (4, 8); got (4, 7)"),
+        ({"length": torch.ones(3, 10)}, "The curve's length must be (2, 10); got (3, 10)"),
+        ({"distance": torch.arange(10)}, "The curve's distance must be floating-point numbers; got torch.int64"),
+        ({"distance": -torch.arange(10.0)}, "The curve's distance must rise"),
+        ({"knots": -torch.arange(7.0)}, "The curve's knots must rise; sort them"),
+        ({"length": torch.zeros(1, 10)}, "The curve's length must be positive"),
+    ],
+)
+def test_a_bad_curve_is_one_sentence(change: Inputs, sentence: str) -> None:
+    inputs = draw("relative-bias", 10)
+    del inputs["gradient"]
+    with pytest.raises(InputError) as caught:
+        relative_bias(**inputs | change)
     assert sentence in str(caught.value)
 
 

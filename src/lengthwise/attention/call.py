@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.precision import in_float32
+from lengthwise.ops.curve import Curve
 
 
 @runtime_checkable
@@ -29,6 +30,9 @@ class ScoreBias(Protocol):
 
     def by_distance(self, call: "Call") -> Float[Tensor, "heads keys"] | None:
         """Return the bias at each distance from 0 on, if it depends on the distance alone."""
+
+    def curve(self, call: "Call") -> Curve | None:
+        """Return the bias as a function of relative distance, if it is one."""
 
     def applies(self, call: "Call") -> bool:
         """True if the bias changes the scores of this call."""

@@ -26,6 +26,7 @@ from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import NumberingTraits, OutputTraits, PositionTraits, WeightsTraits
 from lengthwise.errors import InputError
 from lengthwise.ops import native
+from lengthwise.ops.curve import Curve
 from lengthwise.ops.modes import beyond_backward
 from lengthwise.options import Value
 from lengthwise.registry import unknown
@@ -124,6 +125,10 @@ class Bias(Position):
 
     def by_distance(self, call: Call) -> Float[Tensor, "heads keys"] | None:
         """Return the bias at the distances from 0 to ``keys - 1``, if it depends on the distance alone, else None."""
+        return None
+
+    def curve(self, call: Call) -> Curve | None:
+        """Return the bias as a function of relative distance, if it is one for each head, else None."""
         return None
 
     def of(self, call: Call) -> Float[Tensor, "#batch heads queries keys"]:

@@ -5,6 +5,7 @@ import torch
 from lengthwise.ops.distance_bias import distance_bias_attention
 from lengthwise.ops.entmax import entmax_attention
 from lengthwise.ops.forgetting import forgetting_attention
+from lengthwise.ops.relative_bias import relative_bias_attention
 from lengthwise.ops.sigmoid import sigmoid_attention
 from lengthwise.ops.softpick import softpick_attention
 from lengthwise.ops.stick_breaking import stick_breaking_attention
@@ -14,6 +15,7 @@ __all__ = [
     "distance_bias_attention",
     "entmax_attention",
     "forgetting_attention",
+    "relative_bias_attention",
     "sigmoid_attention",
     "softpick_attention",
     "stick_breaking_attention",

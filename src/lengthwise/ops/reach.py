@@ -56,11 +56,11 @@ def _with_sink(logits: Tensor, kept: Tensor, sink: Tensor) -> tuple[Tensor, Tens
     return torch.cat([logits, sink[..., None].to(logits.dtype)], -1), F.pad(kept, (0, 1), value=True)
 
 
-def at_distances(bias: Float[Tensor, "batch heads keys"], queries: int) -> Float[Tensor, "batch heads queries keys"]:
-    """Return the bias of each pair, given that of each distance; keys ahead get that of distance 0."""
-    keys = bias.shape[-1]
-    position = torch.arange(keys, dtype=torch.long, device=bias.device)
-    return bias[..., (position[keys - queries :, None] - position).clamp(min=0)]
+def at_distances(numbers: Float[Tensor, "*batch keys"], queries: int) -> Float[Tensor, "*batch queries keys"]:
+    """Return the number of each pair, given that of each distance; keys ahead get that of distance 0."""
+    keys = numbers.shape[-1]
+    position = torch.arange(keys, dtype=torch.long, device=numbers.device)
+    return numbers[..., (position[keys - queries :, None] - position).clamp(min=0)]
 
 
 def tiles_up_to(

@@ -10,7 +10,7 @@ learned. The argument stays between 0 and 1 at every length, and depends on dist
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
@@ -18,6 +18,7 @@ from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import PositionTraits
+from lengthwise.ops.curve import Curve
 from lengthwise.options import Value, option
 
 
@@ -57,13 +58,39 @@ class Fire(Bias):
         batch = 1 if call.layout.counted else call.query.shape[0]
         return in_blocks_of_rows(block, call.layout, batch * call.layout.keys * self.options.width)
 
+    def curve(self, call: Call) -> Curve | None:
+        """Return the function, which is piecewise linear, if a token's position is its index in its document."""
+        if call.layout.positions is not None:
+            return None
+        weight, shift = in_float32(self.first.weight)[:, 0], in_float32(self.first.bias)
+        # A unit without weight bends nowhere.
+        knots, order = (-shift / weight).detach().nan_to_num(torch.inf, torch.inf, -torch.inf).sort()
+        passed = torch.ones(len(knots) + 1, len(knots), dtype=torch.bool, device=knots.device).tril(-1)
+        weight, shift, second = weight[order], shift[order], in_float32(self.second.weight)[:, order]
+        # A unit with a positive weight is active in the segments after its knot, the others are before it.
+        active = torch.where(weight == 0, shift > 0, passed == (weight > 0)).to(weight.dtype)
+        distance = torch.arange(call.layout.keys, dtype=torch.long, device=knots.device)
+        return Curve(
+            knots,
+            (second * weight) @ active.T,
+            (second * shift) @ active.T + in_float32(self.second.bias)[:, None],
+            self.compressed(distance),
+            self.compressed(self.farthest(call.layout.query_positions)) + self.EPS,
+        )
+
     def relative(self, call: Call, start: int, stop: int) -> Float[Tensor, "#batch queries keys"]:
         """Compute the argument of the function, for queries ``start`` to ``stop``."""
-        scale = in_float32(self.scale).abs()
         query, key = call.layout.query_positions[:, start:stop, None], call.layout.key_positions[:, None]
-        farthest = query if call.layout.causal else torch.maximum(query, key)
-        farthest = torch.maximum(farthest, (in_float32(self.threshold) * self.unit).abs())
-        return (scale * (query - key).abs()).log1p() / ((scale * farthest).log1p() + self.EPS)
+        end = query if call.layout.causal else torch.maximum(query, key)
+        return self.compressed((query - key).abs()) / (self.compressed(self.farthest(end)) + self.EPS)
+
+    def farthest(self, position: Int[Tensor, "*positions"]) -> Float[Tensor, "*positions"]:
+        """Return the position, or the threshold if that is farther."""
+        return torch.maximum(position, (in_float32(self.threshold) * self.unit).abs())
+
+    def compressed(self, distance: Num[Tensor, "*distances"]) -> Float[Tensor, "*distances"]:
+        """Compute the logarithm of distances, which the scale turns from nearly linear to logarithmic."""
+        return (in_float32(self.scale).abs() * distance).log1p()
 
     def function(self, relative: Float[Tensor, "#batch queries keys"]) -> Float[Tensor, "#batch heads queries keys"]:
         """Apply the function to every pair, with pairs along the last axis in every layer, as in the scores."""

@@ -11,7 +11,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import in_blocks_of_rows
 from lengthwise.attention.traits import WeightsTraits
-from lengthwise.ops import distance_bias_attention, forgetting_attention, native
+from lengthwise.ops import distance_bias_attention, forgetting_attention, native, relative_bias_attention
 from lengthwise.ops.problem import TILE
 
 
@@ -98,6 +98,9 @@ class Softmax(Weights):
         table = bias.by_distance(call)
         if table is not None and table.shape[0] == heads:
             return distance_bias_attention(*vectors, table, sink=sink, document_ids=documents)
+        curve = bias.curve(call)
+        if curve is not None and curve.slopes.shape[0] == heads:
+            return relative_bias_attention(*vectors, curve, sink=sink, document_ids=documents)
         return None
 
     def fuse(

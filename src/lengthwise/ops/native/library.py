@@ -15,6 +15,8 @@ FILE = Path(__file__).with_name("liblengthwise.so")
 COMPILED = FILE.exists()
 DTYPES = (torch.float32, torch.bfloat16)
 """Dtypes of queries, keys and values that the kernels take."""
+BIAS_MARGIN = 256
+"""Numbers around the biases and the numbers of distances (``BIAS_MARGIN`` in ``native/arguments.h``)."""
 _BOTH_WAYS = ("swiglu", "rms_norm", "entmax")
 KERNELS = ("forward", "backward", "rotate", *_BOTH_WAYS, *(f"{name}_backward" for name in _BOTH_WAYS))
 PATHS = ("avx512", "avx2", "portable")
@@ -42,6 +44,7 @@ class Rule(enum.IntEnum):
     SIGMOID = 4
     SOFTPICK = 5
     ENTMAX = 6
+    RELATIVE_BIAS = 7
 
 
 class Arguments(ctypes.Structure):
@@ -52,12 +55,17 @@ class Arguments(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "queries", "keys", "width")),
         *((name, ctypes.c_int64) for name in ("bfloat16", "threads", "strict")),
         *((name, Rows) for name in ("query", "key", "value")),
-        *((name, ctypes.c_void_p) for name in ("log_forget", "forgotten", "bias", "highest_bias", "offset", "sink")),
+        *((name, ctypes.c_void_p) for name in ("log_forget", "forgotten", "bias", "highest_bias")),
+        ("bends", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("knots", "slopes", "intercepts", "beyond", "distance", "length")),
+        *((name, ctypes.c_void_p) for name in ("offset", "sink")),
         *((name, ctypes.c_void_p) for name in ("document", "oldest")),
         *((name, ctypes.c_double) for name in ("limit", "scale", "skip_tolerance", "largest_key_norm")),
         *((name, ctypes.c_void_p) for name in ("output", "largest", "total", "visited", "finding")),
         *((name, ctypes.c_void_p) for name in ("gradient", "d_query", "d_key", "d_value")),
-        *((name, ctypes.c_void_p) for name in ("d_log_forget", "d_forgotten", "d_bias", "d_offset", "d_sink")),
+        *((name, ctypes.c_void_p) for name in ("d_log_forget", "d_forgotten", "d_bias")),
+        *((name, ctypes.c_void_p) for name in ("d_slopes", "d_intercepts", "d_distance", "d_length")),
+        *((name, ctypes.c_void_p) for name in ("d_offset", "d_sink")),
     ]
 
 

@@ -11,15 +11,15 @@ from torch import Tensor
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.broken_values import attend_around, differentiate_around
 from lengthwise.ops.contiguous import with_contiguous_rows
+from lengthwise.ops.curve import Curve
 from lengthwise.ops.documents import first_of_document
-from lengthwise.ops.native.library import DTYPES, Arguments, Finding, Rows, Rule, call, not_compiled
+from lengthwise.ops.native.curve import OF_HEADS, CurveInputs
+from lengthwise.ops.native.library import BIAS_MARGIN, DTYPES, Arguments, Finding, Rows, Rule, call, not_compiled
 from lengthwise.ops.operator import Kind, define
 from lengthwise.ops.problem import Gradients, Problem, Saved
 
 NUMBERS = 3
 """Numbers for each query: two that the rule needs (``largest`` and ``total`` in ``arguments.h``), and tiles visited."""
-BIAS_MARGIN = 256
-"""Numbers around the biases (``BIAS_MARGIN`` in ``native/arguments.h``)."""
 GROUP = 16
 """Numbers that the kernels process at once, independent of the registers' size (``GROUP`` in ``native/lanes.h``)."""
 
@@ -41,6 +41,8 @@ class Walk:
     """Float64: the running sums of forgetting attention."""
     bias: Float[Tensor, "batch heads biases"] | None = None
     """The bias of each distance; no numbers if there is none."""
+    curve: Curve | None = None
+    """The bias of relative distance; all of its tensors have a batch."""
     offset: Float[Tensor, "batch heads queries"] | None = None
     """What sigmoid attention adds to all scores of a query."""
     sink: Float[Tensor, "batch heads sinks"] | None = None
@@ -67,12 +69,14 @@ class Walk:
         arguments = inputs.arguments
         arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
         arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
-        besides = {}
+        besides = {} if inputs.curve is None else inputs.curve.gradients(arguments)
         for name in ("log_forget", "forgotten", "bias", "offset", "sink"):
             if (of := getattr(inputs, name)) is not None:
                 besides[name] = of.new_zeros(of.shape, dtype=torch.float32)
                 setattr(arguments, f"d_{name}", besides[name].data_ptr())
         finding = inputs.call("backward", output, rows)
+        for name in OF_HEADS & besides.keys():
+            besides[name] = besides[name].sum(1)
         if inputs.forgotten is not None and arguments.sink:  # what a query has forgotten moves its keys beside its sink
             besides["forgotten"][..., -inputs.query.shape[2] :] -= besides["sink"]
         d_keys = (of[..., :width].contiguous() for of in (d_key, d_value))
@@ -93,7 +97,7 @@ class _Inputs:
         arguments.bfloat16, arguments.threads = self.query.dtype == torch.bfloat16, torch.get_num_threads()
         arguments.strict = walk.strict
         arguments.query, arguments.key, arguments.value = Rows.of(self.query), Rows.of(self.key), Rows.of(self.value)
-        self.forgotten = self.bias = None
+        self.forgotten = self.bias = self.curve = None
         sink = walk.sink
         if walk.forgotten is not None:
             self.forgotten = walk.forgotten.to(torch.float64).contiguous()
@@ -108,6 +112,9 @@ class _Inputs:
             highest = below.flip(-1).cummax(-1).values.flip(-1)
             self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
             arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
+        if walk.curve is not None:
+            self.curve = CurveInputs(walk.curve, arguments)
+            sink = None if sink is None else sink - self.curve.top
         self.log_forget, self.offset, self.sink = (
             None if of is None else of.to(torch.float32).contiguous() for of in (walk.log_forget, walk.offset, sink)
         )
