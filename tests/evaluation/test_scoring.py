@@ -76,6 +76,47 @@ def test_texts_are_read_up_to_their_end(tmp_path: Path) -> None:
     assert "Learning rates tried" not in page
 
 
+def test_a_predictor_that_reads_the_answers_is_refused() -> None:
+    """In one pass over a sequence the answers are the next inputs; in generation they are not there."""
+
+    def ahead(tokens: Tensor) -> Tensor:
+        return classes(torch.cat([tokens[:, 1:], torch.full_like(tokens[:, :1], 34)], 1))
+
+    with pytest.raises(InputError, match="logits depend on later tokens, which hold the answers"):
+        score("reverse", ahead, lengths=[8], sequences=16)
+    assert exact(score("reverse", ahead, lengths=[8], sequences=16, decode="greedy")) == [0]
+    score("n-back", lambda tokens: classes(tokens.flip(1), 17), lengths=[8], sequences=16)  # labels are never read
+
+
+def test_a_predictor_may_write_into_its_tokens() -> None:
+    def writes(tokens: Tensor) -> Tensor:
+        tokens[tokens < 32] = 0
+        return classes(torch.zeros_like(tokens))
+
+    found = [
+        [row["value"] for row in score("reverse", of, lengths=[8], sequences=16).rows()]
+        for of in (writes, lambda tokens: writes(tokens.clone()))
+    ]
+    assert found[0] == found[1]
+
+
+def test_more_classes_than_the_task_has() -> None:
+    """Of probabilities, too: a class that only the model knows has the probability 0."""
+    few, many = (
+        {row["metric"]: row["value"] for row in score("set-complement", of, lengths=[8], sequences=16).rows()}
+        for of in (
+            lambda tokens: torch.zeros(*tokens.shape, 64),
+            lambda tokens: F.pad(torch.zeros(*tokens.shape, 64), (0, 236), value=-1e4),
+        )
+    )
+    assert few == many
+
+
+def test_effective_lengths_need_the_training_length() -> None:
+    with pytest.raises(InputError, match="trained_at is 64, which is not among the lengths 8, 16; add it"):
+        score("reverse", classes, lengths=[8, 16], sequences=16, trained_at=64)
+
+
 def classes(tokens: Tensor, number: int = 35) -> Tensor:
     return F.one_hot(tokens % number, number).float()
 
@@ -88,6 +129,7 @@ def classes(tokens: Tensor, number: int = 35) -> Tensor:
         (lambda tokens: classes(tokens) * float("nan"), "tokens", "not numbers"),
         (lambda tokens: tokens, "tokens", "a tensor of torch.int64"),
         (lambda tokens: "text", "tokens", "returned str"),
+        (lambda prompts: None, "text", "one text for each of 16 prompts"),
         (lambda prompts: ["0"], "text", "one text for each of 16 prompts"),
         (lambda prompts: "0" * len(prompts), "text", "one text for each of 16 prompts"),
     ],

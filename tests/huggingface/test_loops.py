@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,16 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from lengthwise.attention.part import follow
+from lengthwise.attention.part import follow, taken_penalty
 from lengthwise.attention.weights.threshold_relative import ThresholdRelative
-from lengthwise.huggingface import LengthwiseConfig, LengthwiseForCausalLM
+from lengthwise.huggingface import (
+    LengthwiseConfig,
+    LengthwiseForCausalLM,
+    LengthwiseForSequenceClassification,
+    LengthwiseForTokenClassification,
+)
 from lengthwise.huggingface.following import FollowTraining
+from lengthwise.huggingface.loading import LengthwisePreTrainedModel
 
 DEPRECATED = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed in v6:FutureWarning")
 """Names of transformers that the newest peft and trl still use."""
@@ -101,6 +108,62 @@ def test_the_trainer_anneals_gates_and_adds_the_margin(tokens: Tensor, tmp_path:
     assert annealed[:4] == [0, 0, 0, 0]
     assert annealed[4:] == pytest.approx([2.4, 4.8, 7.2, 9.6, 12, 12])
     assert weights.penalty is None  # so that the model can be copied
+
+
+def margined(kind: type[LengthwisePreTrainedModel], margin: float = 2) -> Any:
+    torch.manual_seed(0)
+    mechanism = f"threshold-relative[margin={margin}]"
+    model = kind(LengthwiseConfig(vocab_size=11, dim=16, heads=4, mechanism=mechanism, pad_token_id=0))
+    follow(model, 1.0)
+    return model.train()
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning")
+def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path: Path) -> None:
+    """The margin of each part counts by the part's share of the labels."""
+    lengths, generator = (12, 9, 12, 5, 12, 12, 7, 12), torch.Generator().manual_seed(1)
+    rows = [torch.randint(1, 11, (12,), generator=generator).tolist() for _ in lengths]
+    asked = [row[:n] + [-100] * (12 - n) for row, n in zip(rows, lengths, strict=True)]
+    data = Dataset.from_list([{"input_ids": row, "labels": of} for row, of in zip(rows, asked, strict=True)])
+    losses = {}
+    for margin in (2, 0):
+        for size, parts in ((8, 1), (2, 4)):
+            trainer = Trainer(
+                margined(LengthwiseForCausalLM, margin),
+                TrainingArguments(
+                    tmp_path, per_device_train_batch_size=size, gradient_accumulation_steps=parts, max_steps=1,
+                    logging_steps=1, report_to=[], use_cpu=True, save_strategy="no",
+                ),
+                train_dataset=data,
+                callbacks=[FollowTraining()],
+            )  # fmt: skip
+            trainer.train()
+            losses[margin, parts] = next(log["loss"] for log in trainer.state.log_history if "loss" in log)
+    whole, parts = losses[2, 1] - losses[0, 1], losses[2, 4] - losses[0, 4]
+    assert whole > 0.1
+    assert parts == pytest.approx(whole, rel=0.05)  # labels weigh the parts, pairs of tokens the whole
+
+
+@pytest.mark.parametrize("kind", [LengthwiseForSequenceClassification, LengthwiseForTokenClassification])
+def test_classifiers_learn_with_the_margin(kind: type[LengthwisePreTrainedModel], tokens: Tensor) -> None:
+    labels = tokens % 2 if kind is LengthwiseForTokenClassification else tokens[:, 0] % 2
+    losses = [margined(kind, margin)(tokens.clamp(min=1), labels=labels).loss for margin in (2, 0)]
+    assert losses[0] - losses[1] > 0.1
+    loss, _ = margined(kind)(tokens.clamp(min=1), labels=labels, return_dict=False)[:2]
+    assert torch.equal(loss, losses[0])
+
+
+@DEPRECATED
+def test_a_margin_in_no_loss_is_told_and_a_model_can_be_copied(tokens: Tensor) -> None:
+    model = margined(LengthwiseForCausalLM)
+    with pytest.warns(UserWarning, match="The mechanism's margin is in no loss, because the model was given no labels"):
+        model(tokens)
+    copied = deepcopy(model)
+    assert taken_penalty(copied) == 0
+    assert taken_penalty(model) > 0.1
+    model.gradient_checkpointing_enable()
+    model(tokens, labels=tokens).loss.backward()
+    deepcopy(model)
 
 
 @DEPRECATED

@@ -11,7 +11,8 @@ from rich.console import Console
 from scipy.stats import linregress, ttest_1samp
 
 from lengthwise.analysis import summarise
-from lengthwise.analysis.attention import STATISTICS
+from lengthwise.analysis.arms import arms
+from lengthwise.analysis.attention import STATISTICS, slopes
 from lengthwise.analysis.causes import by_place
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.record import Experiment
@@ -65,6 +66,23 @@ def test_slopes_against_scipy(make_sets: Make) -> None:
     slope = next(s for s in summarise(experiment).slopes if (s.layer, s.mechanism) == (2, "softmax"))
     interval = ttest_1samp(values, 0).confidence_interval()
     assert slope.mean == pytest.approx(np.mean(values))
+    assert (slope.interval.low, slope.interval.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_slopes_of_crossed_seeds_are_means_over_the_seeds_of_the_data(make_sets: Make) -> None:
+    """Runs that share the seed of their weights are not independent."""
+    experiment = make_sets(seeds=6, layers=1)
+    crossed = {
+        name: tuple(replace(model, seed=model.seed // 2, data_seed=model.seed % 2) for model in models)
+        for name, models in arms(experiment).items()
+    }
+    plain = crossed["softmax"]
+    lengths = np.log([point.length for point in plain[0].points])
+    values = [linregress(lengths, np.log([p.layers[0].spread.deviation for p in of.points])).slope for of in plain]
+    means = np.reshape(values, (3, 2)).mean(1)
+    slope = next(of for of in slopes(crossed, summarise(experiment).design) if of.mechanism == "softmax")
+    interval = ttest_1samp(means, 0).confidence_interval()
+    assert slope.seeds == 3
     assert (slope.interval.low, slope.interval.high) == pytest.approx((interval.low, interval.high))
 
 

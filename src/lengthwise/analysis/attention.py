@@ -73,7 +73,8 @@ class Slope:
     mean: float
     """Mean over seeds."""
     interval: Interval | None
-    """Student's 95 % interval of the mean over seeds; None for one seed."""
+    """Student's 95 % interval of the mean over seeds; None for one seed. Where seeds of weights and data are crossed,
+    each value is the mean over the seeds of the data."""
 
 
 def home(asked: Design) -> int:
@@ -108,9 +109,13 @@ def slopes(arms: Arms, asked: Design) -> tuple[Slope, ...]:
             for seed, at in seeds.items():
                 if at.spread.deviation > 0:
                     lines.setdefault(seed, {})[length] = at.spread.deviation
-        if values := [float(log_slope([*line], [*line.values()])) for line in lines.values() if len(line) > 1]:
-            mean = student_mean(values)
-            found.append(Slope(split, layer, mechanism, len(values), mean.value, interval(mean)))
+        by_weights: dict[int, list[float]] = {}
+        for (weights, _), line in lines.items():
+            if len(line) > 1:
+                by_weights.setdefault(weights, []).append(float(log_slope([*line], [*line.values()])))
+        if by_weights:
+            mean = student_mean([fmean(of) for of in by_weights.values()])  # runs that share a seed are not independent
+            found.append(Slope(split, layer, mechanism, len(by_weights), mean.value, interval(mean)))
     return tuple(found)
 
 

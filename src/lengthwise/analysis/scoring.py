@@ -10,8 +10,16 @@ from lengthwise.analysis.arms import Evaluated
 from lengthwise.analysis.design import Design
 from lengthwise.analysis.summary import Summary, of_models
 from lengthwise.configuration import to_toml
+from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
-from lengthwise.evaluation.foreign import FromTokens, Predict, Write, classes_of, reply_in_text
+from lengthwise.evaluation.foreign import (
+    FromTokens,
+    Predict,
+    Write,
+    check_looks_back,
+    classes_of,
+    reply_in_text,
+)
 from lengthwise.evaluation.point import Point
 from lengthwise.evaluation.sweep import drawn, measure
 from lengthwise.experiments.dataset import read_batches, read_dataset
@@ -60,8 +68,9 @@ def score(
         The summary; ``lengthwise.reports.write_report(summary, folder)`` writes the page.
 
     Raises:
-        InputError: for a task, a length or a split that does not exist, and for a callable that returns another shape,
-            or numbers that are not finite.
+        InputError: for a task, a length or a split that does not exist, for ``trained_at`` that is none of the lengths,
+            and for a callable that returns another shape, or numbers that are not finite, or that reads later tokens
+            where these hold the answers.
     """
     name, task = (str(read(TASKS, task)), load(task)) if isinstance(task, str) else (task.title, task)
     config = EvaluateConfig.read({"lengths": lengths, "splits": splits or (task.splits[1],), **settings})
@@ -107,7 +116,15 @@ def score_on(
     on_point: Callable[[str, Point], None],
 ) -> Summary:
     """Do as :func:`score`, on the batches of each split and length."""
+    if trained_at is not None and trained_at not in config.lengths:
+        raise InputError(
+            f"trained_at is {trained_at}, which is not among the lengths {', '.join(map(str, config.lengths))}; add "
+            "it, because effective lengths compare with what a model does there."
+        )
     measures = _measures(task, reads)
+    length, split = config.points[0]
+    for model in predict.values() if reads == "tokens" and config.decode != "greedy" else ():
+        check_looks_back(FromTokens(model, classes_of(task)), next(batches(split, length)))
     points: dict[str, list[Point]] = {model: [] for model in predict}
     for length, split in config.points:
         for called, of in predict.items():

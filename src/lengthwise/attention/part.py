@@ -3,7 +3,7 @@
 A training loop calls :func:`follow` before each step, and adds :func:`taken_penalty` to the loss of each batch.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -38,6 +38,10 @@ class Part(nn.Module):
         super().__init__()
         self.options = self.Options.choose(self, options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy gets: no penalty, whose graph cannot be copied."""
+        return {name: value for name, value in self.__dict__.items() if name != "penalty"}
+
     def follow(self, progress: float) -> None:
         """Change with the training: called before every step, with the share of steps that will then be done."""
 
@@ -58,7 +62,7 @@ def follow(model: nn.Module, progress: float) -> None:
 
 
 def taken_penalty(model: nn.Module) -> Tensor | float:
-    """Take what the parts of a model add to the loss of a batch: a model that kept it could not be copied."""
+    """Take what the parts of a model add to the loss of a batch, once."""
     taken = list[Tensor]()
     for module in model.modules():
         if isinstance(module, Part) and module.penalty is not None:

@@ -5,7 +5,8 @@ callable for texts, and turns its texts into a reply.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -80,7 +81,7 @@ class FromTokens(nn.Module):
             raise InputError(f"This task gives {given}, and {name} cannot be called with that: {error}.") from None
         except ValueError:
             pass  # a function in C does not say what it takes
-        return self.predict(*inputs)
+        return self.predict(*(tensor.clone() for tensor in inputs))  # it may write into its own
 
     def _checked(self, said: Any, inputs: Sequence[Tensor]) -> Tensor:
         logits = getattr(said, "logits", said)
@@ -96,6 +97,30 @@ class FromTokens(nn.Module):
         if not bool(logits.isfinite().any(-1).all()) or bool(logits.isnan().any()):
             raise InputError(f"The predictor returned logits that are not numbers, for inputs of shape {wanted}.")
         return logits.detach()
+
+
+@torch.no_grad()
+def check_looks_back(model: FromTokens, batch: Batch) -> None:
+    """Refuse a predictor that reads the answers: in one pass over a sequence, they are the next inputs.
+
+    Later tokens are replaced by those of another sequence of the batch. A predictor that answers by chance is let pass.
+
+    Raises:
+        InputError: if predictions for earlier tokens change.
+    """
+    if not isinstance(batch, Tokens) or not batch.continued or len(batch.inputs) < 2:
+        return
+    seen = int(batch.scored.int().argmax(1).min()) + 1
+    changed = torch.cat([batch.inputs[:, :seen], batch.inputs.roll(1, 0)[:, seen:]], 1)
+    if torch.equal(batch.inputs, changed):
+        return
+    said, again, other = (model(of).logits[:, :seen].float() for of in (batch.inputs, batch.inputs, changed))
+    near = partial(torch.allclose, rtol=1e-2, atol=1e-2)
+    if near(said, again) and not near(said, other):
+        raise InputError(
+            "The predictor's logits depend on later tokens, which hold the answers; mask later tokens, or score "
+            "it by generation (decode='greedy') or from text."
+        )
 
 
 def reply_in_text(task: Task, write: Write, batch: Batch) -> Reply:
@@ -115,11 +140,12 @@ def reply_in_text(task: Task, write: Write, batch: Batch) -> Reply:
     first = batch.scored.int().argmax(1).tolist()
     inputs = batch.inputs.tolist()
     prompts = [task.spell(row[: start + 1]) for row, start in zip(inputs, first, strict=True)]
-    texts = write(prompts)
-    if isinstance(texts, str) or len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
+    said = write(prompts)
+    texts = [] if isinstance(said, str) or not isinstance(said, Iterable) else list(said)
+    if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"The predictor must return one text for each of {len(prompts)} prompts, as a list.")
     known = {name: token for token, name in enumerate(task.names)}
-    said = []
+    tokens = []
     for row, text in enumerate(texts):
         right = batch.targets[row][batch.scored[row]].tolist()
         read = [known.get(word, UNKNOWN) for word in text.split()]
@@ -129,8 +155,8 @@ def reply_in_text(task: Task, write: Write, batch: Batch) -> Reply:
             read[len(right) - 1] = UNKNOWN  # what comes after the end of the right answer makes its last token wrong
         padded = [*read, *[UNKNOWN] * len(right)][: len(right)]
         pairs = zip(padded, right, strict=True)
-        said += [(wanted + 1) % len(known) if token == UNKNOWN else token for token, wanted in pairs]
-    logits = SURE * F.one_hot(torch.tensor(said, dtype=torch.long, device="cpu"), len(known)).float()
+        tokens += [(wanted + 1) % len(known) if token == UNKNOWN else token for token, wanted in pairs]
+    logits = SURE * F.one_hot(torch.tensor(tokens, dtype=torch.long, device="cpu"), len(known)).float()
     return Reply((logits,), (batch.answers,))
 
 

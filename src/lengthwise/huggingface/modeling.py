@@ -1,5 +1,7 @@
 """Hugging Face models over our decoder: hidden states, a language model, and two classifiers."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +13,6 @@ from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutpu
 from transformers.utils import can_return_tuple
 
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.part import taken_penalty
 from lengthwise.errors import InputError
 from lengthwise.huggingface.configuration import LengthwiseConfig
 from lengthwise.huggingface.loading import LengthwisePreTrainedModel
@@ -20,6 +21,7 @@ from lengthwise.models.backbone import Backbone
 from lengthwise.models.building import in_float32_by_default
 from lengthwise.pretrained.cache import CACHE, own_cache
 from lengthwise.pretrained.documents import document_ids
+from lengthwise.pretrained.penalty import with_penalty
 
 _OTHER_PACKING = ("seq_idx", "cu_seq_lens_q", "cu_seq_lens_k")
 """Other ways to say where packed documents begin."""
@@ -176,10 +178,10 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         )
         kept = logits_to_keep if isinstance(logits_to_keep, Tensor) else slice(-logits_to_keep or None, None)
         logits = self.lm_head(read.last_hidden_state[:, kept])
-        loss, penalty = None, taken_penalty(self) if self.training else 0.0
+        loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **others)
-            loss = loss + penalty
+        loss = with_penalty(self, loss, labels=labels, **others)
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
@@ -189,9 +191,26 @@ class LengthwiseForCausalLM(LengthwisePreTrainedModel, GenerationMixin):
         )
 
 
+def _with_penalty(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the mechanism adds to the loss of a classifier of transformers."""
+
+    @can_return_tuple
+    @wraps(forward)
+    def added(self: nn.Module, *inputs: Any, **others: Any) -> Any:
+        answer = forward(self, *inputs, **others | {"return_dict": True})
+        answer["loss"] = with_penalty(self, answer.loss)
+        return answer
+
+    return added
+
+
 class LengthwiseForSequenceClassification(GenericForSequenceClassification, LengthwisePreTrainedModel):
     """The decoder with one answer for each sequence, from its last token that is not padding."""
+
+    forward = _with_penalty(GenericForSequenceClassification.forward)
 
 
 class LengthwiseForTokenClassification(GenericForTokenClassification, LengthwisePreTrainedModel):
     """The decoder, or an encoder, with one answer for each token."""
+
+    forward = _with_penalty(GenericForTokenClassification.forward)

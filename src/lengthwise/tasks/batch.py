@@ -52,7 +52,12 @@ class Reply(NamedTuple):
             raise InputError(
                 "An answer that is a number is not right or wrong; measure its absolute_error or its squared_error."
             )
-        return zip(self.logits, self.answers, strict=True)
+        return ((said, _padded(answer, said.shape[-1])) for said, answer in zip(self.logits, self.answers, strict=True))
+
+
+def _padded(answer: Tensor, classes: int) -> Tensor:
+    """Give classes that only the model knows the probability 0."""
+    return F.pad(answer, (0, classes - answer.shape[-1])) if answer.is_floating_point() else answer
 
 
 def _right(said: Int[Tensor, " scored"], answer: Tensor) -> Bool[Tensor, " scored"]:
