@@ -13,11 +13,12 @@ STICK_BREAKING = "stick-breaking"
 SIGMOID = "sigmoid"
 SOFTPICK = "softpick"
 ENTMAX = "entmax"
+FIRE = "fire"
 REFERENCE = "reference"
 NO_SKIPPING = "-no-skipping"
 HORIZONS = (FORGETTING, ALIBI, STICK_BREAKING)
 """Other mechanisms on the walk of this package, whose queries stop at a horizon."""
-RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK, ENTMAX)
+RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK, ENTMAX, FIRE)
 DEFAULT = {
     "cpu": (SDPA, "native", "native-no-skipping", "blockwise", REFERENCE),
     "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FLA_FORGETTING, REFERENCE),

@@ -9,6 +9,7 @@ from torch import Tensor
 from lengthwise.bench.contestants import (
     ALIBI,
     ENTMAX,
+    FIRE,
     FLA_FORGETTING,
     FLEX,
     FORGETTING,
@@ -34,6 +35,7 @@ _RIVALS: dict[str, Rival] = {
     SIGMOID: walks.sigmoid,
     SOFTPICK: walks.softpick,
     ENTMAX: walks.entmax,
+    FIRE: walks.fire,
 }
 
 

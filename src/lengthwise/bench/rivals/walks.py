@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lengthwise.bench.inputs import Inputs
@@ -12,10 +13,12 @@ from lengthwise.ops import (
     distance_bias_attention,
     entmax_attention,
     forgetting_attention,
+    relative_bias_attention,
     sigmoid_attention,
     softpick_attention,
     stick_breaking_attention,
 )
+from lengthwise.ops.curve import Curve
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,24 @@ def alibi(inputs: Inputs) -> tuple[Tensor]:
     return (-slopes[:, None] * torch.arange(keys, device=slopes.device, dtype=slopes.dtype),)
 
 
+def network(inputs: Inputs) -> tuple[Tensor, ...]:
+    """Draw the function of FIRE (arXiv 2310.04418): a bend for each of 32 units, of which 8 are in reach at first."""
+    heads, keys = inputs.query.shape[1], inputs.key.shape[2]
+    like = inputs.query.new_empty(0, dtype=torch.float32)
+    generator = torch.Generator(like.device).manual_seed(0)
+    knots = torch.linspace(-1.5, 2.5, 32, device=like.device, dtype=torch.float32)
+    slopes = torch.randn(heads, 33, device=like.device, dtype=torch.float32, generator=generator)
+    intercepts = F.pad(((slopes[:, :-1] - slopes[:, 1:]) * knots).cumsum(-1), (1, 0))
+    distance = (0.1 * torch.arange(keys, device=like.device, dtype=torch.float32)).log1p()
+    return Curve(knots, slopes, intercepts, distance, distance.clamp(min=distance[keys // 4])[None] + 1e-6)
+
+
+def with_network(query: Tensor, key: Tensor, value: Tensor, *curve: Tensor) -> Tensor:
+    """Attend as with FIRE, from the last of the positions."""
+    of = Curve(*curve)
+    return relative_bias_attention(query, key, value, of._replace(length=of.length[:, -query.shape[2] :]))
+
+
 def by_number(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Compute sigmoid attention as its authors do, less the logarithm of the number of keys that a query sees."""
     queries, keys = query.shape[2], key.shape[2]
@@ -56,3 +77,4 @@ stick_breaking = Walk(stick_breaking_attention)
 sigmoid = Walk(by_number)
 softpick = Walk(softpick_attention)
 entmax = Walk(entmax_attention)
+fire = Walk(with_network, network)
