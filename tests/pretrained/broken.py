@@ -1,10 +1,13 @@
 """Weights parts that break one promise each."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
+from lengthwise.attention.traits import WeightsTraits
 
 
 class LooksAhead(Weights):
@@ -52,3 +55,16 @@ class Fails(Weights):
 
     def of_scores(self, scores: Tensor, call: Call) -> Tensor:
         return scores[..., :0] @ scores
+
+
+class LooksAtComponents(Weights):
+    """Softmax of products of positive parts: a rotation changes which components are positive."""
+
+    def probabilities(self, call: Call) -> Tensor:
+        return replace(call, query=call.query.relu(), key=call.key.relu()).scores().softmax(-1)
+
+
+class SaysSo(LooksAtComponents):
+    """The same, with traits that admit it."""
+
+    traits = WeightsTraits(keys_enter_by_products=False)

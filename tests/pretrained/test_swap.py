@@ -181,7 +181,7 @@ def test_attention_weights_and_layers_left_alone() -> None:
     own = model.float()(ids, output_attentions=True).attentions
     with swap(model, "softmax", layers=[0, 2]):
         torch.testing.assert_close(model(ids, output_attentions=True).attentions, own)
-    with swap(model, "hadamard"), pytest.raises(InputError, match="Hadamard has no attention weights to return"):
+    with swap(model, "hadamard+nope"), pytest.raises(InputError, match="Hadamard has no attention weights to return"):
         model(ids, output_attentions=True)
 
 
@@ -197,7 +197,7 @@ def test_sliding_layers_stay_and_others_are_swapped() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi", "t2r"])
+@pytest.mark.parametrize("mechanism", ["threshold-relative", "softmax+alibi", "t2r+nope", "differential"])
 def test_16_bits(mechanism: str, dtype: torch.dtype) -> None:
     model, ids = tiny("llama").to(dtype), tokens()
     own = model(ids).logits
@@ -213,6 +213,7 @@ def test_16_bits(mechanism: str, dtype: torch.dtype) -> None:
         ("SeesPadding", "padding on the left changes outputs"),
         ("CountsAll", "padding on the right changes outputs"),
         ("ForgetsItsCache", "reading with a cache changes outputs"),
+        ("LooksAtComponents", r"a shift of all positions changes outputs \(attention layer \d: by"),
         ("NotFinite", "with this mechanism, the model's outputs are not finite"),
         ("Fails", "does not fit between this model's projections"),
     ],

@@ -12,7 +12,10 @@ from transformers import DynamicCache, Trainer, TrainingArguments
 
 from lengthwise.pretrained import load_swapped, swap
 
-MECHANISMS = ("threshold-relative", "stick-breaking+nope", "softmax+forgetting", "selective", "inline", "log-n")
+MECHANISMS = (
+    *("threshold-relative", "stick-breaking+nope", "softmax+forgetting", "selective", "inline", "log-n"),
+    *("differential", "threshold-differential"),
+)
 SOME = {"layer_types": ["sliding_attention", "full_attention", "sliding_attention"], "sliding_window": 4}
 
 
@@ -91,7 +94,9 @@ def test_the_trainer_trains_the_mechanism(tmp_path: Path, checkpointing: bool) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("mechanism", ["threshold-relative", "log-n+layer-norm@projected", "softmax+forgetting"])
+@pytest.mark.parametrize(
+    "mechanism", ["threshold-relative", "log-n+layer-norm@projected", "softmax+forgetting", "differential"]
+)
 def test_one_compiled_graph(mechanism: str) -> None:
     model, (ids, mask) = tiny("llama").float(), left_padded()
     swap(model, mechanism)

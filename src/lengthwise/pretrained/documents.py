@@ -55,6 +55,14 @@ def document_ids(
     return None if bool((ids == ids[:, :1]).all()) and bool(shown.all()) else ids
 
 
+def counted(mask: Tensor, new: int) -> Int[Tensor, "batch new"]:
+    """Return the positions of the ``new`` last tokens of a mask: those that are shown are counted from 0.
+
+    ``generate`` counts in the same way. The positions of padding do not matter.
+    """
+    return (mask.bool().long().cumsum(1) - 1).clamp(min=0)[:, mask.shape[1] - new :]
+
+
 def _real(mask: Tensor, shape: tuple[int, int], held: int) -> Bool[Tensor, "batch new"]:
     if mask.ndim != 2 or mask.shape != (shape[0], held + shape[1]):
         raise InputError(

@@ -34,6 +34,17 @@ def with_penalty(model: nn.Module, loss: Tensor | None, **given: Any) -> Tensor 
     return loss + taken_penalty(model) * _share(**given)
 
 
+def add_penalty(model: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], answer: Any) -> Any:
+    """Do as :func:`with_penalty` after the forward pass of a model of transformers: a hook, which gets its keywords."""
+    if named.get("labels") is None:
+        with_penalty(model, None)
+        return answer
+    if isinstance(answer, tuple):
+        return with_penalty(model, answer[0], **named), *answer[1:]
+    answer["loss"] = with_penalty(model, answer.loss, **named)
+    return answer
+
+
 def _share(
     labels: Tensor | None = None,
     shift_labels: Tensor | None = None,

@@ -21,7 +21,8 @@ from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.self_attention import self_attention
 from lengthwise.errors import InputError
 from lengthwise.pretrained.cache import LengthwiseCacheLayer, own_layer
-from lengthwise.pretrained.documents import document_ids
+from lengthwise.pretrained.documents import counted, document_ids
+from lengthwise.pretrained.swapping.halves import HALVING, in_whole_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,7 +31,7 @@ NAME = "mechanism"
 """Name of the mechanism as a submodule of the attention layer."""
 FUNCTION = "lengthwise"
 """Name of the attention function in the table of transformers."""
-_READING = "lengthwise_reading"
+READING = "lengthwise_reading"
 """Name of the argument that passes from the model through its layers to the attention function."""
 
 
@@ -45,6 +46,8 @@ class Reading:
     hidden: Float[Tensor, "batch tokens dim"] | None = None
     """The layer's input."""
     cache: LayerCache | None = None
+    turned: int = 0
+    """Number of components of each head that the layer rotates, by pairs (m, m + turned / 2)."""
 
 
 class SwappedMechanism(nn.Module):
@@ -55,6 +58,7 @@ class SwappedMechanism(nn.Module):
         self.mechanism, self.sizes, self.replaces_positions = mechanism, sizes, replaces_positions
         self.position, self.weights, self.output = mechanism.build(sizes, backend="auto", dropout=dropout)
         self.placement = mechanism.stands  # looked up once: torch cannot compile the look-up
+        self.halves = isinstance(self.weights, HALVING)
 
     def forward(
         self,
@@ -72,6 +76,8 @@ class SwappedMechanism(nn.Module):
         factor = scaling * query.shape[-1] ** 0.5
         if factor != 1:
             query = query * factor
+        if self.halves and reading.turned:
+            query, key = in_whole_pairs(query, reading.turned), in_whole_pairs(key, reading.turned)
         taken: list[Tensor] = []
         hook = self.weights.register_forward_pre_hook(_taking(taken)) if reading.weighs else None
         try:
@@ -120,7 +126,7 @@ def attend(
         InputError: for a layer without a mechanism, and for a call that does not come from the model. It has no padding
             and no documents, and guesses neither.
     """
-    reading = others.get(_READING)
+    reading = others.get(READING)
     if reading is None:
         raise InputError(
             "Swapped attention runs inside its whole model, which knows the padding; call the model, not a layer of it."
@@ -142,9 +148,13 @@ class ModelHook:
     """Index in the cache of a layer with a mechanism."""
 
     def before(self, model: "PreTrainedModel", arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Add a :class:`Reading` to the arguments; under gradients, no cache is made unless one is given."""
+        """Add a :class:`Reading` to the arguments, and positions where a mask is given without any.
+
+        The model itself would count padding, too, which moves what a mechanism computes if it sees absolute positions.
+        Under gradients, no cache is made unless one is given.
+        """
         given = dict(zip(self.names, arguments, strict=False)) | named
-        if _READING in given:  # another swap in the same model has read them
+        if READING in given:  # another swap in the same model has read them
             return None
         mask, cache = given.get("attention_mask"), given.get("past_key_values")
         if mask is not None and not isinstance(mask, Tensor):
@@ -160,8 +170,10 @@ class ModelHook:
             given.get("position_ids") if mask is None else None,
             None if cache is None else self._held(cache),
         )
+        if mask is not None and given.get("position_ids") is None:
+            given["position_ids"] = counted(mask, tokens.shape[1]).to(tokens.device)
         weighs = given.get("output_attentions")
-        given[_READING] = Reading(documents, bool(model.config.output_attentions if weighs is None else weighs))
+        given[READING] = Reading(documents, bool(model.config.output_attentions if weighs is None else weighs))
         return (), given
 
     def _held(self, cache: Cache) -> LayerCache | None:
@@ -174,10 +186,13 @@ class LayerHook:
 
     @staticmethod
     def before(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Move the cache from the layer to the reading, add the layer's input, and keep the layer from rotating."""
+        """Move the cache from the layer to the reading, and add the layer's input and the width of its rotation.
+
+        Where the mechanism has positions of its own, keep the layer from rotating.
+        """
         given = dict(zip(("hidden_states",), arguments, strict=False)) | named
         name = "layer_past" if "layer_past" in given else "past_key_values"
-        cache, reading = given.get(name), given.get(_READING)
+        cache, reading = given.get(name), given.get(READING)
         given[name], own = None, None
         if cache is not None:
             if torch.is_grad_enabled():
@@ -185,13 +200,14 @@ class LayerHook:
                     "A cache serves inference; call the model under torch.no_grad() or without past_key_values."
                 )
             own = own_layer(cache, int(module.layer_idx))  # type: ignore[arg-type]
+        cosine, sine = given["position_embeddings"]
+        turned = cosine.shape[-1] if getattr(module, "use_rope", True) else 0  # some layers of SmolLM3 do not rotate
+        if module.get_submodule(NAME).replaces_positions:
+            given["position_embeddings"], turned = (torch.ones_like(cosine), torch.zeros_like(sine)), 0
         if reading is not None:
             hidden = given["hidden_states"]
             documents = None if reading.documents is None else reading.documents.to(hidden.device)
-            given[_READING] = replace(reading, documents=documents, hidden=hidden, cache=own)
-        if module.get_submodule(NAME).replaces_positions:
-            cosine, sine = given["position_embeddings"]
-            given["position_embeddings"] = torch.ones_like(cosine), torch.zeros_like(sine)
+            given[READING] = replace(reading, documents=documents, hidden=hidden, cache=own, turned=turned)
         return (), given
 
     @staticmethod

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from lengthwise.attention.precision import in_float32
 from lengthwise.errors import InputError
 from lengthwise.pretrained.swapping.families import Place
 
@@ -64,10 +65,10 @@ class Trial:
         half = TOKENS // 2
         return self._run(torch.cat([self.ids[1:, :half], self.ids[:1, half:TOKENS]], 1))
 
-    def padded(self, *, left: bool, steps: tuple[int, ...] = (TOKENS + PADDING,)) -> Outputs:
+    def padded(self, *, left: bool, steps: tuple[int, ...] = (TOKENS + PADDING,), numbered: bool = True) -> Outputs:
         """Read the trial sequence with padding, beside a sequence without any, and drop the padding's outputs.
 
-        Several ``steps`` read so many tokens at a time, with a cache.
+        Several ``steps`` read so many tokens at a time, with a cache. ``numbered`` gives positions with the mask.
         """
         shift = PADDING if left else 0
         ids, mask = self.ids.clone(), torch.ones_like(self.ids)
@@ -80,7 +81,8 @@ class Trial:
         for step in steps:
             now = slice(start, start + step)
             start += step
-            named = {"attention_mask": mask[:, :start], "position_ids": positions[:, now], "past_key_values": cache}
+            named = {"attention_mask": mask[:, :start], "past_key_values": cache}
+            named |= {"position_ids": positions[:, now]} if numbered else {}
             found.append(self._run(ids[:, now], **named))
         joined = [torch.cat(parts, 1) for parts in zip(*found, strict=True)]
         return [output[1:, own] for output in joined]
@@ -91,7 +93,7 @@ class Trial:
         def take(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             taken.append(output[0])
 
-        with ExitStack() as hooks, _evaluating(self.place.model), torch.no_grad():
+        with ExitStack() as hooks, evaluating(self.place.model), torch.no_grad():
             for layer in self.place.layers:
                 hooks.callback(layer.register_forward_hook(take).remove)
             read = self.place.model(ids, **{"use_cache": named.get("past_key_values") is not None} | named)
@@ -151,6 +153,11 @@ def prove_whole(trial: Trial) -> None:
         (trial.changed, half, "a later token moves an earlier output"),
         (lambda: trial.padded(left=True), TOKENS, "padding on the left changes outputs"),
         (lambda: trial.padded(left=False), TOKENS, "padding on the right changes outputs"),
+        (
+            lambda: trial.padded(left=True, numbered=False),
+            TOKENS,
+            "padding on the left changes outputs where no position_ids are given",
+        ),
         (lambda: trial.padded(left=True, steps=CHUNKS), TOKENS, "reading with a cache changes outputs"),
     ]
     for read, tokens, sentence in checks:
@@ -161,21 +168,25 @@ def _finite(outputs: Outputs) -> bool:
     return all(bool(output.isfinite().all()) for output in outputs)
 
 
+def moved(found: Float[Tensor, "batch tokens width"], expected: Float[Tensor, "batch tokens width"]) -> float:
+    """Return the largest difference of an output at one token, as a share of the outputs' size."""
+    one, other = in_float32(found).to(expected.device), in_float32(expected)
+    size = other.square().sum(-1).mean().sqrt()
+    return float((one - other).norm(dim=-1).max() / size.clamp(min=torch.finfo(torch.float32).tiny))
+
+
 def _compare(trial: Trial, found: Outputs, expected: Outputs, sentence: str) -> None:
     names = [*(f"attention layer {number}" for number in trial.place.numbers), "the whole model"]
     for name, one, other in zip(names, found, expected, strict=True):
-        one, other = one.float().to(other.device), other.float()
-        size = other.square().sum(-1).mean().sqrt()
-        moved = (one - other).norm(dim=-1).max() / size.clamp(min=torch.finfo(torch.float32).tiny)
-        if not moved <= trial.tolerance:  # not-a-number is refused, too
+        share = moved(one, other)
+        if not share <= trial.tolerance:  # not-a-number is refused, too
             raise InputError(
-                f"{sentence} ({name}: by {float(moved):.2g} of their size, where rounding explains "
-                f"{trial.tolerance:.2g})"
+                f"{sentence} ({name}: by {share:.2g} of their size, where rounding explains {trial.tolerance:.2g})"
             )
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Put all modules into evaluation mode, and each back into its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

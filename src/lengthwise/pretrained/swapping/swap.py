@@ -1,30 +1,38 @@
 """Swapping the attention of a Hugging Face model for any mechanism, and undoing it."""
 
 import inspect
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from copy import copy
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.mechanism import Mechanism, read_name
 from lengthwise.errors import InputError
+from lengthwise.pretrained.penalty import add_penalty
 from lengthwise.pretrained.record import INSERTIONS, SWAPS, Record, refuse
 from lengthwise.pretrained.swapping.families import Place, swappable
 from lengthwise.pretrained.swapping.layer import FUNCTION, NAME, LayerHook, ModelHook, SwappedMechanism
 from lengthwise.pretrained.swapping.proof import Softmax, Trial, prove_same, prove_whole
+from lengthwise.pretrained.swapping.shift import ROUNDING, prove_shift
 from lengthwise.pretrained.swapping.start import open_gates
+
+T = TypeVar("T")
 
 
 class Swap:
     """A swap in a model; :meth:`undo`, or the end of a ``with`` block, undoes it."""
 
-    def __init__(self, place: Place, mechanisms: list[SwappedMechanism], record: Record) -> None:
+    def __init__(self, model: nn.Module, place: Place, mechanisms: list[SwappedMechanism], record: Record) -> None:
         self.mechanisms = tuple(mechanisms)
         """One per layer, in the order of the layers; their parameters belong to the model."""
-        self.place, self._record = place, record
+        self.moved_by_shift = 0.0
+        """By how much a shift of all positions moves the output of a layer at most, as a share of its size; not more
+        than rounding if attention depends on distances alone."""
+        self.place, self._model, self._record = place, model, record
         self._configs: list[Any] = [layer.config for layer in place.layers]
         self._hooks: list[RemovableHandle] = []
 
@@ -42,6 +50,8 @@ class Swap:
             self._hooks.append(layer.register_forward_pre_hook(LayerHook.before, with_kwargs=True))
             if mechanism.placement == "projected":
                 self._hooks.append(layer.register_forward_hook(LayerHook.behind, with_kwargs=True))
+        if any(getattr(of.weights.options, "margin", 0) for of in self.mechanisms):
+            self._hooks.append(self._model.register_forward_hook(add_penalty, with_kwargs=True))
         return self
 
     def undo(self) -> None:
@@ -75,7 +85,9 @@ def swap(model: nn.Module, mechanism: str, *, layers: Iterable[int] | None = Non
     **Positions.** The name decides. If it names a position part, as in ``"softmax+alibi"`` or
     ``"threshold-relative+nope"``, the model's rotation of queries and keys is not applied, and the named part acts in
     all swapped layers. If it names none, as in ``"log-n"`` or ``"threshold-relative"``, the model's own positions stay
-    as they are.
+    as they are. ``differential`` and ``threshold-differential`` cut heads into halves: each half then gets every other
+    pair of components that the model rotates. ``t2r``, ``fixation`` and ``hadamard`` look at single components. Between
+    projections that rotate, they see absolute positions, and a warning says so.
 
     **Start values.** The forget gates of ``threshold-relative``, ``distance-only`` and ``forgetting`` start at
     sigmoid(6) = 0.9975 for every token, so that distance hardly matters at first. All other new parameters start as in
@@ -86,12 +98,14 @@ def swap(model: nn.Module, mechanism: str, *, layers: Iterable[int] | None = Non
     **Proof.** Before it returns, it lets the model read 12 random tokens in evaluation mode, with the model's device
     and dtype. It shows that softmax from this library computes what the model's own softmax did. With the mechanism, it
     shows that no later token moves an earlier output, and that padding on the left, padding on the right and a cache
-    change nothing. Differences up to the root of the dtype's epsilon count as rounding.
+    change nothing. Differences up to the root of the dtype's epsilon count as rounding. In float64, layer by layer, it
+    shows that a shift of all positions changes nothing, or it warns, and ``Swap.moved_by_shift`` says by how much.
 
     The configuration records the swap: :func:`~lengthwise.pretrained.load_swapped` loads what ``save_pretrained``
     wrote, and ``from_pretrained`` refuses to load it. ``position_ids`` that begin again at 0, without
-    ``attention_mask``, begin a packed document; other positions matter to the model's own rotation alone. Under
-    gradients, the model returns no cache.
+    ``attention_mask``, begin a packed document; other positions matter to the model's own rotation alone. If
+    ``attention_mask`` is given without ``position_ids``, the tokens that it shows are counted from 0, as ``generate``
+    does. Under gradients, the model returns no cache.
 
     Args:
         model: a causal model of one of the :data:`~lengthwise.pretrained.swapping.families.FAMILIES`, with weights in
@@ -136,7 +150,7 @@ def built(model: nn.Module, entry: dict[str, Any]) -> tuple[Place, list[SwappedM
 
 def placed(model: nn.Module, entry: dict[str, Any], place: Place, mechanisms: list[SwappedMechanism]) -> Swap:
     """Put mechanisms into their layers, and record them, without a proof."""
-    return Swap(place, mechanisms, Record.write(model, SWAPS, entry | {"layers": place.numbers}))._do()
+    return Swap(model, place, mechanisms, Record.write(model, SWAPS, entry | {"layers": place.numbers}))._do()
 
 
 def proven(model: nn.Module, entry: dict[str, Any], place: Place, mechanisms: list[SwappedMechanism]) -> Swap:
@@ -151,16 +165,25 @@ def proven(model: nn.Module, entry: dict[str, Any], place: Place, mechanisms: li
     swapped = placed(model, entry, place, mechanisms)
     try:
         _explained(name, lambda: prove_whole(trial))
+        swapped.moved_by_shift = _explained(name, lambda: prove_shift(trial))
+        if not swapped.moved_by_shift <= ROUNDING:
+            warnings.warn(
+                f"{name!r} sees absolute positions in this model: it looks at single components of queries and keys, "
+                "which the model rotates, so a shift of all positions moves the output of an attention layer by up to "
+                f"{swapped.moved_by_shift:.2g} of its size. Leave position_ids to attention_mask, or name a position "
+                f"part, as in '{name}+nope'.",
+                stacklevel=3,
+            )
     except BaseException:
         swapped.undo()
         raise
     return swapped
 
 
-def _explained(name: str, prove: Any) -> None:
+def _explained(name: str, prove: Callable[[], T]) -> T:
     """Run a proof, and turn any failure into one sentence."""
     try:
-        prove()
+        return prove()
     except InputError as error:
         raise InputError(f"{name!r} was not swapped in: {str(error).rstrip('.')}.") from error
     except Exception as error:
