@@ -13,6 +13,7 @@ from tests.tasks.solvers.arithmetic import binary, expression, text, value
 
 from lengthwise.errors import InputError
 from lengthwise.tasks import Tokens, load
+from lengthwise.tasks.arithmetic.bits import whole, written
 from lengthwise.tasks.arithmetic.calculation import Calculation
 from lengthwise.tasks.arithmetic.digits import carried, product
 from lengthwise.tasks.arithmetic.multiplication import Multiplication
@@ -229,6 +230,13 @@ def test_binary_numbers_have_their_distributions() -> None:
     for bits in (2, 3, 4):
         assert_uniform([tuple(number) for number in numbers if len(number) == bits], kinds=2**bits - 1)
     assert_uniform([tuple(source) for source in sources(drawn("square-root", 5, examples=4000), 2)], kinds=31)
+
+
+def test_bits_of_any_number_are_read_as_they_are_written() -> None:
+    numbers = [0, 1, 6, 2**62 + 1, 2**80 - 1]
+    bits = written(numbers, 80)
+    assert bits[2].tolist() == [*[0] * 77, 1, 1, 0]
+    assert whole(bits) == numbers
 
 
 @pytest.mark.parametrize("little_endian", [False, True])

@@ -67,6 +67,16 @@ def test_a_symbol_and_its_copy_have_the_same_mark(name: str, length: int) -> Non
         assert [symbol[mark] for mark in marks[prompt:]] == row[prompt:]
 
 
+def test_marks_that_were_first_drawn_without_gradients_can_be_trained_on() -> None:
+    """Examples of one length share their marks, whoever asks first."""
+    task = load("copy")
+    with torch.inference_mode():
+        task.sample(torch.Generator(), 2, 7, "train")
+    batch = task.sample(torch.Generator(), 2, 7, "train")
+    assert isinstance(batch, Tokens)
+    torch.nn.Embedding(8, 1)(batch.marks).sum().backward()
+
+
 @pytest.mark.parametrize(
     ("name", "length", "sentence"),
     [

@@ -1,5 +1,6 @@
 """Random draws that are more than one call of torch: each outcome is as likely as the others."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
@@ -43,7 +44,8 @@ def test_a_repeated_value_stands_before() -> None:
 
 def test_numbers_are_coded() -> None:
     numbers = torch.tensor([[0, 5], [6, 7]])
-    assert coded(numbers, 3).tolist() == [[[-1, -1, -1], [1, -1, 1]], [[-1, 1, 1], [1, 1, 1]]]
+    assert coded(numbers.numpy(), 3).tolist() == [[[-1, -1, -1], [1, -1, 1]], [[-1, 1, 1], [1, 1, 1]]]
+    assert coded(np.array([2**19 + 256]), 20).tolist() == [[1 if bit in (8, 19) else -1 for bit in range(20)]]
     assert one_hot(numbers, 8).tolist() == [
         [[float(at == of) for at in range(8)] for of in row] for row in [[0, 5], [6, 7]]
     ]

@@ -3,16 +3,16 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.tasks.batch import UNASKED, Tokens
-from lengthwise.tasks.drawing import constant
+from lengthwise.tasks.drawing import constant, counted
 from lengthwise.tasks.machine import Answer, MooreMachine, Moves, State
 from lengthwise.tasks.metrics.ending import ENDINGS
 from lengthwise.tasks.metrics.metric import Metric
@@ -146,7 +146,7 @@ class Transduction(Task):
         self.check_split(split)
         self.tokens(length)
         drawn = self.draw(generator, batch_size, length, split)
-        whole = self._sequences(drawn, drawn.marks or self.places(length))
+        whole = self._sequences(drawn, _marks(*drawn.marks) if drawn.marks else _common_marks(self, length))
         return whole.prompts() if self.encoded else whole
 
     def source_places(self, length: int) -> slice:
@@ -186,19 +186,41 @@ class Transduction(Task):
             return super().joined_tokens(lengths)
         return sum(self.source_length(length) + self.answer_length(length) for length in lengths) + 3
 
-    def _sequences(self, drawn: Drawn, both: tuple[Tensor, Tensor] | None) -> Tokens:
-        """Put the tokens around sources and answers, with their marks."""
+    def _sequences(self, drawn: Drawn, marks: Int[Tensor, "*batch inputs"] | None) -> Tokens:
+        """Put the tokens around sources and answers."""
         source, answer = drawn.source, drawn.answer
         batch_size, prompt = len(source), source.shape[1] + 2
-        begin, separator, end = (constant(token, batch_size, 1) for token in range(self.symbols, self.symbols + 3))
-        there = answer != UNASKED
-        tokens = torch.cat([begin, source, separator, torch.where(there, answer, end), end], dim=1)
-        scored = F.pad(there, (prompt, 0), value=True)  # the prediction after a symbol, and the one of the first symbol
-        scored[:, : prompt - 1 + self.given] = False
-        marks = tokens[:, :0] if both is None else _marks(*both).expand(batch_size, -1)
+        begin, separator, end = _around(self.symbols, batch_size)
+        tokens = torch.cat([begin, source, separator, answer, end], dim=1)
+        there = tokens != UNASKED
+        tokens = torch.where(there, tokens, end)
+        # Scored is the prediction after each symbol of the answer, and after the separator or what is given behind it.
+        scored = there[:, :-1] & _late(tokens.shape[1] - 1, prompt - 1 + self.given)
+        marks = tokens[:, :0] if marks is None else marks.expand(batch_size, -1)
         return Tokens(inputs=tokens[:, :-1], targets=tokens[:, 1:], scored=scored, marks=marks)
+
+
+@lru_cache
+def _around(symbols: int, batch_size: int) -> tuple[Int[Tensor, "batch 1"], ...]:
+    """Return the columns of *begin*, *separator* and *end*."""
+    return tuple(constant(token, batch_size, 1) for token in range(symbols, symbols + 3))
+
+
+@lru_cache
+def _late(columns: int, first: int) -> Bool[Tensor, " columns"]:
+    """Return True for the columns from ``first`` on."""
+    return counted(columns) >= first
+
+
+@lru_cache
+@torch.inference_mode(False)  # or gradients could not pass the marks later, if these were drawn first without gradients
+def _common_marks(task: Transduction, length: int) -> Int[Tensor, " inputs"] | None:
+    """Return the marks of all inputs of every example of a length; None without marks."""
+    places = task.places(length)
+    return None if places is None else _marks(*places)
 
 
 def _marks(source: Int[Tensor, "*batch source"], answer: Int[Tensor, "*batch answer"]) -> Int[Tensor, "*batch inputs"]:
     """Return the marks of all inputs; the tokens around source and answer have mark 0."""
-    return torch.cat([F.pad(source, (1, 1)), answer], dim=-1)
+    around = torch.zeros_like(source[..., :1])
+    return torch.cat([around, source, around, answer], dim=-1)

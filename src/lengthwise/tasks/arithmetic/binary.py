@@ -13,28 +13,27 @@ The result has no zeros in front. Bits of one significance share a mark.
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
-from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks.arithmetic.digits import significant
+from lengthwise.tasks.arithmetic.bits import whole, written
 from lengthwise.tasks.batch import UNASKED
-from lengthwise.tasks.drawing import counted, integers, uniform
+from lengthwise.tasks.drawing import integers, uniform
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
 SIGN = 2
 
 
-def highest_bits(generator: torch.Generator, bits: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+def highest_bits(generator: torch.Generator, bits: Int[np.ndarray, "*shape"]) -> Int[np.ndarray, "*shape"]:
     """Draw the place of the highest 1 of a number that is uniform from 1 to 2^bits − 1.
 
     The highest place is it with probability 1/2, the next with 1/4, and so on, given that there is one.
     """
-    share = uniform(generator, *bits.shape) * (1 - (-bits.double()).exp2())
-    return bits - 1 + torch.log2(1 - share).ceil().long()
+    share = uniform(generator, *bits.shape).numpy() * (1 - 0.5**bits)
+    return bits - 1 + np.ceil(np.log2(1 - share)).astype(np.int64)
 
 
 class BinaryCalculation(Transduction):
@@ -48,10 +47,8 @@ class BinaryCalculation(Transduction):
     symbols = 3
 
     @abstractmethod
-    def calculate(
-        self, first: Int[Tensor, "batch bits"], second: Int[Tensor, "batch bits"]
-    ) -> Int[Tensor, "batch bits+1"]:
-        """Calculate the result from the bits of two numbers, least significant bit first."""
+    def calculate(self, first: int, second: int) -> int:
+        """Calculate the result."""
 
     def check_length(self, length: int) -> None:
         """Refuse lengths without a bit for each number."""
@@ -74,21 +71,25 @@ class BinaryCalculation(Transduction):
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw two numbers, and calculate the result."""
         symbols = self.source_length(length)
-        width = symbols - 2
-        bits = integers(generator, symbols - 1, batch_size, 1, least=1)
-        both = self._numbers(generator, torch.cat([bits, symbols - 1 - bits], dim=1), width)
-        result = self.calculate(both[:, 0], both[:, 1])
-        # Behind the sign or the placeholder, which has mark 0, the bits stand in the order of their marks.
-        marks, second = self._marks(bits, symbols), counted(symbols) > bits
-        own = self._answer_marks(significant(result)[:, None], symbols - 1)
-        source = F.pad(both.flatten(1), (1, 0), value=SIGN).gather(1, marks + width * second)
-        return Drawn(source, F.pad(result, (1, 0), value=UNASKED).gather(1, own), (marks, own))
+        width, row = symbols - 2, np.arange(batch_size)[:, None]
+        bits = integers(generator, symbols - 1, batch_size, 1, least=1).numpy()
+        both = self._numbers(generator, np.concatenate([bits, symbols - 1 - bits], axis=1), width)
+        each = whole(both[..., ::-1].reshape(-1, width))
+        results = list(map(self.calculate, each[::2], each[1::2]))
+        result = written(results, symbols - 1)[:, ::-1]
+        # Bits stand in the order of their marks. The sign, and what follows a short result, has mark 0.
+        marks, behind = self._marks(bits, symbols), np.arange(symbols) > bits
+        own = self._answer_marks(np.array([[max(1, number.bit_length())] for number in results]), symbols - 1)
+        source = np.where(marks, both.reshape(batch_size, -1)[row, marks - 1 + width * behind], SIGN)
+        answer = np.where(own, result[row, own - 1], UNASKED)
+        both_marks = torch.from_numpy(marks), torch.from_numpy(own)
+        return Drawn(torch.from_numpy(source), torch.from_numpy(answer), both_marks)
 
     def _numbers(
-        self, generator: torch.Generator, bits: Int[Tensor, "batch 2"], width: int
-    ) -> Int[Tensor, "batch 2 width"]:
+        self, generator: torch.Generator, bits: Int[np.ndarray, "batch 2"], width: int
+    ) -> Int[np.ndarray, "batch 2 width"]:
         """Draw numbers of given numbers of bits, least significant bit first."""
-        number, place = integers(generator, 2, *bits.shape, width), counted(width)
+        number, place = integers(generator, 2, *bits.shape, width).numpy(), np.arange(width)
         if self.options.little_endian:
             highest = highest_bits(generator, bits)[..., None]
             sure = place == highest
@@ -97,17 +98,17 @@ class BinaryCalculation(Transduction):
             sure = (place == highest) & (place > 0)
         return (number | sure) * (place <= highest)
 
-    def _marks(self, bits: Int[Tensor, "batch 1"], symbols: int) -> Int[Tensor, "batch symbols"]:
+    def _marks(self, bits: Int[np.ndarray, "batch 1"], symbols: int) -> Int[np.ndarray, "batch symbols"]:
         """Return the significance of each symbol of the source in its number, counted from 1; 0 for the sign."""
-        along = counted(symbols)
+        along = np.arange(symbols)
         if self.options.little_endian:
-            return along + 1 - (bits + 1) * (along >= bits)
-        return bits - along + (symbols - bits) * (along > bits)
+            return np.where(along < bits, along + 1, along - bits)
+        return np.where(along > bits, symbols - along, bits - along)
 
-    def _answer_marks(self, bits: Int[Tensor, "batch 1"], width: int) -> Int[Tensor, "batch width"]:
+    def _answer_marks(self, bits: Int[np.ndarray, "batch 1"], width: int) -> Int[np.ndarray, "batch width"]:
         """Return the significance of each bit of the answer, counted from 1; 0 after them."""
-        along = counted(width)
-        return (along + 1) * (along < bits) if self.options.little_endian else (bits - along).clamp(min=0)
+        along = np.arange(width)
+        return (along + 1) * (along < bits) if self.options.little_endian else (bits - along).clip(0)
 
     def largest_mark(self, length: int) -> int:
         """Return the largest significance of a bit of a result."""

@@ -5,19 +5,12 @@ to 50 and test to 150. Under ``little_endian`` it is that of arXiv 2207.02098, t
 :mod:`~lengthwise.tasks.arithmetic.binary` defines both.
 """
 
-import torch.nn.functional as F
-from jaxtyping import Int
-from torch import Tensor
-
 from lengthwise.tasks.arithmetic.binary import BinaryCalculation
-from lengthwise.tasks.arithmetic.digits import carried
 
 
 class BinaryAddition(BinaryCalculation):
     """The sum of two binary numbers (arXiv 2410.02140, arXiv 2207.02098)."""
 
-    def calculate(
-        self, first: Int[Tensor, "batch bits"], second: Int[Tensor, "batch bits"]
-    ) -> Int[Tensor, "batch bits+1"]:
+    def calculate(self, first: int, second: int) -> int:
         """Add two numbers."""
-        return carried(F.pad(first + second, (0, 1)), base=2)
+        return first + second

@@ -4,11 +4,7 @@
 500; the lengths 1 and 2, at which their numbers and answers are made up, do not exist here.
 """
 
-from jaxtyping import Int
-from torch import Tensor
-
 from lengthwise.tasks.arithmetic.binary import BinaryCalculation
-from lengthwise.tasks.arithmetic.digits import product
 
 
 class BinaryMultiplication(BinaryCalculation):
@@ -20,8 +16,6 @@ class BinaryMultiplication(BinaryCalculation):
 
     options: Options
 
-    def calculate(
-        self, first: Int[Tensor, "batch bits"], second: Int[Tensor, "batch bits"]
-    ) -> Int[Tensor, "batch bits+1"]:
-        """Multiply two numbers, which together have one bit more than there is room for in one of them."""
-        return product(first, second, base=2)[:, : first.shape[1] + 1]
+    def calculate(self, first: int, second: int) -> int:
+        """Multiply two numbers."""
+        return first * second

@@ -5,12 +5,12 @@ longer one is ``(left operator right)``: the left expression has 1 to n − 4 of
 the others, and the operator is ``+`` or ``-``, uniformly. The authors train on lengths from 1 to 40 and test to 500.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Int
-from torch import Tensor
 
 from lengthwise.options import option
-from lengthwise.tasks.drawing import constant, counted, integers, uniform
+from lengthwise.tasks.drawing import integers, uniform
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -39,50 +39,60 @@ class ModularArithmeticBrackets(Transduction):
         """Draw expressions, and find their values."""
         operators = 2 + self.options.multiply
         source, value = expressions(generator, batch_size, length, self.options.modulus, operators)
-        return Drawn(source, value[:, None])
+        return Drawn(torch.from_numpy(source), torch.from_numpy(value)[:, None])
 
 
 def expressions(
     generator: torch.Generator, batch_size: int, length: int, modulus: int, operators: int
-) -> tuple[Int[Tensor, "batch {length}"], Int[Tensor, " batch"]]:
+) -> tuple[Int[np.ndarray, "batch {length}"], Int[np.ndarray, " batch"]]:
     """Draw expressions with brackets, and find their values.
 
     From ``modulus`` on, the symbols are the first ``operators`` out of ``+``, ``-`` and ``*``, then ``(`` and ``)``.
     """
     plus, minus, times, opened, closed = modulus, modulus + 1, 2, modulus + operators, modulus + operators + 1
-    spans, parted = _spans(generator, batch_size, length)
-    text = constant(closed, batch_size * length)
-    value = torch.empty_like(text)  # of an expression, where the expression begins
-    text[spans[0]] = opened
-    start, size = spans[:, spans[1] < 5]
-    number, place, negative = integers(generator, modulus, len(start)), start + size // 2, 1 - size % 2
+    start, size, parted = _spans(generator, batch_size, length)
+    text = np.full(batch_size * length, closed, dtype=np.int64)
+    value = np.empty_like(text)  # of an expression, where the expression begins
+    text[start] = opened
+    simple = size < 5
+    start, size = start[simple], size[simple]
+    number = integers(generator, modulus, len(start)).numpy()
+    place, negative = start + size // 2, size % 2 == 0
     text[place - negative] = minus  # where there is none, the number comes over it
     text[place] = number
-    value[start] = number * (1 - 2 * negative) % modulus
-    for start, inner in reversed(parted):
-        operator, (first, second) = integers(generator, operators, len(start)), value[inner]
-        text[inner[1] - 1] = plus + operator
+    value[start] = np.where(negative, -number, number) % modulus
+    for start, left, right in reversed(parted):
+        operator = integers(generator, operators, len(start)).numpy()
+        text[right - 1] = plus + operator
+        first, second = value[left], value[right]
         result = first + second * (1 - 2 * operator)
         if times < operators:
-            result = torch.where(operator == times, first * second, result)
+            result = np.where(operator == times, first * second, result)
         value[start] = result % modulus
-    return text.view(batch_size, length), value[::length]
+    return text.reshape(batch_size, length), value[::length]
 
 
 def _spans(
     generator: torch.Generator, batch_size: int, length: int
-) -> tuple[Int[Tensor, "2 expressions"], list[tuple[Tensor, Tensor]]]:
+) -> tuple[
+    Int[np.ndarray, " expressions"],
+    Int[np.ndarray, " expressions"],
+    list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+]:
     """Draw the lengths of the expressions within the others, all that are equally deep in brackets at once.
 
     Returns:
         The starts and the lengths of all expressions, in the examples one behind the other; and by depth, the starts of
-        those with an operator, (count,), and the starts of their left and right expressions, (2, count).
+        those with an operator, and of their left and right expressions.
     """
-    spans, parted = [torch.stack([counted(batch_size) * length, constant(length, batch_size)])], []
-    while len(longer := (spans[-1][1] > 4).nonzero()[:, 0]):
-        start, size = spans[-1][:, longer]
-        left = 1 + (uniform(generator, len(longer)) * (size - 4)).long()
-        inner = torch.stack([start + 1, start + left + 2])
-        spans.append(torch.stack([*inner, left, size - left - 3]).view(2, -1))
-        parted.append((start, inner))
-    return torch.cat(spans, dim=1), parted
+    start, size = np.arange(0, batch_size * length, length), np.full(batch_size, length)
+    starts, sizes, parted = [start], [size], []
+    while len(longer := (size > 4).nonzero()[0]):
+        start, size = start[longer], size[longer]
+        width = 1 + (uniform(generator, len(start)).numpy() * (size - 4)).astype(np.int64)  # of the left expression
+        left, right = start + 1, start + width + 2
+        parted.append((start, left, right))
+        start, size = np.concatenate([left, right]), np.concatenate([width, size - width - 3])
+        starts.append(start)
+        sizes.append(size)
+    return np.concatenate(starts), np.concatenate(sizes), parted

@@ -9,11 +9,12 @@ length counts ``=`` and the value after it. The authors train on lengths from 1 
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from lengthwise.options import option
 from lengthwise.tasks.arithmetic.modular_arithmetic_brackets import expressions
-from lengthwise.tasks.drawing import constant, counted, integers
+from lengthwise.tasks.drawing import integers
 from lengthwise.tasks.task import Task
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -43,8 +44,9 @@ class SolveEquation(Transduction):
         modulus, places = self.options.modulus, length - 2
         left, value = expressions(generator, batch_size, places, modulus, operators=2)
         unknown, equals = modulus + 4, modulus + 5
-        ahead = (counted(places) - integers(generator, places, batch_size, 1)) % places
-        at = torch.where(left < modulus, ahead, places).argmin(1, keepdim=True)
-        solution = left.gather(1, at)
-        left = left.scatter(1, at, unknown)
-        return Drawn(torch.cat([left, constant(equals, batch_size, 1), value[:, None]], dim=1), solution)
+        ahead = (np.arange(places) - integers(generator, places, batch_size, 1).numpy()) % places
+        at = np.arange(batch_size), np.where(left < modulus, ahead, places).argmin(1)
+        solution = left[at]
+        left[at] = unknown
+        source = np.concatenate([left, np.full((batch_size, 1), equals), value[:, None]], axis=1)
+        return Drawn(torch.from_numpy(source), torch.from_numpy(solution)[:, None])

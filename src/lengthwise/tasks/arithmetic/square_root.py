@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from lengthwise.tasks.arithmetic.bits import whole, written
 from lengthwise.tasks.drawing import counted, integers, redrawn
 from lengthwise.tasks.transduction import Drawn, Transduction
 
@@ -27,12 +28,9 @@ class SquareRoot(Transduction):
     def draw(self, generator: torch.Generator, batch_size: int, length: int, split: str) -> Drawn:
         """Draw numbers, and find their roots."""
         source = redrawn(lambda rows: integers(generator, 2, rows, length), lambda numbers: numbers.any(1), batch_size)
-        bits, width = "".join(map(str, source.flatten().tolist())), self.answer_length(length)
-        numbers = (int(bits[start : start + length], 2) for start in range(0, len(bits), length))
-        roots = "".join(f"{math.isqrt(number):0{width}b}" for number in numbers)
-        answer = torch.tensor(list(map(int, roots)), dtype=torch.long, device="cpu")
-        return Drawn(source, answer.view(batch_size, width))
+        roots = written(map(math.isqrt, whole(source.numpy())), self.answer_length(length))
+        return Drawn(source, torch.from_numpy(roots))
 
     def places(self, length: int) -> tuple[Int[Tensor, " source"], Int[Tensor, " answer"]]:
         """Mark each bit of the root with its significance, counted from 1, and two bits of the number with the same."""
-        return counted(length).flip(0) // 2 + 1, counted(self.answer_length(length)).flip(0) + 1
+        return counted(length + 2, start=2).flip(0) // 2, counted(self.answer_length(length) + 1, start=1).flip(0)

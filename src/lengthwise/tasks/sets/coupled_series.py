@@ -25,7 +25,7 @@ from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import LabelledSets
-from lengthwise.tasks.drawing import counted, in_order, shuffled
+from lengthwise.tasks.drawing import counted, in_order, orders
 from lengthwise.tasks.metrics.metric import Loss, Metric
 from lengthwise.tasks.metrics.squared_error import SquaredError
 from lengthwise.tasks.task import Task
@@ -73,8 +73,7 @@ class CoupledSeries(Task):
         self.check_length(length)
         self.check_split(split)
         ring = self.ring(generator, batch_size, length)
-        order = shuffled(generator, counted(length).expand(batch_size, -1))
-        series = in_order(ring, order)
+        series = in_order(ring, orders(generator, batch_size, length))
         return LabelledSets(series[..., :OBSERVED], series[..., OBSERVED:])
 
     def ring(self, generator: torch.Generator, batch_size: int, length: int) -> Float[Tensor, "batch series steps"]:

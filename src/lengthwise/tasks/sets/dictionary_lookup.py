@@ -7,12 +7,13 @@ keys of a set are distinct and drawn uniformly; the query is one of these keys.
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from lengthwise.errors import InputError
 from lengthwise.options import option
 from lengthwise.tasks.batch import Sets
-from lengthwise.tasks.drawing import coded, counted, distinct, one_hot
+from lengthwise.tasks.drawing import coded, distinct, integers
 from lengthwise.tasks.set_reading import SetReading
 
 
@@ -49,9 +50,9 @@ class DictionaryLookup(SetReading):
         self.check_length(length)
         self.check_split(split)
         bits, values = self.options.bits, self.options.values
-        key = distinct(generator, 2**bits, batch_size, length)
-        value = torch.randint(values, (batch_size, length), generator=generator, dtype=torch.long, device="cpu")
-        holder = torch.randint(length, (batch_size,), generator=generator, dtype=torch.long, device="cpu")
-        pairs = torch.cat([coded(key, bits), one_hot(value, values)], dim=-1)
-        rows = counted(batch_size)
-        return Sets(pairs, pairs[rows, holder, :bits], value[rows, holder], holder)
+        key = distinct(generator, 2**bits, batch_size, length).numpy()
+        value = integers(generator, values, batch_size, length).numpy()
+        holder = integers(generator, length, batch_size).numpy()
+        pairs = np.concatenate([coded(key, bits), np.eye(values, dtype=np.float32)[value]], axis=-1)
+        rows = np.arange(batch_size)
+        return Sets(*map(torch.from_numpy, (pairs, pairs[rows, holder, :bits], value[rows, holder], holder)))

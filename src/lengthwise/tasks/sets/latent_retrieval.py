@@ -13,6 +13,7 @@ A model compares two factors at once, and :mod:`lengthwise.probes.covariances` f
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -117,7 +118,10 @@ def _matrices(first: int, second: int) -> tuple[Tensor, ...]:
 def _tables(first: int, second: int) -> tuple[Tensor, ...]:
     """Return the products of the matrices of :func:`_matrices` with every value of their variables, by its number."""
     *matrices, embedding = _matrices(first, second)
-    return (*(coded(counted(2 ** len(matrix)), len(matrix)) @ matrix for matrix in matrices), embedding)
+    return (
+        *(torch.from_numpy(coded(np.arange(2 ** len(matrix)), len(matrix))).float() @ matrix for matrix in matrices),
+        embedding,
+    )
 
 
 def _noisy(
@@ -125,7 +129,7 @@ def _noisy(
 ) -> Float[Tensor, "*shape features"]:
     """Add what the tables have for values, and noise."""
     shape = (*parts[0][0].shape, WIDTH)
-    vectors = NOISE * torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
+    vectors = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu").mul_(NOISE)
     for values, table in parts:
         vectors += F.embedding(values, table)
     return vectors

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lengthwise.options import option
 from lengthwise.tasks.batch import LabelledSets
-from lengthwise.tasks.drawing import counted, in_order, integers, one_hot, shuffled
+from lengthwise.tasks.drawing import counted, in_order, integers, one_hot, orders
 from lengthwise.tasks.metrics.matching import FoundPartner, ToldPartner
 from lengthwise.tasks.metrics.metric import Metric
 from lengthwise.tasks.metrics.token_accuracy import TokenAccuracy
@@ -68,15 +68,15 @@ class SetMatching(Task):
         self.check_length(length)
         self.check_split(split)
         shared = length // 2
-        one, other = (_normal(generator, batch_size, length, WIDTH) / WIDTH**0.5 for _ in range(2))
-        other[:, :shared] = one[:, :shared]
-        payload, held = (integers(generator, PAYLOADS, batch_size, length) for _ in range(2))
+        descriptors = _normal(generator, 2, batch_size, length, WIDTH) / WIDTH**0.5
+        descriptors[1, :, :shared] = descriptors[0, :, :shared]
+        payloads = integers(generator, PAYLOADS, 2, batch_size, length)
+        answers = torch.where(counted(length) < shared, payloads.flip(0), PAYLOADS)
         sets = []
-        for descriptor, own, partners in ((one, payload, held), (other, held, payload)):
+        for descriptor, payload, answer in zip(descriptors, payloads, answers, strict=True):
             noisy = descriptor + self.options.noise * _normal(generator, *descriptor.shape)
-            answer = torch.where(counted(length) < shared, partners, PAYLOADS)
-            order = shuffled(generator, counted(length).expand(batch_size, -1))
-            items = torch.cat([noisy, one_hot(own, PAYLOADS)], 2)
+            order = orders(generator, batch_size, length)
+            items = torch.cat([noisy, one_hot(payload, PAYLOADS)], 2)
             sets.append((in_order(items, order), answer.gather(1, order)))
         return LabelledSets(*(torch.cat(parts, 1) for parts in zip(*sets, strict=True)))
 
