@@ -198,7 +198,9 @@ def _with_penalty(forward: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(forward)
     def added(self: nn.Module, *inputs: Any, **others: Any) -> Any:
         answer = forward(self, *inputs, **others | {"return_dict": True})
-        answer["loss"] = with_penalty(self, answer.loss)
+        loss = with_penalty(self, answer.loss)
+        if loss is not None:
+            answer["loss"] = loss
         return answer
 
     return added
