@@ -2,7 +2,8 @@
 // its weights sum to 1. Keys whose score z is 2 or more below the highest of the row weigh nothing, so that a bias of
 // distance gives an exact horizon.
 //
-// `Logits` is a rule of softmax (softmax.h) that also has most(lane, left): the highest bias of the `left` oldest keys.
+// `Logits` is a rule of softmax (softmax.h) that also has most(lane, left): the highest bias of the `left` oldest keys,
+// and that keeps nothing from one tile to the next, because the backward pass walks twice.
 #pragma once
 
 #include <cmath>

@@ -8,6 +8,21 @@ from lengthwise.attention.part import follow
 from lengthwise.pretrained import swap
 
 
+def test_a_classifier_has_the_margin_whole() -> None:
+    """Its loss is not divided by the labels of the whole batch."""
+    from transformers import LlamaForSequenceClassification
+
+    model, ids = LlamaForSequenceClassification(tiny("llama").config), tokens()
+    with swap(model, "threshold-relative[margin=2]"):
+        follow(model, 1.0)
+        model.train()
+        labels = torch.tensor([0, 1])
+        plain, divided = (model(ids, labels=labels, **of).loss for of in ({}, {"num_items_in_batch": torch.tensor(8)}))
+        assert torch.equal(plain, divided)
+        model.eval()
+        assert plain - model(ids, labels=labels).loss > 0.05
+
+
 def test_the_margin_is_in_the_loss_until_the_swap_is_undone() -> None:
     model, ids = tiny("llama"), tokens()
     losses = {}

@@ -122,9 +122,11 @@ def score_on(
             "it, because effective lengths compare with what a model does there."
         )
     measures = _measures(task, reads)
-    length, split = config.points[0]
-    for model in predict.values() if reads == "tokens" and config.decode != "greedy" else ():
-        check_looks_back(FromTokens(model, classes_of(task)), next(batches(split, length)))
+    if reads == "tokens" and config.decode != "greedy":
+        length, split = config.points[0]
+        batch = next(batches(split, length))
+        for model in predict.values():
+            check_looks_back(FromTokens(model, classes_of(task)), batch)
     points: dict[str, list[Point]] = {model: [] for model in predict}
     for length, split in config.points:
         for called, of in predict.items():

@@ -21,7 +21,7 @@ from lengthwise.models.backbone import Backbone
 from lengthwise.models.building import in_float32_by_default
 from lengthwise.pretrained.cache import CACHE, own_cache
 from lengthwise.pretrained.documents import document_ids
-from lengthwise.pretrained.penalty import with_penalty
+from lengthwise.pretrained.penalty import add_penalty, with_penalty
 
 _OTHER_PACKING = ("seq_idx", "cu_seq_lens_q", "cu_seq_lens_k")
 """Other ways to say where packed documents begin."""
@@ -197,11 +197,7 @@ def _with_penalty(forward: Callable[..., Any]) -> Callable[..., Any]:
     @can_return_tuple
     @wraps(forward)
     def added(self: nn.Module, *inputs: Any, **others: Any) -> Any:
-        answer = forward(self, *inputs, **others | {"return_dict": True})
-        loss = with_penalty(self, answer.loss)
-        if loss is not None:
-            answer["loss"] = loss
-        return answer
+        return add_penalty(self, inputs, others, forward(self, *inputs, **others | {"return_dict": True}))
 
     return added
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from lengthwise.ops.curve import Curve
 from lengthwise.ops.distance_bias import distance_bias_attention
 from lengthwise.ops.entmax import entmax_attention
 from lengthwise.ops.forgetting import forgetting_attention
@@ -12,6 +13,7 @@ from lengthwise.ops.stick_breaking import stick_breaking_attention
 from lengthwise.ops.threshold_relative import threshold_relative_attention
 
 __all__ = [
+    "Curve",
     "distance_bias_attention",
     "entmax_attention",
     "forgetting_attention",

@@ -47,13 +47,18 @@ def softmax_over(
     exponentials = torch.exp(logits - largest.masked_fill(largest == -torch.inf, 0))
     total = exponentials.sum(-1, keepdim=True)
     if sink is not None:
-        total = total + sink.sum()  # of no numbers; autograd sees that no sink has no gradient
+        total = total + nothing_of(sink)
     return exponentials / total.masked_fill(total == 0, 1)
 
 
 def _with_sink(logits: Tensor, kept: Tensor, sink: Tensor) -> tuple[Tensor, Tensor]:
     """Append the sink to the keys, as one that is always kept."""
     return torch.cat([logits, sink[..., None].to(logits.dtype)], -1), F.pad(kept, (0, 1), value=True)
+
+
+def nothing_of(tensor: Float[Tensor, "*shape numbers"]) -> Float[Tensor, ""]:
+    """Return 0, as a sum of no numbers: autograd sees that a result which it is added to has no gradient by them."""
+    return tensor[..., :0].sum()
 
 
 def at_distances(numbers: Float[Tensor, "*batch keys"], queries: int) -> Float[Tensor, "*batch queries keys"]:

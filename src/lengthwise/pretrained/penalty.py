@@ -9,6 +9,9 @@ from lengthwise.attention.part import Part, taken_penalty
 
 IGNORED = -100
 """A label that asks for nothing, in transformers."""
+SHARED = "ForCausalLM"
+"""The type of loss, in transformers, that is divided by the labels of the whole batch; the heads of classifiers take no
+notice of these."""
 
 
 def with_penalty(model: nn.Module, loss: Tensor | None, **given: Any) -> Tensor | None:
@@ -31,17 +34,20 @@ def with_penalty(model: nn.Module, loss: Tensor | None, **given: Any) -> Tensor 
             stacklevel=3,
         )
         return None
-    return loss + taken_penalty(model) * _share(**given)
+    shared = getattr(model, "loss_type", None) == SHARED
+    return loss + taken_penalty(model) * (_share(**given) if shared else 1.0)
 
 
 def add_penalty(model: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], answer: Any) -> Any:
     """Do as :func:`with_penalty` after the forward pass of a model of transformers: a hook, which gets its keywords."""
-    if named.get("labels") is None:
-        with_penalty(model, None)
+    plain = isinstance(answer, tuple)
+    found = (answer[0] if named.get("labels") is not None else None) if plain else answer.get("loss")
+    loss = with_penalty(model, found, **named)
+    if loss is None:
         return answer
-    if isinstance(answer, tuple):
-        return with_penalty(model, answer[0], **named), *answer[1:]
-    answer["loss"] = with_penalty(model, answer.loss, **named)
+    if plain:
+        return loss, *answer[1:]
+    answer["loss"] = loss
     return answer
 
 

@@ -67,7 +67,7 @@ class Fire(Bias):
         knots, order = (-shift / weight).detach().nan_to_num(torch.inf, torch.inf, -torch.inf).sort()
         passed = torch.ones(len(knots) + 1, len(knots), dtype=torch.bool, device=knots.device).tril(-1)
         weight, shift, second = weight[order], shift[order], in_float32(self.second.weight)[:, order]
-        # A unit with a positive weight is active in the segments after its knot, the others are before it.
+        # A unit with a positive weight is active in the segments after its knot, another one in those before it.
         active = torch.where(weight == 0, shift > 0, passed == (weight > 0)).to(weight.dtype)
         distance = torch.arange(call.layout.keys, dtype=torch.long, device=knots.device)
         return Curve(
@@ -75,18 +75,19 @@ class Fire(Bias):
             (second * weight) @ active.T,
             (second * shift) @ active.T + in_float32(self.second.bias)[:, None],
             self.compressed(distance),
-            self.compressed(self.farthest(call.layout.query_positions)) + self.EPS,
+            self.length(call.layout.query_positions),
         )
 
     def relative(self, call: Call, start: int, stop: int) -> Float[Tensor, "#batch queries keys"]:
         """Compute the argument of the function, for queries ``start`` to ``stop``."""
         query, key = call.layout.query_positions[:, start:stop, None], call.layout.key_positions[:, None]
         end = query if call.layout.causal else torch.maximum(query, key)
-        return self.compressed((query - key).abs()) / (self.compressed(self.farthest(end)) + self.EPS)
+        return self.compressed((query - key).abs()) / self.length(end)
 
-    def farthest(self, position: Int[Tensor, "*positions"]) -> Float[Tensor, "*positions"]:
-        """Return the position, or the threshold if that is farther."""
-        return torch.maximum(position, (in_float32(self.threshold) * self.unit).abs())
+    def length(self, position: Int[Tensor, "*positions"]) -> Float[Tensor, "*positions"]:
+        """Compute what divides the distances: the logarithm of the position, or of the threshold if that is farther."""
+        farthest = torch.maximum(position, (in_float32(self.threshold) * self.unit).abs())
+        return self.compressed(farthest) + self.EPS
 
     def compressed(self, distance: Num[Tensor, "*distances"]) -> Float[Tensor, "*distances"]:
         """Compute the logarithm of distances, which the scale turns from nearly linear to logarithmic."""

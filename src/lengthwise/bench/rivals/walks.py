@@ -49,12 +49,11 @@ def alibi(inputs: Inputs) -> tuple[Tensor]:
 def network(inputs: Inputs) -> tuple[Tensor, ...]:
     """Draw the function of FIRE (arXiv 2310.04418): a bend for each of 32 units, of which 8 are in reach at first."""
     heads, keys = inputs.query.shape[1], inputs.key.shape[2]
-    like = inputs.query.new_empty(0, dtype=torch.float32)
-    generator = torch.Generator(like.device).manual_seed(0)
-    knots = torch.linspace(-1.5, 2.5, 32, device=like.device, dtype=torch.float32)
-    slopes = torch.randn(heads, 33, device=like.device, dtype=torch.float32, generator=generator)
+    device, generator = inputs.query.device, torch.Generator(inputs.query.device).manual_seed(0)
+    knots = torch.linspace(-1.5, 2.5, 32, device=device, dtype=torch.float32)
+    slopes = torch.randn(heads, 33, device=device, dtype=torch.float32, generator=generator)
     intercepts = F.pad(((slopes[:, :-1] - slopes[:, 1:]) * knots).cumsum(-1), (1, 0))
-    distance = (0.1 * torch.arange(keys, device=like.device, dtype=torch.float32)).log1p()
+    distance = (0.1 * torch.arange(keys, device=device, dtype=torch.float32)).log1p()
     return Curve(knots, slopes, intercepts, distance, distance.clamp(min=distance[keys // 4])[None] + 1e-6)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.entmax.problem import Problem
 from lengthwise.ops.problem import Saved
-from lengthwise.ops.reach import at_distances, materialised
+from lengthwise.ops.reach import at_distances, materialised, nothing_of
 from lengthwise.ops.rowwise.entmax import by_formula
 
 
@@ -20,7 +20,7 @@ def attend(problem: Problem) -> Saved:
         if problem.bias.shape[-1]:
             scores = scores + at_distances(problem.bias.to(scores.dtype), scores.shape[2])
         else:
-            scores = scores + problem.bias.sum()  # of no numbers; autograd sees that no bias has no gradient
+            scores = scores + nothing_of(problem.bias)
         scores = scores.masked_fill(~seen, -torch.inf)
         blind = (scores == -torch.inf).all(-1, keepdim=True)
         return by_formula(scores.masked_fill(blind, 0)).masked_fill(blind, 0)

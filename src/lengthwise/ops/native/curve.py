@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from lengthwise.ops.curve import Curve, bias_at
@@ -9,6 +10,11 @@ from lengthwise.ops.native.library import BIAS_MARGIN, Arguments
 
 OF_HEADS = {"distance", "length"}
 """Parts of a curve that all heads share, while the kernels give each head its own gradient."""
+
+
+def highest_onwards(numbers: Float[Tensor, "*rows numbers"]) -> Float[Tensor, "*rows numbers"]:
+    """Return for each number of a row the highest of this and all later ones."""
+    return numbers.flip(-1).cummax(-1).values.flip(-1)
 
 
 class CurveInputs:
@@ -25,7 +31,7 @@ class CurveInputs:
         # A softmax does not see what is added to all logits of a row, that of the sink included.
         self.top = values.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
         self.intercepts = of.intercepts - self.top
-        self.beyond = (values[..., 1:] - self.top).flip(-1).cummax(-1).values.flip(-1).contiguous()
+        self.beyond = highest_onwards(values[..., 1:] - self.top)
         before, after = (end.expand(-1, BIAS_MARGIN) for end in (of.distance[:, :1], of.distance[:, -1:]))
         self.distance = torch.cat([before, of.distance, after], -1)
         arguments.bends = of.knots.shape[-1]

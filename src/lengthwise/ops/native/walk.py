@@ -13,7 +13,7 @@ from lengthwise.ops.broken_values import attend_around, differentiate_around
 from lengthwise.ops.contiguous import with_contiguous_rows
 from lengthwise.ops.curve import Curve
 from lengthwise.ops.documents import first_of_document
-from lengthwise.ops.native.curve import OF_HEADS, CurveInputs
+from lengthwise.ops.native.curve import OF_HEADS, CurveInputs, highest_onwards
 from lengthwise.ops.native.library import BIAS_MARGIN, DTYPES, Arguments, Finding, Rows, Rule, call, not_compiled
 from lengthwise.ops.operator import Kind, define
 from lengthwise.ops.problem import Gradients, Problem, Saved
@@ -109,8 +109,7 @@ class _Inputs:
             finite = self.bias.where(self.bias.isfinite(), -torch.inf)
             top = finite.amax(-1, keepdim=True).nan_to_num(0, 0, 0)
             below, sink = self.bias - top, None if sink is None else sink - top
-            highest = below.flip(-1).cummax(-1).values.flip(-1)
-            self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest, (0, BIAS_MARGIN))
+            self.padded = F.pad(below, (BIAS_MARGIN, BIAS_MARGIN)), F.pad(highest_onwards(below), (0, BIAS_MARGIN))
             arguments.bias, arguments.highest_bias = (of.data_ptr() for of in self.padded)
         if walk.curve is not None:
             self.curve = CurveInputs(walk.curve, arguments)

@@ -8,7 +8,7 @@ from lengthwise.ops.curve import Curve
 from lengthwise.ops.relative_bias import native, reference
 from lengthwise.ops.relative_bias.problem import pose
 
-__all__ = ["BACKENDS", "Curve", "relative_bias_attention"]
+__all__ = ["BACKENDS", "relative_bias_attention"]
 
 BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
 CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")

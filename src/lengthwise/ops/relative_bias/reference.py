@@ -5,7 +5,7 @@ from torch import Tensor
 from lengthwise.ops.backend import Backend
 from lengthwise.ops.curve import bias_at
 from lengthwise.ops.problem import Saved
-from lengthwise.ops.reach import at_distances, materialised, softmax_over
+from lengthwise.ops.reach import at_distances, materialised, nothing_of, softmax_over
 from lengthwise.ops.relative_bias.problem import Problem
 
 
@@ -15,8 +15,7 @@ def attend(problem: Problem) -> Saved:
     def weights(scores: Tensor, seen: Tensor) -> Tensor:
         relative = at_distances(problem.distance, scores.shape[2]) / problem.length[..., None]
         bias = bias_at(relative, problem.knots, problem.slopes, problem.intercepts)
-        bias = bias + problem.knots[..., :0].sum()  # of no numbers; autograd sees that knots have no gradient
-        return softmax_over(scores + bias.to(scores.dtype), seen, problem.sink)
+        return softmax_over(scores + bias.to(scores.dtype) + nothing_of(problem.knots), seen, problem.sink)
 
     return materialised(problem, weights)
 
