@@ -30,8 +30,8 @@ test-clusters: $(TOOLS)  ## Comparisons on Ray and under stand-ins for SLURM, wh
 wheel: python  ## The built package, as pip installs it: in a fresh environment, without extras and then with most.
 	PYTHON=$(PYTHON) .ci/wheel
 
-test-gpu: $(TOOLS)  ## The operator's tests on an NVIDIA GPU, by the Triton kernels.
-	LENGTHWISE_TEST_GPU=1 $(BIN)/python -m pytest tests/ops/test_triton.py tests/ops/test_backends.py \
+test-gpu: $(TOOLS)  ## The operators' tests on an NVIDIA GPU, by the Triton kernels.
+	LENGTHWISE_TEST_GPU=1 $(BIN)/python -m pytest tests/ops/test_triton.py tests/ops/test_triton_walks.py tests/ops/test_backends.py \
 		tests/ops/test_extremes.py tests/ops/test_decoding.py
 
 oracles: $(VENV)/.oracles  ## The attention mechanisms against independent packages, which nothing else needs.

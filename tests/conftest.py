@@ -133,6 +133,12 @@ def _tokenizer(kind: str) -> "PreTrainedTokenizerFast":
     return PreTrainedTokenizerFast(tokenizer_object=words, **SPECIAL)
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Every test draws the same numbers, whichever tests ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def build() -> Callable[[str], "PreTrainedModel"]:
     """``build("llama")``, or gpt2, sliding (a window of 6 tokens), bert, encoder (BERT without a head): fresh ones."""

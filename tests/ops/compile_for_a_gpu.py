@@ -15,6 +15,8 @@ from lengthwise.ops.problem import Saved
 from lengthwise.ops.threshold_relative.problem import Problem
 from lengthwise.ops.threshold_relative.triton import launch
 from lengthwise.ops.threshold_relative.triton.tuning import fitting
+from lengthwise.ops.triton import launch as walks
+from lengthwise.ops.walk import Rule, Walk
 
 
 class Driver:
@@ -39,16 +41,20 @@ def compile_only(kernel: Any, grid: Any, arguments: Any) -> Any:
     if tuned:
         constants = fitting(tuned, {}, **arguments)[0].all_kwargs()
         kernel = kernel.fn
+    if arguments.get("BROKEN") and arguments["FORM"] != "forgetting":  # the same addition to every form
+        return
     names = {*kernel.arg_names, "num_warps", "num_stages"} - constants.keys()
     taken = {name: argument for name, argument in arguments.items() if name in names}
     compiled = kernel.warmup(**taken, **constants, grid=(1,))
-    row = {"name": kernel.__name__, "shared_memory": compiled.metadata.shared, "assembly": compiled.asm["ptx"]}
+    name = "_".join(filter(None, (kernel.__name__, arguments.get("FORM"))))
+    row = {"name": name, "shared_memory": compiled.metadata.shared, "assembly": compiled.asm["ptx"]}
     found.append(row)
 
 
 found: list[dict[str, object]] = []
 triton.runtime.driver.set_active(Driver())
-launch.run = compile_only
+for module in (launch, walks):
+    vars(module)["run"] = compile_only
 dtype, head_dim = getattr(torch, sys.argv[2]), int(sys.argv[3])
 launch.SEARCHED_FROM = 0 if head_dim <= 64 else 2**62  # type: ignore[attr-defined]  # the fixed tiles of the wide
 tensors = torch.empty(1, 4, 500, head_dim, dtype=dtype), torch.empty(1, 2, 500, head_dim, dtype=dtype)
@@ -59,4 +65,15 @@ for deterministic in (False, True):
     torch.use_deterministic_algorithms(deterministic)
     problem = Problem(tensors[0], key, key, torch.empty(1, 4, 500), None, 0.0, 0.125, 2.0**-24, None)
     launch.backward(problem, Saved(tensors[0], torch.empty(4, 1, 4, 500)), tensors[0])
+query, numbers = tensors[0], torch.empty(1, 4, 500)
+rules: dict[Rule, dict[str, Any]] = {
+    Rule.FORGETTING: {"forgotten": numbers.double(), "sink": numbers},
+    Rule.DISTANCE_BIAS: {"bias": numbers, "sink": numbers},
+    Rule.STICK_BREAKING: {},
+    Rule.SIGMOID: {"offset": numbers},
+    Rule.SOFTPICK: {},
+}
+for rule, besides in rules.items():
+    walk = Walk(rule, query, key, key, None, 0.125, 2.0**-24, **besides)
+    walks.backward(walk, walks.forward(walk), query)
 json.dump(found, sys.stdout)

@@ -8,16 +8,11 @@ import pytest
 import torch
 
 from lengthwise.ops import threshold_relative_attention
+from lengthwise.ops.bounds import running_key_norms
 from lengthwise.ops.problem import TILE
 from lengthwise.ops.reach import softmax_over, visible
 from lengthwise.ops.threshold_relative import reference, visited_tiles
-from lengthwise.ops.threshold_relative.horizon import (
-    is_met,
-    largest_scores,
-    log_rest,
-    log_series,
-    running_key_norms,
-)
+from lengthwise.ops.threshold_relative.horizon import is_met, largest_scores, log_rest, log_series
 
 Inputs = dict[str, Any]
 EPS = torch.finfo(torch.float64).eps

@@ -37,6 +37,7 @@ HALVES = [torch.bfloat16, torch.float16]
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, *HALVES], ids=lambda dtype: str(dtype)[6:])
 
 
+FORMS = ("forgetting", "distance", "stick", "sigmoid", "softpick")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -330,8 +331,9 @@ def test_keeps_to_its_tensors_and_to_its_part_of_them(
     from triton.runtime.interpreter import interpreter_builder
 
     from lengthwise.ops.threshold_relative.triton import launch
+    from lengthwise.ops.triton.inputs import run as plain_run
 
-    plain_run, touched = launch.run, set()
+    touched: set[str] = set()
     bounds: list[tuple[int, int]] = []
     writer: dict[int, tuple[int, ...]] = {}
 
@@ -474,8 +476,10 @@ def test_compiles_for_gpus_that_are_not_here(
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     kernels = json.loads(done.stdout)
+    walks = [f"{kernel}_kernel_{form}" for kernel in ("forward", "rows", "keys") for form in FORMS]
     assert {kernel["name"] for kernel in kernels} == {
-        *("forward_kernel", "rows_kernel", "keys_kernel", "range_kernel", "together_kernel")
+        *("forward_kernel", "rows_kernel", "keys_kernel", "range_kernel", "together_kernel"),
+        *(*walks, "distances_kernel_distance"),
     }
     for kernel in kernels:
         assert kernel["shared_memory"] <= memory << 10, kernel["name"]

@@ -67,7 +67,7 @@ class BenchConfig(Config):
         json_schema_extra={"option": ["--contestant", "-c"]},
     )
     """Contestants beside sdpa: native, triton, blockwise, each also with -no-skipping, forgetting, alibi,
-    stick-breaking, flex, fla-forgetting, reference. Repeatable."""
+    stick-breaking, fire, sigmoid, softpick, entmax, flex, fla-forgetting, reference. Repeatable."""
     batch: PositiveInt = 1
     """Number of sequences."""
     heads: PositiveInt = _field(4, ON_CUDA["heads"])

@@ -16,9 +16,9 @@ ENTMAX = "entmax"
 FIRE = "fire"
 REFERENCE = "reference"
 NO_SKIPPING = "-no-skipping"
-HORIZONS = (FORGETTING, ALIBI, STICK_BREAKING)
+HORIZONS = (FORGETTING, ALIBI, STICK_BREAKING, FIRE)
 """Other mechanisms on the walk of this package, whose queries stop at a horizon."""
-RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK, ENTMAX, FIRE)
+RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK, ENTMAX)
 DEFAULT = {
     "cpu": (SDPA, "native", "native-no-skipping", "blockwise", REFERENCE),
     "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FLA_FORGETTING, REFERENCE),

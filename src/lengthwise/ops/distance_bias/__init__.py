@@ -4,13 +4,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.choice import Choice
-from lengthwise.ops.distance_bias import native, reference
+from lengthwise.ops.distance_bias import reference, walk
 from lengthwise.ops.distance_bias.problem import pose
 
 __all__ = ["BACKENDS", "distance_bias_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native", "cuda": "triton"}, otherwise="reference")
 
 
 def distance_bias_attention(
@@ -46,7 +46,8 @@ def distance_bias_attention(
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
             the newest key to the oldest in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU;
-            ``"auto"`` takes ``"native"`` if it takes the tensors.
+            ``"triton"`` is the same walk on an NVIDIA GPU, for all dtypes but float64 and for ``head_dim`` up to 256;
+            ``"auto"`` takes the device's own backend if it takes the tensors.
         skip_tolerance: the walk may stop once the remaining keys hold at most this fraction of a row's softmax mass, by
             a bound that is proved (``docs/horizon.md``); the default is half the float32 ``eps``, which is exact to
             that precision. 0 visits every key.

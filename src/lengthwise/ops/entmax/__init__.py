@@ -4,13 +4,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.choice import Choice
-from lengthwise.ops.entmax import native, reference
+from lengthwise.ops.entmax import reference, walk
 from lengthwise.ops.entmax.problem import pose
 
 __all__ = ["BACKENDS", "entmax_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native"}, otherwise="reference")
 
 
 def entmax_attention(

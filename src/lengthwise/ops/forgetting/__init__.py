@@ -4,13 +4,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.choice import Choice
-from lengthwise.ops.forgetting import native, reference
+from lengthwise.ops.forgetting import reference, walk
 from lengthwise.ops.forgetting.problem import pose
 
 __all__ = ["BACKENDS", "forgetting_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native", "cuda": "triton"}, otherwise="reference")
 
 
 def forgetting_attention(
@@ -48,7 +48,8 @@ def forgetting_attention(
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
             the newest key to the oldest in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU;
-            ``"auto"`` takes ``"native"`` if it takes the tensors.
+            ``"triton"`` is the same walk on an NVIDIA GPU, for all dtypes but float64 and for ``head_dim`` up to 256;
+            ``"auto"`` takes the device's own backend if it takes the tensors.
         skip_tolerance: the walk may stop once the remaining keys hold at most this fraction of a row's softmax mass, by
             a bound that is proved (``docs/horizon.md``); the default is half the float32 ``eps``, which is exact to
             that precision. 0 visits every key.
@@ -57,7 +58,8 @@ def forgetting_attention(
         The attended values, with the shape and the dtype of ``query``.
 
     Raises:
-        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence.
+        InputError: for shapes, dtypes, devices or values that do not fit, in one sentence. The Triton kernels, which
+            run ahead of Python, do not refuse a gate above 1; the rows from this gate on are then NaN.
     """
     problem = pose(query, key, value, log_forget, sink, document_ids, scale, skip_tolerance)
     return CHOICE.attend(problem, backend)[0].to(problem.query.dtype)

@@ -2,19 +2,14 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.ops.bounds import highest_onwards
 from lengthwise.ops.curve import Curve, bias_at
 from lengthwise.ops.native.library import BIAS_MARGIN, Arguments
 
 OF_HEADS = {"distance", "length"}
 """Parts of a curve that all heads share, while the kernels give each head its own gradient."""
-
-
-def highest_onwards(numbers: Float[Tensor, "*rows numbers"]) -> Float[Tensor, "*rows numbers"]:
-    """Return for each number of a row the highest of this and all later ones."""
-    return numbers.flip(-1).cummax(-1).values.flip(-1)
 
 
 class CurveInputs:

@@ -34,19 +34,6 @@ class Rows(ctypes.Structure):
         return cls(tensor.data_ptr(), *tensor.stride()[:3])
 
 
-class Rule(enum.IntEnum):
-    """What a product of a query and a key weighs: ``Rule`` in ``native/arguments.h``."""
-
-    THRESHOLD_RELATIVE = 0
-    FORGETTING = 1
-    STICK_BREAKING = 2
-    DISTANCE_BIAS = 3
-    SIGMOID = 4
-    SOFTPICK = 5
-    ENTMAX = 6
-    RELATIVE_BIAS = 7
-
-
 class Arguments(ctypes.Structure):
     """The structure that ``native/arguments.h`` declares, field by field."""
 

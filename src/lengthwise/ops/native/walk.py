@@ -1,22 +1,21 @@
-"""One walk over the keys: passing tensors to the compiled kernels, and returning their results."""
+"""The walk over the keys in C++: passing tensors to the compiled kernels, and returning their results."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.backend import Backend
+from lengthwise.ops.bounds import highest_onwards
 from lengthwise.ops.broken_values import attend_around, differentiate_around
 from lengthwise.ops.contiguous import with_contiguous_rows
-from lengthwise.ops.curve import Curve
 from lengthwise.ops.documents import first_of_document
-from lengthwise.ops.native.curve import OF_HEADS, CurveInputs, highest_onwards
-from lengthwise.ops.native.library import BIAS_MARGIN, DTYPES, Arguments, Finding, Rows, Rule, call, not_compiled
+from lengthwise.ops.native.curve import OF_HEADS, CurveInputs
+from lengthwise.ops.native.library import BIAS_MARGIN, DTYPES, Arguments, Finding, Rows, call, not_compiled
 from lengthwise.ops.operator import Kind, define
 from lengthwise.ops.problem import Gradients, Problem, Saved
+from lengthwise.ops.walk import Walk
 
 NUMBERS = 3
 """Numbers for each query: two that the rule needs (``largest`` and ``total`` in ``arguments.h``), and tiles visited."""
@@ -24,63 +23,37 @@ GROUP = 16
 """Numbers that the kernels process at once, independent of the registers' size (``GROUP`` in ``native/lanes.h``)."""
 
 
-@dataclass(frozen=True)
-class Walk:
-    """A problem as the kernels see it."""
+def forward(walk: Walk) -> tuple[Saved, Finding]:
+    """Return the output in float32, the numbers of each query, and what the kernel found."""
+    inputs = _Inputs(walk)
+    output = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
+    rows = output.new_empty((NUMBERS, *output.shape[:3]))
+    return Saved(output, rows), inputs.call("forward", output, rows)
 
-    rule: Rule
-    query: Float[Tensor, "batch heads queries head_dim"]
-    key: Float[Tensor, "batch kv_heads keys head_dim"]
-    value: Float[Tensor, "batch kv_heads keys head_dim"]
-    document_ids: Int[Tensor, "batch keys"] | None
-    scale: float
-    skip_tolerance: float
-    log_forget: Float[Tensor, "batch heads queries"] | None = None
-    """The gates of threshold relative attention."""
-    forgotten: Float[Tensor, "batch heads keys"] | None = None
-    """Float64: the running sums of forgetting attention."""
-    bias: Float[Tensor, "batch heads biases"] | None = None
-    """The bias of each distance; no numbers if there is none."""
-    curve: Curve | None = None
-    """The bias of relative distance; all of its tensors have a batch."""
-    offset: Float[Tensor, "batch heads queries"] | None = None
-    """What sigmoid attention adds to all scores of a query."""
-    sink: Float[Tensor, "batch heads sinks"] | None = None
-    """One more logit of a softmax for each query, of attending to nothing; no numbers if there is no sink."""
-    limit: float = 0.0
-    largest_key_norm: float | None = None
-    strict: bool = False
 
-    def forward(self) -> tuple[Saved, Finding]:
-        """Return the output in float32, the numbers of each query, and what the kernel found."""
-        inputs = _Inputs(self)
-        output = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
-        rows = output.new_empty((NUMBERS, *output.shape[:3]))
-        return Saved(output, rows), inputs.call("forward", output, rows)
-
-    def backward(self, saved: Saved, gradient: Tensor) -> tuple[Gradients, Finding]:
-        """Return float32 gradients of query, key, value and what the rule has besides, and what the kernel found."""
-        inputs, gradient = _Inputs(self), gradient.to(torch.float32).contiguous()
-        output, rows = saved.output.contiguous(), saved.rows.contiguous()
-        d_query = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
-        *of_keys, width = inputs.key.shape
-        padded = -(-width // GROUP) * GROUP
-        d_key, d_value = (inputs.key.new_zeros((*of_keys, padded), dtype=torch.float32) for _ in range(2))
-        arguments = inputs.arguments
-        arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
-        arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
-        besides = {} if inputs.curve is None else inputs.curve.gradients(arguments)
-        for name in ("log_forget", "forgotten", "bias", "offset", "sink"):
-            if (of := getattr(inputs, name)) is not None:
-                besides[name] = of.new_zeros(of.shape, dtype=torch.float32)
-                setattr(arguments, f"d_{name}", besides[name].data_ptr())
-        finding = inputs.call("backward", output, rows)
-        for name in OF_HEADS & besides.keys():
-            besides[name] = besides[name].sum(1)
-        if inputs.forgotten is not None and arguments.sink:  # what a query has forgotten moves its keys beside its sink
-            besides["forgotten"][..., -inputs.query.shape[2] :] -= besides["sink"]
-        d_keys = (of[..., :width].contiguous() for of in (d_key, d_value))
-        return (d_query, *d_keys, *besides.values()), finding
+def backward(walk: Walk, saved: Saved, gradient: Tensor) -> tuple[Gradients, Finding]:
+    """Return float32 gradients of query, key, value and what the rule has besides, and what the kernel found."""
+    inputs, gradient = _Inputs(walk), gradient.to(torch.float32).contiguous()
+    output, rows = saved.output.contiguous(), saved.rows.contiguous()
+    d_query = inputs.query.new_empty(inputs.query.shape, dtype=torch.float32)
+    *of_keys, width = inputs.key.shape
+    padded = -(-width // GROUP) * GROUP
+    d_key, d_value = (inputs.key.new_zeros((*of_keys, padded), dtype=torch.float32) for _ in range(2))
+    arguments = inputs.arguments
+    arguments.gradient, arguments.d_query = gradient.data_ptr(), d_query.data_ptr()
+    arguments.d_key, arguments.d_value = d_key.data_ptr(), d_value.data_ptr()
+    besides = {} if inputs.curve is None else inputs.curve.gradients(arguments)
+    for name in ("log_forget", "forgotten", "bias", "offset", "sink"):
+        if (of := getattr(inputs, name)) is not None:
+            besides[name] = of.new_zeros(of.shape, dtype=torch.float32)
+            setattr(arguments, f"d_{name}", besides[name].data_ptr())
+    finding = inputs.call("backward", output, rows)
+    for name in OF_HEADS & besides.keys():
+        besides[name] = besides[name].sum(1)
+    if inputs.forgotten is not None and arguments.sink:  # what a query has forgotten moves its keys beside its sink
+        besides["forgotten"][..., -inputs.query.shape[2] :] -= besides["sink"]
+    d_keys = (of[..., :width].contiguous() for of in (d_key, d_value))
+    return (d_query, *d_keys, *besides.values()), finding
 
 
 class _Inputs:
@@ -138,30 +111,32 @@ class _Inputs:
 
 
 def backend(
-    kind: Kind, walk: Callable[[Problem], Walk], check: Callable[[Problem], None] = lambda problem: None
+    kind: Kind, as_walk: Callable[[Problem], Walk], check: Callable[[Problem], None] = lambda problem: None
 ) -> Backend:
     """Make the native backend of an operator, given its problem as a walk.
 
     ``check`` raises for gates above 1, when the kernel has found one.
     """
 
-    def forward(problem: Problem) -> Saved:
-        saved, finding = walk(problem).forward()
+    def attend(problem: Problem) -> Saved:
+        saved, finding = forward(as_walk(problem))
         if finding == Finding.GATE_ABOVE_ONE:
             check(problem)
         if finding == Finding.NOT_FINITE:
-            return attend_around(lambda problem: walk(problem).forward()[0], problem)
+            return attend_around(lambda problem: forward(as_walk(problem))[0], problem)
         return saved
 
-    def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
-        gradients, finding = walk(problem).backward(saved, gradient)
+    def differentiate(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
+        gradients, finding = backward(as_walk(problem), saved, gradient)
         if finding == Finding.NOT_FINITE:
-            return differentiate_around(lambda problem, *of: walk(problem).backward(*of)[0], problem, saved, gradient)
+            return differentiate_around(
+                lambda problem, *of: backward(as_walk(problem), *of)[0], problem, saved, gradient
+            )
         return gradients
 
     return Backend(
         "native",
-        define(kind, "native", forward, backward, numbers=NUMBERS),
+        define(kind, "native", attend, differentiate, numbers=NUMBERS),
         devices=("cpu",),
         dtypes=DTYPES,
         unavailable=not_compiled,

@@ -5,13 +5,13 @@ from torch import Tensor
 
 from lengthwise.ops.choice import Choice
 from lengthwise.ops.curve import Curve
-from lengthwise.ops.relative_bias import native, reference
+from lengthwise.ops.relative_bias import reference, walk
 from lengthwise.ops.relative_bias.problem import pose
 
 __all__ = ["BACKENDS", "relative_bias_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native"}, otherwise="reference")
 
 
 def relative_bias_attention(

@@ -4,13 +4,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.choice import Choice
-from lengthwise.ops.sigmoid import native, reference
+from lengthwise.ops.sigmoid import reference, walk
 from lengthwise.ops.sigmoid.problem import pose
 
 __all__ = ["BACKENDS", "sigmoid_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native", "cuda": "triton"}, otherwise="reference")
 
 
 def sigmoid_attention(
@@ -38,8 +38,9 @@ def sigmoid_attention(
         scale: factor on the dot products, positive; ``1 / sqrt(head_dim)`` by default.
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks over
-            the keys in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU; ``"auto"`` takes
-            ``"native"`` if it takes the tensors.
+            the keys in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU; ``"triton"`` is the
+            same walk on an NVIDIA GPU, for all dtypes but float64 and for ``head_dim`` up to 256; ``"auto"`` takes the
+            device's own backend if it takes the tensors.
 
     Returns:
         The attended values, with the shape and the dtype of ``query``.

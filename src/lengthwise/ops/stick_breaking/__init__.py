@@ -4,13 +4,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lengthwise.ops.choice import Choice
-from lengthwise.ops.stick_breaking import native, reference
+from lengthwise.ops.stick_breaking import reference, walk
 from lengthwise.ops.stick_breaking.problem import pose
 
 __all__ = ["BACKENDS", "stick_breaking_attention"]
 
-BACKENDS = {of.name: of for of in (reference.BACKEND, native.BACKEND)}
-CHOICE = Choice(BACKENDS, native.KIND, fastest={"cpu": "native"}, otherwise="reference")
+BACKENDS = {of.name: of for of in (reference.BACKEND, *walk.BACKENDS)}
+CHOICE = Choice(BACKENDS, walk.KIND, fastest={"cpu": "native", "cuda": "triton"}, otherwise="reference")
 
 
 def stick_breaking_attention(
@@ -41,7 +41,8 @@ def stick_breaking_attention(
         document_ids: integers; a query sees only keys of its own document.
         backend: ``"reference"`` materialises the (queries, keys) scores and defines the result; ``"native"`` walks from
             the newest key to the oldest in memory linear in the tokens, in C++, for float32 and bfloat16 on the CPU;
-            ``"auto"`` takes ``"native"`` if it takes the tensors.
+            ``"triton"`` is the same walk on an NVIDIA GPU, for all dtypes but float64 and for ``head_dim`` up to 256;
+            ``"auto"`` takes the device's own backend if it takes the tensors.
         skip_tolerance: the walk may stop once this much of the weight, or less, is left for all remaining keys; the
             default is half the float32 ``eps``, which is exact to that precision. 0 visits every key.
 

@@ -15,12 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from lengthwise.ops.bounds import running_key_norms
 from lengthwise.ops.problem import at_least_float32
-
-
-def running_key_norms(key: Float[Tensor, "batch kv_heads keys head_dim"]) -> Float[Tensor, "batch kv_heads keys"]:
-    """Return for each key the largest norm of this and all earlier keys, in the dtype that sums are computed in."""
-    return torch.linalg.vector_norm(key, dim=-1, dtype=at_least_float32(key.dtype)).cummax(-1).values
 
 
 def largest_scores(

@@ -3,14 +3,14 @@
 A call of few queries has keys in the lanes.
 """
 
-from lengthwise.ops.native.library import Rule
-from lengthwise.ops.native.walk import Walk, backend
+from lengthwise.ops.native import walk as native
 from lengthwise.ops.problem import check_gates
 from lengthwise.ops.threshold_relative.operator import KIND
 from lengthwise.ops.threshold_relative.problem import Problem
+from lengthwise.ops.walk import Rule, Walk
 
 
-def walk(problem: Problem) -> Walk:
+def as_walk(problem: Problem) -> Walk:
     """Return the problem as the kernels see it."""
     return Walk(
         Rule.THRESHOLD_RELATIVE,
@@ -26,4 +26,4 @@ def walk(problem: Problem) -> Walk:
     )
 
 
-BACKEND = backend(KIND, walk, lambda problem: check_gates(problem.log_forget))
+BACKEND = native.backend(KIND, as_walk, lambda problem: check_gates(problem.log_forget))

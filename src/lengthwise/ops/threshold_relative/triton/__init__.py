@@ -7,9 +7,6 @@ run on the CPU, slowly; the tests without a GPU use this mode.
 Triton takes a second to import, and may not be installed, so the kernels are imported by the first call.
 """
 
-import importlib.util
-import os
-
 import torch
 from torch import Tensor
 
@@ -18,9 +15,8 @@ from lengthwise.ops.contiguous import empty_with_contiguous_rows
 from lengthwise.ops.problem import Gradients, Saved
 from lengthwise.ops.threshold_relative.operator import define
 from lengthwise.ops.threshold_relative.problem import Problem
+from lengthwise.ops.triton import DEVICES, DTYPES, WIDEST, not_installed
 
-INSTALLED = importlib.util.find_spec("triton") is not None
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 NUMBERS = 4
 """Numbers for each query: shift of its logits, denominator, position of the oldest key visited, tiles visited."""
 
@@ -41,16 +37,11 @@ def backward(problem: Problem, saved: Saved, gradient: Tensor) -> Gradients:
         return launch.backward(problem, saved, gradient)
 
 
-def not_installed() -> str | None:
-    """Return in one sentence why there are no Triton kernels here, or None if there are."""
-    return None if INSTALLED else "Triton is not installed; install lengthwise[triton]."
-
-
 BACKEND = Backend(
     "triton",
     define("triton", forward, backward, numbers=NUMBERS, empty_output=empty_with_contiguous_rows),
-    devices=("cpu",) if INTERPRETED else ("cuda",),
-    dtypes=(torch.float32, torch.bfloat16, torch.float16),
-    widest=256,
+    devices=DEVICES,
+    dtypes=DTYPES,
+    widest=WIDEST,
     unavailable=not_installed,
 )

@@ -10,17 +10,8 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.tuning import BACKWARD, CHOSEN_BY, fitting
-from lengthwise.ops.threshold_relative.triton.walk import (
-    FAR,
-    FIRST_OF_NOBODY,
-    at,
-    dot,
-    load,
-    logits_and_kept,
-    slopes,
-    store,
-    visible_keys,
-)
+from lengthwise.ops.threshold_relative.triton.walk import logits_and_kept, slopes
+from lengthwise.ops.triton.tiles import FAR, FIRST_OF_NOBODY, at, dot, load, store, visible_keys
 
 
 @triton.autotune(

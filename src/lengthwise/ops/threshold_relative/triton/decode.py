@@ -10,17 +10,8 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.forward import visit
-from lengthwise.ops.threshold_relative.triton.walk import (
-    COUNTED,
-    FAR,
-    FIRST_OF_NOBODY,
-    LOWEST,
-    at,
-    bounds,
-    keys_to_go,
-    slopes,
-    tiles_to_go,
-)
+from lengthwise.ops.threshold_relative.triton.walk import bounds, keys_to_go, slopes, tiles_to_go
+from lengthwise.ops.triton.tiles import COUNTED, FAR, FIRST_OF_NOBODY, LOWEST, at
 
 RANGES = tl.constexpr(128)
 """Largest number of ranges: the last kernel sums them up as one vector, whose size is a power of two."""

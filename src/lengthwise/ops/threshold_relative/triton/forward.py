@@ -4,21 +4,8 @@ import triton
 import triton.language as tl
 
 from lengthwise.ops.threshold_relative.triton.tuning import CHOSEN_BY, FORWARD, MOST_QUERIES, fitting
-from lengthwise.ops.threshold_relative.triton.walk import (
-    COUNTED,
-    FIRST_OF_NOBODY,
-    LOWEST,
-    at,
-    bounds,
-    dot,
-    keys_to_go,
-    load,
-    logits_and_kept,
-    slopes,
-    store,
-    tiles_to_go,
-    visible_keys,
-)
+from lengthwise.ops.threshold_relative.triton.walk import bounds, keys_to_go, logits_and_kept, slopes, tiles_to_go
+from lengthwise.ops.triton.tiles import COUNTED, FIRST_OF_NOBODY, LOWEST, at, dot, load, store, visible_keys
 
 # Without a running maximum, a weight is 2 ** logit, and apart from the gate no logit is further from 0 than a row's
 # bound. These numbers say which rows need no running maximum.

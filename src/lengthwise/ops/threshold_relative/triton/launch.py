@@ -8,16 +8,16 @@ import torch
 import triton
 from torch import Tensor
 
+from lengthwise.ops.bounds import running_key_norms
 from lengthwise.ops.contiguous import empty_with_contiguous_rows
-from lengthwise.ops.documents import first_of_document
 from lengthwise.ops.problem import Gradients, Saved
-from lengthwise.ops.threshold_relative.horizon import running_key_norms
 from lengthwise.ops.threshold_relative.problem import Problem
 from lengthwise.ops.threshold_relative.triton.backward import keys_kernel, rows_kernel
 from lengthwise.ops.threshold_relative.triton.decode import FIRST, RANGES, range_kernel, together_kernel
 from lengthwise.ops.threshold_relative.triton.forward import FLAGS, forward_kernel
-from lengthwise.ops.threshold_relative.triton.tuning import MOST_QUERIES, NARROWEST, SEARCHED_FROM, fixed
-from lengthwise.ops.threshold_relative.triton.walk import INTERPRETED, Rows
+from lengthwise.ops.threshold_relative.triton.tuning import MOST_QUERIES, SEARCHED_FROM, fixed
+from lengthwise.ops.triton.inputs import arguments_of, run
+from lengthwise.ops.triton.tiles import Rows
 
 FEW = 16
 """Largest number of queries for which ranges of keys are walked in parallel."""
@@ -37,30 +37,12 @@ class Inputs:
     def __init__(self, problem: Problem) -> None:
         query, key, _, log_forget, document_ids, limit, scale, skip_tolerance, largest_key_norm = problem
         self.query, self.key, self.largest_key_norm = query.detach(), key.detach(), largest_key_norm
-        self.batch, self.heads, self.queries, self.width = query.shape
+        self.batch, self.heads, self.queries, _ = query.shape
         self.kv_heads, self.keys = key.shape[1:3]
-        self.padded = max(NARROWEST, triton.next_power_of_2(self.width))
         gates = log_forget.detach().to(torch.float32).contiguous()
-        self.arguments: dict[str, Any] = {
-            "query": Rows.of(query),
-            "key": Rows.of(key),
-            "log_forget": gates,
-            # Without documents nothing is read from `oldest`, so any tensor serves as the pointer.
-            "oldest": gates if document_ids is None else first_of_document(document_ids).to(torch.int32),
-            "heads": self.heads,
-            "group": self.heads // self.kv_heads,
-            "queries": self.queries,
-            "keys": self.keys,
-            "width": self.width,
-            "limit": limit,
-            "scale": scale,
-            "WIDTH": self.padded,
-            "WHOLE": self.padded == self.width,
-            "DOCUMENTS": document_ids is not None,
-            "DTYPE": str(query.dtype).removeprefix("torch."),
-            "INTERPRET": INTERPRETED,
-        }
-        self.fixed = fixed(self.padded, self.arguments["DTYPE"])
+        self.arguments = arguments_of(query, key, document_ids, scale, otherwise=gates)
+        self.arguments |= {"log_forget": gates, "limit": limit}
+        self.fixed = fixed(self.arguments["WIDTH"], self.arguments["DTYPE"])
         self.tolerance = math.log2(skip_tolerance) if skip_tolerance > 0 else -math.inf
 
     def horizon(self) -> dict[str, Any]:
@@ -85,12 +67,6 @@ class Inputs:
 
     def empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return self.query.new_empty(shape, dtype=dtype)
-
-
-def run(kernel: Any, grid: Any, arguments: dict[str, Any]) -> None:
-    """Launch a kernel with the arguments that it takes."""
-    names = {*kernel.arg_names, "num_warps", "num_stages"}
-    kernel[grid](**{name: argument for name, argument in arguments.items() if name in names})
 
 
 def forward(problem: Problem) -> Saved:
@@ -120,7 +96,7 @@ def _decode(inputs: Inputs, arguments: dict[str, Any]) -> None:
     side_by_side = max(1, AHEAD * _processors(inputs.query.device) // (tiles * key_heads))
     rest = min(RANGES.value - FIRST.value, side_by_side)
     room = min(FIRST.value + rest, triton.cdiv(inputs.keys, RANGE))
-    sums = inputs.empty(2, every, room, inputs.padded)
+    sums = inputs.empty(2, every, room, inputs.arguments["WIDTH"])
     arguments |= inputs.fixed | {"sums": sums[0], "broken_sums": sums[1], "found": inputs.empty(5, every, room)}
     arguments["room"] = room
     done = covered = 0

@@ -2,9 +2,7 @@
 
 The search runs once for each head width, dtype and kind of call, not for each length; Triton keeps its result on disk
 beside the compiled kernels. Short calls do not search, because noise would dominate their times and fix the choice for
-long calls. Float32 does not search, because the matrix units do not multiply float32 exactly. In half precision tiles
-have at least 64 queries and a multiple of four warps: the matrix units of all generations then compute a score in the
-same way in every kernel.
+long calls. Float32 does not search, because the matrix units do not multiply float32 exactly.
 """
 
 from itertools import product
@@ -13,13 +11,13 @@ from typing import Any
 import triton
 import triton.language as tl
 
+from lengthwise.ops.triton.inputs import tiling
+
 CHOSEN_BY = ["WIDTH", "WHOLE", "DOCUMENTS", "DTYPE"]
 SEARCHED_FROM = 2**26
 """Number of scores in a call, over all heads, from which on a search pays: 2,048 tokens and 16 heads."""
 MOST_QUERIES = tl.constexpr(128)
 """Queries in the largest tile."""
-NARROWEST = 16
-"""Smallest width of a row, padded with zeros, that Triton's ``dot`` takes."""
 
 
 def _configs(*choices: tuple[int, int, int, int]) -> list[triton.Config]:
@@ -50,9 +48,5 @@ def fitting(configs: list[triton.Config], _tensors: dict[str, Any], **constants:
 
 
 def fixed(width: int, dtype: str) -> dict[str, Any]:
-    """Return tile sizes for calls without a search, for the 99 KiB of shared memory that all but old GPUs have."""
-    if dtype == "float32":
-        m, n, warps, stages = (64, 32, 8, 1) if width <= 64 else (32, 32, 8, 1) if width <= 128 else (32, 16, 8, 1)
-    else:
-        m, n, warps, stages = (64, 64, 4, 2) if width <= 64 else (64, 64, 8, 1) if width <= 128 else (64, 32, 8, 1)
-    return {"M": m, "N": n, "BY_PRODUCT": False, "num_warps": warps, "num_stages": stages}
+    """Return tile sizes for calls without a search."""
+    return tiling(width, dtype) | {"BY_PRODUCT": False}
