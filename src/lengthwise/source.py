@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -35,6 +36,15 @@ def docstring(target: str) -> str:
     module, _, name = target.partition(":")
     node = _class(_tree(module), name) if name else _tree(module)
     return "" if node is None else ast.get_docstring(node) or ""
+
+
+def summary_and_source(line: str) -> tuple[str, str]:
+    """Split the first line of a docstring into summary, without its full stop, and source; "" if there is no source.
+
+    A source is a paper, as in ``arXiv 2104.09864`` or ``cf. arXiv 2104.09864``, or another name of the source.
+    """
+    found = re.fullmatch(r"(.*?) \(((?:cf\. |code of )?arXiv[^()]*|[A-Z][^()]*)\)\.", line)
+    return (found[1], found[2]) if found else (line.rstrip("."), "")
 
 
 def attributes(target: str, inner: str) -> dict[str, tuple[ast.expr, ast.expr, str]]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lengthwise.attention.catalogue import Entry, catalogue
-from lengthwise.attention.tables import TABLES, Kind, summary_and_source
+from lengthwise.attention.tables import TABLES, Kind
 from lengthwise.reports.mechanisms import page
+from lengthwise.source import summary_and_source
 
 ENTRIES = list(catalogue())
 DOCS = Path(__file__).parents[2] / "docs"

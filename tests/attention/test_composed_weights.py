@@ -186,6 +186,17 @@ def test_dropout_acts_in_training_only(mechanism: str) -> None:
     assert torch.equal(attention.eval()(hidden), attention(hidden))
 
 
+@pytest.mark.parametrize("mechanism", ["differential+rope", "differential-v2+rope", "compositional+rope"])
+def test_maps_and_retrievals_of_a_head_share_their_dropout(mechanism: str) -> None:
+    attention, hidden = build(mechanism, dropout=0.5), tokens(9)
+    outputs = []
+    for backend in ("auto", "reference"):
+        attention.weights.backend = backend
+        torch.manual_seed(1)
+        outputs.append(attention(hidden))
+    assert torch.equal(*outputs)
+
+
 @pytest.mark.parametrize("mechanism", ALL)
 @pytest.mark.parametrize("seen", [0, 9])
 def test_newest_is_the_last_row_and_leaves_the_cache_alone(mechanism: str, seen: int) -> None:

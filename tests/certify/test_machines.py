@@ -167,3 +167,4 @@ def test_what_training_showed_is_counted_up_to_where_a_sequence_leaves_the_task(
     machine = MealyMachine([{0: (1, (0, None))}, {0: (2, (0, None))}, {}])
     assert coverage(machine, [torch.tensor([[0, 0, 0]])]) == (3, 3)
     assert coverage(machine, [torch.tensor([[0], [0]]), torch.tensor([[0]])]) == (2, 3)
+    assert coverage(machine, [torch.tensor([[9, 0]])]) == (1, 2), "a token that the machine does not know leaves it"

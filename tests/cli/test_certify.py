@@ -284,4 +284,4 @@ def test_what_is_no_automaton_is_refused(begin: Call, lengthwise: Call) -> None:
     softmax = begin("tomita-2", "--steps", "2", mechanism="softmax")
     assert "'softmax' cannot be certified" in lengthwise("certify", softmax).error
     (softmax / "certificate.json").write_text("{}", encoding="utf-8")
-    assert "is no certificate that can be read" in lengthwise("certify", "--verify", softmax / "certificate.json").error
+    assert "'softmax' cannot be certified" in lengthwise("certify", "--verify", softmax / "certificate.json").error

@@ -166,6 +166,31 @@ def test_impossible_requests_are_answered() -> None:
             score("reverse", classes, **{"lengths": [4]} | changes)
 
 
+def test_scores_have_the_metrics_and_the_test_sets_that_runs_have(tmp_path: Path) -> None:
+    """Up to the training length, a test set is used whole, whatever the bound on tokens is."""
+    sizes: Any = {"sequences": {"validation": 40}, "tokens": 160}
+    config = EvaluateConfig(lengths=(8, 16), **sizes)
+    summary = score("reverse", classes, lengths=[8, 16], trained_at=8, metrics=["total_variation"], **sizes)
+    examples = {row["length"]: row["examples"] for row in summary.rows()}
+    written = write_dataset("reverse", config, tmp_path / "data", trained_at=8)
+    assert {of.length: of.examples for of in written.sets} == examples == {8: 40, 16: 4}
+    assert "total_variation" in {row["metric"] for row in summary.rows()}
+    of_folder = score_folder(tmp_path / "data", {"model": classes})
+    assert "sequences" in summary.settings
+    assert "sequences" not in of_folder.settings, "the folder decides"
+
+
+def test_settings_without_an_effect_are_refused() -> None:
+    for settings, sentence in (
+        ({"chunk": 5}, "reads a sequence at once; drop chunk"),
+        ({"decode": "teacher-forced", "reads": "text"}, "reads its own answers; drop decode"),
+        ({"sequences": {"train": 4}}, "evaluate.sequences has no number for 'validation'"),
+        ({"metrics": ["exact_match"]}, "'exact_match' is measured anyway; drop 'exact_match'"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            score("reverse", classes, lengths=[4], **settings)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_fixed_test_sets_are_the_examples_of_an_evaluation(name: str, tmp_path: Path) -> None:
     config = EvaluateConfig(lengths=(12, 24), sequences=16, tokens_at_once=128)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from lengthwise import Decoder, DecoderConfig
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
 from lengthwise.evaluation.point import Measured
+from lengthwise.evaluation.sweep import drawn
 from lengthwise.statistics.estimate import wilson
 from lengthwise.tasks.recall.flip_flop import FlipFlop
 from lengthwise.training.seeds import generator
@@ -49,6 +50,14 @@ def test_chunks_are_the_whole(model: Decoder) -> None:
     losses = [asdict(point.values.pop("loss")) for point in points]
     assert losses[0] == pytest.approx(losses[1])
     assert replace(points[0], seconds=0, layers=()) == replace(points[1], seconds=0, layers=())
+
+
+def test_how_many_are_read_at_once_changes_no_example() -> None:
+    few, many = (
+        list(drawn(FlipFlop(), EvaluateConfig(sequences=30, tokens_at_once=most), "dense", 96)) for most in (400, 9_000)
+    )
+    assert [len(batch.inputs) for batch in few] == [4] * 7 + [2]
+    assert torch.equal(torch.cat([batch.inputs for batch in few]), torch.cat([batch.inputs for batch in many]))
 
 
 def test_long_points_have_fewer_sequences() -> None:

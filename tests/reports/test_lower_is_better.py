@@ -107,7 +107,7 @@ def test_numbers_have_three_digits_and_shares_are_in_per_cent() -> None:
         "1.00–2.50",
         "−1.00 to 100",
     ]
-    assert [brief(0.5, "%"), brief(2.5, "nats")] == ["50.0%", "2.50 nats"]
+    assert [brief(0.5, "%"), brief(0.9997, "%"), brief(2.5, "nats")] == ["50.0%", "99.9%", "2.50 nats"]
 
 
 def test_ahead_is_closer(compared: Make) -> None:

@@ -15,6 +15,7 @@ from lengthwise.experiments.check import check
 from lengthwise.experiments.config import RunConfig
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import Task, Tokens, load
+from lengthwise.tasks.metrics import load_metric
 from lengthwise.text.token_file import token_file
 
 
@@ -87,6 +88,24 @@ def test_a_window_as_long_as_the_length_scores_the_same_places(corpus: str) -> N
     plain = draw(task, 8, 64, "validation")
     assert torch.equal(batch.scored, plain.scored)
     assert torch.equal(batch.documents, plain.documents)
+
+
+@pytest.mark.parametrize("length", [64, 70, 200])
+def test_a_window_begins_no_earlier_than_the_text_does(corpus: str, length: int) -> None:
+    """Within one document, and behind as many tokens as at any other length: at most the window, at least the rest."""
+    task = text(corpus)
+    batch = draw(task, 200, length, "validation[window=64,stride=16]")
+    assert (batch.documents == batch.documents[:, :1]).all()
+    assert (batch.documents >= 0).all()
+
+
+def test_examples_of_one_document_are_no_independent_shares(corpus: str) -> None:
+    task = text(corpus).with_metrics(load_metric("exact_match"))
+    model = Decoder(DecoderConfig(**task.sizes, dim=8, heads=2, layers=1))
+    point = evaluate_point(model, task, EvaluateConfig(sequences=40), "validation", 2)
+    assert 0 <= point.values["exact_match"].value <= 1
+    assert point.values["exact_match"].weight == 40
+    assert point.right is None
 
 
 @pytest.mark.parametrize("tokenizer", ["bytes", "bpe-300"])

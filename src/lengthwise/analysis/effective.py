@@ -8,6 +8,7 @@ goes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from lengthwise.analysis.design import Design, MetricFacts
 from lengthwise.analysis.grids import known
 from lengthwise.evaluation.point import Measured, Point
 from lengthwise.statistics.effective_length import Number, Share, effective_length
+from lengthwise.statistics.estimate import CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,9 @@ def _at(metric: MetricFacts, points: Sequence[Point]) -> Share | Number:
 
 
 def _error(of: Measured) -> float:
-    """Return the standard error that a 95 % interval has under a normal distribution."""
-    return (of.high - of.low) / (2 * 1.96) if of.bounded else 0.0
+    """Return the standard error that an interval has under a normal distribution."""
+    widths = 2 * NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    return (of.high - of.low) / widths if of.bounded else 0.0
 
 
 def _perfect(metric: MetricFacts, at: Sequence[tuple[int, Sequence[Point]]]) -> int | None:

@@ -11,7 +11,7 @@ from lengthwise.analysis.design import Design
 from lengthwise.analysis.summary import Summary, of_models
 from lengthwise.configuration import to_toml
 from lengthwise.errors import InputError
-from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.evaluation.config import Decode, EvaluateConfig
 from lengthwise.evaluation.foreign import (
     FromTokens,
     Predict,
@@ -75,9 +75,25 @@ def score(
     name, task = (str(read(TASKS, task)), load(task)) if isinstance(task, str) else (task.title, task)
     config = EvaluateConfig.read({"lengths": lengths, "splits": splits or (task.splits[1],), **settings})
     config.check(task)
-    batches = partial(drawn, task, config)
+    config.check_metrics(task)
+    task = task.with_metrics(*config.load_metrics())
+    if "chunk" in settings:
+        raise InputError("A model that is not of this package reads a sequence at once; drop chunk.")
+    if "decode" in settings and reads == "text":
+        raise InputError("A model of text reads its own answers; drop decode.")
+    batches = partial(drawn, task, config, trained_at=trained_at or min(config.lengths))
     named = predict if isinstance(predict, Mapping) else {getattr(predict, "__name__", "model"): predict}
-    return score_on(name, task, named, batches, config, reads=reads, trained_at=trained_at, on_point=on_point)
+    return score_on(
+        name,
+        task,
+        named,
+        batches,
+        config,
+        reads=reads,
+        trained_at=trained_at,
+        on_point=on_point,
+        settings=config.model_dump(mode="json"),
+    )
 
 
 def score_folder(
@@ -101,7 +117,17 @@ def score_folder(
     def batches(split: str, length: int) -> Iterator[Batch]:
         return read_batches(folder, sets[split, length], task, config.tokens_at_once)
 
-    return score_on(data.task, task, predict, batches, config, reads=reads, trained_at=trained_at, on_point=on_point)
+    return score_on(
+        data.task,
+        task,
+        predict,
+        batches,
+        config,
+        reads=reads,
+        trained_at=trained_at,
+        on_point=on_point,
+        settings=config.model_dump(mode="json", exclude_unset=True),  # the folder decides the rest
+    )
 
 
 def score_on(
@@ -114,8 +140,9 @@ def score_on(
     reads: Reads,
     trained_at: int | None,
     on_point: Callable[[str, Point], None],
+    settings: Mapping[str, Any],
 ) -> Summary:
-    """Do as :func:`score`, on the batches of each split and length."""
+    """Do as :func:`score`, on the batches of each split and length; ``settings`` are those that the report shows."""
     if trained_at is not None and trained_at not in config.lengths:
         raise InputError(
             f"trained_at is {trained_at}, which is not among the lengths {', '.join(map(str, config.lengths))}; add "
@@ -133,6 +160,7 @@ def score_on(
             model = FromTokens(of, classes_of(task))
             answer = methodcaller("generate" if config.decode == "greedy" else "ask", model)
             reply = partial(reply_in_text, task, of) if reads == "text" else answer
+            decode: Decode = "greedy" if reads == "text" else config.decode
             found = measure(
                 model,
                 task,
@@ -140,7 +168,7 @@ def score_on(
                 reply,
                 split=split,
                 length=length,
-                decode=config.decode,
+                decode=decode,
                 measures=measures,
             )
             points[called].append(found)
@@ -151,7 +179,7 @@ def score_on(
         {model: (Evaluated(0, None, tuple(of)),) for model, of in points.items()},
         design,
         command=told.pop("command"),
-        settings=to_toml({"task": name, "evaluate": config.model_dump(mode="json")}),
+        settings=to_toml({"task": name, "evaluate": settings}),
         environment={key: (value,) for key, value in told.items()},
     )
 

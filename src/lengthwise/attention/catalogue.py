@@ -12,11 +12,12 @@ from lengthwise.attention.numberings import NUMBERINGS
 from lengthwise.attention.outputs import OUTPUTS
 from lengthwise.attention.parts import Bias, Embedding, Position, Rotation, Sizes
 from lengthwise.attention.positions import POSITIONS
-from lengthwise.attention.tables import TABLES, Kind, summary_and_source
+from lengthwise.attention.tables import TABLES, Kind
 from lengthwise.attention.traits import Evidence
 from lengthwise.attention.weights import WEIGHTS
 from lengthwise.naming import options_of
 from lengthwise.options import Option
+from lengthwise.source import summary_and_source
 
 EXAMPLE = Sizes(dim=64, heads=4, kv_heads=4, head_dim=16, layer=0, context=128, reach=4096, marks=100)
 """The example layer for which the catalogue counts added parameters."""

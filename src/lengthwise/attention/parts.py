@@ -10,7 +10,7 @@ its result, as ``traits`` (:mod:`lengthwise.attention.traits`). :class:`~lengthw
 explains how a part names the model that has to be trained before it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -212,15 +212,21 @@ class Weights(Part):
         """
         return query, key
 
+    def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Scale queries to sharpen or flatten the scores; by default, return them unchanged."""
+        return call.query
+
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights from scores, which are minus infinity where a key is hidden."""
+        """Compute the weights from the scores of sharpened queries, minus infinity where a key is hidden."""
         raise NotImplementedError
 
     def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
         """Compute the weights of all queries of the call at once, 0 at hidden keys."""
-        return self.of_scores(call.scores(), call)
+        query = self.sharpen(call)
+        sharpened = call if query is call.query else replace(call, query=query)
+        return self.of_scores(sharpened.scores(), sharpened)
 
     def newest(self, call: Call) -> Float[Tensor, "batch heads 1 keys"]:
         """Compute the weights of the last query alone."""

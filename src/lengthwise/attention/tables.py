@@ -1,6 +1,5 @@
-"""The tables of all parts, and a reader for the first line of a part's docstring."""
+"""The tables of all parts."""
 
-import re
 from typing import Any, Literal
 
 from lengthwise.attention.numberings import NUMBERINGS
@@ -23,12 +22,3 @@ TITLES: dict[Kind, str] = {
     "output": "Outputs",
 }
 """Heading of each kind of part on a page."""
-
-
-def summary_and_source(line: str) -> tuple[str, str]:
-    """Split the first line of a docstring into summary, without its full stop, and source; "" if there is no source.
-
-    A source is a paper, as in ``arXiv 2104.09864``, or another name of the source.
-    """
-    found = re.fullmatch(r"(.*?) \(((?:arXiv|[A-Z])[^()]*)\)\.", line)
-    return (found[1], found[2]) if found else (line.rstrip("."), "")

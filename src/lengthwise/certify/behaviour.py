@@ -38,8 +38,8 @@ def behaviour(verdict: Verdict) -> MealyMachine:
 
 def coverage(machine: MealyMachine, batches: Iterable[Int[Tensor, "batch tokens"]]) -> Coverage:
     """Count the states that sequences come to; one that the task does not allow counts up to where it leaves it."""
-    vocabulary, outside = 1 + max(token for row in machine.moves for token in row), len(machine.moves)
-    following = np.full((outside + 1, vocabulary), outside, np.int64)
+    unknown, outside = 1 + max(token for row in machine.moves for token in row), len(machine.moves)
+    following = np.full((outside + 1, unknown + 1), outside, np.int64)
     for state, row in enumerate(machine.moves):
         for token, (to, _) in row.items():
             following[state, token] = to
@@ -48,7 +48,7 @@ def coverage(machine: MealyMachine, batches: Iterable[Int[Tensor, "batch tokens"
     for batch in batches:
         at = np.zeros(len(batch), np.int64)
         tokens += batch.numel()
-        for column in batch.T.numpy():
+        for column in batch.T.numpy().clip(max=unknown):
             at = following[at, column]
             visited[at] = True
     return Coverage(int(visited[:outside].sum()), tokens)

@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lengthwise.attention import Mechanism
+from lengthwise.attention.weights import WEIGHTS
 from lengthwise.certify.behaviour import Coverage
 from lengthwise.certify.certifying import Kind, Verdict
 from lengthwise.certify.extraction import Found, Level
+from lengthwise.certify.network import certifiable
 from lengthwise.certify.walking import Agreement
 from lengthwise.models import DecoderConfig
-from lengthwise.options import Value
 from lengthwise.tasks.machine import MooreMachine
 
 FILE, PAGE = "certificate.json", "certificate.html"
@@ -85,9 +85,13 @@ class Certificate:
 
 
 def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str) -> dict[str, Any]:
-    """Return what a certificate says of its network and of its task, as JSON."""
-    mechanism = Mechanism.parse(config.mechanism)
-    options: dict[str, Value] = {"strict": False, "threshold": 0.0, **dict(mechanism.weights.options)}
+    """Return what a certificate says of its network and of its task, as JSON.
+
+    Raises:
+        InputError: if no network of the mechanism can be certified.
+    """
+    mechanism = certifiable(config.mechanism)
+    options: Any = WEIGHTS.load(mechanism.weights.name).Options(**dict(mechanism.weights.options))
     return {
         "model": {
             "sha256": sha256,
@@ -95,8 +99,8 @@ def about(task_name: str, task: MooreMachine, config: DecoderConfig, sha256: str
             "output": str(mechanism.output),
             "heads": config.heads,
             "head_dim": config.dim // config.heads,
-            "strict": options["strict"],
-            "threshold": options["threshold"],
+            "strict": options.strict,
+            "threshold": options.threshold,
             "paper_faithful": config.paper_faithful,
         },
         "task": {"name": task_name, **asdict(task)},

@@ -118,21 +118,27 @@ def rounding(terms: int) -> float:
     return terms * UNIT / (1 - terms * UNIT)
 
 
+def certifiable(name: str) -> Mechanism:
+    """Return the mechanism of that name; raise InputError if no network of it is a finite automaton."""
+    mechanism = Mechanism.parse(name)
+    if mechanism.weights.name not in CERTIFIABLE:
+        raise InputError(
+            f"{name!r} cannot be certified: its weights spread over any number of tokens, so that it is no finite "
+            "automaton. Train 'newest-kept' or 'threshold-relative[anneal=12,margin=0.1]'."
+        )
+    if str(mechanism.position) != "nope" or str(mechanism.numbering) != "counted":
+        raise InputError(
+            f"{name!r} cannot be certified: a position makes every token another one. Drop "
+            f"'{mechanism.position if str(mechanism.position) != 'nope' else mechanism.numbering}'."
+        )
+    return mechanism
+
+
 def refuse(model: object) -> None:
     """Raise InputError for a model that is no decoder of hard attention on the CPU."""
     if not isinstance(model, Decoder):
         raise InputError(f"Only a decoder can be certified; this is a {type(model).__name__}.")
-    mechanism = Mechanism.parse(model.config.mechanism)
-    if mechanism.weights.name not in CERTIFIABLE:
-        raise InputError(
-            f"{model.config.mechanism!r} cannot be certified: its weights spread over any number of tokens, so that it "
-            "is no finite automaton. Train 'newest-kept' or 'threshold-relative[anneal=12,margin=0.1]'."
-        )
-    if str(mechanism.position) != "nope" or str(mechanism.numbering) != "counted":
-        raise InputError(
-            f"{model.config.mechanism!r} cannot be certified: a position makes every token another one. Drop "
-            f"'{mechanism.position if str(mechanism.position) != 'nope' else mechanism.numbering}'."
-        )
+    certifiable(model.config.mechanism)
     if not model.config.causal:
         raise InputError("An encoder cannot be certified: its tokens see what comes later.")
     found = {(parameter.dtype, parameter.device.type) for parameter in model.parameters()}

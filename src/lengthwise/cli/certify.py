@@ -83,7 +83,9 @@ def _certify(run: Path, limits: "Limits", prefixes: int, compiled: Path | None) 
     console.print(said, highlight=False)
     console.print(table(certificate))
     console.print(f"Certificate: {run / FILE}, and {write_page(certificate, task, run)}", highlight=False)
-    if compiled is not None and certificate.kind != "undecided":
+    if compiled is not None and certificate.kind == "undecided":
+        console.print(f"No table is written to {compiled}, because the verdict is undecided.", highlight=False)
+    elif compiled is not None:
         files.write(compiled, as_python(certificate.verdict, f"A decoder of {task.title} as a table. {said}"))
         console.print(f"Table: {compiled}", highlight=False)
     return certificate.kind == "proved"

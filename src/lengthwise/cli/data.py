@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lengthwise import recipes
 from lengthwise.cli import options
 from lengthwise.cli.console import console
 
@@ -24,7 +25,8 @@ def data(
     from lengthwise.experiments.dataset import write_dataset
 
     folder = out or Path("data") / options.folder(task, name, "{}").name
-    written = write_dataset(name, config, folder, parquet=parquet)
+    trained_at = recipes.find(task).train.length
+    written = write_dataset(name, config, folder, trained_at=trained_at, parquet=parquet)
     for of in written.sets:
         console.print(f"{of.split:>12} {of.length:>7,}  {of.examples:>6,} examples  {of.sha256[:16]}  {of.file}")
     console.print(f"Test sets: {folder}", soft_wrap=True)

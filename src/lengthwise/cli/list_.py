@@ -11,6 +11,7 @@ from lengthwise.cli.console import console
 from lengthwise.cli.tables import option_rows, print_table
 from lengthwise.errors import InputError
 from lengthwise.options import spelled
+from lengthwise.source import summary_and_source
 
 if TYPE_CHECKING:
     from lengthwise.registry import Registry
@@ -70,7 +71,7 @@ def list_(
 
 
 def _all() -> None:
-    from lengthwise.attention.tables import TABLES, TITLES, summary_and_source
+    from lengthwise.attention.tables import TABLES, TITLES
     from lengthwise.recipes import RECIPES
     from lengthwise.tasks import TASKS
     from lengthwise.tasks.families import families

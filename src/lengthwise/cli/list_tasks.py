@@ -12,7 +12,8 @@ from lengthwise.naming import split
 from lengthwise.options import spelled
 from lengthwise.registry import unknown
 from lengthwise.reports.bare import bare
-from lengthwise.reports.tasks import chance, page, prose, star_free, yes_or_no
+from lengthwise.reports.markdown import prose
+from lengthwise.reports.tasks import chance, page, star_free, yes_or_no
 from lengthwise.source import docstring
 from lengthwise.tasks import TASKS
 from lengthwise.tasks.catalogue import Entry, catalogue

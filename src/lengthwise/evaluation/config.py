@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PositiveInt, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from lengthwise.configuration import EACH_ONCE, Config
+from lengthwise.errors import InputError
 from lengthwise.naming import spanned
 
 if TYPE_CHECKING:
-    from lengthwise.tasks import Task
+    from lengthwise.tasks import Metric, Task
 
 Decode = Literal["teacher-forced", "greedy"]
 
@@ -35,9 +36,11 @@ class EvaluateConfig(Config):
     level: float = Field(0.95, gt=0, le=1)
     """Share of the main metric at the training length above which a longer length still counts as effective."""
     tokens_at_once: PositiveInt = 65_536
-    """Tokens or items that the model reads in one batch; this number bounds the memory."""
+    """Largest number of tokens or items that the model reads in one batch, which bounds the memory; at most 65,536 are
+    read, and at least one example."""
     chunk: PositiveInt = 8_192
-    """Tokens of a sequence read at a time; a longer sequence is read in chunks, through the cache."""
+    """Tokens of a sequence read at a time; a longer sequence is read in chunks, through the cache. In greedy decoding,
+    a prompt is read at once."""
 
     @field_validator("splits", "sequences", mode="before")
     @classmethod
@@ -60,16 +63,45 @@ class EvaluateConfig(Config):
                 "each split, as in {dense = 40, sparse = 800}."
             ) from None
 
-    def check(self, task: "Task") -> None:
-        """Check that the task has every split, and examples of every length on it.
+    def check(self, task: "Task", *besides: str) -> None:
+        """Check that the task has every split, and examples of every length on it, and that each split has a number.
+
+        Args:
+            task: the task.
+            besides: splits that are evaluated besides ``splits``.
 
         Raises:
-            InputError: for the first split or length that the task does not have.
+            InputError: for the first split or length that the task does not have, or a split without a number.
         """
+        needed = dict.fromkeys((*besides, *self.splits))
+        missing = [split for split in needed if isinstance(self.sequences, dict) and split not in self.sequences]
+        if missing:
+            raise InputError(
+                f"evaluate.sequences has no number for {missing[0]!r}; give one number for all splits, or one for each "
+                f"of {', '.join(needed)}."
+            )
         for split in (*self.splits, *(self.sequences if isinstance(self.sequences, dict) else ())):
             drawn, _ = task.drawn_by(split)
             for length in self.lengths:
                 drawn.check_length(length)
+
+    def load_metrics(self) -> "tuple[Metric, ...]":
+        """Return the metrics that are measured besides a task's own."""
+        from lengthwise.tasks.metrics import load_metric
+
+        return tuple(map(load_metric, self.metrics))
+
+    def check_metrics(self, task: "Task") -> None:
+        """Check that no metric is measured twice.
+
+        Raises:
+            InputError: for the first metric of ``metrics`` that the task has, or that is named twice.
+        """
+        known = set(task.measures)
+        for name, metric in zip(self.metrics, self.load_metrics(), strict=True):
+            if metric.name in known:
+                raise InputError(f"The metric {metric.name!r} is measured anyway; drop {name!r} from evaluate.metrics.")
+            known.add(metric.name)
 
     @property
     def points(self) -> list[tuple[int, str]]:

@@ -87,6 +87,12 @@ class SpreadMeter:
         )
 
 
+def normalised_entropy(weights: Float[Tensor, "*rows keys"], visible: int) -> Float[Tensor, "*rows"]:
+    """Compute the entropy of the shares of rows of weights, over log n, for n visible keys: from 0 to 1."""
+    shares = F.normalize(weights, p=1.0, dim=-1)
+    return torch.special.entr(shares.abs()).sum(-1) / (math.log(visible) or 1.0)
+
+
 class DispersionMeter:
     """Accumulates the sums that a :class:`Dispersion` needs, in float64."""
 
@@ -98,9 +104,7 @@ class DispersionMeter:
         """Add rows of weights over ``visible`` keys (default: all keys); the weights of hidden keys are 0."""
         weights = in_float32(weights.detach().flatten(0, -2))
         keys = weights.shape[-1] if visible is None else visible
-        shares = F.normalize(weights, p=1.0, dim=-1)
-        entropy = torch.special.entr(shares.abs()).sum(-1) / (math.log(keys) or 1.0)
-        found = [entropy, weights.amax(-1), weights[:, 0], attention_resolution(weights)]
+        found = [normalised_entropy(weights, keys), weights.amax(-1), weights[:, 0], attention_resolution(weights)]
         rows = torch.stack(found).double().sum(1).cpu()
         self._sums += rows
         self._rows += weights.shape[0]

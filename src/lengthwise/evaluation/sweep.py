@@ -15,6 +15,9 @@ from lengthwise.tasks import Answered, Batch, Metric, ShareOfExamples, Task
 from lengthwise.tasks.batch import Reply
 from lengthwise.training.seeds import generator
 
+TOGETHER = 65_536
+"""Tokens or items that are drawn together; another number would draw other examples."""
+
 
 def evaluate_point(
     model: nn.Module,
@@ -30,7 +33,8 @@ def evaluate_point(
     """Measure the task's metrics and its loss on examples that are the same for every model.
 
     The examples depend on ``label``, split and length alone. A batch has ``config.tokens_at_once`` tokens or items,
-    and a sequence longer than ``config.chunk`` is read in chunks through the cache. Up to ``trained_at``, the length
+    and a sequence longer than ``config.chunk`` is read in chunks through the cache, if the model gives its answers in
+    one pass. Up to ``trained_at``, the length
     at which the model was trained, the whole test set of the split is used if ``config`` gives its size.
 
     Raises:
@@ -54,12 +58,18 @@ def drawn(
     label: str = "evaluation",
     trained_at: int = 0,
 ) -> Iterator[Batch]:
-    """Draw the examples of a point, in batches of at most ``config.tokens_at_once`` tokens."""
+    """Draw the examples of a point, in batches of at most ``config.tokens_at_once`` tokens.
+
+    They are drawn in blocks of a fixed size, so that they do not depend on how many are read at once.
+    """
     examples = config.sequences_at(task, length, split, trained_at=trained_at)
     source, plain = task.drawn_by(split)
-    at_once = max(1, config.tokens_at_once // source.tokens(length))
-    for index, start in enumerate(range(0, examples, at_once)):
-        yield source.sample(generator(label, split, length, index), min(at_once, examples - start), length, plain)
+    together, at_once = (max(1, most // source.tokens(length)) for most in (TOGETHER, config.tokens_at_once))
+    for index, start in enumerate(range(0, examples, together)):
+        size = min(together, examples - start)
+        block = source.sample(generator(label, split, length, index), size, length, plain)
+        for first in range(0, size, at_once):
+            yield type(block)(*(tensor[first : first + at_once] for tensor in block))
 
 
 @torch.no_grad()
@@ -103,6 +113,9 @@ def measure(
             for name, metric in measures.items():
                 found[name].append(_both(metric, answered))
     sums = {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
+    right = None
+    if isinstance(task.main, ShareOfExamples) and not documents:  # examples of one document are not independent
+        right = packed(_right(task.main, sums[task.main.name][0]))
     if documents:
         sums = {name: _by_document(both, torch.cat(documents).numpy()) for name, both in sums.items()}
     return Point(
@@ -113,7 +126,7 @@ def measure(
         seconds=time.perf_counter() - began,
         layers=watch.result(),
         decode=decode,
-        right=packed(_right(task.main, sums[task.main.name][0])) if isinstance(task.main, ShareOfExamples) else None,
+        right=right,
     )
 
 

@@ -14,7 +14,7 @@ from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.experiments.key import RunKey
 from lengthwise.models import DecoderConfig, ModelConfig
 from lengthwise.naming import read
-from lengthwise.tasks import TASKS, metrics
+from lengthwise.tasks import TASKS
 from lengthwise.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -98,31 +98,19 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _splits_agree(self) -> Self:
-        task, sizes = self.build_task(), self.evaluate.sequences
-        named = sizes if isinstance(sizes, dict) else {}
-        self.evaluate.check(task)
-        needed = dict.fromkeys((task.splits[1], *self.evaluate.splits))  # training ends with validating
-        missing = [split for split in needed if split not in named]
-        if missing and isinstance(sizes, dict):
-            raise ValueError(
-                f"evaluate.sequences has no number for {missing[0]!r}; give one number for all splits, or one for each "
-                f"of {', '.join(needed)}."
-            )
+        task = self.build_task()
+        self.evaluate.check(task, task.splits[1])  # training ends with validating
         return self
 
     @model_validator(mode="after")
     def _metrics_agree(self) -> Self:
-        known = set(self._plain_task.measures)
-        for name, metric in zip(self.evaluate.metrics, self.metrics, strict=True):
-            if metric.name in known:
-                raise ValueError(f"The metric {metric.name!r} is measured anyway; drop {name!r} from evaluate.metrics.")
-            known.add(metric.name)
+        self.evaluate.check_metrics(self._plain_task)
         return self
 
     @property
     def metrics(self) -> "tuple[Metric, ...]":
         """The metrics that are measured besides the task's own."""
-        return tuple(map(metrics.load_metric, self.evaluate.metrics))
+        return self.evaluate.load_metrics()
 
     def build_task(self) -> "Task":
         """Build the task, with the metrics that are measured besides its own."""

@@ -55,8 +55,12 @@ class Dataset:
     """What the folder was written with: versions, commit and command, by name."""
 
 
-def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: bool = False) -> Dataset:
+def write_dataset(
+    name: str, config: EvaluateConfig, folder: Path, *, trained_at: int = 0, parquet: bool = False
+) -> Dataset:
     """Write the examples of a task at every length and split of ``config``, as JSON lines and, if asked, as Parquet.
+
+    They are the examples of models that were trained at the length ``trained_at``.
 
     Raises:
         InputError: for a split or a length that the task does not have, if the folder is not empty, or if Parquet is
@@ -73,7 +77,7 @@ def write_dataset(name: str, config: EvaluateConfig, folder: Path, *, parquet: b
     with files.explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
     for length, split in config.points:
-        rows = [row for batch in drawn(task, config, split, length) for row in _rows(batch)]
+        rows = [row for batch in drawn(task, config, split, length, trained_at=trained_at) for row in _rows(batch)]
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
         path = folder / f"{split}-{length}.jsonl"
         files.write(path, text)

@@ -6,6 +6,7 @@ In a comparison they may be contestants, too; then a run waits for them and take
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -116,13 +117,14 @@ def learn(model: Model, trained: Model, task: Task, length: int) -> None:
     layers = list(zip(_layers(trained), map(_learners, _layers(model)), strict=True))
     at_once = max(1, SCORES_AT_ONCE // (length**2 * max(layer.sizes.heads for layer, _ in layers)))
     trained.eval()
-    hooks = [layer.weights.register_forward_pre_hook(_observed_by(parts)) for layer, parts in layers]
-    for index, start in enumerate(range(0, EXAMPLES, at_once)):
-        examples = min(at_once, EXAMPLES - start)
-        # The label is as old as the first part that learnt: another one would draw other examples.
-        task.sample(generator("calibration", length, index), examples, length, task.splits[0]).ask(trained)
-    for (_, parts), hook in zip(layers, hooks, strict=True):
-        hook.remove()
+    with ExitStack() as hooks:
+        for layer, parts in layers:
+            hooks.enter_context(layer.weights.register_forward_pre_hook(_observed_by(parts)))
+        for index, start in enumerate(range(0, EXAMPLES, at_once)):
+            examples = min(at_once, EXAMPLES - start)
+            # The label is as old as the first part that learnt: another one would draw other examples.
+            task.sample(generator("calibration", length, index), examples, length, task.splits[0]).ask(trained)
+    for _, parts in layers:
         for part in parts:
             part.learn()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from lengthwise.experiments.record import Run
 from lengthwise.models.config import DecoderConfig
+from lengthwise.reports.markdown import table
 from lengthwise.reports.text import quantity, spread
 from lengthwise.statistics.estimate import Estimate
 from lengthwise.tasks import Metric
@@ -29,7 +30,7 @@ def card(run: Run, name: str) -> str:
         f'model = AutoModelForCausalLM.from_pretrained("{name}")\n'
         f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n```',
         "## Training",
-        "\n".join(_table(("setting", "value"), _settings(run, unit))),
+        "\n".join(table(("setting", "value"), _settings(run, unit))),
         "## Results",
         *_results(run, unit),
         "## Repeat it",
@@ -72,7 +73,7 @@ def _results(run: Run, unit: str) -> Iterator[str]:
         for point in run.points
     )
     heads = ("split", f"length ({unit})", "examples", *(metric.label for metric in metrics.values()))
-    yield "\n".join(_table(heads, rows))
+    yield "\n".join(table(heads, rows))
     yield (
         "In brackets: 95 % intervals over examples of this one trained model. They do not say how other seeds would do."
     )
@@ -83,10 +84,3 @@ def _cell(metric: Metric, found: Estimate | None) -> str:
         return "–"
     interval = f" [{spread(found.low, found.high, metric.unit)}]" if found.bounded else ""
     return quantity(found.value, metric.unit) + interval
-
-
-def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"

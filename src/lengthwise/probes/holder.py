@@ -8,7 +8,6 @@ holder and the key with the largest weight exchange their weights, or the holder
 numbers of a row, and with them its entropy, stay the same.
 """
 
-import math
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -22,6 +21,7 @@ from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
+from lengthwise.evaluation.spread import normalised_entropy
 from lengthwise.evaluation.sweep import drawn
 from lengthwise.probes.layers import weighing_layers
 from lengthwise.tasks import Task
@@ -122,7 +122,7 @@ class _Reader:
                 weights = _exchanged(weights, self.holder.to(output.device), self.exchange)
                 changed[of, :, row] = newest.attend(weights[:, :, None])[of, :, 0]
             at = self.holder.to(output.device)[:, None].expand(-1, weights.shape[1], -1)
-            entropy = torch.special.entr(weights.abs()).sum(-1) / (math.log(weights.shape[-1]) or 1.0)
+            entropy = normalised_entropy(weights, weights.shape[-1])
             variance = changed[:, :, row].var(-1, correction=0)
             for into, values in zip(taken, (weights.gather(2, at)[..., 0], entropy, variance), strict=True):
                 into[of] = values[of].to(into.dtype)

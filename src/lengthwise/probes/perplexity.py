@@ -1,6 +1,5 @@
 """Perplexity by position: how well the model predicts the next token, by the number of tokens before it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,14 +27,6 @@ class Bucket:
     last: int
     loss: Estimate
     """Cross-entropy, averaged over tokens, then over windows [nats]; its exponential is the perplexity."""
-
-
-def exponential(nats: float) -> float:
-    """Return the perplexity of a loss; infinite from 710 nats on, where a float overflows."""
-    try:
-        return math.exp(nats)
-    except OverflowError:
-        return math.inf
 
 
 def token_losses(

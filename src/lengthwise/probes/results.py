@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lengthwise.evaluation.spread import Dispersion
 from lengthwise.probes.module import LayerVariance, describe
-from lengthwise.probes.perplexity import Bucket, by_position, exponential
+from lengthwise.probes.perplexity import Bucket, by_position
 from lengthwise.probes.windows import Facts
+from lengthwise.statistics.estimate import exponential
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ def laptop(
     shortest: int,
     steps: int,
     unit: str = "symbols",
-    layers: int = 2,
     batch_size: int = 32,
-    warmup: float = 0.1,
 ) -> Recipe:
     """Return a recipe that one core trains in one to five minutes, called by the name of its task.
 
@@ -33,8 +31,8 @@ def laptop(
         name=name,
         summary=f"{f'{task}, ' if options else ''}{trained}, evaluated up to {lengths[-1]:,}",
         task=task,
-        model=DecoderSettings(layers=layers, dim=64, heads=4),
-        train=TrainConfig(shortest=shortest, length=lengths[0], steps=steps, batch_size=batch_size, warmup=warmup),
+        model=DecoderSettings(layers=2, dim=64, heads=4),
+        train=TrainConfig(shortest=shortest, length=lengths[0], steps=steps, batch_size=batch_size, warmup=0.1),
         evaluate=EvaluateConfig(lengths=tuple(sorted(lengths)), sequences=512, tokens=131_072),
         learning_rates=(1e-3, 3e-3),
         bracket=1,

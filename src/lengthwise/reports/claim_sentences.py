@@ -15,7 +15,12 @@ from lengthwise.statistics.paired import Outcome
 OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
 
 
-def rulings(summary: Summary) -> list[Verdict]:
+def rulings(summary: Summary) -> list[str]:
+    """Return the rulings in sentences: whether the first mechanism beats each of the others on longer examples."""
+    return [f"{mechanism} {text}".strip() for mechanism, text in rulings_by_mechanism(summary)]
+
+
+def rulings_by_mechanism(summary: Summary) -> list[Verdict]:
     """Return one sentence per claim; claims with too few pairs share a sentence if the reason is the same.
 
     The differences between trained models follow for the claims with too few pairs.

@@ -1,11 +1,11 @@
 """The documentation's page of mechanisms, generated from the docstrings of the parts."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from lengthwise.attention.catalogue import EXAMPLE, Entry
 from lengthwise.attention.tables import TITLES
 from lengthwise.options import Option, spelled
+from lengthwise.reports.markdown import linked, prose, table
 
 MEANINGS = {
     "Route": "what a part acts on, which limits its speed. Weights: fused = torch's fused attention or, on the "
@@ -20,6 +20,7 @@ MEANINGS = {
     "others, memory = not looked up, ours = this project.",
 }
 """Explanations of columns whose names are not clear by themselves."""
+HEADS = ("name", "", "source", "parameters", "route", "reads", "evidence")
 
 
 def page(entries: Sequence[Entry]) -> str:
@@ -49,37 +50,25 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
         yield ""
         yield f"## {title}"
         yield ""
-        yield "| name | | source | parameters | route | reads | evidence |"
-        yield "|---|---|---|---|---|---|---|"
-        for entry in chosen:
-            cells = [f"[`{entry.name}`](#{entry.name})", _prose(entry.summary), _source(entry.source)]
-            cells += [f"{entry.parameters:,}", entry.route, entry.reads, entry.evidence]
-            yield "| " + " | ".join(cells) + " |"
+        yield from table(HEADS, map(_cells, chosen))
         for entry in chosen:
             yield ""
             yield f"### {entry.name}"
             for text in (entry.formula or entry.summary + ".", entry.details):
                 if text:
                     yield ""
-                    yield _prose(text)
+                    yield prose(text)
             if entry.options:
                 yield ""
                 yield from map(_option, entry.options)
 
 
+def _cells(entry: Entry) -> list[str]:
+    linked_name = f"[`{entry.name}`](#{entry.name})"
+    known = [f"{entry.parameters:,}", entry.route, entry.reads, entry.evidence]
+    return [linked_name, prose(entry.summary), linked(entry.source), *known]
+
+
 def _option(option: Option) -> str:
     """Return a line of a list: the option with its default, the meaning, and the allowed values."""
-    return f"- `{option.name}={spelled(option.default)}`: {_prose(option.meaning.rstrip('.'))} ({option.wanted})."
-
-
-def _source(source: str) -> str:
-    """Return the source, with a link if the source is a paper."""
-    return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[\1](https://arxiv.org/abs/\1)", source)
-
-
-def _prose(text: str) -> str:
-    """Convert the markup of a docstring to Markdown."""
-    text = re.sub(r"^\.\. math::(.*(?:\n +.*)*)", r"$$\1$$", text, flags=re.MULTILINE)
-    text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
-    return text.replace("``", "`")
+    return f"- `{option.name}={spelled(option.default)}`: {prose(option.meaning.rstrip('.'))} ({option.wanted})."

@@ -12,7 +12,7 @@ from lengthwise.analysis.grids import Grid
 from lengthwise.analysis.summary import FILE, Summary
 from lengthwise.options import spelled
 from lengthwise.reports import drawing, figures, literature, palette, sentences, text
-from lengthwise.reports.claim_sentences import rulings
+from lengthwise.reports.claim_sentences import rulings_by_mechanism
 from lengthwise.reports.palette import Colour
 from lengthwise.reports.rendering import render
 from lengthwise.reports.words import beats, less, words
@@ -35,10 +35,15 @@ FILTERS: dict[str, Callable[..., object]] = {
 """Functions by which templates format numbers and names."""
 
 
-def write(summary: Summary, folder: Path) -> Path:
-    """Write the summary, the page and its figures; return the page's path.
+def write_report(summary: Summary, folder: Path) -> Path:
+    """Write ``summary.json``, ``report.html`` and the folder ``figures`` into a folder; return the page's path.
 
-    The summary is written first, so that a figure that cannot be drawn does not lose the numbers.
+    The page needs no network and no other file. Each figure is written as SVG, PDF, PNG, Vega-Lite specification
+    (``.vl.json``) and CSV. The page also reports failed runs and missing results; empty figures are left out. The
+    summary is written first, so that a figure that cannot be drawn does not lose the numbers.
+
+    Raises:
+        RunError: if a file cannot be written.
     """
     summary.write(folder / FILE)
     of_metric = figures.heat if summary.many else figures.metric
@@ -66,10 +71,10 @@ def _known(summary: Summary, shown: Sequence[Grid]) -> dict[str, Any]:
         "summary": summary,
         "design": design,
         "words": words(design),
-        "verdicts": sentences.verdicts(summary),
+        "verdicts": sentences.verdicts_by_mechanism(summary),
         "grids": shown,
         "endings": [grid for grid in summary.grids if grid.metric.role == "ending" and grid.cells],
-        "rulings": rulings(summary),
+        "rulings": rulings_by_mechanism(summary),
         "published": [
             (result, literature.remark(summary, result), literature.measured(summary, result))
             for result in summary.literature.results

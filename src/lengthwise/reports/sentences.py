@@ -26,7 +26,12 @@ class Verdict(NamedTuple):
     text: str
 
 
-def verdicts(summary: Summary) -> list[Verdict]:
+def verdicts(summary: Summary) -> list[str]:
+    """Return the results in sentences: one per mechanism, then what theory predicts, and notes on examples and runs."""
+    return [f"{mechanism} {text}".strip() for mechanism, text in verdicts_by_mechanism(summary)]
+
+
+def verdicts_by_mechanism(summary: Summary) -> list[Verdict]:
     """Return one verdict per mechanism, then the prediction of theory, and notes on few examples and failed runs.
 
     With many mechanisms, those with the same verdict share it, and a verdict is about the first split alone.

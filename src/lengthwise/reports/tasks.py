@@ -6,6 +6,7 @@ from functools import cache
 
 from lengthwise.certify.star_free import is_star_free
 from lengthwise.options import Option, spelled
+from lengthwise.reports.markdown import linked, prose, table
 from lengthwise.tasks import load
 from lengthwise.tasks.catalogue import Entry
 from lengthwise.tasks.facts import EVIDENCE, Facts
@@ -73,7 +74,6 @@ split with a range, `validation[operands=2:6]`, measures
 """
 SIGNS = {"data": "ᵈ", "abstract": "ᵃ", "quoted": "ᵠ"}
 """The sign of each kind of evidence."""
-SOURCES = "https://arxiv.org/abs/"
 
 
 def page(entries: Sequence[Entry]) -> str:
@@ -83,7 +83,7 @@ def page(entries: Sequence[Entry]) -> str:
 
 def _lines(entries: Sequence[Entry]) -> Iterator[str]:
     evidence = ", ".join(f"{SIGNS[kind]} = {words}" for kind, words in EVIDENCE.items())
-    yield _source(INTRODUCTION.format(evidence=evidence, abstract=SIGNS["abstract"])).rstrip("\n")
+    yield linked(INTRODUCTION.format(evidence=evidence, abstract=SIGNS["abstract"])).rstrip("\n")
     for family in dict.fromkeys(entry.family for entry in entries):
         chosen = [entry for entry in entries if entry.family == family]
         theory = any(entry.in_crasp is not None for entry in chosen)
@@ -94,9 +94,7 @@ def _lines(entries: Sequence[Entry]) -> Iterator[str]:
         yield ""
         yield f"## {family}"
         yield ""
-        yield "| " + " | ".join(heads) + " |"
-        yield "|---" * len(heads) + "|"
-        yield from (_row(entry, theory, machines) for entry in chosen)
+        yield from table(heads, (_cells(entry, theory, machines) for entry in chosen))
         yield from _list("Published:", {entry.name: _published(entry.facts) for entry in chosen})
         yield from _list(
             "Options, with their defaults:",
@@ -111,14 +109,14 @@ def _list(heading: str, said: Mapping[str, str]) -> Iterator[str]:
         yield from ("", heading, "", *lines)
 
 
-def _row(entry: Entry, theory: bool, machines: bool) -> str:
+def _cells(entry: Entry, theory: bool, machines: bool) -> list[str]:
     file = f"../src/{entry.module.replace('.', '/')}.py"
-    cells = [f"[`{entry.name}`]({file})", _plain(entry.summary), _source(entry.source), entry.unit]
-    cells += [_source(entry.facts.trained), entry.facts.tested, chance(entry.facts)] if entry.facts else [""] * 3
+    cells = [f"[`{entry.name}`]({file})", _plain(entry.summary), linked(entry.source), entry.unit]
+    cells += [linked(entry.facts.trained), entry.facts.tested, chance(entry.facts)] if entry.facts else [""] * 3
     cells += [yes_or_no(entry.in_crasp)] * theory + [yes_or_no(star_free(entry))] * machines
     main = [] if entry.main in ("exact match", "accuracy") else [entry.main]
     cells.append(", ".join([*main, *["end"] * entry.scores_end, *["marks"] * entry.marks]))
-    return "| " + " | ".join(cells) + " |"
+    return cells
 
 
 @cache
@@ -135,7 +133,7 @@ def yes_or_no(holds: bool | None) -> str:
 
 def _published(facts: Facts | None) -> str:
     found = facts.published if facts is not None else ()
-    return "; ".join(f"{_source(of.says)} {SIGNS[of.evidence]}" for of in found)
+    return "; ".join(f"{linked(of.says)} {SIGNS[of.evidence]}" for of in found)
 
 
 def chance(facts: Facts) -> str:
@@ -149,16 +147,6 @@ def _option(option: Option) -> str:
     return f"`{option.name}={spelled(option.default)}` {prose(option.meaning.rstrip('.'))}"
 
 
-def _source(text: str) -> str:
-    """Return the text, in which numbers of arXiv are links."""
-    return re.sub(r"(?:arXiv )?\b(\d{4}\.\d{5})\b", rf"[\1]({SOURCES}\1)", text)
-
-
 def _plain(text: str) -> str:
     """Return the text for a cell; signs of Markdown stand for themselves."""
-    return re.sub(r"([*|_])", r"\\\1", prose(text))
-
-
-def prose(text: str) -> str:
-    """Convert the markup of a docstring to Markdown."""
-    return re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("``", "`")
+    return re.sub(r"([*_])", r"\\\1", prose(text))

@@ -21,7 +21,11 @@ SHOWN = {"better": ("▲", "green"), "worse": ("▼", "red"), "undecided": (" ",
 
 
 def overview(summary: Summary) -> Group:
-    """Return all tables, followed by the rulings on the claims."""
+    """Return the terminal's version of the page: the main metric by mechanism, split and length.
+
+    The causes of wrong answers follow if they are known. With several mechanisms, the differences between the first
+    mechanism and each of the others follow, with the rulings on the claims.
+    """
     tables = [
         *(plane_table(summary, plane) for plane in summary.planes),
         *(summary_table(summary), effective_table(summary)),
@@ -30,7 +34,7 @@ def overview(summary: Summary) -> Group:
     ]
     parts = [table for table in tables if table is not None]
     told = [Text(f"Published: {text}") for text in summary.literature.says]
-    said = [Text(f"{mechanism} {text}".strip()) for mechanism, text in rulings(summary)]
+    said = [*map(Text, rulings(summary))]
     said += [Text(summary.rule, "dim")] if summary.claims else []
     return Group(*(line for part in parts for line in (part, "")), *told, *said)
 

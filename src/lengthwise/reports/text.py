@@ -25,7 +25,7 @@ def quantity(value: float, unit: str) -> str:
 
 def brief(value: float, unit: str) -> str:
     """Return a metric's number with its unit for a line of progress, as in ``98.2%``."""
-    return f"{value:.1%}" if unit == "%" else quantity(value, unit)
+    return f"{percent(value)}%" if unit == "%" else quantity(value, unit)
 
 
 def spread(low: float, high: float, unit: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lengthwise.analysis.claims import Claim, Pair
 from lengthwise.reports.text import joined, p_value
 from lengthwise.reports.words import Words
-from lengthwise.statistics.paired import LEVEL
+from lengthwise.statistics.paired import ERROR_RATE
 
 LIMIT = "This test says nothing about new training runs."
 
@@ -47,7 +47,7 @@ def of_many(claims: Sequence[Claim], nouns: Words) -> str:
 
 
 def _side(pair: Pair) -> str:
-    if _corrected(pair) >= LEVEL:
+    if _corrected(pair) >= ERROR_RATE:
         return "not shown to differ from"
     return "right more often than" if pair.mine > pair.theirs else "right less often than"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lengthwise.statistics.estimate import LEVEL, UNKNOWN, Estimate, wilson
+from lengthwise.statistics.estimate import CONFIDENCE, UNKNOWN, Estimate, wilson
 
 RESAMPLES = 2_000
 FEWEST = 5
@@ -45,22 +45,22 @@ def bootstrap(
             return Estimate(value, math.nan, math.nan)
         at_once = max(1, AT_ONCE // max(inputs, width))
         draws = np.concatenate([statistic(counts) for counts in _drawn(inputs, at_once, seed)])
-    tail = (1 - LEVEL) / 2
+    tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
     return Estimate(value, float(low), float(high))
 
 
-def ratio(numerators: np.ndarray, denominators: np.ndarray, *, seed: int = 0) -> Estimate:
+def ratio(numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
     """Estimate ``sum(numerators) / sum(denominators)``; each input has one numerator and one denominator."""
-    return _ratio(numerators, denominators, seed, FEWEST)
+    return _ratio(numerators, denominators, FEWEST)
 
 
-def mean(values: np.ndarray, *, seed: int = 0) -> Estimate:
+def mean(values: np.ndarray) -> Estimate:
     """Estimate the mean over inputs; each input has one value."""
-    return _ratio(values, np.ones(len(values)), seed, FEWEST)
+    return _ratio(values, np.ones(len(values)), FEWEST)
 
 
-def share(numerators: np.ndarray, denominators: np.ndarray, *, seed: int = 0) -> Estimate:
+def share(numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
     """Estimate a ratio between 0 and 1 as :func:`ratio` does, with an interval even for fewer than five inputs.
 
     If every input has the same ratio, a bootstrap interval would have no width. The wider Wilson interval, with one
@@ -70,17 +70,17 @@ def share(numerators: np.ndarray, denominators: np.ndarray, *, seed: int = 0) ->
     if np.all(ratios == ratios[0]):
         stand_in = wilson(round(float(ratios[0]) * len(ratios)), len(ratios))
         return Estimate(float(numerators.sum() / denominators.sum()), stand_in.low, stand_in.high)
-    return _ratio(numerators, denominators, seed, 2)
+    return _ratio(numerators, denominators, 2)
 
 
-def _ratio(numerators: np.ndarray, denominators: np.ndarray, seed: int, fewest: int) -> Estimate:
+def _ratio(numerators: np.ndarray, denominators: np.ndarray, fewest: int) -> Estimate:
     both = np.stack([numerators, denominators], axis=1).astype(np.float64)
 
     def ratios(counts: np.ndarray) -> np.ndarray:
         top, bottom = (counts @ both).T
         return np.asarray(top / bottom)
 
-    return bootstrap(ratios, len(both), seed=seed, fewest=fewest)
+    return bootstrap(ratios, len(both), fewest=fewest)
 
 
 def _drawn(inputs: int, at_once: int, seed: int) -> Iterator[np.ndarray]:

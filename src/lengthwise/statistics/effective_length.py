@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lengthwise.statistics.bootstrap import RESAMPLES
-from lengthwise.statistics.estimate import LEVEL
+from lengthwise.statistics.estimate import CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def effective_length(
     picked = (rows[:, :, None] * data + columns[:, None, :]).reshape(RESAMPLES, -1)
     drawn = np.stack([np.take_along_axis(of.draw(random, RESAMPLES), picked, 1).mean(1) for of in found])
     value, *_ = _last(means, level, higher_is_better)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(_last(drawn, level, higher_is_better), [tail, 1 - tail], method="nearest")
     return Span(lengths[value], lengths[min(low, value)], lengths[max(high, value)])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 """Confidence level of every interval."""
 
 
@@ -33,11 +33,19 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 """The estimate where there is no data to estimate from."""
 
 
+def exponential(nats: float) -> float:
+    """Return the perplexity of a loss; infinite from 710 nats on, where a float overflows."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
 def wilson(successes: int, trials: int) -> Estimate:
     """Estimate a proportion, ``successes`` of one or more independent ``trials``, with Wilson's score interval."""
     from scipy.stats import binomtest
 
-    interval = binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / trials, float(interval.low), float(interval.high))
 
 
@@ -51,5 +59,5 @@ def student_mean(values: Sequence[float]) -> Estimate:
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return Estimate(mean, math.nan, math.nan)
-    half = float(t.ppf((1 + LEVEL) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    half = float(t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
     return Estimate(mean, mean - half, mean + half)

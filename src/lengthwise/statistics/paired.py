@@ -14,7 +14,7 @@ import numpy as np
 from lengthwise.statistics.estimate import Estimate, student_mean
 
 Outcome = Literal["better", "worse", "undecided"]
-LEVEL = 0.05
+ERROR_RATE = 0.05
 """Error rate of a family of tests: the chance of any false *better* or *worse* at lengths where the arms are equal."""
 
 
@@ -34,9 +34,9 @@ class Difference:
     @property
     def outcome(self) -> Outcome:
         """*better* or *worse* if the interval excludes 0 and the corrected p is below 0.05, else *undecided*."""
-        if self.corrected < LEVEL and self.ahead.low > 0:
+        if self.corrected < ERROR_RATE and self.ahead.low > 0:
             return "better"
-        if self.corrected < LEVEL and self.ahead.high < 0:
+        if self.corrected < ERROR_RATE and self.ahead.high < 0:
             return "worse"
         return "undecided"
 
@@ -104,4 +104,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def pairs_needed(tests: int) -> int:
     """Return the fewest pairs with which :func:`sign_flip_test`, corrected over ``tests`` tests, can be below 0.05."""
-    return floor(log2(2 * tests / LEVEL)) + 1
+    return floor(log2(2 * tests / ERROR_RATE)) + 1

@@ -1,13 +1,13 @@
 """A catalogue of all tasks, read from their classes, for ``lengthwise list --tasks`` and the documentation."""
 
 import inspect
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lengthwise.errors import InputError
 from lengthwise.naming import options_of
 from lengthwise.options import Option
+from lengthwise.source import summary_and_source
 from lengthwise.tasks import TASKS, load
 from lengthwise.tasks.facts import FACTS, Facts
 from lengthwise.tasks.families import families
@@ -53,7 +53,7 @@ def catalogue() -> Iterator[Entry]:
 def entry(family: str, name: str) -> Entry:
     """Make the entry of a task of this library."""
     task = load(name)
-    summary, source = _summary_and_source((inspect.getdoc(type(task)) or "").partition("\n")[0])
+    summary, source = summary_and_source((inspect.getdoc(type(task)) or "").partition("\n")[0])
     return Entry(
         family=family,
         name=name,
@@ -80,9 +80,3 @@ def _some_length(task: Task) -> int:
             continue
         return length
     raise InputError(f"{task.title} has no examples of less than 1,000 {task.unit}.")
-
-
-def _summary_and_source(line: str) -> tuple[str, str]:
-    """Split the first line of a docstring into summary and source, which stands in brackets at the end."""
-    found = re.fullmatch(r"(.*?) \(((?:cf\. |code of )?arXiv [^()]*)\)\.", line)
-    return (found[1], found[2]) if found else (line.rstrip("."), "")

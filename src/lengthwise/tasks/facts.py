@@ -109,8 +109,8 @@ def _chomsky(chance: float, at: int = 40) -> Facts:
     return Facts(chance, at, "1–40", "to 500")
 
 
-def _regular(chance: float, at: int = 50) -> Facts:
-    return Facts(chance, at, "to 50", "51–100, 101–150")
+def _regular(chance: float) -> Facts:
+    return Facts(chance, 50, "to 50", "51–100, 101–150")
 
 
 def _huang(task: str, chance: float, ape: str, nope: str, setting: Setting, trained: str = "to 50") -> Facts:

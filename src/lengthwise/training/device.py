@@ -49,8 +49,10 @@ def flushed_subnormals() -> Iterator[None]:
     Once a task is learnt, its gradients become subnormal. A matrix product of subnormal numbers takes four times as
     long and does not change the optimiser's step.
     """
+    least = torch.tensor(torch.finfo(torch.float32).tiny, dtype=torch.float32, device="cpu")
+    before = bool(least / 2 == 0)  # torch does not tell
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(before)

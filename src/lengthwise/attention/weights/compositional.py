@@ -30,6 +30,7 @@ class Compositional(Softmax):
         keys_enter_by_products=False,  # the choice depends on the values
         route="fused",
     )
+    one_dropout = True
 
     class Options(Softmax.Options):
         width: int = option(16, at_least=1)

@@ -42,6 +42,7 @@ class Differential(Softmax):
         keys_enter_by_products=False,  # keys are halved
         route="fused",
     )
+    one_dropout = True
 
     class Options(Softmax.Options):
         lambda_init: float = option(0.8, below=1)

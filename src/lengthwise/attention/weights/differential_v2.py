@@ -33,6 +33,7 @@ class DifferentialV2(Softmax):
         maps=2,
         route="fused",
     )
+    one_dropout = True
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)

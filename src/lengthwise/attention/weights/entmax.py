@@ -5,8 +5,6 @@ weights sum to 1. By default :math:`\alpha = 1.5`; with 2 it is sparsemax (arXiv
 softmax.
 """
 
-from dataclasses import replace
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -28,14 +26,6 @@ class Entmax(Weights):
         """How sparse the weights are: 2 is sparsemax, towards 1 it becomes softmax."""
 
     options: Options
-
-    def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Scale queries to sharpen or flatten the scores; here, return them unchanged."""
-        return call.query
-
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by the definition."""
-        return super().probabilities(replace(call, query=self.sharpen(call)))
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values, by the compiled walk where it can attend, to more than a few queries."""

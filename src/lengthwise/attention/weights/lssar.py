@@ -10,7 +10,6 @@ so that a key below the mean is dropped, and a key above the mean gains weight; 
 """
 
 import math
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -57,11 +56,10 @@ class Lssar(Weights):
         """Normalise queries and keys to length 1."""
         return F.normalize(query, dim=-1), F.normalize(key, dim=-1)
 
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by the definition."""
+    def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Multiply queries by ``log d log n``."""
         width = call.query.shape[-1]  # a call divides the products by its root
-        scale = width**0.5 * math.log(width) * log_seen(call)
-        return super().probabilities(replace(call, query=call.query * scale))
+        return call.query * (width**0.5 * math.log(width) * log_seen(call))
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call

@@ -23,10 +23,6 @@ class Softmax(Weights):
 
     traits = WeightsTraits(evidence="code", route="fused")
 
-    def sharpen(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
-        """Scale queries to sharpen or flatten the scores; here, return them unchanged."""
-        return call.query
-
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
     ) -> Float[Tensor, "batch heads queries keys"]:
@@ -44,10 +40,6 @@ class Softmax(Weights):
         """Return True if a fused routine may attend: the compiled walk, or torch's."""
         dropped = self.one_dropout and self.training and self.dropout > 0
         return self.backend != "reference" and not dropped and not (call.bias and call.bias.depends_on_scores)
-
-    def probabilities(self, call: Call) -> Float[Tensor, "batch heads queries keys"]:
-        """Compute the weights by the definition."""
-        return super().probabilities(replace(call, query=self.sharpen(call)))
 
     def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
         """Compute the attended values; dropout acts on the weights, in training only."""

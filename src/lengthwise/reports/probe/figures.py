@@ -6,12 +6,11 @@ from typing import Any
 
 import altair as alt
 
-from lengthwise.probes.perplexity import exponential
 from lengthwise.reports import palette
 from lengthwise.reports.figures.parts import MARGIN, WIDTH, Chart, Rows, arranged, log_ticks, only
 from lengthwise.reports.probe.sentences import interval, perplexity
 from lengthwise.reports.probe.summary import Summary
-from lengthwise.statistics.estimate import Estimate
+from lengthwise.statistics.estimate import Estimate, exponential
 
 FIRST, LAST = palette.MECHANISMS[0], palette.MECHANISMS[1]
 """Colours of the first and the last layer; the layers between have mixed colours."""

@@ -3,11 +3,11 @@
 import math
 from statistics import fmean, median
 
-from lengthwise.probes.perplexity import Bucket, exponential
+from lengthwise.probes.perplexity import Bucket
 from lengthwise.reports.probe.summary import Summary, trend
 from lengthwise.reports.text import counted, joined, percent, signed
 from lengthwise.statistics.bootstrap import FEWEST
-from lengthwise.statistics.estimate import Estimate
+from lengthwise.statistics.estimate import Estimate, exponential
 
 TRENDS = {-1: "falls", 0: "shows no certain trend", 1: "rises"}
 

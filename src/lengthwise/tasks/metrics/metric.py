@@ -147,8 +147,10 @@ class ShareOfExamples(Share):
         return counts, torch.ones_like(counts)
 
     def estimate(self, numerators: np.ndarray, weights: np.ndarray) -> Estimate:
-        """Compute the share and Wilson's interval."""
-        return wilson(int(numerators.sum()), len(weights))
+        """Compute the share and Wilson's interval; where examples come in documents, the interval of any share."""
+        if (weights == 1).all():
+            return wilson(int(numerators.sum()), len(weights))
+        return super().estimate(numerators, weights)
 
 
 class Loss(Metric):

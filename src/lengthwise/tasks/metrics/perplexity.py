@@ -1,11 +1,11 @@
 """Perplexity: the exponential of the mean cross-entropy."""
 
-import math
 from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from lengthwise.statistics.estimate import exponential
 from lengthwise.tasks.metrics.metric import Answered, Metric
 
 
@@ -22,5 +22,5 @@ class Perplexity(Metric):
         return answered.per_example(F.cross_entropy(logits, right, reduction="none")), answered.scored
 
     def value(self, ratio: float) -> float:
-        """Return the exponential; infinite from 710 nats on, where a float overflows."""
-        return math.inf if ratio > 709 else math.exp(ratio)
+        """Return the exponential."""
+        return exponential(ratio)

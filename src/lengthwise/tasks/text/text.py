@@ -9,8 +9,8 @@ with n / 2 to n - 1 tokens before them; the lengths 256, 512, 1,024 … are the 
 A document shorter than the window has no window; so longer windows come from longer documents.
 
 With ``window``, the model sees ``window`` tokens and no more, and the last ``stride`` of them are scored: places in the
-same documents, with as many tokens before them as without a window. A model that holds beyond its training length beats
-its own sliding window of the training length: ``validation[window=256]``.
+same documents, with as many tokens before them as without a window, or as a window needs. A model that holds beyond its
+training length beats its own sliding window of the training length: ``validation[window=256]``.
 """
 
 from collections.abc import Sequence
@@ -140,8 +140,9 @@ class Text(Task):
         if self.options.window:
             width = self.options.window
             scored = min(self.options.stride, scored)
-            last = length - scored - length // 2 + 1  # choices of the first scored token in the second half
-            start += length // 2 + (uniform(generator, batch_size).numpy() * last).astype(np.int64) + scored - width
+            first = max(length // 2, width - scored)  # the window begins no earlier than the text
+            choices = length - scored - first + 1
+            start += first + (uniform(generator, batch_size).numpy() * choices).astype(np.int64) + scored - width
         tokens, documents = held.windows(start, width + 1)
         asked = torch.zeros(batch_size, width, dtype=torch.bool, device="cpu")
         asked[:, width - scored :] = True
