@@ -25,7 +25,7 @@ class _Holder:
     since: str
 
 
-class HeldError(RunError):
+class LockedError(RunError):
     """Another process writes into a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[None]:
     process, and releases it however the process ends. ``.holder.json`` beside the lock says which process holds it.
 
     Raises:
-        HeldError: if another process writes there.
+        LockedError: if another process writes there.
         RunError: if the folder cannot be written to.
     """
     lock = FileLock(folder / ".lock", timeout=PATIENCE if patience is None else patience)
@@ -53,7 +53,7 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            raise HeldError(folder) from None
+            raise LockedError(folder) from None
     try:
         write_json(holder, asdict(_Holder(os.getpid(), platform.node(), _now())))
         yield
@@ -79,8 +79,8 @@ def is_locked(folder: Path) -> bool:
 def _named(holder: Path) -> str:
     """Return the process that holds a lock; the process may not have written its name yet."""
     try:
-        held = read_json(holder, _Holder)
-        return f"Process {held.process} on {held.host}, since {held.since},"
+        of = read_json(holder, _Holder)
+        return f"Process {of.process} on {of.host}, since {of.since},"
     except InputError:
         return "Another process"
 

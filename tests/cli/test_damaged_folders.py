@@ -13,7 +13,7 @@ from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder, claim
 from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
-from lengthwise.lock import HOLDER, HeldError
+from lengthwise.lock import HOLDER, LockedError
 from lengthwise.probes.config import ProbeConfig
 from lengthwise.probes.folder import check
 
@@ -166,7 +166,7 @@ def test_a_probe_names_what_it_held_before(tmp_path: Path, content: str) -> None
 @pytest.mark.parametrize("content", ["[]", '{"process": []}', "{"])
 def test_a_lock_needs_not_know_its_holder(tmp_path: Path, content: str) -> None:
     (tmp_path / HOLDER).write_text(content, encoding="utf-8")
-    assert str(HeldError(tmp_path)).startswith("Another process is writing into")
+    assert str(LockedError(tmp_path)).startswith("Another process is writing into")
 
 
 def test_a_configuration_that_cannot_be_used_names_its_file(

@@ -15,7 +15,7 @@ from lengthwise.experiments.state import kept
 from lengthwise.files import last_line
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.loop import Progress
-from lengthwise.training.stopping import held
+from lengthwise.training.stopping import deferred_signals
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -114,7 +114,7 @@ def test_a_signal_waits_for_the_end_of_the_step(how: signal.Signals) -> None:
     heard: list[int] = []
 
     def step() -> None:
-        with held() as came:
+        with deferred_signals() as came:
             assert not came()
             signal.raise_signal(how)
             assert came()
@@ -126,7 +126,7 @@ def test_a_signal_waits_for_the_end_of_the_step(how: signal.Signals) -> None:
             step()
         assert heard == [how]
         signal.signal(how, signal.SIG_IGN)
-        with held() as came:
+        with deferred_signals() as came:
             signal.raise_signal(how)
             assert not came()
     finally:
@@ -135,7 +135,7 @@ def test_a_signal_waits_for_the_end_of_the_step(how: signal.Signals) -> None:
 
 def test_a_second_control_c_does_not_wait() -> None:
     def step() -> None:
-        with held() as came:
+        with deferred_signals() as came:
             signal.raise_signal(signal.SIGINT)
             assert came()
             signal.raise_signal(signal.SIGINT)

@@ -17,7 +17,7 @@ from lengthwise.errors import RunError
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.executors.executor import Job
 from lengthwise.experiments.executors.processes import Processes
-from lengthwise.experiments.executors.worker import HELD
+from lengthwise.experiments.executors.worker import LOCKED
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
 from lengthwise.lock import locked
@@ -115,7 +115,7 @@ def test_a_worker_holds_its_own_run(holder: "subprocess.Popen[str]", tmp_path: P
 def test_a_worker_that_is_refused_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may come between the look at the folder and the worker's own."""
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", lambda worker: None)
-    monkeypatch.setattr("multiprocessing.process.BaseProcess.exitcode", HELD)
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.exitcode", LOCKED)
     folder = RunFolder(tmp_path)
     folder.claim(RunConfig.read(SETTINGS), resume=False)
     with pytest.raises(RunError, match="is writing into"):

@@ -20,12 +20,12 @@ from lengthwise.experiments.evaluating import More, evaluate_more, extended
 from lengthwise.experiments.executors import EXECUTORS
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.remote import TOKEN, Call, Lost, Outcome, Remote
-from lengthwise.experiments.executors.worker import HELD
+from lengthwise.experiments.executors.worker import LOCKED
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
 from lengthwise.experiments.record import Experiment
 from lengthwise.files import last_line
-from lengthwise.lock import HOLDER, HeldError, is_locked
+from lengthwise.lock import HOLDER, LockedError, is_locked
 from lengthwise.naming import build, read
 from lengthwise.training.loop import Progress
 
@@ -325,8 +325,8 @@ def test_a_failure_is_told_and_the_others_go_on(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_held_is_told_after_the_others(tmp_path: Path) -> None:
     one, two = jobs(tmp_path, 2)
-    with pytest.raises(HeldError):
-        Scripted(Outcome(HELD, "node"), DONE).run([one, two], nothing)
+    with pytest.raises(LockedError):
+        Scripted(Outcome(LOCKED, "node"), DONE).run([one, two], nothing)
     assert (two.folder / "trained.json").exists()
 
 

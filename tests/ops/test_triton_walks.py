@@ -34,23 +34,22 @@ def check(name: str, inputs: Inputs, **options: Any) -> None:
 
 
 @ALL
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=lambda of: str(of)[6:])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=lambda of: str(of)[6:])
 def test_within_the_error_budget(name: str, dtype: torch.dtype) -> None:
     check(name, inputs_of(name, 90, 70, head_dim=24, dtype=dtype))
 
 
 @ALL
-@pytest.mark.parametrize("sizes", [(1, 1), (40, 3), (65, 65)], ids=str)
+@pytest.mark.parametrize("sizes", [(1, 1), (65, 3)], ids=str)
 def test_odd_sizes(name: str, sizes: tuple[int, int]) -> None:
     check(name, inputs_of(name, *sizes, heads=1, head_dim=1 if sizes == (1, 1) else 33))
 
 
 @ALL
-@pytest.mark.parametrize("larger", [1.0, 30.0])
-def test_documents_and_large_scores(name: str, larger: float) -> None:
+def test_documents_and_large_scores(name: str) -> None:
     """The second document of the second sequence comes back after a while."""
     documents = torch.stack([torch.arange(100) // 41, torch.arange(100) // 7 % 3]).to(DEVICE)
-    check(name, inputs_of(name, 100, 80, heads=1, larger=larger), document_ids=documents)
+    check(name, inputs_of(name, 100, 80, heads=1, dtype=torch.float16, larger=30.0), document_ids=documents)
 
 
 @pytest.mark.parametrize("name", NAMES[:5])

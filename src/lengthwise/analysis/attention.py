@@ -77,33 +77,33 @@ class Slope:
     each value is the mean over the seeds of the data."""
 
 
-def home(asked: Design) -> int:
+def home(design: Design) -> int:
     """Return the length from which drifts are measured: the training length if evaluated, else the shortest length."""
-    return asked.training_length if asked.training_length in asked.lengths else asked.lengths[0]
+    return design.training_length if design.training_length in design.lengths else design.lengths[0]
 
 
-def traces(arms: Arms, asked: Design) -> tuple[Trace, ...]:
+def traces(arms: Arms, design: Design) -> tuple[Trace, ...]:
     """List every statistic of every layer, in the order of splits, layers, mechanisms, statistics and lengths.
 
     Unknown values are left out: a deviation over a single example, or a drift from a length not evaluated yet.
     """
     found = []
-    for split, layer, mechanism in _layers(arms, asked):
+    for split, layer, mechanism in _layers(arms, design):
         of = _by_length(arms, mechanism, split, layer)
         for name, statistic in STATISTICS.items():
-            if statistic.ordered and asked.example not in IN_ORDER:
+            if statistic.ordered and design.example not in IN_ORDER:
                 continue
             for length, seeds in sorted(of.items()):
-                if values := _values(statistic, seeds, of.get(home(asked), {})):
+                if values := _values(statistic, seeds, of.get(home(design), {})):
                     ends = min(values), max(values)
                     found.append(Trace(mechanism, split, layer, name, length, len(values), fmean(values), *ends))
     return tuple(found)
 
 
-def slopes(arms: Arms, asked: Design) -> tuple[Slope, ...]:
+def slopes(arms: Arms, design: Design) -> tuple[Slope, ...]:
     """Compute the slope of every layer for which two or more lengths have a standard deviation."""
     found = []
-    for split, layer, mechanism in _layers(arms, asked):
+    for split, layer, mechanism in _layers(arms, design):
         lines: dict[Pair, dict[int, float]] = {}
         for length, seeds in _by_length(arms, mechanism, split, layer).items():
             for seed, at in seeds.items():
@@ -128,13 +128,13 @@ def _values(statistic: Statistic, seeds: dict[Pair, Layer], homes: dict[Pair, La
     return [value for value in values if math.isfinite(value) and (value > 0 or not statistic.log)]
 
 
-def _layers(arms: Arms, asked: Design) -> Iterable[tuple[str, int, str]]:
+def _layers(arms: Arms, design: Design) -> Iterable[tuple[str, int, str]]:
     """Yield each split, layer (counted from 1) and mechanism with a measurement at some length."""
-    points = {name: [p for model in arms[name] for p in model.points] for name in asked.mechanisms}
+    points = {name: [p for model in arms[name] for p in model.points] for name in design.mechanisms}
     deepest = max((len(p.layers) for of in points.values() for p in of), default=0)
-    for split in asked.splits:
+    for split in design.splits:
         for layer in range(1, deepest + 1):
-            for name in asked.mechanisms:
+            for name in design.mechanisms:
                 if any(p.split == split and len(p.layers) >= layer for p in points[name]):
                     yield split, layer, name
 

@@ -31,11 +31,11 @@ class Shares:
     """Share of examples in which the right key had the largest weight, with right and wrong answers."""
 
 
-def causes(arms: Arms, asked: Design) -> tuple[Shares, ...]:
+def causes(arms: Arms, design: Design) -> tuple[Shares, ...]:
     """Compute the shares of every measured point, in the order of splits, mechanisms and lengths."""
     found = []
-    for split in asked.splits:
-        for mechanism in asked.mechanisms:
+    for split in design.splits:
+        for mechanism in design.mechanisms:
             known: dict[int, list[Point]] = {}
             for point in (p for model in arms[mechanism] for p in model.points if p.split == split):
                 if all(name in point.values for name in NEEDED):

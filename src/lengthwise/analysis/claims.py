@@ -115,29 +115,29 @@ class Claim:
         return self.decisive is not None and self.decisive.pairs >= self.needed
 
 
-def claims(arms: Arms, asked: Design) -> tuple[Claim, ...]:
+def claims(arms: Arms, design: Design) -> tuple[Claim, ...]:
     """Test one claim for each other mechanism and split with a pair beyond the training length."""
-    mine, *others = asked.mechanisms
+    mine, *others = design.mechanisms
     found: list[Claim] = []
-    for split in asked.splits:
-        tested = [_claim(arms, asked, mine, theirs, split) for theirs in others]
+    for split in design.splits:
+        tested = [_claim(arms, design, mine, theirs, split) for theirs in others]
         found += _corrected([claim for claim in tested if claim.beyond])
     return tuple(found)
 
 
-def _claim(arms: Arms, asked: Design, mine: str, theirs: str, split: str) -> Claim:
-    metric, primary = asked.main, asked.primary
-    ours, others = (_points(arms[name], split, asked) for name in (mine, theirs))
+def _claim(arms: Arms, design: Design, mine: str, theirs: str, split: str) -> Claim:
+    metric, primary = design.main, design.primary
+    ours, others = (_points(arms[name], split, design) for name in (mine, theirs))
     both = sorted(ours.keys() & others.keys())
     ahead: dict[int, list[float]] = {}
     for at in both:
         means = (fmean(point.values[metric.name].value for point in of[at]) for of in (ours, others))
         ahead.setdefault(at[0], []).append(metric.ahead(*means))
-    wanted = range(asked.first_seed, asked.first_seed + asked.pairs)
+    wanted = range(design.first_seed, design.first_seed + design.pairs)
     largest = 1.0 if metric.unit == "%" else math.inf
-    tested = paired_differences(ahead, training=asked.training_length, primary=primary, largest=largest)
+    tested = paired_differences(ahead, training=design.training_length, primary=primary, largest=largest)
     decisive = next((d for d in tested if d.length == primary), None)
-    beyond = tuple(d.length for d in tested if d.length > asked.training_length)
+    beyond = tuple(d.length for d in tested if d.length > design.training_length)
     secondary = sum(length != primary for length in beyond)
     return Claim(
         mine=mine,
@@ -151,12 +151,12 @@ def _claim(arms: Arms, asked: Design, mine: str, theirs: str, split: str) -> Cla
         needed=pairs_needed(1),
         needed_elsewhere=pairs_needed(secondary) if secondary else None,
         trained=()
-        if asked.crossed
+        if design.crossed
         else tuple(pair for at in both if at[0] == primary and (pair := _pair(at[1], *ours[at], *others[at]))),
     )
 
 
-def _points(models: Sequence[Evaluated], split: str, asked: Design) -> dict[tuple[int, int], list[Point]]:
+def _points(models: Sequence[Evaluated], split: str, design: Design) -> dict[tuple[int, int], list[Point]]:
     """Return the points at which the main metric was measured, by length and seed of the weights.
 
     Crossed seeds have a point for each seed of the data, over which the test takes the mean: pairs that share a seed
@@ -165,9 +165,9 @@ def _points(models: Sequence[Evaluated], split: str, asked: Design) -> dict[tupl
     found: dict[tuple[int, int], list[Point]] = {}
     for model in models:
         for point in model.points:
-            if point.split == split and known(point, asked.main):
+            if point.split == split and known(point, design.main):
                 found.setdefault((point.length, model.seed), []).append(point)
-    each = asked.crossed[1] if asked.crossed else 1
+    each = design.crossed[1] if design.crossed else 1
     return {at: points for at, points in found.items() if len(points) == each}
 
 

@@ -47,47 +47,47 @@ class Effective:
         return self.length == self.longest
 
 
-def effective(arms: Arms, asked: Design) -> tuple[Effective, ...]:
+def effective(arms: Arms, design: Design) -> tuple[Effective, ...]:
     """Estimate the effective length of every mechanism on every split that is evaluated beyond the training length."""
-    found = (_effective(arms[name], name, split, asked) for split in asked.splits for name in asked.mechanisms)
+    found = (_effective(arms[name], name, split, design) for split in design.splits for name in design.mechanisms)
     return tuple(of for of in found if of is not None)
 
 
-def _effective(models: Sequence[Evaluated], mechanism: str, split: str, asked: Design) -> Effective | None:
-    lengths = [length for length in asked.lengths if length > asked.training_length]
+def _effective(models: Sequence[Evaluated], mechanism: str, split: str, design: Design) -> Effective | None:
+    lengths = [length for length in design.lengths if length > design.training_length]
     ordered = sorted(models, key=lambda model: model.pair)
-    table = [row for model in ordered if (row := _row(model, split, lengths, asked)) is not None]
-    if not lengths or not table or (asked.crossed and len(table) < asked.seeds):
+    table = [row for model in ordered if (row := _row(model, split, lengths, design)) is not None]
+    if not lengths or not table or (design.crossed and len(table) < design.seeds):
         return None
-    at = list(zip([asked.training_length, *lengths], zip(*table, strict=True), strict=True))
+    at = list(zip([design.training_length, *lengths], zip(*table, strict=True), strict=True))
     found = effective_length(
-        [(length, _at(asked.main, points)) for length, points in at],
-        level=asked.level,
-        higher_is_better=asked.main.better == "higher",
-        crossed=asked.crossed,
+        [(length, _at(design.main, points)) for length, points in at],
+        level=design.level,
+        higher_is_better=design.main.better == "higher",
+        crossed=design.crossed,
     )
     return Effective(
         mechanism=mechanism,
         split=split,
         seeds=len(table),
-        base=float(np.mean([point.values[asked.main.name].value for point in at[0][1]])),
+        base=float(np.mean([point.values[design.main.name].value for point in at[0][1]])),
         length=None if found is None else found.length,
         low=None if found is None else found.low,
         high=None if found is None else found.high,
-        perfect=_perfect(asked.main, at),
+        perfect=_perfect(design.main, at),
         longest=lengths[-1],
     )
 
 
-def _row(model: Evaluated, split: str, lengths: Sequence[int], asked: Design) -> list[Point] | None:
+def _row(model: Evaluated, split: str, lengths: Sequence[int], design: Design) -> list[Point] | None:
     """Return a seed's points at the training length and at the lengths beyond; None if one is missing.
 
     Where the training length is not evaluated, the validation at the end of the training stands for it.
     """
-    held = {point.length: point for point in model.points if point.split == split and known(point, asked.main)}
-    if model.validation is not None and known(model.validation, asked.main):
-        held.setdefault(asked.training_length, model.validation)
-    wanted = [asked.training_length, *lengths]
+    held = {point.length: point for point in model.points if point.split == split and known(point, design.main)}
+    if model.validation is not None and known(model.validation, design.main):
+        held.setdefault(design.training_length, model.validation)
+    wanted = [design.training_length, *lengths]
     return [held[length] for length in wanted] if set(wanted) <= held.keys() else None
 
 

@@ -115,7 +115,7 @@ class Grid:
         return (place(cell.mean) - worst) / (best - worst) if best != worst else 1.0
 
 
-def values(arms: Arms, asked: Design) -> tuple[Value, ...]:
+def values(arms: Arms, design: Design) -> tuple[Value, ...]:
     """List every value of every metric of every model."""
     return tuple(
         Value(
@@ -131,33 +131,33 @@ def values(arms: Arms, asked: Design) -> tuple[Value, ...]:
             high=finite(measured.high),
             examples=point.sequences,
         )
-        for name in asked.mechanisms
+        for name in design.mechanisms
         for model in arms[name]
         for point in model.points
-        for metric in asked.metrics
+        for metric in design.metrics
         if (measured := point.values.get(metric.name))
     )
 
 
-def grid(arms: Arms, asked: Design, metric: MetricFacts) -> Grid:
+def grid(arms: Arms, design: Design, metric: MetricFacts) -> Grid:
     """Put a metric of every mechanism on every split and length into a grid."""
-    points = {name: [p for model in arms[name] for p in model.points] for name in asked.mechanisms}
+    points = {name: [p for model in arms[name] for p in model.points] for name in design.mechanisms}
     rows = {
         split: {
             name: tuple(
-                _cell(name, [p for p in of if (p.split, p.length) == (split, length)], metric, asked.loss)
-                for length in asked.lengths
+                _cell(name, [p for p in of if (p.split, p.length) == (split, length)], metric, design.loss)
+                for length in design.lengths
             )
             for name, of in points.items()
         }
-        for split in asked.splits
+        for split in design.splits
     }
-    if len(asked.mechanisms) > MANY:
+    if len(design.mechanisms) > MANY:
         best = sorted(
             points, key=lambda name: _merit(metric, [cell for of in rows.values() for cell in of[name]]), reverse=True
         )
         rows = {split: {name: of[name] for name in best} for split, of in rows.items()}
-    columns = tuple(_column(asked.splits, [p for of in points.values() for p in of], n) for n in asked.lengths)
+    columns = tuple(_column(design.splits, [p for of in points.values() for p in of], n) for n in design.lengths)
     return Grid(metric, columns, rows)
 
 

@@ -60,26 +60,26 @@ class Literature:
     """What the experiment trains; None if it trains no decoder, or the models were trained elsewhere."""
 
 
-def literature(asked: Design, model: ModelConfig | None) -> Literature:
+def literature(design: Design, model: ModelConfig | None) -> Literature:
     """Look up the published results about the task of an experiment.
 
     Args:
-        asked: the design of the experiment.
+        design: the design of the experiment.
         model: the model that the experiment trains; None if its models were trained elsewhere.
     """
-    facts = FACTS.get(split(asked.task)[0])
+    facts = FACTS.get(split(design.task)[0])
     found = () if facts is None else facts.published
     here = None
-    if isinstance(model, DecoderConfig) and asked.training_steps is not None:
-        here = Setting(asked.training_length, model.layers, model.dim, asked.training_steps)
+    if isinstance(model, DecoderConfig) and design.training_steps is not None:
+        here = Setting(design.training_length, model.layers, model.dim, design.training_steps)
     return Literature(
         says=tuple(f"{of.says} ({EVIDENCE[of.evidence]})" for of in found if of.source is None),
-        results=tuple(result for of in found if (result := _result(of, asked)) is not None),
+        results=tuple(result for of in found if (result := _result(of, design)) is not None),
         here=here,
     )
 
 
-def _result(of: Published, asked: Design) -> Result | None:
+def _result(of: Published, design: Design) -> Result | None:
     if of.source is None:
         return None
     at = sorted({figure.lengths for figure in of.figures})
@@ -89,7 +89,7 @@ def _result(of: Published, asked: Design) -> Result | None:
         paper=of.source.paper,
         evidence=EVIDENCE[of.evidence],
         task=of.source.task,
-        places=tuple(_place(lengths, of.source.setting.longest, asked) for lengths in at),
+        places=tuple(_place(lengths, of.source.setting.longest, design) for lengths in at),
         shares={name: tuple(shares[name, lengths] for lengths in at) for name in models},
         setting=of.source.setting,
         of=of.source.of,
@@ -97,10 +97,10 @@ def _result(of: Published, asked: Design) -> Result | None:
     )
 
 
-def _place(lengths: tuple[int, int], trained: int, asked: Design) -> Place:
+def _place(lengths: tuple[int, int], trained: int, design: Design) -> Place:
     """Find the evaluated length nearest to the middle of the published ones."""
     middle = sum(lengths) / 2 / trained
-    away = {length: abs(math.log(length / asked.training_length / middle)) for length in asked.lengths}
+    away = {length: abs(math.log(length / design.training_length / middle)) for length in design.lengths}
     nearest = min(away, key=lambda length: away[length])
     return Place(
         lengths=lengths,

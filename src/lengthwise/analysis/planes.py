@@ -21,15 +21,15 @@ class Plane:
     """By mechanism, a row for each value of the axis; None if a cell is not evaluated yet."""
 
 
-def planes(main: Grid, asked: Design) -> tuple[Plane, ...]:
+def planes(main: Grid, design: Design) -> tuple[Plane, ...]:
     """Arrange the grid of the main metric by the values of every axis of the design."""
     return tuple(
         Plane(
             axis=axis,
-            lengths=asked.lengths,
+            lengths=design.lengths,
             rows={name: tuple(main.rows[split][name] for split in axis.splits) for name in main.rows[axis.splits[0]]},
         )
-        for axis in asked.axes
+        for axis in design.axes
     )
 
 

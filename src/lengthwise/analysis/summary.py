@@ -153,48 +153,48 @@ class Summary:
 
 def summarise(experiment: Experiment) -> Summary:
     """Compute the summary of an experiment, finished or not."""
-    asked = Design.of(experiment.config)
+    design = Design.of(experiment.config)
     models = arms(experiment)
     return replace(
         of_models(
             models,
-            asked,
+            design,
             command=experiment.command,
             settings=configuration(experiment),
             environment=environment(experiment),
         ),
-        claims=claims(models, asked),
-        literature=literature(asked, experiment.config.base.model),
+        claims=claims(models, design),
+        literature=literature(design, experiment.config.base.model),
         proofs=proofs(experiment),
-        training=training(experiment, asked),
-        curves=curves(experiment, asked),
+        training=training(experiment, design),
+        curves=curves(experiment, design),
         runs=len(experiment.runs),
         failures=failures(experiment),
     )
 
 
 def of_models(
-    models: Arms, asked: Design, *, command: str, settings: str, environment: dict[str, tuple[str, ...]]
+    models: Arms, design: Design, *, command: str, settings: str, environment: dict[str, tuple[str, ...]]
 ) -> Summary:
     """Compute the summary of what was measured of models, without their training, and so without a claim about it."""
-    grids = tuple(grid(models, asked, metric) for metric in asked.metrics)
+    grids = tuple(grid(models, design, metric) for metric in design.metrics)
     return Summary(
         schema=SCHEMA,
         written=f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
         command=command,
-        design=asked,
-        values=values(models, asked),
+        design=design,
+        values=values(models, design),
         grids=grids,
-        planes=planes(grids[0], asked),
+        planes=planes(grids[0], design),
         rule=RULE,
         claims=(),
-        effective=effective(models, asked),
-        literature=literature(asked, None),
-        causes=causes(models, asked),
-        traces=traces(models, asked),
-        slopes=slopes(models, asked),
-        drift_from=home(asked),
-        variances=variances(models, asked),
+        effective=effective(models, design),
+        literature=literature(design, None),
+        causes=causes(models, design),
+        traces=traces(models, design),
+        slopes=slopes(models, design),
+        drift_from=home(design),
+        variances=variances(models, design),
         proofs=(),
         training=(),
         curves=(),

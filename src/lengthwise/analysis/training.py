@@ -94,9 +94,9 @@ class Curve:
     """Mean losses over a training batch (unit of the loss); only positive and finite losses."""
 
 
-def training(experiment: Experiment, asked: Design) -> tuple[Training, ...]:
+def training(experiment: Experiment, design: Design) -> tuple[Training, ...]:
     """Summarise the training of each mechanism."""
-    return tuple(_training(experiment, asked, name) for name in asked.mechanisms)
+    return tuple(_training(experiment, design, name) for name in design.mechanisms)
 
 
 def failures(experiment: Experiment) -> tuple[Failed, ...]:
@@ -108,13 +108,13 @@ def failures(experiment: Experiment) -> tuple[Failed, ...]:
     )
 
 
-def curves(experiment: Experiment, asked: Design) -> tuple[Curve, ...]:
+def curves(experiment: Experiment, design: Design) -> tuple[Curve, ...]:
     """Return the thinned loss curve of every run at a chosen learning rate; a run without a loss is left out."""
-    found = (_curve(run) for name in asked.mechanisms for run in experiment.finalists(name))
+    found = (_curve(run) for name in design.mechanisms for run in experiment.finalists(name))
     return tuple(curve for curve in found if curve.steps)
 
 
-def _training(experiment: Experiment, asked: Design, mechanism: str) -> Training:
+def _training(experiment: Experiment, design: Design, mechanism: str) -> Training:
     own = [run for run in experiment.runs if run.mechanism == mechanism]
     finalists = experiment.finalists(mechanism)
     trained = [run.trained for run in finalists if run.trained]
@@ -125,9 +125,9 @@ def _training(experiment: Experiment, asked: Design, mechanism: str) -> Training
         runs=len(own),
         parameters=next((run.trained.parameters for run in own if run.trained), None),
         learning_rate=chosen,
-        trials=tuple(_trial(asked, rate, trials.get(rate)) for rate in asked.learning_rates),
+        trials=tuple(_trial(design, rate, trials.get(rate)) for rate in design.learning_rates),
         edge=_edge(sorted(trials), chosen),
-        escapes=tuple(_escape(run, asked) for run in finalists if len(run.validations) > 1),
+        escapes=tuple(_escape(run, design) for run in finalists if len(run.validations) > 1),
         seconds=fmean(known.seconds for known in trained) if trained else None,
         tokens_per_second=fmean(known.tokens_per_second for known in trained) if trained else None,
         finished=sum(run.failure is None and bool(run.points) for run in finalists),
@@ -141,11 +141,11 @@ def _edge(tried: list[float], chosen: float | None) -> Literal["lowest", "highes
     return "lowest" if chosen == tried[0] else "highest" if chosen == tried[-1] else None
 
 
-def _escape(run: Run, asked: Design) -> Escape:
+def _escape(run: Run, design: Design) -> Escape:
     chance, *later = run.validations
 
     def better(than_chance: Validation) -> bool:
-        if asked.main.better == "higher":
+        if design.main.better == "higher":
             return than_chance.low > chance.high
         return than_chance.high < chance.low
 
@@ -154,12 +154,12 @@ def _escape(run: Run, asked: Design) -> Escape:
     return Escape(run.config.seed, step, chance.value, later[-1].value)
 
 
-def _trial(asked: Design, rate: float, run: Run | None) -> Trial:
+def _trial(design: Design, rate: float, run: Run | None) -> Trial:
     if run is None:
         return Trial(rate, "absent", None, None)
     if run.trained is None:
         return Trial(rate, "failed" if run.failure else "untrained", None, None)
-    found = [run.trained.validation.values.get(metric.name) for metric in (asked.main, asked.loss)]
+    found = [run.trained.validation.values.get(metric.name) for metric in (design.main, design.loss)]
     value, loss = (None if measured is None else finite(measured.value) for measured in found)
     return Trial(rate, "trained", value, loss)
 

@@ -26,27 +26,27 @@ class Variance:
     """Standard deviation of what is left: the two seeds together, and the limited number of examples."""
 
 
-def variances(arms: Arms, asked: Design) -> tuple[Variance, ...]:
+def variances(arms: Arms, design: Design) -> tuple[Variance, ...]:
     """Separate the variances wherever all crossed runs have the point; empty if no seeds are crossed."""
-    if asked.crossed is None or min(asked.crossed) < 2:
+    if design.crossed is None or min(design.crossed) < 2:
         return ()
     return tuple(
         found
-        for split in asked.splits
-        for name in asked.mechanisms
-        for length in asked.lengths
-        if (found := _variance(arms[name], name, split, length, asked, asked.crossed)) is not None
+        for split in design.splits
+        for name in design.mechanisms
+        for length in design.lengths
+        if (found := _variance(arms[name], name, split, length, design, design.crossed)) is not None
     )
 
 
 def _variance(
-    models: Sequence[Evaluated], name: str, split: str, length: int, asked: Design, crossed: tuple[int, int]
+    models: Sequence[Evaluated], name: str, split: str, length: int, design: Design, crossed: tuple[int, int]
 ) -> Variance | None:
     values = [
-        point.values[asked.main.name].value
+        point.values[design.main.name].value
         for model in sorted(models, key=lambda model: model.pair)
         for point in model.points
-        if (point.split, point.length) == (split, length) and known(point, asked.main)
+        if (point.split, point.length) == (split, length) and known(point, design.main)
     ]
     if len(values) != crossed[0] * crossed[1]:
         return None

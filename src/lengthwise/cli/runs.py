@@ -62,14 +62,14 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
     """Return the name, the mechanism, the state, the main metric's value, and the main metric's name."""
     from lengthwise.experiments.config import ComparisonConfig
     from lengthwise.experiments.folder import RunFolder
-    from lengthwise.experiments.held import read_held
+    from lengthwise.experiments.manifest import read_manifest
     from lengthwise.experiments.state import state
     from lengthwise.lock import is_locked
 
     run, name = RunFolder(path), str(path.relative_to(under))
     try:
         if (path / "comparison.json").exists():
-            config, _ = read_held(path / "comparison.json", ComparisonConfig)
+            config, _ = read_manifest(path / "comparison.json", ComparisonConfig)
             finished = sum(RunFolder(file.parent).finished for file in path.glob("runs/*/*/*/result.json"))
             words = f"{finished} of {len(config.mechanisms) * config.runs} runs finished"
             mechanism, number, base = f"comparison of {len(config.mechanisms)}", "", config.base

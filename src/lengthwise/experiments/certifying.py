@@ -23,7 +23,7 @@ from lengthwise.models import Decoder, DecoderConfig, build
 from lengthwise.tasks import Task
 from lengthwise.training.checkpoint import Checkpoint
 from lengthwise.training.loop import training_batch
-from lengthwise.training.stopping import held
+from lengthwise.training.stopping import deferred_signals
 
 AGAIN = "Certify the run again."
 
@@ -55,7 +55,7 @@ def certify_run(
     checkpoint.load_model(model)
     assert isinstance(model, Decoder)
     meant = _meant(config, machine, model.config, checkpoint)
-    with held() as stopped:
+    with deferred_signals() as stopped:
 
         def watch(layer: int, states: int) -> bool:
             on_progress(f"layer {layer}: {states:,} states")

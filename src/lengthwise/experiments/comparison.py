@@ -13,7 +13,7 @@ from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.processes import Processes, end_if_worker
 from lengthwise.experiments.folder import RunFolder, claimed, settled
-from lengthwise.experiments.held import read_held
+from lengthwise.experiments.manifest import read_manifest
 from lengthwise.experiments.prerequisites import take_over, waves
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder
@@ -154,8 +154,8 @@ def read_experiment(folder: Path) -> Experiment:
         raise InputError(
             f"{folder} holds no run and no comparison; give a folder that lengthwise run or compare has written."
         )
-    held, environment = read_held(folder / FILE, ComparisonConfig)
-    config = held.settled()
+    begun, environment = read_manifest(folder / FILE, ComparisonConfig)
+    config = begun.settled()
     runs = [at.read() for key in config.run_keys if (at := RunFolder(key.folder(folder))).begun]
     trials = [run for run in runs if (run.config.seed, run.config.data_seed) == config.seeds_of(0)]
     return Experiment(folder, environment["command"], config, tuple(runs), choose(config, trials))

@@ -18,7 +18,7 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation.point import Point
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.environment import environment
-from lengthwise.experiments.held import read_held
+from lengthwise.experiments.manifest import read_manifest
 from lengthwise.experiments.record import Failure, Result, Run, Trained
 from lengthwise.experiments.start import Start
 from lengthwise.files import append_line, check_folder, keep_lines, read_json, read_lines, write_json
@@ -35,13 +35,13 @@ C = TypeVar("C", RunConfig, ComparisonConfig)
 def settled(folder: Path, file: str, config: C) -> C:
     """Return the configuration with the sizes of the model that the folder holds, where the settings leave them out."""
     path = folder / file
-    return config.settled(read_held(path, type(config))[0]) if path.exists() else config.settled()
+    return config.settled(read_manifest(path, type(config))[0]) if path.exists() else config.settled()
 
 
 def claim(folder: Path, file: str, config: C, *, resume: bool, may_change: Collection[str] = ()) -> None:
     """Write the settled ``config`` into ``file`` of ``folder``, or check that it already stands there.
 
-    With ``resume``, the settings named in ``may_change``, alone or as a section, may differ from those held, and
+    With ``resume``, the settings named in ``may_change``, alone or as a section, may differ from those begun with, and
     replace them.
 
     Raises:
@@ -82,14 +82,14 @@ def _changes(folder: Path, file: str, config: C, *, resume: bool, may_change: Co
         return True
     settings = keys(type(config))
     # A setting that is newer than the folder is, there, what it is by default.
-    held = _flat(read_held(path, type(config))[0].settled().model_dump(mode="json"), settings)
+    begun = _flat(read_manifest(path, type(config))[0].settled().model_dump(mode="json"), settings)
     here = _flat(settled(folder, file, config).model_dump(mode="json"), settings)
-    differing = [key for key, value in here.items() if held.get(key) != value]
+    differing = [key for key, value in here.items() if begun.get(key) != value]
     forbidden = [key for key in differing if not any(f"{key}.".startswith(f"{name}.") for name in may_change)]
     if forbidden:
         key = forbidden[0]
         raise InputError(
-            f"{folder} belongs to other settings: {key} is {held.get(key)!r} there, {here[key]!r} here. "
+            f"{folder} belongs to other settings: {key} is {begun.get(key)!r} there, {here[key]!r} here. "
             "Choose another folder with --out, or give the settings it was begun with."
         )
     if not resume:
@@ -141,7 +141,7 @@ class RunFolder:
     @property
     def config(self) -> RunConfig:
         """The resolved configuration."""
-        return read_held(self.path / FILE, RunConfig)[0].settled()
+        return read_manifest(self.path / FILE, RunConfig)[0].settled()
 
     @property
     def start(self) -> Start | None:
@@ -179,9 +179,9 @@ class RunFolder:
 
     def asked(self, config: RunConfig) -> tuple[Point, ...]:
         """Return the measured points that ``config`` asks for and that have its metrics, in its order."""
-        held = {(point.length, point.split): point for point in self.points}
+        evaluated = {(point.length, point.split): point for point in self.points}
         names = {metric.name for metric in config.metrics}
-        found = (held.get(place) for place in config.evaluate.points)
+        found = (evaluated.get(place) for place in config.evaluate.points)
         return tuple(point for point in found if point is not None and names <= point.values.keys())
 
     def due(self, config: RunConfig) -> list[tuple[int, str]]:
@@ -192,11 +192,11 @@ class RunFolder:
         """
         task, evaluate, trained_at = config.build_task(), config.evaluate, config.train.length
         names = task.measures.keys()
-        held = {(at.length, at.split, at.sequences, at.decode): at.values.keys() for at in self.points}
+        evaluated = {(at.length, at.split, at.sequences, at.decode): at.values.keys() for at in self.points}
 
         def measured(length: int, split: str) -> bool:
             examples = evaluate.sequences_at(task, length, split, trained_at=trained_at)
-            return names <= held.get((length, split, examples, evaluate.decode), set())
+            return names <= evaluated.get((length, split, examples, evaluate.decode), set())
 
         return [place for place in evaluate.points if not measured(*place)]
 
@@ -239,8 +239,8 @@ class RunFolder:
 
     def read(self) -> Run:
         """Read the whole folder."""
-        held, told = read_held(self.path / FILE, RunConfig)
-        config = held.settled()
+        begun, told = read_manifest(self.path / FILE, RunConfig)
+        config = begun.settled()
         return Run(
             folder=self.path,
             config=config,

@@ -13,7 +13,7 @@ from torch import nn
 
 from lengthwise.attention.part import Part
 from lengthwise.errors import InputError
-from lengthwise.experiments.held import read_held
+from lengthwise.experiments.manifest import read_manifest
 from lengthwise.models import build
 from lengthwise.training.checkpoint import Checkpoint
 
@@ -57,9 +57,9 @@ def planned(config: "RunConfig") -> Start:
         InputError: as in :func:`fit`, and if the folder to start from is damaged.
     """
     assert config.start is not None
-    held, _ = read_held(Path(config.start) / "config.json", type(config))
+    before, _ = read_manifest(Path(config.start) / "config.json", type(config))
     with torch.device("meta"):
-        return fit(build(held.sized_model), build(config.sized_model))
+        return fit(build(before.sized_model), build(config.sized_model))
 
 
 def take_over(trained: nn.Module, model: nn.Module) -> Start:
@@ -68,8 +68,8 @@ def take_over(trained: nn.Module, model: nn.Module) -> Start:
     Raises:
         InputError: as in :func:`fit`.
     """
-    start, held = fit(trained, model), trained.state_dict()
-    model.load_state_dict({name: held[name] for name in start.taken}, strict=False)
+    start, weights = fit(trained, model), trained.state_dict()
+    model.load_state_dict({name: weights[name] for name in start.taken}, strict=False)
     return start
 
 

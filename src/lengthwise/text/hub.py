@@ -34,7 +34,7 @@ class HubCorpus:
     @property
     def stamp(self) -> str:
         """The fingerprints of the splits."""
-        return " ".join(f"{split}={held._fingerprint}" for split, held in sorted(self._splits().items()))
+        return " ".join(f"{split}={rows._fingerprint}" for split, rows in sorted(self._splits().items()))
 
     def documents(self) -> Iterator[Document]:
         """Read the documents of every split; lines of WikiText are joined to articles.
@@ -44,10 +44,10 @@ class HubCorpus:
         """
         splits = self._splits()
         own = set(SPLITS) <= set(splits)
-        for split, held in splits.items():
-            if "text" not in held.column_names:
-                raise InputError(f"{self.name} has no column 'text', but {', '.join(held.column_names)}.")
-            texts: Iterable[str] = (row["text"] for row in held)
+        for split, rows in splits.items():
+            if "text" not in rows.column_names:
+                raise InputError(f"{self.name} has no column 'text', but {', '.join(rows.column_names)}.")
+            texts: Iterable[str] = (row["text"] for row in rows)
             for text in articles(texts) if "wikitext" in self._path else texts:
                 yield Document(text, split if own else None)
 
@@ -77,6 +77,6 @@ def articles(lines: Iterable[str]) -> Iterator[str]:
         number += bool(TITLE.fullmatch(line))
         return number
 
-    for _, held in groupby(lines, article):
-        if text := "".join(held).strip():
+    for _, of_article in groupby(lines, article):
+        if text := "".join(of_article).strip():
             yield text

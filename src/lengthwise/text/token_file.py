@@ -152,34 +152,34 @@ def written(corpus: Corpus, name: str, on_document: Callable[[int], None] = lamb
 def _write(corpus: Corpus, tokenizer: Tokenizer, folder: Path, on_document: Callable[[int], None]) -> None:
     lines, dtype = folder / "documents.jsonl", _dtype(tokenizer)
     files.keep_lines(lines, Line)
-    held = files.read_lines(lines, Line)
+    lines_written = files.read_lines(lines, Line)
     characters = tokens = 0
     with files.explained("write into", folder):
         streams = {split: (folder / f"{split}.bin").open("ab") for split in SPLITS}
         for split, stream in streams.items():  # what a kill has left beyond the last whole document
-            stream.truncate(sum(line.tokens for line in held if line.split == split) * dtype.itemsize)
+            stream.truncate(sum(line.tokens for line in lines_written if line.split == split) * dtype.itemsize)
     digest = hashlib.sha256(tokenizer.stamp.encode())
     try:
         for place, document in enumerate(_split(corpus)):
             sha256 = hashlib.sha256(document.text.encode()).hexdigest()
             assert document.split is not None
-            if place >= len(held):
+            if place >= len(lines_written):
                 coded = tokenizer.encode(document.text)
                 line = Line(document.split, len(coded) + 1, len(document.text.encode()), sha256)
                 with files.explained("write into", folder):
                     streams[document.split].write(np.append(tokenizer.end, coded).astype(dtype).tobytes())
                     streams[document.split].flush()
                 files.append_line(lines, asdict(line))
-                held.append(line)
-            elif held[place].sha256 != sha256:
+                lines_written.append(line)
+            elif lines_written[place].sha256 != sha256:
                 raise InputError(f"The corpus changed while its tokens were written; delete {folder}, and begin again.")
-            digest.update(f"{held[place].split}{sha256}".encode())
-            characters, tokens = characters + len(document.text), tokens + held[place].tokens
+            digest.update(f"{lines_written[place].split}{sha256}".encode())
+            characters, tokens = characters + len(document.text), tokens + lines_written[place].tokens
             on_document(len(document.text))
     finally:
         for stream in streams.values():
             stream.close()
-    if not any(line.split == SPLITS[0] for line in held):
+    if not any(line.split == SPLITS[0] for line in lines_written):
         raise InputError(f"The corpus {corpus.name} has no training documents; give a larger one.")
     facts = Written(corpus.name, tokenizer.stamp, digest.hexdigest(), characters / tokens)
     files.write_json(folder / "tokens.json", asdict(facts))

@@ -24,7 +24,7 @@ from lengthwise.training.config import TrainConfig
 from lengthwise.training.device import fabric, flushed_subnormals, threads
 from lengthwise.training.schedule import learning_rate
 from lengthwise.training.seeds import generator
-from lengthwise.training.stopping import held
+from lengthwise.training.stopping import deferred_signals
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def train(
         if not config.steps:
             checkpoint.save(folder / "checkpoint", 0, model, optimizer, before, copies)
     effort, began, tokens = before, time.perf_counter(), 0
-    with threads(config), held() as stopped:
+    with threads(config), deferred_signals() as stopped:
         for step in range(done, config.steps):
             batches = _parts(training_batch(task, config, seed, step), config)
             scored = sum(int(batch.scored.sum()) for batch in batches)

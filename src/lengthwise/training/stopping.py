@@ -8,12 +8,12 @@ from types import FrameType
 
 
 @contextmanager
-def held() -> Iterator[Callable[[], bool]]:
+def deferred_signals() -> Iterator[Callable[[], bool]]:
     """Hold SIGINT and SIGTERM; yield a function that returns True once a signal came, so that the block can end.
 
     At the end of the block, the signal has its usual effect. If its handler returns, a KeyboardInterrupt follows, so
     that nobody takes half of the work for all of it. A second SIGINT takes effect at once. Only the main thread can
-    hold signals; in another thread, nothing is held. Ignored signals stay ignored.
+    hold signals back; in another thread, nothing is deferred. Ignored signals stay ignored.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -73,6 +73,6 @@ class Executor(AbstractContextManager["Executor", None], ABC):
         exception, such as a KeyboardInterrupt, every run is stopped first, and can be resumed.
 
         Raises:
-            HeldError: after all other jobs, if another process writes into the folder of a job; that folder stays as
+            LockedError: after all other jobs, if another process writes into the folder of a job; that folder stays as
                 it is.
         """

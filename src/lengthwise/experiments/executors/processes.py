@@ -12,9 +12,9 @@ from multiprocessing.process import BaseProcess
 
 from lengthwise.errors import RunError
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
-from lengthwise.experiments.executors.worker import HELD, prepared, reason, work
+from lengthwise.experiments.executors.worker import LOCKED, prepared, reason, work
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.lock import HeldError, locked
+from lengthwise.lock import LockedError, locked
 
 WORKER = "lengthwise worker"
 UNGUARDED = 78
@@ -34,7 +34,7 @@ class Processes(Executor):
         forks = "forkserver" in multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
         context.set_forkserver_preload([__name__, "scipy.stats"])
-        queue, held = Queue(list(jobs)), list[HeldError]()
+        queue, refused = Queue(list(jobs)), list[LockedError]()
         workers: dict[Job, BaseProcess] = {}
         try:
             while queue.waiting or workers:
@@ -42,8 +42,8 @@ class Processes(Executor):
                     job = queue.waiting.pop(0)
                     try:
                         prepared(job.folder)
-                    except HeldError as error:
-                        held.append(error)
+                    except LockedError as error:
+                        refused.append(error)
                         continue
                     worker = context.Process(target=_work, args=(job,), name=f"{WORKER} {job.folder}")
                     worker.start()
@@ -58,16 +58,16 @@ class Processes(Executor):
                         queue.done.append(job)
                         try:
                             _ended(job, process.exitcode)
-                        except HeldError as error:
-                            held.append(error)
+                        except LockedError as error:
+                            refused.append(error)
                 on_change(queue)
         finally:
             for process in workers.values():
                 process.terminate()
             for process in workers.values():
                 process.join()
-        if held:
-            raise held[0]
+        if refused:
+            raise refused[0]
 
 
 def _ended(job: Job, exitcode: int) -> None:
@@ -77,8 +77,8 @@ def _ended(job: Job, exitcode: int) -> None:
             "compare() starts processes that import the script it is called from; write the call there under "
             "if __name__ == '__main__':, so that they do not call it again."
         )
-    if exitcode == HELD:
-        raise HeldError(job.folder)
+    if exitcode == LOCKED:
+        raise LockedError(job.folder)
     if exitcode:
         with locked(job.folder):
             RunFolder(job.folder).failure = reason(job.folder, exitcode)

@@ -21,9 +21,9 @@ import torch
 from lengthwise import __version__
 from lengthwise.errors import RunError
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
-from lengthwise.experiments.executors.worker import HELD, prepared, reason, work
+from lengthwise.experiments.executors.worker import LOCKED, prepared, reason, work
 from lengthwise.experiments.folder import RunFolder
-from lengthwise.lock import HOLDER, HeldError, locked
+from lengthwise.lock import HOLDER, LockedError, locked
 from lengthwise.options import option
 
 TOKEN = ".token"
@@ -87,7 +87,7 @@ class Call:
         device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
         greeting = f"On {node}{device}."
         code = work(self.folder, self.evaluate, patience=self.patience, greeting=greeting)
-        return Outcome(code, node, reason(self.folder, code) if code not in (0, HELD) else "")
+        return Outcome(code, node, reason(self.folder, code) if code not in (0, LOCKED) else "")
 
     def checkpoint(self) -> Any:
         """Go on from the last checkpoint; submitit asks for it at a job's time limit, and when others come first."""
@@ -158,11 +158,11 @@ class Remote(Executor):
             RunError: if the machines cannot do the work, such as those that do not see the folder.
         """
         waiting, out, queue = list(jobs), list[Job](), Queue(list(jobs))
-        held, lost = list[HeldError](), Counter[Job]()
+        refused, lost = list[LockedError](), Counter[Job]()
         try:
             while waiting or out:
                 room = len(waiting) if self.at_once is None else self.at_once - len(out)
-                batch = list(_ready(waiting[:room], lost, held))
+                batch = list(_ready(waiting[:room], lost, refused))
                 del waiting[:room]
                 self.submit(batch)
                 out += [job for job, _ in batch]
@@ -182,13 +182,13 @@ class Remote(Executor):
                     queue.done.append(job)
                     try:
                         self._ended(job, outcome, lost[job])
-                    except HeldError as error:
-                        held.append(error)
+                    except LockedError as error:
+                        refused.append(error)
                 on_change(queue)
         finally:
             self.stop()
-        if held:
-            raise held[0]
+        if refused:
+            raise refused[0]
 
     def _ended(self, job: Job, outcome: Outcome | Lost, before: int) -> None:
         """Write a failure into the folder of its run."""
@@ -198,8 +198,8 @@ class Remote(Executor):
             failure = f"{outcome.cause}{often}"
         elif outcome.refused:
             raise RunError(outcome.said)
-        elif outcome.code == HELD:
-            raise HeldError(job.folder)
+        elif outcome.code == LOCKED:
+            raise LockedError(job.folder)
         elif outcome.code:
             failure = outcome.said
         elif self._sees(job):
@@ -220,12 +220,12 @@ class Remote(Executor):
         return True
 
 
-def _ready(jobs: Iterable[Job], lost: Mapping[Job, int], held: list[HeldError]) -> Iterator[tuple[Job, Call]]:
+def _ready(jobs: Iterable[Job], lost: Mapping[Job, int], refused: list[LockedError]) -> Iterator[tuple[Job, Call]]:
     """Yield the jobs whose folders are free, with their calls; note the others."""
     for job in jobs:
         try:
             prepared(job.folder, PATIENCE if lost[job] else None)
-        except HeldError as error:
-            held.append(error)
+        except LockedError as error:
+            refused.append(error)
         else:
             yield job, Call.of(job, again=lost[job] > 0)

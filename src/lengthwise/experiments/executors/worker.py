@@ -11,10 +11,10 @@ from pathlib import Path
 from lengthwise.errors import LengthwiseError
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.run import evaluate_run, train_run
-from lengthwise.lock import HeldError, locked
+from lengthwise.lock import LockedError, locked
 from lengthwise.own_code import fault
 
-HELD = 75
+LOCKED = 75
 """Exit code of a worker whose folder another process holds."""
 
 
@@ -29,8 +29,8 @@ def work(folder: Path, evaluate: bool, *, patience: float | None = None, greetin
             if greeting:
                 print(greeting, flush=True)
             return _work(RunFolder(folder), evaluate)
-    except HeldError:
-        return HELD
+    except LockedError:
+        return LOCKED
 
 
 def _work(run: RunFolder, evaluate: bool) -> int:
@@ -38,7 +38,7 @@ def _work(run: RunFolder, evaluate: bool) -> int:
         train_run(run)
         if evaluate:
             evaluate_run(run)
-    except HeldError:
+    except LockedError:
         raise
     except LengthwiseError as error:
         print(error, file=sys.stderr, flush=True)
@@ -79,7 +79,7 @@ def prepared(folder: Path, patience: float | None = None) -> None:
     """Forget what an earlier attempt said, which is not the reason if this one fails.
 
     Raises:
-        HeldError: if another process writes into the folder.
+        LockedError: if another process writes into the folder.
     """
     with locked(folder, patience):
         RunFolder(folder).failure = None

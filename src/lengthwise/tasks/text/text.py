@@ -107,13 +107,13 @@ class Text(Task):
     def check_data(self, split: str, length: int) -> None:
         """Refuse lengths that fewer than two documents of an evaluation split have, or all training documents."""
         super().check_data(split, length)
-        held = self._file.splits[split]
-        if split == self.splits[0] and len(held.stream) <= length:
+        texts = self._file.splits[split]
+        if split == self.splits[0] and len(texts.stream) <= length:
             raise InputError(
-                f"The training documents of {self.options.corpus} have {len(held.stream):,} tokens in all, too few for "
-                f"a window of {length:,}; give a larger corpus, or a shorter train.length."
+                f"The training documents of {self.options.corpus} have {len(texts.stream):,} tokens in all, too few "
+                f"for a window of {length:,}; give a larger corpus, or a shorter train.length."
             )
-        second = int(np.sort([0, 0, *held.lengths])[-2])
+        second = int(np.sort([0, 0, *texts.lengths])[-2])
         if split != self.splits[0] and second <= length:
             raise InputError(
                 f"A length of {length:,} needs two documents of more than {length:,} tokens in the {split} split of "
@@ -130,12 +130,12 @@ class Text(Task):
         self.check_data(split, length)
         if split == self.splits[0]:
             return self._packed(generator, batch_size, length)
-        held = self._file.splits[split]
-        longer = torch.from_numpy((held.lengths > length).nonzero()[0])
+        texts = self._file.splits[split]
+        longer = torch.from_numpy((texts.lengths > length).nonzero()[0])
         rounds = -(-batch_size // len(longer))
         chosen = shuffled(generator, longer.expand(rounds, -1)).flatten()[:batch_size].numpy()
-        free = held.lengths[chosen] - length
-        start = held.starts[chosen] + (uniform(generator, batch_size).numpy() * free).astype(np.int64)
+        free = texts.lengths[chosen] - length
+        start = texts.starts[chosen] + (uniform(generator, batch_size).numpy() * free).astype(np.int64)
         width, scored = length, length - length // 2
         if self.options.window:
             width = self.options.window
@@ -143,15 +143,15 @@ class Text(Task):
             first = max(length // 2, width - scored)  # the window begins no earlier than the text
             choices = length - scored - first + 1
             start += first + (uniform(generator, batch_size).numpy() * choices).astype(np.int64) + scored - width
-        tokens, documents = held.windows(start, width + 1)
+        tokens, documents = texts.windows(start, width + 1)
         asked = torch.zeros(batch_size, width, dtype=torch.bool, device="cpu")
         asked[:, width - scored :] = True
         return self._batch(tokens, documents, asked)
 
     def _packed(self, generator: torch.Generator, batch_size: int, length: int) -> Tokens:
-        held = self._file.splits[self.splits[0]]
-        starts = integers(generator, len(held.stream) - length, batch_size).numpy()
-        tokens, documents = held.windows(starts, length + 1)
+        texts = self._file.splits[self.splits[0]]
+        starts = integers(generator, len(texts.stream) - length, batch_size).numpy()
+        tokens, documents = texts.windows(starts, length + 1)
         if not self.options.packed:
             documents = documents[:, :0]
         return self._batch(tokens, documents, torch.ones(batch_size, length, dtype=torch.bool, device="cpu"))

@@ -21,19 +21,19 @@ def _with_command(environment: dict[str, str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _Manifest:
     config: dict[str, Any]
     environment: Annotated[dict[str, str], AfterValidator(_with_command)]
 
 
-def read_held(path: Path, kind: type[C]) -> tuple[C, dict[str, str]]:
+def read_manifest(path: Path, kind: type[C]) -> tuple[C, dict[str, str]]:
     """Read the configuration (a ``kind``) and the environment that a file holds.
 
     Raises:
         InputError: if the file is missing or damaged, or if its configuration cannot be used here.
     """
-    held = read_json(path, _Held, REMEDY)
+    manifest = read_json(path, _Manifest, REMEDY)
     try:
-        return kind.read(held.config), held.environment
+        return kind.read(manifest.config), manifest.environment
     except InputError as error:
         raise InputError(f"{path} cannot be used: {error} {REMEDY}") from None
