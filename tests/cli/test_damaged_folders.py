@@ -10,7 +10,8 @@ import pytest
 
 from lengthwise.cli.options import resolve, resolve_comparison
 from lengthwise.errors import LengthwiseError
-from lengthwise.experiments.folder import RunFolder, claim
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.manifest import claim
 from lengthwise.experiments.prerequisites import prerequisites
 from lengthwise.experiments.run import evaluate_run, load_model, train_run
 from lengthwise.lock import HOLDER, LockedError

@@ -12,8 +12,8 @@ from lengthwise.experiments.check import check
 from lengthwise.experiments.config import ComparisonConfig
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.processes import Processes, end_if_worker
-from lengthwise.experiments.folder import RunFolder, claimed, settled
-from lengthwise.experiments.manifest import read_manifest
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.manifest import claimed, read_manifest, settled
 from lengthwise.experiments.prerequisites import take_over, waves
 from lengthwise.experiments.record import Experiment, Run
 from lengthwise.files import check_folder

@@ -12,7 +12,8 @@ from lengthwise.experiments.comparison import FILE, read_experiment
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
 from lengthwise.experiments.executors.processes import Processes
-from lengthwise.experiments.folder import RunFolder, claimed
+from lengthwise.experiments.folder import RunFolder
+from lengthwise.experiments.manifest import claimed
 from lengthwise.experiments.record import Experiment
 from lengthwise.experiments.run import evaluate_run
 
