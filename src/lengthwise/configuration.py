@@ -132,7 +132,7 @@ def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:
 
 
 def check_keys(tree: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse a key that is neither among the ``known`` keys, as from :func:`keys`.
+    """Refuse a key that is not among the ``known`` keys, which :func:`keys` returns.
 
     Reading the configuration refuses such a key too, but it first imports what the values name.
 

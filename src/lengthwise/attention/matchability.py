@@ -32,13 +32,11 @@ def matchability(
 class MatchabilityAttention(CrossAttention):
     """Cross-attention between two sets, reweighted by the matchability of queries and values (arXiv 2505.02161).
 
-    Its arguments are those of :class:`~lengthwise.attention.CrossAttention`. It adds one parameter, ``alpha``.
+    It adds one parameter, ``alpha``.
     """
 
-    def __init__(
-        self, sizes: Sizes, mechanism: Mechanism, *, backend: str, dropout: float = 0.0, projection: bool = True
-    ) -> None:
-        super().__init__(sizes, mechanism, backend=backend, dropout=dropout, projection=projection)
+    def __init__(self, sizes: Sizes, mechanism: Mechanism, *, backend: str) -> None:
+        super().__init__(sizes, mechanism, backend=backend)
         self.alpha = nn.Parameter(torch.ones(()))
 
     def forward(

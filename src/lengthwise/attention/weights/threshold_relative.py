@@ -106,7 +106,8 @@ class ThresholdRelative(OnOperator):
         anneal: float = option(0.0, at_least=0)
         """What training subtracts from the logarithms of the gates at its end; 0 leaves the gates as they are."""
         margin: float = option(0.0, at_least=0)
-        """Distance from the threshold up to which the end of training moves scores away; 0 for no such change."""
+        """Distance from the threshold up to which the end of training moves scores away; 0 for no such change. It
+        needs all scores at once, so that training with a margin costs the memory of the reference."""
 
     options: Options
     BEGIN, END = 0.4, 0.9

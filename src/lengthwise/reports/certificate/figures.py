@@ -97,7 +97,7 @@ def kept(certificate: Certificate, task: Task) -> dict[str, tuple[Any, list[dict
 
 
 def _grid(order: Sequence[str]) -> Any:
-    """A square for each query and key, dark if the key is kept."""
+    """Draw a square for each query and key, dark if the key is kept."""
     turned = alt.Axis(labelAngle=0 if max(map(len, order)) < 4 else -60, labelLimit=220)
     return (
         alt.Chart(alt.NamedData("rows"))
