@@ -118,6 +118,17 @@ def test_windows_know_their_documents() -> None:
     assert which[2, -1] == len(tokens.lengths) - 1
 
 
+def test_a_word_without_end_is_cut() -> None:
+    """Or the time of merging would be the square of its length; shorter words stay whole."""
+    text = "GATTACA" * 1_000
+    tokenizer = tokenizers.trained("bpe-261", [text])
+    tokens = tokenizer.encode(text)
+    assert tokenizer.decode(tokens) == text
+    assert max(len(name) for name in tokenizer.names) <= tokenizers.LONGEST_WORD
+    whole = tokenizer.encode(text[: tokenizers.LONGEST_WORD])
+    assert tokens[: len(whole)].tolist() == whole.tolist()
+
+
 def test_bytes_as_a_saved_tokenizer_are_the_same_tokens() -> None:
     plain = tokenizers.Bytes()
     saved = tokenizers.Saved(tokenizers.definition_of(plain))

@@ -22,6 +22,8 @@ END = "<|endoftext|>"
 FILE = "tokenizer.json"
 SMALLEST = 257
 """Tokens of the smallest vocabulary: the bytes and the end."""
+LONGEST_WORD = 1_000
+"""Bytes of a word, such as a genome without spaces, from which on it is cut: merging takes the square of its length."""
 
 
 class Tokenizer(Protocol):
@@ -186,11 +188,12 @@ def trained(name: str, texts: Iterable[str]) -> Saved:
     Raises:
         InputError: if the texts are too short for so many tokens.
     """
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
     from tokenizers import Tokenizer as Definition
-    from tokenizers import decoders, models, pre_tokenizers, trainers
 
     tokenizer: Any = Definition(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    parts = pre_tokenizers.Split(Regex(f".{{1,{LONGEST_WORD}}}"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.ByteLevel(add_prefix_space=False), parts])
     tokenizer.decoder = decoders.ByteLevel()
     wanted = int(name.removeprefix("bpe-"))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
