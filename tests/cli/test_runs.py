@@ -49,6 +49,13 @@ def test_a_comparison_says_how_many_of_its_runs_are_finished(lengthwise: Call, t
     assert [row[1] for row in rows[1:]] == ["softmax", "softmax+rope"]
 
 
+def test_runs_that_are_no_longer_asked_for_are_not_counted(lengthwise: Call, tiny: list[str], tmp_path: Path) -> None:
+    command = ["compare", "flip-flop", "-a", "softmax", "--learning-rates", "1e-3", *tiny, "--out", tmp_path / "fewer"]
+    assert lengthwise(*command, "--seeds", "2").code == 0
+    assert lengthwise(*command, "--seeds", "1", "--resume").code == 0
+    assert "comparison of 1\t1 of 1 runs finished" in lengthwise("runs", tmp_path).out
+
+
 def test_looking_leaves_everything_as_it_is(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
     assert list(tmp_path.iterdir()) == []

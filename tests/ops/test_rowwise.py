@@ -141,6 +141,28 @@ def test_results_do_not_depend_on_the_number_of_threads(needs_native: str) -> No
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("alpha", [1.25, 1.5, 1.75, 2.0])
+def test_second_derivatives_of_entmax_are_those_of_differences(alpha: float) -> None:
+    scores = normal(4, 6).double().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda scores: entmax(scores, alpha), (scores,))
+
+
+def test_further_derivatives_of_entmax_are_those_of_differences() -> None:
+    scores, towards = 0.3 * normal(5).double(), normal(5).double()
+
+    def derivative(order: int, at: Tensor) -> Tensor:
+        """In the direction ``towards``."""
+        at.requires_grad_()
+        found = entmax(at) @ towards
+        for _ in range(order):
+            found = torch.autograd.grad(found, at, create_graph=True)[0] @ towards
+        return found.detach()
+
+    for order in (2, 3, 4):
+        above, below = (derivative(order - 1, scores + side * 1e-5 * towards) for side in (1, -1))
+        torch.testing.assert_close(derivative(order, scores.clone()), (above - below) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["swiglu", "rms_norm", "rotate", "entmax"])
 def test_all_derivatives(name: str) -> None:
     """Those of gradients in float32 as in float64; forward mode, ``torch.func`` and vmap see the formula."""

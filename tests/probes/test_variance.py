@@ -119,6 +119,7 @@ def _call(**changes: Any) -> list[LayerVariance]:
     [
         ({"lengths": None}, "Give positive lengths"),
         ({"lengths": [0, 4]}, "Give positive lengths"),
+        ({"lengths": [8, 4]}, "Give positive lengths, shortest first"),
         ({"lengths": [4, 9]}, "gives 8 rows, fewer than the length of 9"),
         ({"inputs": []}, "needs two inputs or more"),
         ({"inputs": {}, "lengths": None}, "needs two inputs or more"),

@@ -25,12 +25,19 @@ def shares(*right: float, examples: int = 1000, seeds: int = 1) -> list[tuple[in
 def test_the_longest_length_before_the_fall(at: tuple[float, ...], length: int) -> None:
     found = effective_length(shares(*at), level=0.95, higher_is_better=True)
     assert found is not None
+    assert found.low is not None
+    assert found.high is not None
     assert found.length == length
     assert found.low <= found.length <= found.high
 
 
 def test_what_was_not_learnt_has_no_effective_length() -> None:
     assert effective_length(shares(0.0, 0.0), level=0.95, higher_is_better=True) is None
+
+
+def test_an_error_that_is_not_known_leaves_no_interval() -> None:
+    at = [(8 * 2**place, Number(np.array([value]), np.array([np.nan]))) for place, value in enumerate((3.0, 3.1, 9.0))]
+    assert effective_length(at, level=0.95, higher_is_better=False) == Span(16, None, None)
 
 
 def test_few_right_examples_leave_a_doubt() -> None:

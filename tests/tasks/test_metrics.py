@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.experiments.check import check
+from lengthwise.experiments.config import RunConfig
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import Answered, Metric, Sets, Tokens, load
 from lengthwise.tasks.batch import Reply
@@ -140,6 +142,23 @@ def test_a_metric_of_another_shape_is_said() -> None:
     model = Decoder(DecoderConfig(5, layers=1, dim=16, heads=2))
     with pytest.raises(InputError, match=r"Crooked\.of gave tensors of shapes .* for a batch of 12 examples"):
         evaluate_point(model, Crooking(), EvaluateConfig(sequences=12), "validation", 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "sentence"),
+    [
+        ("flip-flop", "absolute_error", "The answers of this task are no numbers"),
+        ("copy", "squared_error", "The answers of this task are no numbers"),
+        ("copy", "found_partner", "The task has no items with partners"),
+        ("coupled-series", "told_partner", "The task has no items with partners"),
+        ("set-complement", "did_not_stop", "The task has no end token"),
+        ("set-complement", "absolute_error", "The answers of this task are no numbers"),
+    ],
+)
+def test_a_metric_that_does_not_fit_is_refused_before_training(name: str, metric: str, sentence: str) -> None:
+    settings = {"train": {"length": 24}, "evaluate": {"lengths": [24], "metrics": [metric], "sequences": 4}}
+    with pytest.raises(InputError, match=sentence):
+        check(RunConfig.read({"task": name, **settings}))
 
 
 OWN = """

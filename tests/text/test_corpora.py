@@ -56,6 +56,7 @@ def test_lines_and_rows_are_documents(tmp_path: Path) -> None:
         ("a.txt", b"\xff\xfe\x00", "is no text: it is not UTF-8"),
         ("a.jsonl", b'{"text": "a"}\n{"txt": 1}\n', "Line 2 of .* has no text"),
         ("a.jsonl", b'{"text": 1}\n', "Line 1 of .* has no text"),
+        ("a.jsonl", b'{"text": "a \\ud800 b"}\n', "Line 1 of .* has half of a character"),
         ("a.jsonl", b"[]\n", "Line 1 of .* has no text"),
         ("a.parquet", b"none", "has no column 'text'"),
     ],

@@ -6,6 +6,7 @@ between. It is censored at the longest evaluated length: where the metric still 
 goes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -34,7 +35,8 @@ class Effective:
     """Effective length; None if the metric is 0 at the training length: nothing has been learnt that could last."""
     low: int | None
     high: int | None
-    """``low`` and ``high`` are the ends of the 95 % interval over seeds and examples, both evaluated lengths."""
+    """``low`` and ``high`` are the ends of the 95 % interval over seeds and examples, both evaluated lengths; None if
+    there are too few examples for an interval."""
     perfect: int | None
     """Longest perfect length: up to it, every example of every seed is right; None if there is no such length, or if
     the main metric is not a share of examples."""
@@ -99,9 +101,9 @@ def _at(metric: MetricFacts, points: Sequence[Point]) -> Share | Number:
 
 
 def _error(of: Measured) -> float:
-    """Return the standard error that an interval has under a normal distribution."""
+    """Return the standard error that an interval has under a normal distribution; nan without an interval."""
     widths = 2 * NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    return (of.high - of.low) / widths if of.bounded else 0.0
+    return (of.high - of.low) / widths if of.bounded else math.nan
 
 
 def _perfect(metric: MetricFacts, at: Sequence[tuple[int, Sequence[Point]]]) -> int | None:

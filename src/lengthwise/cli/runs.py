@@ -70,8 +70,12 @@ def _row(path: Path, under: Path) -> tuple[str, str, str, str, str]:
     try:
         if (path / "comparison.json").exists():
             config, _ = read_manifest(path / "comparison.json", ComparisonConfig)
-            finished = sum(RunFolder(file.parent).finished for file in path.glob("runs/*/*/*/result.json"))
-            words = f"{finished} of {len(config.mechanisms) * config.runs} runs finished"
+            rate = config.learning_rates[0]
+            asked = [
+                config.key(name, rate, seed).folder(path) for name in config.mechanisms for seed in range(config.runs)
+            ]
+            done = [any(RunFolder(at / of.name).finished for at in of.parents[1].glob("*")) for of in asked]
+            words = f"{sum(done)} of {len(done)} runs finished"
             mechanism, number, base = f"comparison of {len(config.mechanisms)}", "", config.base
         else:
             words = " ".join(state(run).split())

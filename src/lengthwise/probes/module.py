@@ -82,8 +82,10 @@ def variance(
             if len({len(taken) for part in parts for taken in part.values()}) > 1:
                 raise InputError("Give the same number of inputs at every length.")
             rows = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]} if parts else {}
-        elif lengths is None or not all(length > 0 for length in lengths):
-            raise InputError("Give positive lengths, as in lengths=[64, 128, 256], or give the inputs by length.")
+        elif lengths is None or list(lengths) != sorted({length for length in lengths if length > 0}):
+            raise InputError(
+                "Give positive lengths, shortest first, as in lengths=[64, 128, 256], or give the inputs by length."
+            )
         else:
             rows = _rows(tap, module, inputs, [length - 1 for length in lengths], at_once=True)
     if not rows or len(next(iter(rows.values()))) < 2:

@@ -42,7 +42,7 @@ class Number:
     values: np.ndarray
     """The number of each seed, (seeds,)."""
     errors: np.ndarray
-    """The standard error of each number over examples, (seeds,); 0 where it is not known."""
+    """The standard error of each number over examples, (seeds,); nan where it is not known."""
 
     def draw(self, random: np.random.Generator, draws: int) -> np.ndarray:
         """Draw numbers from normal distributions, (draws, seeds)."""
@@ -54,8 +54,9 @@ class Span:
     """The longest length at which a metric stays up, and the ends of its 95 % interval, all of them tried lengths."""
 
     length: int
-    low: int
-    high: int
+    low: int | None
+    """None, as the other end, if an error is not known."""
+    high: int | None
 
 
 def effective_length(
@@ -92,6 +93,8 @@ def effective_length(
     picked = (rows[:, :, None] * data + columns[:, None, :]).reshape(RESAMPLES, -1)
     drawn = np.stack([np.take_along_axis(of.draw(random, RESAMPLES), picked, 1).mean(1) for of in found])
     value, *_ = _last(means, level, higher_is_better)
+    if np.isnan(drawn).any():
+        return Span(lengths[value], None, None)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(_last(drawn, level, higher_is_better), [tail, 1 - tail], method="nearest")
     return Span(lengths[value], lengths[min(low, value)], lengths[max(high, value)])

@@ -42,6 +42,16 @@ class Reply(NamedTuple):
         """
         return torch.stack([_right(said.argmax(-1), answer) for said, answer in self.pairs()]).all(0)
 
+    def numbers(self) -> tuple[Float[Tensor, " scored"], Float[Tensor, " scored"]]:
+        """Return the model's numbers, its only output, and the right numbers.
+
+        Raises:
+            InputError: if answers are no numbers.
+        """
+        if not self.numeric:
+            raise InputError("The answers of this task are no numbers, so that they have no error; drop this metric.")
+        return self.logits[0][:, 0], self.answers[0]
+
     def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Return the logits and the answers of the tokens, then those of the marks if the model predicts marks.
 

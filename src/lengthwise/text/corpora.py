@@ -156,6 +156,10 @@ def _field(line: str, called: str) -> str:
         text = None
     if not isinstance(text, str) or not text:
         raise InputError(f'{called} has no text; every line is an object such as {{"text": "Once upon …"}}.')
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{called} has half of a character (a lone surrogate), which is no text.") from None
     return text
 
 

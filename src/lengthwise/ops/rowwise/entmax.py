@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lengthwise.ops.modes import beyond_backward
 from lengthwise.ops.native import rows
 from lengthwise.ops.rowwise.kernel import with_kernels
 
@@ -26,14 +27,18 @@ def entmax(logits: Float[Tensor, "*rows keys"], alpha: float = 1.5) -> Float[Ten
 
 
 def by_formula(logits: Tensor, alpha: float = 1.5) -> Tensor:
-    """Compute entmax by torch's operations; the last step, which no longer moves the threshold, has the gradient."""
+    """Compute entmax by torch's operations; all derivatives are right for an alpha of 1.5, three for others."""
     power = 1 / (alpha - 1)
     scaled = (logits - logits.detach().amax(-1, keepdim=True)).mul_(alpha - 1)
     threshold = torch.full_like(scaled[..., :1], -1)  # there, the highest key alone gives 1
     with torch.no_grad():
-        for _ in range((STEPS if alpha <= 1.5 else STEPS_ABOVE) - 1):
+        for _ in range(STEPS if alpha <= 1.5 else STEPS_ABOVE):
             threshold = _step(scaled, threshold, power)
-    return (scaled - _step(scaled, threshold, power)).relu_().pow(power)
+    if scaled.requires_grad or beyond_backward(scaled):
+        # The value is that of Newton's method, which has no derivatives; they are those of a formula for it.
+        formula = _by_moments(scaled, threshold) if power == 2 else _by_steps(scaled, threshold, power)
+        threshold = threshold + (formula - formula.detach())
+    return _powers(scaled - threshold, power)
 
 
 def _step(
@@ -44,9 +49,35 @@ def _step(
         norm, slopes = torch.linalg.vector_norm(above, dim=-1, keepdim=True), above
     else:
         norm = above.pow(power).sum(-1, keepdim=True).pow(1 / power)
-        # At the solution the slope's derivative has no effect, and the derivative of a power below 1 is infinite at 0.
-        slopes = above.detach().pow(power - 1) * (above > 0)
+        slopes = above.pow(power - 1) * (above > 0)
     return threshold + norm.pow(power - 1) * (norm - 1) / slopes.sum(-1, keepdim=True)
+
+
+def _by_moments(scaled: Float[Tensor, "*rows keys"], threshold: Float[Tensor, "*rows 1"]) -> Float[Tensor, "*rows 1"]:
+    """Compute the threshold of an alpha of 1.5 from the mean and the spread of the scores above it."""
+    kept = scaled > threshold
+    number = kept.sum(-1, keepdim=True)
+    mean = scaled.masked_fill(~kept, 0).sum(-1, keepdim=True) / number
+    spread = (scaled - mean).masked_fill(~kept, 0).square().sum(-1, keepdim=True)
+    square = (1 - spread) / number  # of the distance from the mean, whose digits the difference may lose
+    return mean - (square - square.detach() + (mean - threshold).detach().square()).sqrt()
+
+
+def _by_steps(
+    scaled: Float[Tensor, "*rows keys"], threshold: Float[Tensor, "*rows 1"], power: float
+) -> Float[Tensor, "*rows 1"]:
+    """Do two more steps of Newton's method; each doubles the order up to which derivatives are right, and one more."""
+    for _ in range(2):
+        above = scaled - threshold
+        slope = power * _powers(above, power - 1).sum(-1, keepdim=True)
+        threshold = threshold + (_powers(above, power).sum(-1, keepdim=True) - 1) / slope
+    return threshold
+
+
+def _powers(above: Float[Tensor, "*rows keys"], power: float) -> Float[Tensor, "*rows keys"]:
+    """Compute powers of positive numbers, and 0 for others: derivatives of a power may be infinite at 0."""
+    below = above <= 0
+    return above.masked_fill(below, 1).pow(power).masked_fill(below, 0)
 
 
 _of_one_and_a_half = with_kernels(

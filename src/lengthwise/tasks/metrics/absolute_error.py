@@ -17,4 +17,5 @@ class AbsoluteError(Loss):
 
     def losses(self, reply: Reply) -> Float[Tensor, " scored"]:
         """Compute the absolute error of each scored prediction, from the only output of the model."""
-        return (reply.logits[0][:, 0] - reply.answers[0]).abs()
+        said, right = reply.numbers()
+        return (said - right).abs()

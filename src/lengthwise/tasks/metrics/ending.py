@@ -28,12 +28,15 @@ class Ending(ShareOfExamples):
             InputError: if the examples do not end with the same token, as those of a task with an end token do.
         """
         scored, reply = answered.batch.scored.cpu(), answered.reply
+        none = InputError(f"The task has no end token, so {self.name!r} cannot be measured; drop this metric.")
+        if reply.answers[0].is_floating_point():
+            raise none
         places = counted(scored.shape[1])
         last = torch.where(scored, places, -1).amax(1)
         right = answered.placed(reply.answers[0], fill=-1)
         ends = right.gather(1, last[:, None])
         if ends.numel() == 0 or bool((ends != ends[0]).any()):
-            raise InputError(f"The task has no end token, so {self.name!r} cannot be measured; drop this metric.")
+            raise none
         wrong = ~answered.placed(reply.right, fill=True)
         first = torch.where(wrong, places, scored.shape[1]).amin(1)
         said = answered.placed(reply.logits[0].argmax(-1), fill=-1)

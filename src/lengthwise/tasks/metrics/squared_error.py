@@ -17,4 +17,5 @@ class SquaredError(Loss):
 
     def losses(self, reply: Reply) -> Float[Tensor, " scored"]:
         """Compute the squared error of each scored prediction, from the only output of the model."""
-        return (reply.logits[0][:, 0] - reply.answers[0]).square()
+        said, right = reply.numbers()
+        return (said - right).square()
