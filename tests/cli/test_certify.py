@@ -285,6 +285,6 @@ def test_what_is_no_automaton_is_refused(begin: Call, lengthwise: Call) -> None:
     assert "'softmax' cannot be certified" in lengthwise("certify", softmax).error
     (softmax / "certificate.json").write_text("{}", encoding="utf-8")
     assert "'softmax' cannot be certified" in lengthwise("certify", "--verify", softmax / "certificate.json").error
-    hard = begin("tomita-2", "--steps", "2")
+    hard = begin("tomita-2", "--steps", "2", "--length", "8")
     (hard / "certificate.json").write_text("{}", encoding="utf-8")
     assert "is no certificate that can be read" in lengthwise("certify", "--verify", hard / "certificate.json").error

@@ -476,7 +476,7 @@ def test_compiles_for_gpus_that_are_not_here(
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     kernels = json.loads(done.stdout)
-    forms, distances = (FORMS, ["distances_kernel_distance"]) if head_dim <= 64 else (FORMS[:1], [])
+    forms, distances = (FORMS, ["distances_kernel_distance"]) if capability == 80 else (FORMS[:1], [])
     walks = [f"{kernel}_kernel_{form}" for kernel in ("forward", "rows", "keys") for form in forms]
     assert {kernel["name"] for kernel in kernels} == {
         *("forward_kernel", "rows_kernel", "keys_kernel", "range_kernel", "together_kernel"),

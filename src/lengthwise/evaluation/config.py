@@ -73,6 +73,10 @@ class EvaluateConfig(Config):
         Raises:
             InputError: for the first split or length that the task does not have, or a split without a number.
         """
+        for split in (*self.splits, *(self.sequences if isinstance(self.sequences, dict) else ())):
+            drawn, _ = task.drawn_by(split)
+            for length in self.lengths:
+                drawn.check_length(length)
         needed = dict.fromkeys((*besides, *self.splits))
         missing = [split for split in needed if isinstance(self.sequences, dict) and split not in self.sequences]
         if missing:
@@ -80,10 +84,6 @@ class EvaluateConfig(Config):
                 f"evaluate.sequences has no number for {missing[0]!r}; give one number for all splits, or one for each "
                 f"of {', '.join(needed)}."
             )
-        for split in (*self.splits, *(self.sequences if isinstance(self.sequences, dict) else ())):
-            drawn, _ = task.drawn_by(split)
-            for length in self.lengths:
-                drawn.check_length(length)
 
     def load_metrics(self) -> "tuple[Metric, ...]":
         """Return the metrics that are measured besides a task's own."""

@@ -94,8 +94,8 @@ class ThresholdRelative(OnOperator):
     """Softmax over the keys above a threshold, with distance counted over these keys (arXiv 2503.23174).
 
     Adds ``dim * heads + heads`` parameters for the forget gates. ``dropout`` acts on the logits ``s + delta * c``, as
-    in the authors' code: a dropped logit is 0, not absent. Dropout needs all logits at once, so training with dropout
-    costs the memory of the reference.
+    in the authors' code: a dropped logit is 0, not absent. Dropout and ``margin`` need all logits at once, so
+    training with one of them costs the memory of the reference.
     """
 
     class Options(OnOperator.Options):
@@ -106,8 +106,7 @@ class ThresholdRelative(OnOperator):
         anneal: float = option(0.0, at_least=0)
         """What training subtracts from the logarithms of the gates at its end; 0 leaves the gates as they are."""
         margin: float = option(0.0, at_least=0)
-        """Distance from the threshold up to which the end of training moves scores away; 0 for no such change. It
-        needs all scores at once, so that training with a margin costs the memory of the reference."""
+        """Distance from the threshold up to which the end of training moves scores away; 0 for no such change."""
 
     options: Options
     BEGIN, END = 0.4, 0.9
