@@ -17,7 +17,7 @@ OUTCOMES: tuple[Outcome, ...] = ("better", "undecided", "worse")
 
 def rulings(summary: Summary) -> list[str]:
     """Return the rulings in sentences: whether the first mechanism beats each of the others on longer examples."""
-    return [f"{mechanism} {text}".strip() for mechanism, text in rulings_by_mechanism(summary)]
+    return list(map(str, rulings_by_mechanism(summary)))
 
 
 def rulings_by_mechanism(summary: Summary) -> list[Verdict]:

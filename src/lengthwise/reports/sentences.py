@@ -25,10 +25,13 @@ class Verdict(NamedTuple):
     mechanism: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.mechanism} {self.text}".strip()
+
 
 def verdicts(summary: Summary) -> list[str]:
     """Return the results in sentences: one per mechanism, then what theory predicts, and notes on examples and runs."""
-    return [f"{mechanism} {text}".strip() for mechanism, text in verdicts_by_mechanism(summary)]
+    return list(map(str, verdicts_by_mechanism(summary)))
 
 
 def verdicts_by_mechanism(summary: Summary) -> list[Verdict]:

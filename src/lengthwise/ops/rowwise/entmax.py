@@ -44,12 +44,12 @@ def by_formula(logits: Tensor, alpha: float = 1.5) -> Tensor:
 def _step(
     scaled: Float[Tensor, "*rows keys"], threshold: Float[Tensor, "*rows 1"], power: float
 ) -> Float[Tensor, "*rows 1"]:
-    above = (scaled - threshold).relu_()
     if power == 2:
-        norm, slopes = torch.linalg.vector_norm(above, dim=-1, keepdim=True), above
+        slopes = (scaled - threshold).relu_()
+        norm = torch.linalg.vector_norm(slopes, dim=-1, keepdim=True)
     else:
-        norm = above.pow(power).sum(-1, keepdim=True).pow(1 / power)
-        slopes = above.pow(power - 1) * (above > 0)
+        slopes = _powers(scaled - threshold, power - 1)
+        norm = _powers(scaled - threshold, power).sum(-1, keepdim=True).pow(1 / power)
     return threshold + norm.pow(power - 1) * (norm - 1) / slopes.sum(-1, keepdim=True)
 
 
