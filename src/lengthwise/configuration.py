@@ -1,7 +1,7 @@
 """Configuration that people write: frozen, checked, and refused in one sentence."""
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -31,6 +31,7 @@ class Config(BaseModel):
     @classmethod
     def read(cls, tree: Mapping[str, Any]) -> Self:
         """Make a configuration from a tree of plain values; raises :class:`InputError` for the first wrong value."""
+        _refuse_true_as_1(tree, cls)
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
@@ -103,7 +104,27 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"The setting {place} cannot be {problem['input']!r}: {message}."
+    example = f", as in {place}=[1,2]" if problem["type"] == "tuple_type" else ""
+    return f"The setting {place} cannot be {problem['input']!r}: {message}{example}."
+
+
+def _refuse_true_as_1(tree: Mapping[str, Any], model: type[BaseModel]) -> None:
+    """Refuse true and false where pydantic would read them as the numbers 1 and 0."""
+    for place, value in _leaves(tree):
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(each, bool) for each in values):
+            schema = keys(model).get(place)
+            if schema is not None and "boolean" not in str(schema):
+                raise InputError(f"The setting {place} cannot be {value!r}: it is not true or false.")
+
+
+def _leaves(tree: Mapping[str, Any], *path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of every leaf of a tree."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, *path, key)
+        else:
+            yield ".".join((*path, key)), value
 
 
 def keys(model: type[BaseModel], kinds: Collection[str] = ()) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def test_defaults_are_those_of_the_device() -> None:
     assert cpu.contestants == DEFAULT["cpu"]
     assert set(cuda.contestants + cpu.contestants) <= set(known())
     assert BenchConfig.read({"device": "cuda", "heads": 2, "lengths": [64]}).heads == 2
-    assert [name for name in known() if skips(name)] == [*HORIZONS, "native", "triton", "blockwise"]
+    for device, horizons in HORIZONS.items():
+        assert [name for name in known() if skips(name, device)] == [*horizons, "native", "triton", "blockwise"]
 
 
 def test_operations_are_those_of_the_pairs() -> None:

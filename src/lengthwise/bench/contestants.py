@@ -16,9 +16,12 @@ ENTMAX = "entmax"
 FIRE = "fire"
 REFERENCE = "reference"
 NO_SKIPPING = "-no-skipping"
-HORIZONS = (FORGETTING, ALIBI, STICK_BREAKING, FIRE)
-"""Other mechanisms on the walk of this package, whose queries stop at a horizon."""
-RIVALS = (SDPA, FLEX, FLA_FORGETTING, *HORIZONS, SIGMOID, SOFTPICK, ENTMAX)
+RIVALS = (SDPA, FLEX, FLA_FORGETTING, FORGETTING, ALIBI, STICK_BREAKING, FIRE, SIGMOID, SOFTPICK, ENTMAX)
+HORIZONS = {
+    "cpu": (FORGETTING, ALIBI, STICK_BREAKING, FIRE),
+    "cuda": (FORGETTING, ALIBI, STICK_BREAKING),
+}
+"""Rivals on the walk of this package, whose queries stop at a horizon, by device."""
 DEFAULT = {
     "cpu": (SDPA, "native", "native-no-skipping", "blockwise", REFERENCE),
     "cuda": (SDPA, "triton", "triton-no-skipping", FLEX, FLA_FORGETTING, REFERENCE),
@@ -43,6 +46,7 @@ def skip_tolerance(contestant: str) -> float | None:
     return 0.0 if contestant.endswith(NO_SKIPPING) else None
 
 
-def skips(contestant: str) -> bool:
+def skips(contestant: str, device: str) -> bool:
     """Return True if the contestant skips keys whose weight is negligible."""
-    return contestant in HORIZONS or (contestant not in (*RIVALS, REFERENCE) and skip_tolerance(contestant) is None)
+    ours = contestant not in (*RIVALS, REFERENCE)
+    return contestant in HORIZONS[device] or (ours and skip_tolerance(contestant) is None)

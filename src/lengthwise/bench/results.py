@@ -72,7 +72,11 @@ class Results:
         }
         if self.config.model:
             return row
-        return {"skips_keys": skips(contestant)} | row | {"peak_bytes": self.peak_bytes.get(length, {}).get(contestant)}
+        return (
+            {"skips_keys": skips(contestant, self.config.device)}
+            | row
+            | {"peak_bytes": self.peak_bytes.get(length, {}).get(contestant)}
+        )
 
     def _cell(self, length: int, kind: str, contestant: str) -> dict[str, Any]:
         times = {

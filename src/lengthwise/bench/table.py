@@ -105,7 +105,9 @@ class ResultsTable:
             return Text("–", "dim")
         share = "" if fraction is None else f" {_three_digits(100 * fraction)}%".rjust(7)
         return Text.assemble(
-            ("effective " if skips(name) else "", "dim"), _three_digits(rate / self.per_unit), (share, "dim")
+            ("effective " if skips(name, self.results.config.device) else "", "dim"),
+            _three_digits(rate / self.per_unit),
+            (share, "dim"),
         )
 
     def _memory(self, length: int, name: str) -> Text:
