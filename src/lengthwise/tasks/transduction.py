@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
-from lengthwise.tasks.batch import UNASKED, Tokens
+from lengthwise.tasks.batch import UNASKED, Prompts, Tokens
 from lengthwise.tasks.drawing import constant, counted
 from lengthwise.tasks.machine import Answer, MooreMachine, Moves, State
 from lengthwise.tasks.metrics.ending import ENDINGS
@@ -147,7 +147,7 @@ class Transduction(Task):
         self.tokens(length)
         drawn = self.draw(generator, batch_size, length, split)
         whole = self._sequences(drawn, _marks(*drawn.marks) if drawn.marks else _common_marks(self, length))
-        return whole.prompts() if self.encoded else whole
+        return Prompts.of(whole) if self.encoded else whole
 
     def source_places(self, length: int) -> slice:
         """Return the places of the source, between *begin* and *separator*.
