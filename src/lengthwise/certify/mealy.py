@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Self
 
-from lengthwise.tasks.machine import MooreMachine
+from lengthwise.tasks.machine import MooreMachine, equivalent
 
 Symbol = tuple[int, int | None]
 """The number of the vector that a layer computes for a token, and the answer that is asked after it, if any."""
@@ -24,21 +24,12 @@ class MealyMachine(NamedTuple):
 
     def minimal(self) -> tuple[Self, list[int]]:
         """Merge states with the same future; return the machine, and the new number of every state."""
-        group, groups = [0] * len(self.moves), 1
-        while True:  # Moore's algorithm: states of a group part if a token leads to other symbols or groups
-            keys = [
-                (group[state], *((token, symbol, group[to]) for token, (to, symbol) in sorted(row.items())))
-                for state, row in enumerate(self.moves)
-            ]
-            numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-            group = [numbers[key] for key in keys]
-            if len(numbers) == groups:
-                break
-            groups = len(numbers)
+        made = (frozenset((token, symbol) for token, (_, symbol) in row.items()) for row in self.moves)
+        group = equivalent(made, [{token: to for token, (to, _) in row.items()} for row in self.moves])
         rows: dict[int, Row] = {}
         for state, row in enumerate(self.moves):
             rows.setdefault(group[state], {token: (group[to], symbol) for token, (to, symbol) in row.items()})
-        return type(self)([rows[number] for number in range(groups)]), group
+        return type(self)([rows[number] for number in range(len(rows))]), group
 
     def symbol(self, tokens: Sequence[int]) -> Symbol:
         """Return the symbol that the last of these tokens makes."""

@@ -1,6 +1,6 @@
 """A task as a finite machine: what may come next, and which answer is right, after any number of tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -34,3 +34,29 @@ class MooreMachine:
                     states.append(to)
             table.append({token: number[to] for token, to in after.items()})
         return cls(tuple(table), tuple(map(answer, states)))
+
+
+def equivalent(kinds: Iterable[Hashable], moves: Sequence[Mapping[int, int]]) -> list[int]:
+    """Number states so that those with the same future have the same number, by Moore's algorithm.
+
+    Args:
+        kinds: what tells states apart before any move, by state.
+        moves: the next state by state and token.
+
+    Returns:
+        The number of every state; numbers count from 0 in the order in which states bring them.
+    """
+    group = _numbered(kinds)
+    while True:  # states of a group part if a token leads to different groups
+        finer = _numbered(
+            (group[state], *((token, group[to]) for token, to in sorted(row.items())))
+            for state, row in enumerate(moves)
+        )
+        if max(finer) == max(group):
+            return finer
+        group = finer
+
+
+def _numbered(keys: Iterable[Hashable]) -> list[int]:
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -1,7 +1,7 @@
 """Finite automata: complete, minimal, and numbered so that equal languages have equal automata."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.tasks.machine import MooreMachine, equivalent
 
 END = "end"
 """Stands for the end of a string among the symbols that may follow a prefix."""
@@ -130,25 +131,11 @@ def _canonical(
     transitions: Sequence[Sequence[int]], accepting: Collection[int]
 ) -> tuple[tuple[tuple[int, ...], ...], frozenset[int]]:
     """Return the minimal table of the same language, with states in the order of their shortest strings."""
-    group = [int(state in accepting) for state in range(len(transitions))]
-    while True:  # Moore's algorithm: states of one group part if they go to different groups
-        keys = [(group[state], *(group[to] for to in row)) for state, row in enumerate(transitions)]
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        if len(numbers) == len(set(group)):
-            break
-        group = [numbers[key] for key in keys]
-    rows = {group[state]: [group[to] for to in row] for state, row in enumerate(transitions)}
-    number = {state: place for place, state in enumerate(_reached(rows, group[0]))}
-    table = tuple(tuple(number[to] for to in rows[state]) for state in number)
-    return table, frozenset(number[group[state]] for state in accepting if group[state] in number)
-
-
-def _reached(rows: Mapping[int, Sequence[int]], start: int) -> Iterator[int]:
-    """Yield the states that can be reached, breadth first."""
-    seen, queue = {start}, [start]
-    for state in queue:
-        yield state
-        for to in rows[state]:
-            if to not in seen:
-                seen.add(to)
-                queue.append(to)
+    group = equivalent(
+        (state in accepting for state in range(len(transitions))), [dict(enumerate(row)) for row in transitions]
+    )
+    rows = {group[state]: {symbol: group[to] for symbol, to in enumerate(row)} for state, row in enumerate(transitions)}
+    members = {group[state] for state in accepting}
+    machine = MooreMachine.of(group[0], rows.__getitem__, lambda state: int(state in members))
+    table = tuple(tuple(row.values()) for row in machine.moves)
+    return table, frozenset(state for state, member in enumerate(machine.answers) if member)
