@@ -60,3 +60,8 @@ class AttentionCore(nn.Module):
     def extra_repr(self) -> str:
         """Describe the mechanism and the widths, for ``print``."""
         return f"{self.mechanism}, {self.sizes}"
+
+
+def attention_layers(model: nn.Module) -> list[AttentionCore]:
+    """Return the attention layers of this package in a model, first layer first."""
+    return [module for module in model.modules() if isinstance(module, AttentionCore)]

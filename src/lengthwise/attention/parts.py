@@ -10,6 +10,7 @@ its result, as ``traits`` (:mod:`lengthwise.attention.traits`). :class:`~lengthw
 explains how a part names the model that has to be trained before it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.call import Call
@@ -260,6 +262,10 @@ class Weights(Part):
         """Return how many entries one row of a block holds at a time."""
         batch, heads = call.query.shape[:2]
         return batch * heads * call.layout.keys
+
+    def watched_by(self, look: Callable[[Call], None]) -> RemovableHandle:
+        """Show ``look`` every call before this part attends, until the handle is removed or left as a context."""
+        return self.register_forward_pre_hook(lambda _, arguments: look(*arguments))
 
     def dropped(self, weights: Tensor) -> Tensor:
         """Apply dropout to the weights, in training only."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.core import AttentionCore
+from lengthwise.attention.core import attention_layers
 from lengthwise.attention.parts import Weights
 from lengthwise.evaluation.point import Layer
 from lengthwise.evaluation.spread import DispersionMeter, SpreadMeter
@@ -23,9 +23,7 @@ class Watch:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._layers = [
-            _Layer(module.weights, module.project) for module in model.modules() if isinstance(module, AttentionCore)
-        ]
+        self._layers = [_Layer(layer.weights, layer.project) for layer in attention_layers(model)]
 
     def __enter__(self) -> Self:
         self._hooks = [hook for layer in self._layers for hook in layer.watch()]
@@ -65,13 +63,13 @@ class _Layer:
         self.attended = self.weights = torch.empty(0, dtype=torch.float32, device="cpu")
 
     def watch(self) -> tuple[RemovableHandle, RemovableHandle]:
-        return self.part.register_forward_pre_hook(self._looks), self.project.register_forward_pre_hook(self._returns)
+        return self.part.watched_by(self._looks), self.project.register_forward_pre_hook(self._returns)
 
-    def _looks(self, part: nn.Module, arguments: tuple[Call]) -> None:
+    def _looks(self, call: Call) -> None:
         if self.part.traits.weighs:
-            self.weights = self.part.newest(*arguments)
+            self.weights = self.part.newest(call)
         else:  # one unknown weight for each sequence
-            self.weights = arguments[0].query.new_full((len(arguments[0].query), 1, 1, 1), torch.nan)
+            self.weights = call.query.new_full((len(call.query), 1, 1, 1), torch.nan)
 
     def _returns(self, project: nn.Module, arguments: tuple[Tensor, Tensor]) -> None:
         attended, _ = arguments  # (batch, heads, queries, head_dim), and the layer's input

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lengthwise.attention.core import AttentionCore
+from lengthwise.attention.core import attention_layers
 from lengthwise.errors import InputError
 from lengthwise.evaluation import evaluate_point
 from lengthwise.experiments.config import RunConfig
@@ -114,7 +114,7 @@ def _weights(model: Model, config: RunConfig) -> int:
 
 def _kept_in_training(model: Model, config: RunConfig) -> int:
     """Return the bytes that every layer keeps for the backward pass: at least its input."""
-    layers = sum(isinstance(module, AttentionCore) for module in model.modules())
+    layers = len(attention_layers(model))
     examples = config.train.batch_size // config.train.accumulate
     return HALF * layers * examples * config.trained_tokens * config.model.dim
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ import torch
 
 from lengthwise.attention import Mechanism
 from lengthwise.attention.call import Call
-from lengthwise.attention.core import AttentionCore
+from lengthwise.attention.core import AttentionCore, attention_layers
 from lengthwise.attention.part import Part
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.rows import SCORES_AT_ONCE
@@ -114,12 +115,12 @@ def learn(model: Model, trained: Model, task: Task, length: int) -> None:
 
     The examples are the same for every model.
     """
-    layers = list(zip(_layers(trained), map(_learners, _layers(model)), strict=True))
+    layers = list(zip(attention_layers(trained), map(_learners, attention_layers(model)), strict=True))
     at_once = max(1, SCORES_AT_ONCE // (length**2 * max(layer.sizes.heads for layer, _ in layers)))
     trained.eval()
     with ExitStack() as hooks:
         for layer, parts in layers:
-            hooks.enter_context(layer.weights.register_forward_pre_hook(_observed_by(parts)))
+            hooks.enter_context(layer.weights.watched_by(partial(_teach, parts, layer.weights)))
         for index, start in enumerate(range(0, EXAMPLES, at_once)):
             examples = min(at_once, EXAMPLES - start)
             # The label is as old as the first part that learnt: another one would draw other examples.
@@ -129,19 +130,12 @@ def learn(model: Model, trained: Model, task: Task, length: int) -> None:
             part.learn()
 
 
-def _layers(model: Model) -> list[AttentionCore]:
-    return [module for module in model.modules() if isinstance(module, AttentionCore)]
-
-
 def _learners(layer: AttentionCore) -> list[Part]:
     return [part for part in layer.modules() if isinstance(part, Part) and part.learns_from is not None]
 
 
-def _observed_by(parts: list[Part]) -> Callable[[Weights, tuple[Call]], None]:
-    def observed(weights: Weights, arguments: tuple[Call]) -> None:
-        (call,) = arguments
-        probabilities = weights.probabilities(call)
-        for part in parts:
-            part.observe(call, probabilities)
-
-    return observed
+def _teach(parts: list[Part], weights: Weights, call: Call) -> None:
+    """Show the parts a call of a trained model, and the weights that it gives."""
+    probabilities = weights.probabilities(call)
+    for part in parts:
+        part.observe(call, probabilities)

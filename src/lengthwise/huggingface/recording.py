@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.errors import InputError
 from lengthwise.models.backbone import Backbone, Block
@@ -35,9 +37,8 @@ def recording(backbone: Backbone, *, hidden: bool, weights: bool) -> Iterator[Re
     def before_block(block: nn.Module, inputs: tuple[Any, ...]) -> None:
         record.hidden.append(inputs[0])
 
-    def before_weights(part: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(part, Weights)
-        record.weights.append(part.probabilities(inputs[0]))
+    def before_weights(part: Weights, call: Call) -> None:
+        record.weights.append(part.probabilities(call))
 
     with ExitStack() as hooks:
         for block in backbone.blocks:
@@ -48,7 +49,7 @@ def recording(backbone: Backbone, *, hidden: bool, weights: bool) -> Iterator[Re
                     f"{backbone.config.mechanism!r} has no attention weights to return; drop output_attentions."
                 )
             if hidden:
-                hooks.callback(block.register_forward_pre_hook(before_block).remove)
+                hooks.enter_context(block.register_forward_pre_hook(before_block))
             if weights:
-                hooks.callback(part.register_forward_pre_hook(before_weights).remove)
+                hooks.enter_context(part.watched_by(partial(before_weights, part)))
         yield record

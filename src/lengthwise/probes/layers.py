@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
-from lengthwise.attention.core import AttentionCore
-from lengthwise.attention.parts import Weights
+from lengthwise.attention.core import AttentionCore, attention_layers
 from lengthwise.errors import InputError
 from lengthwise.tasks import Batch
 
@@ -20,7 +20,7 @@ def weighing_layers(model: nn.Module) -> list[AttentionCore]:
     Raises:
         InputError: if there is no attention layer of this package, or one that has no weights.
     """
-    layers = [module for module in model.modules() if isinstance(module, AttentionCore)]
+    layers = attention_layers(model)
     if not layers:
         raise InputError("The model has no attention layer of this package, whose weights could be read.")
     for layer in layers:
@@ -42,11 +42,11 @@ def read_weights(
     """
     found: list[Tensor] = []
 
-    def look(part: Weights, arguments: tuple[Call]) -> None:
-        found.append(of(*arguments, part.probabilities(*arguments)))
+    def look(layer: AttentionCore, call: Call) -> None:
+        found.append(of(call, layer.weights.probabilities(call)))
 
     with ExitStack() as hooks:
         for layer in layers:
-            hooks.enter_context(layer.weights.register_forward_pre_hook(look))
+            hooks.enter_context(layer.weights.watched_by(partial(look, layer)))
         batch.ask(model)
     return found

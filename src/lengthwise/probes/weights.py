@@ -19,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.evaluation.spread import Dispersion, DispersionMeter
@@ -52,7 +53,7 @@ def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
         for name, layer in tap.layers.items():
             for part in layer.module.modules():
                 if isinstance(part, Weights) and part.traits.weighs:
-                    hooks.callback(part.register_forward_pre_hook(_Measures(name, weights)).remove)
+                    hooks.enter_context(part.watched_by(_Measures(name, part, weights)))
         if before == "sdpa" and model._can_set_attn_implementation():
             hooks.enter_context(_through_transformers(model, tap, weights, before))
         yield weights
@@ -63,17 +64,17 @@ class _Measures:
     """Measures some rows of a mechanism of this library, before it attends."""
 
     name: str
+    part: Weights
     tap: WeightTap
 
-    def __call__(self, part: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def __call__(self, call: Call) -> None:
         if not self.tap.rows:
             return
-        assert isinstance(part, Weights)
-        call, taken = inputs[0], []
+        taken = []
         for row in self.tap.rows:
             number = row % call.layout.queries
             meter = DispersionMeter()
-            meter.add(part.probabilities(call.rows(number, number + 1)))  # over the keys that the row sees
+            meter.add(self.part.probabilities(call.rows(number, number + 1)))  # over the keys that the row sees
             taken.append(meter.result())
         self.tap.taken[numbered(self.name, self.tap.taken)] = taken
 

@@ -12,10 +12,8 @@ from lengthwise.testing.subjects import TOKENS, Layer
 def call_of(layer: Layer) -> Call:
     """Return the call that the weights part gets for random hidden states."""
     calls: list[Call] = []
-    handle = layer.module.weights.register_forward_pre_hook(lambda _, arguments: calls.append(arguments[0]))
-    with torch.no_grad():
+    with torch.no_grad(), layer.module.weights.watched_by(calls.append):
         layer(layer.inputs())
-    handle.remove()
     return calls[0]
 
 

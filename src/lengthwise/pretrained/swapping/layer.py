@@ -6,18 +6,20 @@ mask made for softmax is of no use to a mechanism, so a hook on the model passes
 hook on the layer passes on its input and its cache.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import Cache
 from transformers.modeling_utils import AttentionInterface
 
 from lengthwise.attention.cache import LayerCache
 from lengthwise.attention.mechanism import Mechanism
-from lengthwise.attention.parts import Sizes, Weights
+from lengthwise.attention.parts import Sizes
 from lengthwise.attention.self_attention import self_attention
 from lengthwise.errors import InputError
 from lengthwise.pretrained.cache import LengthwiseCacheLayer, own_layer
@@ -79,8 +81,7 @@ class SwappedMechanism(nn.Module):
         if self.halves and reading.turned:
             query, key = in_whole_pairs(query, reading.turned), in_whole_pairs(key, reading.turned)
         taken: list[Tensor] = []
-        hook = self.weights.register_forward_pre_hook(_taking(taken)) if reading.weighs else None
-        try:
+        with self._taking(taken) if reading.weighs else nullcontext():
             attended = self_attention(
                 self.position,
                 self.weights,
@@ -91,9 +92,6 @@ class SwappedMechanism(nn.Module):
                 document_ids=reading.documents,
                 cache=reading.cache,
             )
-        finally:
-            if hook is not None:
-                hook.remove()
         joined = attended.transpose(1, 2)
         if self.placement == "heads":
             joined = self.output(joined, reading.hidden)
@@ -102,19 +100,15 @@ class SwappedMechanism(nn.Module):
             joined = self.output(joined, reading.hidden)
         return joined, taken[0] if taken else None
 
+    def _taking(self, taken: list[Tensor]) -> RemovableHandle:
+        if not self.weights.traits.weighs:
+            name = type(self.weights).__name__
+            raise InputError(f"{name} has no attention weights to return; drop output_attentions.")
+        return self.weights.watched_by(lambda call: taken.append(self.weights.probabilities(call)))
+
     def extra_repr(self) -> str:
         """Describe the mechanism and the widths, for ``print``."""
         return f"{self.mechanism}, {self.sizes}"
-
-
-def _taking(taken: list[Tensor]) -> Any:
-    def take(part: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(part, Weights)
-        if not part.traits.weighs:
-            raise InputError(f"{type(part).__name__} has no attention weights to return; drop output_attentions.")
-        taken.append(part.probabilities(inputs[0]))
-
-    return take
 
 
 def attend(
