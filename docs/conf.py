@@ -107,6 +107,24 @@ def _only_prose(app: Sphinx, env: Any, link: addnodes.pending_xref, shown: nodes
     return None if place is None else shown
 
 
+def _one_navigation(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None
+) -> None:
+    """Draw the navigation once for all pages of source of one depth; drawing it for each took half of the build."""
+    if page.startswith("_modules/"):
+        draw, depth = context["toctree"], page.count("/")
+
+        def drawn(**wanted: Any) -> str:
+            if depth not in _NAVIGATIONS:
+                _NAVIGATIONS[depth] = draw(**wanted)
+            return _NAVIGATIONS[depth]
+
+        context["toctree"] = drawn
+
+
+_NAVIGATIONS: dict[int, str] = {}
+
+
 def _nothing_from_elsewhere(app: Sphinx, error: Exception | None) -> None:
     """Warn of a page that would load something from another host."""
     for page in Path(app.outdir).rglob("*.html"):
@@ -131,6 +149,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _take_in)
     app.connect("doctree-read", _point_inside)
     app.connect("missing-reference", _only_prose)
+    app.connect("html-page-context", _one_navigation, priority=400)  # before the theme
     app.connect("build-finished", _nothing_from_elsewhere)
     app.connect("autodoc-skip-member", _once)
     app.connect("autodoc-process-docstring", _colon, priority=400)  # before napoleon
