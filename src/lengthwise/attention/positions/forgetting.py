@@ -6,11 +6,11 @@ the logarithms.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
+from lengthwise.attention.gates import log_gates
 from lengthwise.attention.parts import Bias, Sizes
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import PositionTraits
@@ -43,7 +43,7 @@ class Forgetting(Bias):
     @staticmethod
     def log_kept(gates: Float[Tensor, "batch tokens heads"]) -> Float[Tensor, "batch tokens heads"]:
         """Compute the logarithm of the share that a token keeps of earlier tokens."""
-        return F.logsigmoid(gates)
+        return log_gates(gates)
 
     def log_forget(self, call: Call) -> Float[Tensor, "batch heads keys"] | None:
         """Return what :meth:`track` has computed."""

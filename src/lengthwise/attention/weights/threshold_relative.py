@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call, heads_of
+from lengthwise.attention.gates import log_gates
 from lengthwise.attention.parts import Sizes, Weights
 from lengthwise.attention.precision import in_float32
 from lengthwise.attention.traits import WeightsTraits
@@ -87,7 +88,7 @@ class OnOperator(Weights):
         )
 
     def _log_forget(self, call: Call) -> Float[Tensor, "batch heads queries"]:
-        return F.logsigmoid(in_float32(self.forget(call.hidden))).movedim(-1, 1)
+        return log_gates(self.forget(call.hidden)).movedim(-1, 1)
 
 
 class ThresholdRelative(OnOperator):
