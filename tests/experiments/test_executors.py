@@ -18,8 +18,9 @@ from lengthwise.experiments.comparison import compare
 from lengthwise.experiments.config import ComparisonConfig, RunConfig
 from lengthwise.experiments.evaluating import More, evaluate_more, extended
 from lengthwise.experiments.executors import EXECUTORS
+from lengthwise.experiments.executors.attempt import TOKEN, Attempt, Lost, Outcome
 from lengthwise.experiments.executors.executor import Executor, Job, Queue
-from lengthwise.experiments.executors.remote import TOKEN, Call, Lost, Outcome, Remote
+from lengthwise.experiments.executors.remote import Remote
 from lengthwise.experiments.executors.worker import LOCKED
 from lengthwise.experiments.folder import RunFolder
 from lengthwise.experiments.key import RunKey
@@ -274,10 +275,10 @@ class Scripted(Remote):
 
     def __init__(self, *script: Outcome | Lost, at_once: int | None = None, **options: object) -> None:
         super().__init__(at_once, **options)
-        self.script, self.sent, self.most, self.stopped = list(script), dict[Job, Call](), 0, False
+        self.script, self.sent, self.most, self.stopped = list(script), dict[Job, Attempt](), 0, False
 
-    def submit(self, calls: Sequence[tuple[Job, Call]]) -> None:
-        self.sent |= calls
+    def submit(self, attempts: Sequence[tuple[Job, Attempt]]) -> None:
+        self.sent |= attempts
         self.most = max(self.most, len(self.sent))
 
     def ended(self) -> Sequence[tuple[Job, Outcome | Lost]]:
@@ -348,19 +349,19 @@ def test_results_that_are_not_seen_are_a_failure(tmp_path: Path, monkeypatch: py
 )
 def test_a_worker_that_sees_something_else_refuses(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
     [job] = jobs(tmp_path, 1)
-    call = Call.of(job, again=False)
-    outcome = Call(**(vars(call) | change))()
+    attempt = Attempt.of(job, again=False)
+    outcome = Attempt(**(vars(attempt) | change))()
     assert outcome.refused
     with pytest.raises(RunError, match=sentence):
         Scripted(outcome).run([job], nothing)
 
 
-def test_a_call_does_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_does_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     folder = RunFolder(tmp_path / "0")
     folder.claim(RunConfig.read(BASE | {"train": BASE["train"] | {"steps": 4}}), resume=False)
-    assert Call.of(Job(KEY, folder.path, evaluate=True), again=False)().code == 0
+    assert Attempt.of(Job(KEY, folder.path, evaluate=True), again=False)().code == 0
     assert folder.finished
     assert (folder.path / "log.txt").exists()
 

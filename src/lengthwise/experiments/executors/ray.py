@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from lengthwise.errors import InputError, RunError
+from lengthwise.experiments.executors.attempt import Attempt, Lost, Outcome
 from lengthwise.experiments.executors.executor import Job
-from lengthwise.experiments.executors.remote import Call, Lost, Outcome, Remote
+from lengthwise.experiments.executors.remote import Remote
 from lengthwise.options import option
 
 POLL = 0.5
@@ -57,15 +58,15 @@ class Ray(Remote):
         if self._own:
             ray.shutdown()
 
-    def submit(self, calls: Sequence[tuple[Job, Call]]) -> None:
+    def submit(self, attempts: Sequence[tuple[Job, Attempt]]) -> None:
         """See :meth:`Remote.submit`; lost workers are tried again by this executor, not by Ray."""
         import ray
 
-        needs = [self._needs(job) for job, _ in calls]
+        needs = [self._needs(job) for job, _ in attempts]
         _check(needs)
-        for (job, call), need in zip(calls, needs, strict=True):
+        for (job, attempt), need in zip(attempts, needs, strict=True):
             task = ray.remote(_do).options(**need, max_retries=0, name=f"lengthwise {job.folder}")
-            self._tasks[task.remote(call)] = job
+            self._tasks[task.remote(attempt)] = job
 
     def _needs(self, job: Job) -> dict[str, float]:
         """Return what a run needs, in Ray's words."""
@@ -110,8 +111,8 @@ def _check(needs: Iterable[dict[str, float]]) -> None:
             )
 
 
-def _do(call: Call) -> Outcome:
-    return call()
+def _do(attempt: Attempt) -> Outcome:
+    return attempt()
 
 
 def _outcome(task: Any) -> Outcome | Lost:

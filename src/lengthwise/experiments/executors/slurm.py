@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from lengthwise.errors import InputError
+from lengthwise.experiments.executors.attempt import PATIENCE, Attempt, Lost, Outcome
 from lengthwise.experiments.executors.executor import Job
-from lengthwise.experiments.executors.remote import PATIENCE, Call, Lost, Outcome, Remote
+from lengthwise.experiments.executors.remote import Remote
 from lengthwise.lock import is_locked
 from lengthwise.options import option
 
@@ -57,13 +58,13 @@ class Slurm(Remote):
             )
         return self
 
-    def submit(self, calls: Sequence[tuple[Job, Call]]) -> None:
+    def submit(self, attempts: Sequence[tuple[Job, Attempt]]) -> None:
         """See :meth:`Remote.submit`; each run gets what the largest of them needs."""
-        if not calls:
+        if not attempts:
             return
         import submitit
 
-        options, jobs = self.options, [job for job, _ in calls]
+        options, jobs = self.options, [job for job, _ in attempts]
         parent = Path(os.path.commonpath([job.folder.absolute() for job in jobs]))
         executor = submitit.AutoExecutor(
             parent / FOLDER, cluster=options.cluster, slurm_max_num_timeout=options.retries
@@ -79,7 +80,7 @@ class Slurm(Remote):
             slurm_array_parallelism=len(jobs),
         )
         with executor.batch():
-            sent = [executor.submit(call) for _, call in calls]
+            sent = [executor.submit(attempt) for _, attempt in attempts]
         self._sent |= zip(jobs, sent, strict=True)
 
     def ended(self) -> Sequence[tuple[Job, Outcome | Lost]]:
