@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from lengthwise import Attention
 from lengthwise.attention.call import Call
 from lengthwise.attention.layout import Layout
 from lengthwise.attention.parts import Sizes
@@ -71,3 +72,11 @@ def test_documents_have_their_own_ends(name: str) -> None:
     apart = [attended(name, tokens, 3, 1, causal=False) for tokens in (4, 7)]
     expected = [*apart[0], *([key + 4 for key in row] for row in apart[1])]
     assert [row.nonzero()[:, 0].tolist() for row in weights] == expected
+
+
+def test_a_block_reads_no_other_block() -> None:
+    attention = Attention(32, heads=2, mechanism="block-local[n=64]")
+    hidden = torch.randn(1, 640, 32)
+    expected = attention(hidden)
+    hidden[:, :512] = torch.nan
+    torch.testing.assert_close(attention(hidden)[:, 512:], expected[:, 512:])

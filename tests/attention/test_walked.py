@@ -17,6 +17,7 @@ WALKED = (
     *("log-n+alibi", "scalable-softmax+t5", "stick-breaking", "differential+alibi", "differential-v2+forgetting"),
     *("compositional", "off-by-one+alibi", "learned-sink+t5", "softmax+fire", "off-by-one+fire", "differential+fire"),
     *("entmax", "entmax+rope", "entmax+alibi", "as-entmax+nape"),
+    *("banded[n=70]+rope", "banded+t5", "banded[n=200]", "block-local[n=70]+alibi", "block-local+kerple"),
 )
 TOKENS = 150
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from lengthwise.attention.call import Call
 from lengthwise.attention.parts import Weights
 from lengthwise.attention.traits import WeightsTraits
+from lengthwise.ops import distance_bias_attention
 from lengthwise.options import option
 
 
 class Local(Weights):
     """Base of the softmax over keys near the query, and over global tokens."""
 
-    traits = WeightsTraits(evidence="code", cross=False, sparse=True, permutation_invariant=False)
+    traits = WeightsTraits(evidence="code", cross=False, sparse=True, permutation_invariant=False, route="kernel")
 
     class Options(Weights.Options):
         n: int = option(5, at_least=1)
@@ -38,6 +39,19 @@ class Local(Weights):
 
         Places are counted from 0 on, behind the global tokens; a global token has a negative place.
         """
+
+    @abstractmethod
+    def walked(self, call: Call, bias: Float[Tensor, "heads keys"]) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Attend causally without global tokens by the compiled walk, which reads near keys alone.
+
+        ``bias`` is what is added to the scores at each distance.
+        """
+
+    def forward(self, call: Call) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Compute the attended values; dropout acts on the weights, in training only."""
+        if not self.options.global_tokens and self.walks(call) and (bias := _by_distance(call)) is not None:
+            return self.walked(call, bias)
+        return super().forward(call)
 
     def of_scores(
         self, scores: Float[Tensor, "batch heads queries keys"], call: Call
@@ -58,6 +72,13 @@ class Banded(Local):
     window.
     """
 
+    def walked(self, call: Call, bias: Float[Tensor, "heads keys"]) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Attend by the walk, which ends where the band ends."""
+        beyond = torch.arange(call.layout.keys, dtype=torch.long, device=bias.device) >= self.options.n
+        window = bias.masked_fill(beyond, -torch.inf)
+        documents = call.layout.documents
+        return distance_bias_attention(call.query, call.key, call.value, window, document_ids=documents)
+
     def near(
         self, query: Int[Tensor, "#batch queries 1"], key: Int[Tensor, "#batch 1 keys"], last: Int[Tensor, "..."]
     ) -> Bool[Tensor, "#batch queries keys"]:
@@ -73,9 +94,24 @@ class BlockLocal(Local):
     Blocks are counted from the start; the last one may be shorter. A causal query attends to its block up to itself.
     """
 
+    def walked(self, call: Call, bias: Float[Tensor, "heads keys"]) -> Float[Tensor, "batch heads queries head_dim"]:
+        """Attend by the walk, for which a block is a document; the index of its first token stands for it."""
+        token = torch.arange(call.layout.keys, dtype=torch.long, device=bias.device)
+        blocks = (token - call.layout.index % self.options.n).expand(len(call.query), -1)
+        return distance_bias_attention(call.query, call.key, call.value, bias, document_ids=blocks)
+
     def near(
         self, query: Int[Tensor, "#batch queries 1"], key: Int[Tensor, "#batch 1 keys"], last: Int[Tensor, "..."]
     ) -> Bool[Tensor, "#batch queries keys"]:
         """Return the keys of the block."""
         n = self.options.n
         return torch.div(query, n, rounding_mode="floor") == torch.div(key, n, rounding_mode="floor")
+
+
+def _by_distance(call: Call) -> Float[Tensor, "heads keys"] | None:
+    """Return the bias of each head at each distance; None if it does not depend on the distance alone."""
+    heads, device = call.query.shape[1], call.query.device
+    if call.bias is None or not call.biased:
+        return torch.zeros(heads, call.layout.keys, dtype=torch.float32, device=device)
+    table = call.bias.by_distance(call)
+    return table if table is not None and len(table) == heads else None
