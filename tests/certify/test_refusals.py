@@ -39,3 +39,6 @@ def test_a_task_that_asks_nothing(make: Make) -> None:
     silent = MooreMachine.of(0, lambda state: {0: 0}, lambda state: None)
     with pytest.raises(InputError, match="asks nothing"):
         certify(make(), silent)
+    beyond_reach = MooreMachine(({0: 0}, {0: 1}), (None, 1))
+    with pytest.raises(InputError, match="asks nothing"):
+        certify(make(), beyond_reach)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,19 @@ def test_changed_verdicts_tasks_and_moves_that_are_missing_are_caught(proved: Pa
         replayed(
             proved, lambda tree: tree["task"].update(answers=[0 if a == 1 else a for a in tree["task"]["answers"]])
         )
+
+
+def test_a_layer_that_begins_elsewhere_or_is_left_out_is_caught(proved: Path) -> None:
+    """A machine that begins in another state is that of an easier task; a network without its layers is another one."""
+
+    def begin(tree: dict[str, Any], claim: str) -> None:
+        tree["levels"][0][claim][0] = 1
+
+    for claim in ("under", "merged"):
+        with pytest.raises(BrokenError, match="does not begin in the state in which the machine below begins"):
+            replayed(proved, partial(begin, claim=claim))
+    with pytest.raises(BrokenError, match="The certificate has 0 layers, and the network 1"):
+        replayed(proved, lambda tree: tree.update(levels=[]))
 
 
 @pytest.mark.parametrize(("part", "what"), [("task", "task"), ("model", "network")])

@@ -66,6 +66,10 @@ def test_bad_input_is_answered() -> None:
     task = load("contextual-retrieval")
     with pytest.raises(InputError, match="contextual-retrieval does not know"):
         looks(SetReader(SetReaderConfig(**task.sizes)), task, 9)
+    with pytest.raises(InputError, match="exchange is one of largest, smallest, or None; got 'Largest'"):
+        looks(decoder("flip-flop"), load("flip-flop"), 24, exchange="Largest")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="There is no attention layer 7: the model has 2"):
+        looks(decoder("flip-flop"), load("flip-flop"), 24, exchange="largest", layers=[7])
     with pytest.raises(InputError, match="no attention layer of this package"):
         looks(torch.nn.Linear(2, 2), load("flip-flop"), 8)
     with pytest.raises(InputError, match="'hadamard' gives no weights to keys"):

@@ -67,6 +67,13 @@ def test_equal_weights_explain_no_key_away_at_any_length() -> None:
     assert not explained_away(decoder, task, [1, 10, 40], examples=2).any()
 
 
+def test_a_query_that_does_not_see_its_own_key_takes_no_share_of_it() -> None:
+    """All earlier keys are kept, and weighed alike but for forgetting; nobody sees the last key."""
+    task = load("flip-flop")
+    decoder = model(task, "threshold-relative[strict=true,threshold=-9]")
+    assert not explained_away(decoder, task, [8], examples=2, below=0.01).any()
+
+
 def test_dropout_does_not_act() -> None:
     task = load("parity")
     decoder = model(task, sharpened=40.0)

@@ -126,6 +126,8 @@ def _call(**changes: Any) -> list[LayerVariance]:
         ({"inputs": [torch.randn(1, 8, 8)]}, "needs two inputs or more"),
         ({"inputs": {4: [torch.randn(3, 4, 8)]}}, "The lengths are those of the mapping"),
         ({"inputs": {n: [torch.randn(n, n, 8)] for n in (3, 4)}, "lengths": None}, "the same number of inputs"),
+        ({"inputs": {3: [torch.randn(3, 3, 8)], 4: []}, "lengths": None}, "the same number of inputs"),
+        ({"inputs": [torch.ones(3, 8, 8)]}, "All tokens of the inputs are alike"),
     ],
 )
 def test_one_sentence(changes: dict[str, Any], sentence: str) -> None:

@@ -152,6 +152,7 @@ def test_a_step_of_aligned_training_by_hand(tmp_path: Path, settings: dict[str, 
     ("settings", "told"),
     [
         ({"causal": True, "shuffle": 2}, "an example of flagged-pair is none here"),
+        ({"shuffle": 9}, "train.shuffle puts blocks of 9 tokens in another order, and a source of"),
         ({"task": "n-back", "mix": 0.5}, "act on sources that an encoder answers with one symbol"),
         ({"mix": 0.5, "accumulate": 2}, "train.mix needs whole batches"),
         ({"shuffle": 2, "align": 1.0, "accumulate": 2}, "train.align needs whole batches"),

@@ -83,6 +83,31 @@ def test_a_missing_or_garbled_file_is_refused(tmp_path: Path) -> None:
         saved.load_model(model)
 
 
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, optimizer = trained()
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)
+
+    def full(weights: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(model, "load_state_dict", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        saved.load_model(model)
+
+
+def test_a_moment_that_is_missing_is_damage(tmp_path: Path) -> None:
+    model, optimizer = trained()
+    state = optimizer.state.pop(model.head.weight)
+    saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)
+    assert saved.load(model, optimizer) == EFFORT
+    assert model.head.weight not in optimizer.state, "it had none"
+    optimizer.state[model.head.weight] = state
+    told = json.loads((saved.path / "state.json").read_text(encoding="utf-8"))
+    (saved.path / "state.json").write_text(json.dumps(told | {"without_moments": []}), encoding="utf-8")
+    with pytest.raises(RunError, match=r"damaged in optimizer\.safetensors: it holds something else"):
+        saved.load(model, optimizer)
+
+
 def test_an_optimizer_of_another_model_is_refused(tmp_path: Path) -> None:
     (model, optimizer), (larger, other) = trained(), trained(paper_faithful=True)
     saved = checkpoint.save(tmp_path, 3, model, optimizer, EFFORT)

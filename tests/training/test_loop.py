@@ -1,5 +1,6 @@
 """The training loop: accumulation, resuming to the same bits, divergence."""
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,21 +44,22 @@ class StoppedError(Exception):
     pass
 
 
+def _stop(progress: Progress) -> None:
+    if progress.step == 10:
+        raise StoppedError
+
+
 @pytest.mark.parametrize(("average", "every"), [(0.0, 1), (0.9, 1), ("bema", 1), ("bema", 3)])
 def test_resumed_is_uninterrupted(tmp_path: Path, average: float | str, every: int) -> None:
     """With dropout, so that the random state matters too."""
     config = CONFIG.model_copy(update={"average": average, "average_every": every})
-
-    def stop(progress: Progress) -> None:
-        if progress.step == 10:
-            raise StoppedError
 
     whole, broken, resumed = (model(mechanism="softmax+rope", dropout=0.2) for _ in range(3))
     torch.manual_seed(1)
     train(whole, FlipFlop(), config, seed=5, folder=tmp_path / "whole")
     torch.manual_seed(1)
     with pytest.raises(StoppedError):
-        train(broken, FlipFlop(), config, seed=5, folder=tmp_path / "parts", on_progress=stop)
+        train(broken, FlipFlop(), config, seed=5, folder=tmp_path / "parts", on_progress=_stop)
     assert [line["step"] for line in read_lines(tmp_path / "parts" / "metrics.jsonl", dict)] == [2, 4, 6, 8, 10]
     torch.rand(17)
     train(resumed, FlipFlop(), config, seed=5, folder=tmp_path / "parts")
@@ -70,6 +72,18 @@ def test_resumed_is_uninterrupted(tmp_path: Path, average: float | str, every: i
     lines = [read_lines(tmp_path / run / "metrics.jsonl", dict) for run in ("whole", "parts")]
     for ours, theirs in zip(*lines, strict=True):
         assert {**ours, "tokens_per_second": 0} == {**theirs, "tokens_per_second": 0}
+
+
+@pytest.mark.parametrize("mechanism", ["top-1", "factored"])
+def test_parameters_without_a_gradient_are_resumed_too(tmp_path: Path, mechanism: str) -> None:
+    """Queries and keys that no gradient reaches are unknown to the optimiser."""
+    whole, broken, resumed = (model(mechanism=mechanism, context=16) for _ in range(3))
+    train(whole, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train(broken, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "parts", on_progress=_stop)
+    train(resumed, FlipFlop(), CONFIG, seed=5, folder=tmp_path / "parts")
+    for (name, a), (_, b) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -139,6 +153,15 @@ def test_divergence_is_named_and_the_last_good_checkpoint_kept(tmp_path: Path) -
     with pytest.raises(RunError, match=r"the loss is nan at step 8\. Lower train\.learning_rate"):
         train(exploding, FlipFlop(), CONFIG, seed=0, folder=tmp_path, on_progress=explode)
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["step-00000004"]
+
+
+def test_a_gradient_that_is_no_number_is_named_before_its_weights_are_saved(tmp_path: Path) -> None:
+    broken = model()
+    broken.head.weight.register_hook(lambda gradient: gradient * math.nan)
+    config = CONFIG.model_copy(update={"steps": 1})
+    with pytest.raises(RunError, match="the norm of the gradient is nan at step 1"):
+        train(broken, FlipFlop(), config, seed=0, folder=tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
 
 
 def test_bfloat16_trains(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def certify(
 
     Args:
         model: a decoder of the mechanism ``newest-kept``, or of ``threshold-relative`` with the gates that it has, in
-            float32 on the CPU.
+            float32 on the CPU. It is put into evaluation mode.
         task: what may come, and what is asked; ``Task.machine`` has it for many tasks, and
             ``MooreMachine.of`` makes your own.
         limits: how far the search may go.
@@ -84,7 +84,8 @@ def certify(
             for a task that asks nothing.
     """
     began, network, limits = time.monotonic(), Network(model.eval()), limits or Limits()
-    if all(task.answers[to] is None for row in task.moves for to in row.values()):
+    reached = MealyMachine.of_task(task).ways()
+    if all(task.answers[to] is None for state in reached for to in task.moves[state].values()):
         raise InputError("The task asks nothing, so that there is nothing to prove; give some state an answer.")
     if (largest := max(token for row in task.moves for token in row)) >= len(network.tokens):
         raise InputError(f"The task has a token {largest}, and the model a vocabulary of {len(network.tokens)}.")
@@ -136,8 +137,9 @@ def _judged(network: Network, task: MooreMachine, levels: list[Level], vectors: 
     _, expected = machine.symbol(wrong)
     said = int(network.model(torch.tensor([wrong], dtype=torch.long, device="cpu")).logits[0, -1].argmax())
     if said == expected:
-        rounded = "Rounding decides: the network answers rightly where its machine does not."
-        return replace(verdict, kind="undecided", reason=rounded)
+        cause = "The gates decide" if network.soft else "Rounding decides"
+        reason = f"{cause}: the network answers rightly where its machine does not."
+        return replace(verdict, kind="undecided", reason=reason)
     doubted = machine.shortest(lambda symbol: symbol[1] is not None and soft.get(symbol, 0.0) <= 0)
     shortest = not network.soft or (doubted is not None and len(doubted) == len(wrong))
     return replace(

@@ -56,6 +56,9 @@ def replay(certificate: Path, weights: Path) -> Replayed:
     machine: Machine = [
         {int(token): (to, (int(token), task["answers"][to])) for token, to in row.items()} for row in task["moves"]
     ]
+    layers = {name.split(".")[1] for name in held if name.startswith("blocks.")}
+    if len(claimed["levels"]) != len(layers):
+        raise BrokenError(f"The certificate has {len(claimed['levels'])} layers, and the network {len(layers)}.")
     blocks, meets = list[dict[str, Array]](), list[Array]()
     for layer, level in enumerate(claimed["levels"]):
         prefix = f"blocks.{layer}."
@@ -111,6 +114,8 @@ def _layer(
     scores = np.einsum("uhe,whe->huw", _norm(query), _norm(key)) / np.sqrt(query.shape[-1]) - model["threshold"]
     moves = [{int(token): (to, made) for token, (to, made) in row.items()} for row in level["moves"]]
     under, recipes = level["under"], [tuple(recipe) for recipe in level["recipes"]]
+    if under[0] != 0 or level["merged"][0] != 0:
+        raise BrokenError("A layer does not begin in the state in which the machine below begins.")
     held = {0: np.full((heads, len(vectors)), NOBODY)}
     waiting = [0]
     for state in waiting:

@@ -93,7 +93,13 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _augments(self) -> Self:
         if self.train.shuffle or self.train.mix:
-            self.build_task().source_places(self.train.length)
+            places = self.build_task().source_places(self.train.length)
+            tokens = places.stop - places.start
+            if 2 * self.train.shuffle > tokens:
+                raise ValueError(
+                    f"train.shuffle puts blocks of {self.train.shuffle} tokens in another order, and a source of "
+                    f"train.length {self.train.length} has {tokens} tokens; give at most {tokens // 2}."
+                )
         return self
 
     @model_validator(mode="after")

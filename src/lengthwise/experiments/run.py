@@ -89,9 +89,10 @@ def _validated(model: nn.Module, task: Task, config: RunConfig, evaluate: Evalua
     """Evaluate on validation data at the training length."""
     length = config.train.length
     device = next(model.parameters()).device
-    return evaluate_point(
-        model, task, evaluate, task.splits[1], length, label="validation", trained_at=length, device=device
-    )
+    with fabric(config.train).autocast():  # as in training, and in what is measured later
+        return evaluate_point(
+            model, task, evaluate, task.splits[1], length, label="validation", trained_at=length, device=device
+        )
 
 
 def _during(model: nn.Module, task: Task, config: RunConfig) -> Estimate:

@@ -11,7 +11,7 @@ numbers of a row, and with them its entropy, stay the same.
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,6 +23,7 @@ from lengthwise.errors import InputError
 from lengthwise.evaluation.config import EvaluateConfig
 from lengthwise.evaluation.spread import normalised_entropy
 from lengthwise.evaluation.sweep import drawn
+from lengthwise.pretrained.finding import choose
 from lengthwise.probes.layers import weighing_layers
 from lengthwise.tasks import Task
 
@@ -64,17 +65,21 @@ def looks(
         examples: number of examples, which are the same for every model.
         exchange: the key that exchanges its weight with the holder; by default, none does. What is measured is the
             attention after the exchange.
-        layers: layers that exchange weights, counted from 0; by default, all.
+        layers: layers that exchange weights, counted from 0, or from the last one by negative numbers; by default,
+            all.
 
     Returns:
         The measurements of all examples, on the CPU.
 
     Raises:
-        InputError: if the task does not know which input shows an answer; if the model has no attention layer of this
-            package, or one without weights; and, for an exchange, if the output of a layer is not the sum of its values
-            with its weights.
+        InputError: for an exchange or a layer that there is not; if the task does not know which input shows an
+            answer; if the model has no attention layer of this package, or one without weights; and, for an exchange,
+            if the output of a layer is not the sum of its values with its weights.
     """
     cores = weighing_layers(model)
+    if exchange not in (None, *get_args(Exchange)):
+        raise InputError(f"exchange is one of {', '.join(get_args(Exchange))}, or None; got {exchange!r}.")
+    exchanging = choose(len(cores), layers)
     config = EvaluateConfig(lengths=(length,), sequences=examples, tokens=examples * task.tokens(length))
     device = next(model.parameters()).device
     found: list[Looks] = []
@@ -87,10 +92,7 @@ def looks(
         asked = torch.where(holders >= 0, columns, -1).amax(1)
         holder = holders.gather(1, asked[:, None])
         with ExitStack() as hooks:
-            readers = [
-                _Reader(asked, holder, exchange if layers is None or layer in layers else None)
-                for layer in range(len(cores))
-            ]
+            readers = [_Reader(asked, holder, exchange if layer in exchanging else None) for layer in range(len(cores))]
             for core, reader in zip(cores, readers, strict=True):
                 hooks.enter_context(core.weights.register_forward_hook(reader))
             right = batch.to(device).ask(model).right.cpu()

@@ -34,16 +34,16 @@ def read_weights(
     model: nn.Module,
     batch: Batch,
     layers: Sequence[AttentionCore],
-    of: Callable[[Call, Float[Tensor, "batch heads queries keys"]], Tensor],
+    of: Callable[[AttentionCore, Call, Float[Tensor, "batch heads queries keys"]], Tensor],
 ) -> list[Tensor]:
-    """Let a model read a batch, and return what ``of`` makes of each layer's call and weights, in order of the calls.
+    """Let a model read a batch, and return what ``of`` makes of each layer, its call and its weights, in their order.
 
     The weights of one layer at a time are held, ``batch * heads * queries * keys`` numbers.
     """
     found: list[Tensor] = []
 
     def look(layer: AttentionCore, call: Call) -> None:
-        found.append(of(call, layer.weights.probabilities(call)))
+        found.append(of(layer, call, layer.weights.probabilities(call)))
 
     with ExitStack() as hooks:
         for layer in layers:

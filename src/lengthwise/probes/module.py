@@ -59,10 +59,10 @@ def variance(
     Args:
         module: any module in which :func:`~lengthwise.pretrained.finding.find_attention` finds attention.
         inputs: *either* batches, together with ``lengths``: each batch is one call, and the output at ``N`` tokens is
-            row ``N - 1``. This is valid only for a causal module, which is tested on the first batch. *Or* a mapping
-            from length to batches: each length has its own calls, and the output is the last row. A batch is the
-            module's argument, a tuple of its arguments, or a mapping of its arguments by name; the first axis counts
-            the inputs.
+            row ``N - 1``. This is valid only for a causal module, which is tested on the first batch whose tokens
+            differ. *Or* a mapping from length to batches: each length has its own calls, and the output is the last
+            row. A batch is the module's argument, a tuple of its arguments, or a mapping of its arguments by name; the
+            first axis counts the inputs.
         lengths: the lengths in tokens, ascending.
         seed: the seed of the bootstrap's draws.
 
@@ -79,7 +79,7 @@ def variance(
                 raise InputError("The lengths are those of the mapping; give no others.")
             lengths = sorted(inputs)
             parts = [_rows(tap, module, inputs[length], [-1]) for length in lengths]
-            if len({len(taken) for part in parts for taken in part.values()}) > 1:
+            if not all(parts) or len({len(taken) for part in parts for taken in part.values()}) > 1:
                 raise InputError("Give the same number of inputs at every length.")
             rows = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]} if parts else {}
         elif lengths is None or list(lengths) != sorted({length for length in lengths if length > 0}):
@@ -119,20 +119,28 @@ def _rows(
 ) -> dict[str, Tensor]:
     """Read rows of all inputs, by layer; ``at_once`` says that rows before the last stand for shorter inputs."""
     parts: list[dict[str, Tensor]] = []
+    tested = not at_once
     for batch in batches:
         state = torch.get_rng_state()
         parts.append(tap.read(rows, _call(module, batch)))
-        if at_once and len(parts) == 1:
-            _check_causal(tap, module, batch, rows[0], {name: part[:, :1] for name, part in parts[0].items()}, state)
+        if not tested:
+            first = {name: part[:, :1] for name, part in parts[-1].items()}
+            tested = _check_causal(tap, module, batch, rows[0], first, state)
+    if parts and not tested and len(rows) > 1:
+        raise InputError(
+            "All tokens of the inputs are alike, so it cannot be tested whether a token sees those that follow it; "
+            "give other inputs, or the inputs by length, as in {64: batches, 256: batches}."
+        )
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
 def _check_causal(
     tap: Tap, module: nn.Module, batch: Batch, row: int, before: dict[str, Tensor], state: Tensor
-) -> None:
+) -> bool:
     """Read a row again with other tokens after it, and raise :class:`InputError` if the row changes.
 
-    If it is unclear which axis of the arguments counts tokens, one unchanged axis is enough.
+    If it is unclear which axis of the arguments counts tokens, one unchanged axis is enough. Return False if the tokens
+    after the row cannot be changed.
     """
     changing = ""
     for axis in token_axes(module):
@@ -144,12 +152,13 @@ def _check_causal(
             after = tap.read([row], _call(module, changed))
         changing = next((name for name, rows in before.items() if not same(rows, after[name])), "")
         if not changing:
-            return
+            return True
     if changing:
         raise InputError(
             f"In {changing} a token sees the tokens that follow it, so one call cannot give every length; give the "
             "inputs by length, as in {64: batches, 256: batches}."
         )
+    return False
 
 
 def _call(module: nn.Module, batch: Batch) -> Callable[[], object]:

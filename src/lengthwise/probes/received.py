@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lengthwise.attention.call import Call
+from lengthwise.attention.core import AttentionCore
 from lengthwise.attention.precision import in_float32
 from lengthwise.errors import InputError
 from lengthwise.probes.layers import read_weights, weighing_layers
@@ -68,10 +69,15 @@ def explained_away(
     source, plain = task.drawn_by(named)
     model.eval()
 
-    def lost(call: Call, weights: Float[Tensor, "1 heads queries keys"]) -> Float[Tensor, " heads"]:
-        visible = in_float32(call.layout.visible().to(weights.dtype))
-        received, equal = (F.normalize(in_float32(of).abs(), p=1.0, dim=-1).sum(-2) for of in (weights, visible))
-        return (received < below * equal).float().mean(-1)[0].cpu()
+    def lost(layer: AttentionCore, call: Call, weights: Float[Tensor, "1 heads queries keys"]) -> Tensor:
+        visible = call.layout.visible()
+        if layer.weights.strict:
+            visible = visible & (call.layout.ahead < 0)
+        received, equal = (
+            F.normalize(in_float32(of).abs(), p=1.0, dim=-1).sum(-2) for of in (weights, visible.to(weights.dtype))
+        )
+        seen = (equal > 0).expand_as(received)  # a key that no query sees is not explained away
+        return ((received < below * equal).sum(-1) / seen.sum(-1).clamp(min=1))[0].float().cpu()
 
     def shares(length: int, index: int) -> Float[Tensor, "layers heads"]:
         batch = source.sample(generator("explained away", named, length, index), 1, length, plain).to(device)

@@ -48,6 +48,8 @@ class _Contents:
     bytes: dict[str, int]
     """Size of each other file, by name (bytes)."""
     state: Effort
+    without_moments: tuple[str, ...] = ()
+    """Parameters that have never had a gradient, so that the optimiser holds nothing of them."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +103,25 @@ class Checkpoint:
         for name, loaded in {"model": model, **copies}.items():
             with self._tensors(name) as weights:
                 loaded.load_state_dict(weights)
-        trained = _parameters(model) if self.step else {}  # before the first step, an optimiser has no moments
+        contents = self._contents
+        # Before the first step, an optimiser has no moments.
+        trained = _parameters(model).items() if self.step else ()
         with self._tensors("optimizer") as held:
             moments: dict[str, dict[str, Tensor]] = {}
             for name, tensor in held.items():
                 parameter, moment = name.rsplit("/", 1)
                 moments.setdefault(parameter, {})[moment] = tensor
-            for name, weight in trained.items():
-                optimizer.state[weight] = {
-                    moment: tensor if moment == "step" else tensor.to(weight.device)
-                    for moment, tensor in moments[name].items()
-                }
+            for name, weight in trained:
+                if name not in contents.without_moments:
+                    optimizer.state[weight] = {
+                        moment: tensor if moment == "step" else tensor.to(weight.device)
+                        for moment, tensor in moments[name].items()
+                    }
         with self._tensors("random") as random:
             torch.set_rng_state(random["cpu"])
             if "cuda" in random and torch.cuda.is_available():
                 torch.cuda.set_rng_state(random["cuda"])
-        return self._contents.state
+        return contents.state
 
     @property
     def _for_inference(self) -> str:
@@ -144,6 +149,8 @@ class Checkpoint:
                 yield load_file(path)
                 return
             problem = f"it has {size:,} bytes of {expected:,}" if expected else "state.json does not know it"
+        except torch.OutOfMemoryError:
+            raise
         except (OSError, SafetensorError) as error:
             problem = f"it cannot be read ({error})"
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -168,11 +175,9 @@ def save(
     """
     final = folder / f"step-{step:08d}"
     writing = folder / f".writing-{step:08d}"
-    moments = {
-        f"{name}/{moment}": tensor
-        for name, parameter in _parameters(model).items()
-        for moment, tensor in optimizer.state[parameter].items()
-    }
+    of_parameters = {name: optimizer.state.get(parameter, {}) for name, parameter in _parameters(model).items()}
+    moments = {f"{name}/{kind}": tensor for name, of in of_parameters.items() for kind, tensor in of.items()}
+    without = tuple(name for name, of in of_parameters.items() if not of)
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
@@ -188,7 +193,7 @@ def save(
                 path = writing / f"{name}.safetensors"
                 _save_file(tensors, path)
                 sizes[name] = path.stat().st_size
-            write_json(writing / "state.json", asdict(_Contents(step, sizes, effort)))
+            write_json(writing / "state.json", asdict(_Contents(step, sizes, effort, without)))
             if final.exists():
                 shutil.rmtree(final)
             writing.rename(final)
@@ -201,7 +206,8 @@ def save(
 
 
 def _finished(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal())
+    found = (path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal())
+    return sorted(found, key=lambda path: Checkpoint(path).step)
 
 
 def _own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -75,7 +75,7 @@ def train(
     resumed. In the main thread, SIGINT (Ctrl-C) and SIGTERM take effect after the current step and its checkpoint.
 
     Raises:
-        RunError: if the loss stops being finite, a checkpoint is damaged, or the disk is full.
+        RunError: if the loss or a gradient stops being finite, a checkpoint is damaged, or the disk is full.
     """
     with explained("create", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,12 +154,13 @@ def train(
             if logged:
                 passed = time.perf_counter() - began
                 accuracy = None if reply.numeric else right.item()
-                progress = Progress(done, _finite(loss, done), rate, norm.item(), tokens / passed, accuracy)
+                value = _finite(loss, norm, done)
+                progress = Progress(done, value, rate, norm.item(), tokens / passed, accuracy)
                 append_line(metrics, asdict(progress))
                 on_progress(progress)
             began += validated(done)  # which is no training
             if last or stop or done % config.checkpoint_every == 0:
-                _finite(loss, done)  # never save a checkpoint of a diverged model
+                _finite(loss, norm, done)  # never save a checkpoint of a diverged model
                 effort = Effort(before.seconds + time.perf_counter() - began, before.tokens + tokens)
                 checkpoint.save(folder / "checkpoint", done, model, optimizer, effort, copies)
             if stop:
@@ -196,11 +197,12 @@ def _parts(batch: Batch, config: TrainConfig) -> list[Batch]:
     return [type(batch)(*(of[place] for of in parts)) for place in range(len(parts[0]))]
 
 
-def _finite(loss: Tensor, step: int) -> float:
-    value = loss.item()
-    if not math.isfinite(value):
-        raise RunError(
-            f"Training diverged: the loss is {value} at step {step}. Lower train.learning_rate or raise "
-            "train.warmup; the last good checkpoint is kept."
-        )
-    return value
+def _finite(loss: Tensor, norm: Tensor, step: int) -> float:
+    """Return the loss of a step; refuse one that is not finite, and a gradient whose norm is not."""
+    for what, value in {"loss": loss.item(), "norm of the gradient": norm.item()}.items():
+        if not math.isfinite(value):
+            raise RunError(
+                f"Training diverged: the {what} is {value} at step {step}. Lower train.learning_rate or raise "
+                "train.warmup; the last good checkpoint is kept."
+            )
+    return loss.item()

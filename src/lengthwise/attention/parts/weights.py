@@ -32,6 +32,8 @@ class Weights(Part):
     """
 
     traits: ClassVar[WeightsTraits] = WeightsTraits()
+    strict = False
+    """True if a query sees only the keys before its own."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(**options)

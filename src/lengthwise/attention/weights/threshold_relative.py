@@ -44,8 +44,6 @@ class OnOperator(Weights):
     EPS = 1e-6
     threshold: float
     """A key is kept if its score is greater."""
-    strict = False
-    """True if a query sees only the keys before its own."""
 
     def __init__(self, sizes: Sizes, backend: str = "auto", dropout: float = 0.0, **options: Value) -> None:
         super().__init__(sizes, backend, dropout, **options)

@@ -61,7 +61,7 @@ def of_task(
 def received_in(model: Model, batch: Batch, layer: Layer) -> Float[Tensor, " tokens"]:
     """Return how much attention each token of a batch of one example receives in a layer, over heads and queries."""
     chosen = weighing_layers(model)[0 if layer == "first" else -1]
-    (received,) = read_weights(model, batch, [chosen], lambda call, weights: weights.sum((0, 1, 2)))
+    (received,) = read_weights(model, batch, [chosen], lambda layer, call, weights: weights.sum((0, 1, 2)))
     return received
 
 
