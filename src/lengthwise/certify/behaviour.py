@@ -33,7 +33,7 @@ def behaviour(verdict: Verdict) -> MealyMachine:
         vector, answer = symbol
         return (UNASKED if answer is None else said[vector], answer)
 
-    return verdict.machine.told(answered)
+    return verdict.machine.relabelled(answered)
 
 
 def coverage(machine: MealyMachine, batches: Iterable[Int[Tensor, "batch tokens"]]) -> Coverage:

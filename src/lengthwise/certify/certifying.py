@@ -84,7 +84,7 @@ def certify(
             for a task that asks nothing.
     """
     began, network, limits = time.monotonic(), Network(model.eval()), limits or Limits()
-    reached = MealyMachine.of_task(task).ways()
+    reached = MealyMachine.of_task(task).shortest_paths()
     if all(task.answers[to] is None for state in reached for to in task.moves[state].values()):
         raise InputError("The task asks nothing, so that there is nothing to prove; give some state an answer.")
     if (largest := max(token for row in task.moves for token in row)) >= len(network.tokens):

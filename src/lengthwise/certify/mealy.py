@@ -38,12 +38,12 @@ class MealyMachine(NamedTuple):
             state, symbol = self.moves[state][token]
         return symbol
 
-    def told(self, symbol: Callable[[Symbol], Symbol]) -> Self:
+    def relabelled(self, symbol: Callable[[Symbol], Symbol]) -> Self:
         """Return the smallest machine that makes the symbols that ``symbol`` returns for those of this one."""
         rows = [{token: (to, symbol(made)) for token, (to, made) in row.items()} for row in self.moves]
         return type(self)(rows).minimal()[0]
 
-    def ways(self) -> dict[int, list[int]]:
+    def shortest_paths(self) -> dict[int, list[int]]:
         """Return for each state the shortest sequence of tokens that leads to it, nearer states first."""
         came: dict[int, list[int]] = {0: []}
         queue = [0]
@@ -56,7 +56,7 @@ class MealyMachine(NamedTuple):
 
     def shortest(self, wanted: Callable[[Symbol], bool]) -> list[int] | None:
         """Return the shortest sequence of tokens whose last symbol is wanted; None if there is none."""
-        for state, way in self.ways().items():
+        for state, way in self.shortest_paths().items():
             for token, (_, symbol) in self.moves[state].items():
                 if wanted(symbol):
                     return [*way, token]

@@ -14,7 +14,7 @@ MOST = 20_000
 
 def is_star_free(task: MooreMachine) -> bool | None:
     """Return True if each answer of a task is given after a star-free set of sequences; None if this takes too long."""
-    answered = MealyMachine.of_task(task).told(lambda symbol: (0, symbol[1]))
+    answered = MealyMachine.of_task(task).relabelled(lambda symbol: (0, symbol[1]))
     dead, tokens = len(answered.moves), sorted({token for row in answered.moves for token in row})
     identity = tuple(range(dead + 1))
     generators = [tuple(row[token][0] if token in row else dead for row in (*answered.moves, {})) for token in tokens]

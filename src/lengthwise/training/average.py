@@ -50,7 +50,7 @@ class Average(ABC):
         """Add the weights of ``model`` to the average, after so many steps of training."""
 
 
-class Moving(Average):
+class ExponentialMovingAverage(Average):
     """The exponential moving average with the given decay per update, one update every so many steps."""
 
     def __init__(self, model: nn.Module, decay: float, every: int) -> None:
@@ -70,7 +70,7 @@ class Moving(Average):
         self._averaged.update_parameters(model)
 
 
-class BiasCorrected(Average):
+class BEMA(Average):
     """The bias-corrected exponential moving average, with the powers of its authors' code."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -97,5 +97,5 @@ class BiasCorrected(Average):
 def average_of(model: nn.Module, config: TrainConfig) -> Average | None:
     """Return the average that the settings ask for, which begins at the model's weights; None if there is none."""
     if config.average == "bema":
-        return BiasCorrected(model)
-    return Moving(model, config.average, config.average_every) if config.average else None
+        return BEMA(model)
+    return ExponentialMovingAverage(model, config.average, config.average_every) if config.average else None

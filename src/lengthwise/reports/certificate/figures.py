@@ -37,7 +37,7 @@ def automaton(certificate: Certificate, task: Task) -> Markup | None:
         shape="box", style="rounded,filled", fillcolor=PAPER.light, color=LINE.light, fontcolor=INK.light, **font
     )
     graph.edge_attr.update(color=SOFT.light, fontcolor=SOFT.light, arrowsize=0.6, **font)
-    for state, tokens in machine.ways().items():
+    for state, tokens in machine.shortest_paths().items():
         name = task.spell(tokens[-SHORT:]) if tokens else "start"
         graph.add_node(state, label=f" … {name} " if len(tokens) > SHORT else f" {name} ")  # bare <…> would be HTML
     for state, row in enumerate(machine.moves):
