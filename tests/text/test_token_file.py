@@ -1,16 +1,18 @@
 """Files of tokens hold every document once, split by document, and carry on after a kill."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lengthwise import files
 from lengthwise.errors import InputError
-from lengthwise.text import tokenizers
-from lengthwise.text.corpora import Document, Files
-from lengthwise.text.token_file import TokenFile, written
+from lengthwise.text import token_file, tokenizers
+from lengthwise.text.corpora import SPLITS, Document, Files
+from lengthwise.text.token_file import Line, TokenFile, written
 
 TEXTS = [f"document {number}: {'wörter ' * (number % 7)}" for number in range(60)]
 
@@ -79,6 +81,52 @@ def test_a_kill_loses_and_repeats_nothing(tokenizer: str, tmp_path: Path) -> Non
     assert again.lines == whole.lines
     for split, tokens in again.splits.items():
         np.testing.assert_array_equal(tokens.stream, kept[split])
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_lines_without_their_tokens_are_done_again(split: str) -> None:
+    """As after a power cut, when the file of tokens is shorter than its lines say."""
+    whole = written(Listed(TEXTS), "bytes")
+    kept = {name: np.array(tokens.stream) for name, tokens in whole.splits.items()}
+    (whole.folder / "tokens.json").unlink()
+    os.truncate(whole.folder / f"{split}.bin", len(kept[split]) + 1)
+    again = written(Listed(TEXTS), "bytes")
+    assert (again.facts, again.lines) == (whole.facts, whole.lines)
+    for name, tokens in again.splits.items():
+        np.testing.assert_array_equal(tokens.stream, kept[name])
+
+
+def test_tokens_are_on_the_disk_before_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_file, "SAVED", 200)
+    lasting: dict[int, int] = {}
+    counted: list[int] = []
+
+    def synced(descriptor: int) -> None:
+        facts = os.fstat(descriptor)
+        lasting[facts.st_ino] = facts.st_size
+        for log in tmp_path.rglob("documents.jsonl"):
+            lines = files.read_lines(log, Line)
+            counted.append(len(lines))
+            for split in SPLITS:
+                tokens = sum(line.tokens for line in lines if line.split == split)
+                assert 2 * tokens <= lasting.get((log.parent / f"{split}.bin").stat().st_ino, 0)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    held = written(Listed(TEXTS), "bytes")
+    assert lasting[(held.folder / "documents.jsonl").stat().st_ino] == (held.folder / "documents.jsonl").stat().st_size
+    assert len(set(counted)) > 3, "a kill loses one save, not all"
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_finished_file_that_lost_tokens_is_refused(split: str) -> None:
+    held = written(Listed(TEXTS), "bytes")
+    file = held.folder / f"{split}.bin"
+    os.truncate(file, 10)
+    with pytest.raises(InputError, match=rf"{split}\.bin has 10 bytes, where .* are expected; delete .*, and run"):
+        written(Listed(TEXTS), "bytes").splits  # noqa: B018
+    file.unlink()
+    with pytest.raises(InputError, match=rf"{split}\.bin is missing, where .* bytes are expected"):
+        written(Listed(TEXTS), "bytes").splits  # noqa: B018
 
 
 def test_a_stop_in_the_midst_leaves_nothing_that_looks_finished() -> None:

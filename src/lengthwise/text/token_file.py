@@ -1,16 +1,19 @@
 """Files of tokens: a corpus in a tokenizer's tokens, written once, and read by place without being loaded.
 
 A folder holds ``SPLIT.bin`` for every split: for each document, the end token and its tokens, one document after the
-other. ``documents.jsonl`` has a line for each document, and ``tokens.json`` closes the folder: without it, the writing
-was broken off, and the next call carries on after the last whole document. Documents with the same text are in the same
+other. ``documents.jsonl`` has a line for each document, written after its tokens are on the disk, and ``tokens.json``
+closes the folder: without it, the writing was broken off, and the next call carries on after the last document that has
+its line and its tokens. Documents with the same text are in the same
 split, because the hash of the text chooses it: a tenth each is for validation and for testing. A corpus of fewer than
 :data:`FEWEST` documents, such as one long text, is cut instead: its last tenth is for testing, the tenth before that
 for validation.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, islice
@@ -31,6 +34,8 @@ SHARE = 10
 """One of so many documents is for validation, and one for testing."""
 VERSION = 1
 """Raised by every change that gives other tokens, or puts them elsewhere."""
+SAVED = 2**22
+"""Bytes of text from one save to the next; a kill loses no more."""
 PATIENCE = 3600.0
 """Seconds to wait for another process that writes the same tokens."""
 
@@ -63,8 +68,20 @@ class Tokens:
     """The documents of one split: their tokens one after the other, and where each begins."""
 
     def __init__(self, path: Path, lengths: np.ndarray, dtype: np.dtype) -> None:
+        """Open the file of a split whose documents have ``lengths`` tokens, (documents,).
+
+        Raises:
+            InputError: if the file is missing, or has more or fewer tokens.
+        """
         self.starts = np.concatenate([[0], lengths.cumsum()]).astype(np.int64)
         """Where each document begins, and the end of the last, (documents + 1,)."""
+        wanted, size = int(self.starts[-1]) * dtype.itemsize, _size(path)
+        if size != wanted:
+            found = "is missing" if size is None else f"has {size:,} bytes"
+            raise InputError(
+                f"{path} {found}, where {wanted:,} bytes are expected; delete {path.parent}, and run the same command "
+                "again."
+            )
         self.stream = np.memmap(path, dtype, "r", shape=(int(self.starts[-1]),)) if self.starts[-1] else np.empty(0)
         """The tokens, (tokens,)."""
 
@@ -149,37 +166,74 @@ def written(corpus: Corpus, name: str, on_document: Callable[[int], None] = lamb
     return TokenFile(folder, known or tokenizers.Saved(_text(folder / tokenizers.FILE), tokenizers.END))
 
 
+class _Writing:
+    """A folder that is being written; it begins with the documents whose lines and tokens are both there."""
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
+        self._folder, self._vocabulary, self._dtype = folder, tokenizer.vocab_size, _dtype(tokenizer)
+        log = folder / "documents.jsonl"
+        paths = {split: folder / f"{split}.bin" for split in SPLITS}
+        left = {split: (_size(path) or 0) // self._dtype.itemsize for split, path in paths.items()}
+
+        def fits(line: Line) -> bool:
+            left[line.split] -= line.tokens
+            return min(left.values()) >= 0  # it stays below 0, so that every later line is dropped too
+
+        files.keep_lines(log, Line, fits)
+        self.lines = files.read_lines(log, Line)
+        self._saved, self._unsaved = len(self.lines), 0
+        self._open = ExitStack()
+        with files.explained("write into", folder):
+            self._streams = {split: self._open.enter_context(path.open("ab")) for split, path in paths.items()}
+            self._log = self._open.enter_context(log.open("ab"))
+            for split, stream in self._streams.items():  # what a kill has left beyond the last whole document
+                held = sum(line.tokens for line in self.lines if line.split == split)
+                stream.truncate(held * self._dtype.itemsize)
+
+    def add(self, line: Line, tokens: np.ndarray) -> None:
+        """Write a document, (tokens,), the end token included."""
+        assert 0 <= tokens.min() <= tokens.max() < self._vocabulary, "a token outside the vocabulary would be cut"
+        with files.explained("write into", self._folder):
+            self._streams[line.split].write(tokens.astype(self._dtype).tobytes())
+        self.lines.append(line)
+        self._unsaved += line.bytes
+        if self._unsaved >= SAVED:
+            self._save()
+
+    def close(self) -> None:
+        """Bring all to the disk."""
+        with files.explained("write into", self._folder), self._open:
+            self._save()
+
+    def _save(self) -> None:
+        new = "".join(json.dumps(asdict(line)) + "\n" for line in self.lines[self._saved :])
+        self._saved, self._unsaved = len(self.lines), 0  # at once, so that an interrupt makes no line come twice
+        with files.explained("write into", self._folder):
+            for stream in self._streams.values():  # before the lines: a power cut must leave no line without tokens
+                stream.flush()
+                os.fsync(stream.fileno())
+            self._log.write(new.encode())
+            self._log.flush()
+            os.fsync(self._log.fileno())
+
+
 def _write(corpus: Corpus, tokenizer: Tokenizer, folder: Path, on_document: Callable[[int], None]) -> None:
-    lines, dtype = folder / "documents.jsonl", _dtype(tokenizer)
-    files.keep_lines(lines, Line)
-    lines_written = files.read_lines(lines, Line)
     characters = tokens = 0
-    with files.explained("write into", folder):
-        streams = {split: (folder / f"{split}.bin").open("ab") for split in SPLITS}
-        for split, stream in streams.items():  # what a kill has left beyond the last whole document
-            stream.truncate(sum(line.tokens for line in lines_written if line.split == split) * dtype.itemsize)
     digest = hashlib.sha256(tokenizer.stamp.encode())
-    try:
+    with closing(_Writing(folder, tokenizer)) as writing:
         for place, document in enumerate(_split(corpus)):
             sha256 = hashlib.sha256(document.text.encode()).hexdigest()
             assert document.split is not None
-            if place >= len(lines_written):
-                coded = tokenizer.encode(document.text)
-                line = Line(document.split, len(coded) + 1, len(document.text.encode()), sha256)
-                with files.explained("write into", folder):
-                    streams[document.split].write(np.append(tokenizer.end, coded).astype(dtype).tobytes())
-                    streams[document.split].flush()
-                files.append_line(lines, asdict(line))
-                lines_written.append(line)
-            elif lines_written[place].sha256 != sha256:
+            if place >= len(writing.lines):
+                coded = np.append(tokenizer.end, tokenizer.encode(document.text))
+                writing.add(Line(document.split, len(coded), len(document.text.encode()), sha256), coded)
+            elif writing.lines[place].sha256 != sha256:
                 raise InputError(f"The corpus changed while its tokens were written; delete {folder}, and begin again.")
-            digest.update(f"{lines_written[place].split}{sha256}".encode())
-            characters, tokens = characters + len(document.text), tokens + lines_written[place].tokens
+            line = writing.lines[place]
+            digest.update(f"{line.split}{sha256}".encode())
+            characters, tokens = characters + len(document.text), tokens + line.tokens
             on_document(len(document.text))
-    finally:
-        for stream in streams.values():
-            stream.close()
-    if not any(line.split == SPLITS[0] for line in lines_written):
+    if not any(line.split == SPLITS[0] for line in writing.lines):
         raise InputError(f"The corpus {corpus.name} has no training documents; give a larger one.")
     facts = Written(corpus.name, tokenizer.stamp, digest.hexdigest(), characters / tokens)
     files.write_json(folder / "tokens.json", asdict(facts))
@@ -217,6 +271,11 @@ def _trained(corpus: Corpus, name: str, folder: Path) -> Tokenizer:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def _size(path: Path) -> int | None:
+    """Return the bytes of a file, or None if there is no file."""
+    return path.stat().st_size if path.is_file() else None
 
 
 def _dtype(tokenizer: Tokenizer) -> np.dtype:
