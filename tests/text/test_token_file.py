@@ -1,6 +1,7 @@
 """Files of tokens hold every document once, split by document, and carry on after a kill."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +186,24 @@ def test_bytes_as_a_saved_tokenizer_are_the_same_tokens() -> None:
     assert (saved.vocab_size, saved.end) == (plain.vocab_size, plain.end)
     np.testing.assert_array_equal(saved.bytes_of, plain.bytes_of)
     assert saved.decode(plain.encode(text).tolist()) == plain.decode(plain.encode(text).tolist()) == text
+
+
+def words(folder: Path, vocabulary: dict[str, int]) -> str:
+    """Save a tokenizer whose tokens are words."""
+    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "?"}
+    definition = {"model": model, "pre_tokenizer": {"type": "WhitespaceSplit"}}
+    (folder / "tokenizer.json").write_text(json.dumps(definition), encoding="utf-8")
+    return str(folder)
+
+
+def test_a_vocabulary_may_leave_numbers_out(tmp_path: Path) -> None:
+    name = words(tmp_path, {"?": 0, "one": 1, "</s>": 9, "far": 70_000})
+    assert tokenizers.vocabulary(name) == 70_001
+    held = written(Listed(["far one far one far one far one far one"]), name)
+    assert {int(token) for tokens in held.splits.values() for token in tokens.stream} == {1, 9, 70_000}
+    assert held.bytes_of.shape == (70_001,)
+    assert held.bytes_of[70_000] > 0 == held.bytes_of[5]
+    assert len(set(held.tokenizer.names)) == 70_001
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ FEWEST = 20
 """Number of documents below which documents are cut to make the splits."""
 SHARE = 10
 """One of so many documents is for validation, and one for testing."""
-VERSION = 1
+VERSION = 2
 """Raised by every change that gives other tokens, or puts them elsewhere."""
 SAVED = 2**22
 """Bytes of text from one save to the next; a kill loses no more."""

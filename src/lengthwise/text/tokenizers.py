@@ -31,7 +31,7 @@ class Tokenizer(Protocol):
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens, the end token included."""
+        """The largest token and one, the end token included: the number of tokens, if none is left out."""
 
     @property
     def end(self) -> int:
@@ -106,10 +106,10 @@ class Saved:
             raise InputError(f"The tokenizer has no end token; its vocabulary needs one of {', '.join(names)}.")
         self.end = found[0]
 
-    @property
+    @cached_property
     def vocab_size(self) -> int:
-        """Number of tokens, added ones included."""
-        return self._tokenizer.get_vocab_size(with_added_tokens=True)
+        """The largest token and one, added ones included; a vocabulary may leave numbers out."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
     @property
     def stamp(self) -> str:
@@ -126,7 +126,7 @@ class Saved:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The spelling of every token in the vocabulary."""
+        """The spelling of every token in the vocabulary, and of a number that it leaves out."""
         return tuple(self._tokenizer.id_to_token(token) or f"<{token}>" for token in range(self.vocab_size))
 
     @cached_property
@@ -176,7 +176,7 @@ def find(name: str) -> Tokenizer | None:
 
 
 def vocabulary(name: str) -> int:
-    """Return the number of tokens of a tokenizer, which need not have been trained yet."""
+    """Return the ``vocab_size`` of a tokenizer, which need not have been trained yet."""
     size = BPE.fullmatch(name)
     found = find(name)
     return found.vocab_size if found is not None else int(size[1]) if size else 0
