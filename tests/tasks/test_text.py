@@ -174,6 +174,15 @@ def test_lengths_that_no_documents_have_are_refused_before_a_run(corpus: str) ->
             RunConfig.read(settings | {"evaluate": {"lengths": [32], "splits": [split]}})
 
 
+def test_few_documents_are_refused_with_their_remedy(corpus: str) -> None:
+    """Shorter lengths would not help."""
+    for file in sorted(Path(corpus).iterdir())[1:]:
+        file.unlink()
+    with pytest.raises(InputError, match=r"has 1 of the two documents .* give a corpus with more documents\."):
+        text(corpus).check_data("test", 2)
+    text(corpus).check_data("train", 2)
+
+
 def test_a_run_knows_its_text(corpus: str) -> None:
     settings = {"task": f"text[corpus={corpus}]", "train": {"length": 32}, "evaluate": {"lengths": [32]}}
     begun = RunConfig.read(settings).settled()

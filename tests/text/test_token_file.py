@@ -157,6 +157,19 @@ def test_one_long_text_is_cut_at_eight_and_nine_tenths() -> None:
     assert found == {"train": [text[:800]], "validation": [text[800:900]], "test": [text[900:]]}
 
 
+@pytest.mark.parametrize("number", [2, 20, 40, 59])
+def test_few_documents_give_every_split_as_many(number: int) -> None:
+    held = written(Listed([f"{text}, the text of {place}" for place, text in enumerate(TEXTS[:number])]), "bytes")
+    assert {split: len(tokens.lengths) for split, tokens in held.splits.items()} == dict.fromkeys(SPLITS, number)
+
+
+def test_the_hash_splits_sixty_documents() -> None:
+    found = documents(written(Listed(TEXTS), "bytes"))
+    tenths = {text: int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10 for text in TEXTS}
+    assert found["test"] == [text for text in TEXTS if tenths[text] == 0]
+    assert found["validation"] == [text for text in TEXTS if tenths[text] == 1]
+
+
 def test_windows_know_their_documents() -> None:
     tokens = written(Listed(TEXTS), "bytes").splits["train"]
     read, which = tokens.windows(np.array([0, 5, len(tokens.stream) - 40]), 40)

@@ -105,20 +105,30 @@ class Text(Task):
             raise InputError(f"A window of {window} tokens does not fit into a length of {length}.")
 
     def check_data(self, split: str, length: int) -> None:
-        """Refuse lengths that fewer than two documents of an evaluation split have, or all training documents."""
+        """Refuse lengths that fewer than two documents of an evaluation split have, or all training documents.
+
+        Raises:
+            InputError: for such a length, or if an evaluation split has fewer than two documents.
+        """
         super().check_data(split, length)
         texts = self._file.splits[split]
-        if split == self.splits[0] and len(texts.stream) <= length:
+        if split == self.splits[0]:
+            if len(texts.stream) <= length:
+                raise InputError(
+                    f"The training documents of {self.options.corpus} have {len(texts.stream):,} tokens in all, too "
+                    f"few for a window of {length:,}; give a larger corpus, or a shorter train.length."
+                )
+            return
+        if (documents := len(texts.lengths)) < 2:
             raise InputError(
-                f"The training documents of {self.options.corpus} have {len(texts.stream):,} tokens in all, too few "
-                f"for a window of {length:,}; give a larger corpus, or a shorter train.length."
+                f"The {split} split of {self.options.corpus} has {documents} of the two documents that an evaluation "
+                "needs; give a corpus with more documents."
             )
-        second = int(np.sort([0, 0, *texts.lengths])[-2])
-        if split != self.splits[0] and second <= length:
+        if (second := int(np.sort(texts.lengths)[-2])) <= length:
             raise InputError(
                 f"A length of {length:,} needs two documents of more than {length:,} tokens in the {split} split of "
                 f"{self.options.corpus}, whose second longest has {second:,}; give shorter lengths, or a corpus with "
-                "longer documents."
+                "longer documents or more of them."
             )
 
     def sample(self, generator: torch.Generator, batch_size: int, length: int, split: str = "train") -> Tokens:
