@@ -54,6 +54,7 @@ def test_lines_and_rows_are_documents(tmp_path: Path) -> None:
     [
         ("a.txt", b"", "is empty"),
         ("a.txt", b"\xff\xfe\x00", "is no text: it is not UTF-8"),
+        ("a.jsonl", b"", "is empty; take it out"),
         ("a.jsonl", b'{"text": "a"}\n{"txt": 1}\n', "Line 2 of .* has no text"),
         ("a.jsonl", b'{"text": 1}\n', "Line 1 of .* has no text"),
         ("a.jsonl", b'{"text": "a \\ud800 b"}\n', "Line 1 of .* has half of a character"),
@@ -65,6 +66,19 @@ def test_a_file_that_holds_no_text_is_named(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=sentence):
         texts(tmp_path / name)
+
+
+def test_a_row_is_named_by_its_place_in_the_whole_table(tmp_path: Path) -> None:
+    """Tables are read in parts of 65,536 rows."""
+    pandas.DataFrame({"text": ["a"] * 70_000 + [None]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"Row 70000 of .* has no text; the column 'text' must hold one in each row"):
+        texts(tmp_path / "a.parquet")
+
+
+def test_a_table_without_rows_is_named(tmp_path: Path) -> None:
+    pandas.DataFrame({"text": pandas.Series([], dtype=str)}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="is empty"):
+        texts(tmp_path / "a.parquet")
 
 
 def test_a_corpus_that_is_not_there_is_named(tmp_path: Path) -> None:

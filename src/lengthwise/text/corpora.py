@@ -15,9 +15,9 @@ import hashlib
 import json
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from lengthwise.errors import InputError
 
@@ -126,8 +126,11 @@ class Files:
         """
         for file in self._files:
             split = self._parts(file)[0] if self._has_splits else None
+            text = None
             for text in _texts(file):
                 yield Document(text, split)
+            if text is None:
+                raise InputError(f"{file} is empty; take it out of the corpus.")
 
 
 def _texts(file: Path) -> Iterator[str]:
@@ -141,8 +144,6 @@ def _texts(file: Path) -> Iterator[str]:
                     yield _field(line, f"Line {number} of {file}")
             elif text := stream.read():
                 yield text
-            else:
-                raise InputError(f"{file} is empty; take it out of the corpus.")
     except UnicodeDecodeError:
         raise InputError(f"{file} is no text: it is not UTF-8; take it out of the corpus, or convert it.") from None
     except OSError as error:
@@ -154,13 +155,29 @@ def _field(line: str, called: str) -> str:
         text = json.loads(line)["text"]
     except (ValueError, KeyError, TypeError):
         text = None
+    return _checked(text, called, 'every line is an object such as {"text": "Once upon …"}')
+
+
+def _checked(text: Any, called: str, needed: str) -> str:
     if not isinstance(text, str) or not text:
-        raise InputError(f'{called} has no text; every line is an object such as {{"text": "Once upon …"}}.')
+        raise InputError(f"{called} has no text; {needed}.")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise InputError(f"{called} has half of a character (a lone surrogate), which is no text.") from None
     return text
+
+
+def rows(texts: Iterable[Any], called: str, *, lines: bool = False) -> Iterator[str]:
+    """Check the texts of the rows of a table called so; with ``lines``, empty texts are left out.
+
+    Raises:
+        InputError: for a row that has no text, or an empty one.
+    """
+    for row, text in enumerate(texts):
+        if lines and text == "":
+            continue
+        yield _checked(text, f"Row {row} of {called}", "the column 'text' must hold one in each row")
 
 
 def _rows(file: Path) -> Iterator[str]:
@@ -169,11 +186,7 @@ def _rows(file: Path) -> Iterator[str]:
     except ModuleNotFoundError:
         raise InputError("Parquet files need pyarrow: install it with pip install 'lengthwise[dataframe]'.") from None
     try:
-        table = parquet.ParquetFile(file)
-        for batch in table.iter_batches(columns=["text"]):
-            for place, text in enumerate(batch.column("text").to_pylist()):
-                if not isinstance(text, str) or not text:
-                    raise InputError(f"Row {place} of {file} has no text; its column 'text' must hold one in each row.")
-                yield text
+        batches = parquet.ParquetFile(file).iter_batches(columns=["text"])
+        yield from rows((text for batch in batches for text in batch.column("text").to_pylist()), str(file))
     except (ArrowInvalid, KeyError, OSError):
         raise InputError(f"{file} has no column 'text' that can be read; give a Parquet file with one.") from None
