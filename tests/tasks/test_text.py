@@ -16,14 +16,14 @@ from lengthwise.experiments.config import RunConfig
 from lengthwise.models import Decoder, DecoderConfig
 from lengthwise.tasks import Task, Tokens, load
 from lengthwise.tasks.metrics import load_metric
-from lengthwise.text.token_file import token_file
+from lengthwise.text.token_file import opened, token_file
 
 
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder of 60 documents with 40 to 640 different words."""
     monkeypatch.setenv("LENGTHWISE_CACHE", str(tmp_path / "cache"))
-    token_file.cache_clear()
+    opened.cache_clear()
     random, folder = np.random.default_rng(0), tmp_path / "texts"
     folder.mkdir()
     for number in range(60):
@@ -188,7 +188,7 @@ def test_a_run_knows_its_text(corpus: str) -> None:
     begun = RunConfig.read(settings).settled()
     assert begun.data_sha256 == token_file(corpus, "bytes").facts.sha256
     check(begun)
-    token_file.cache_clear()
+    opened.cache_clear()
     (Path(corpus) / "61.txt").write_text("another document", encoding="utf-8")
     with pytest.raises(InputError, match="are not those with which this run began"):
         check(begun)

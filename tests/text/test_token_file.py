@@ -201,6 +201,18 @@ def test_bytes_as_a_saved_tokenizer_are_the_same_tokens() -> None:
     assert saved.decode(plain.encode(text).tolist()) == plain.decode(plain.encode(text).tolist()) == text
 
 
+def test_another_working_folder_has_other_files_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = []
+    for name in ("one", "two", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "text.txt").write_text(name * 10, encoding="utf-8")
+        monkeypatch.chdir(tmp_path / name)
+        hashes.append(token_file.token_file("text.txt", "bytes").facts.sha256)
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
 def words(folder: Path, vocabulary: dict[str, int]) -> str:
     """Save a tokenizer whose tokens are words."""
     model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "?"}
@@ -217,6 +229,33 @@ def test_a_vocabulary_may_leave_numbers_out(tmp_path: Path) -> None:
     assert held.bytes_of.shape == (70_001,)
     assert held.bytes_of[70_000] > 0 == held.bytes_of[5]
     assert len(set(held.tokenizer.names)) == 70_001
+
+
+def test_the_mark_of_a_piece_within_a_word_is_no_text(tmp_path: Path) -> None:
+    vocabulary = {"[UNK]": 0, "walk": 1, "##ing": 2, "###": 3, "ö": 4, "[SEP]": 5}
+    definition = {
+        "model": {
+            "type": "WordPiece",
+            "vocab": vocabulary,
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+        },
+        "added_tokens": [
+            {"id": 5, "content": "[SEP]", "special": True}
+            | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+        ],
+    }
+    bytes_of = tokenizers.Saved(json.dumps(definition)).bytes_of
+    assert bytes_of[1:].tolist() == [4, 3, 1, 2, 0]
+
+
+@pytest.mark.parametrize("settings", ["[]", "3", '{"eos_token": 3}', '{"eos_token": {"id": 3}}'])
+def test_settings_of_a_tokenizer_of_another_form_are_refused(tmp_path: Path, settings: str) -> None:
+    name = words(tmp_path, {"?": 0, "</s>": 1})
+    (tmp_path / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    with pytest.raises(InputError, match=r"tokenizer_config\.json names no end token; it is an object such as"):
+        tokenizers.find(name)
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,14 @@ def cache() -> Path:
     return Path(os.environ.get("LENGTHWISE_CACHE") or default)
 
 
-@lru_cache(maxsize=8)
 def token_file(corpus: str, tokenizer: str) -> TokenFile:
     """Return a corpus in tokens, by the names of both; the first call writes the tokens."""
+    return opened(corpus, tokenizer, Path.cwd())
+
+
+@lru_cache(maxsize=8)
+def opened(corpus: str, tokenizer: str, here: Path) -> TokenFile:
+    """Return a corpus in tokens, by names that are read in the folder ``here``, from which the process works."""
     return written(corpora.find(corpus), tokenizer)
 
 

@@ -134,10 +134,12 @@ class Saved:
         """The bytes behind each token, as its spelling in the vocabulary tells; 0 for special tokens."""
         special = {token for token, added in self._tokenizer.get_added_tokens_decoder().items() if added.special}
         single = '"ByteLevel"' in self.definition  # there, every character of a spelling stands for one byte
+        within = json.loads(self.definition)["model"].get("continuing_subword_prefix") or ""  # ## of WordPiece, no text
         counts = np.zeros(self.vocab_size)
         for spelling, token in self._tokenizer.get_vocab().items():
             if token not in special:
-                counts[token] = len(spelling) if single else _bytes(spelling)
+                text = spelling.removeprefix(within)
+                counts[token] = len(text) if single else _bytes(text)
         return counts
 
 
@@ -169,10 +171,14 @@ def find(name: str) -> Tokenizer | None:
         )
     try:
         definition, settings = file.read_text(encoding="utf-8"), file.with_name("tokenizer_config.json")
-        end = json.loads(settings.read_text(encoding="utf-8")).get("eos_token") if settings.exists() else None
+        facts = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
     except (OSError, ValueError) as error:
         raise InputError(f"The tokenizer {name!r} cannot be read: {error}.") from None
-    return Saved(definition, end["content"] if isinstance(end, dict) else end)
+    end = facts.get("eos_token") if isinstance(facts, dict) else facts
+    end = end.get("content", end) if isinstance(end, dict) else end
+    if not isinstance(end, str | None):
+        raise InputError(f'{settings} names no end token; it is an object such as {{"eos_token": "{END}"}}.')
+    return Saved(definition, end)
 
 
 def vocabulary(name: str) -> int:
