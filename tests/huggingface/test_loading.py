@@ -83,19 +83,50 @@ def test_other_heads_take_the_body(saved: Path, pair: PAIR, tokens: Tensor, tmp_
             torch.testing.assert_close(other(tokens[:1], output_hidden_states=True).hidden_states[-1], hidden[:1])
 
 
+def rewritten(folder: Path, changed: Callable[[dict[str, Tensor]], object]) -> None:
+    """Change the weights that a folder holds."""
+    held = load_file(folder / "model.safetensors")
+    changed(held)
+    save_file(held, folder / "model.safetensors", {"format": "pt"})
+
+
+def test_a_head_that_does_not_fit_is_refused_and_not_drawn_anew(saved: Path, tmp_path: Path) -> None:
+    for kind in (AutoModelForSequenceClassification, AutoModelForTokenClassification):
+        kind.from_pretrained(saved, num_labels=5).save_pretrained(tmp_path)
+        for asked in ({"num_labels": 3}, {"config": LengthwiseConfig.from_pretrained(tmp_path, num_labels=3)}):
+            with pytest.raises(InputError, match=r"score\..* has another shape; .* ignore_mismatched_sizes=True"):
+                kind.from_pretrained(tmp_path, **asked)
+            other = kind.from_pretrained(tmp_path, **asked, ignore_mismatched_sizes=True)
+            assert other.score.weight.shape == (3, 16)
+
+
+def test_a_head_that_is_missing_is_new_only_if_another_class_saved_the_weights(saved: Path, tmp_path: Path) -> None:
+    classifier, speaker = tmp_path / "classifier", Path(shutil.copytree(saved, tmp_path / "speaker"))
+    AutoModelForSequenceClassification.from_pretrained(saved).save_pretrained(classifier)
+    AutoModelForCausalLM.from_pretrained(classifier)
+    for kind, folder, name in (
+        (AutoModelForSequenceClassification, classifier, "score.weight"),
+        (AutoModelForCausalLM, speaker, "lm_head.weight"),
+    ):
+        rewritten(folder, lambda held, name=name: held.pop(name))  # type: ignore[misc]
+        told = LengthwiseConfig.from_pretrained(folder).to_dict()
+        given = LengthwiseConfig(**{name: value for name, value in told.items() if name != "architectures"})
+        for asked in ({}, {"config": given}):
+            with pytest.raises(InputError, match=f"{name} is missing"):
+                kind.from_pretrained(folder, **asked)
+        AutoModel.from_pretrained(folder)
+
+
 def test_weights_of_another_model_are_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'softmax\+rope': .*forget.bias and 3 more is not known here\.$"):
         AutoModelForCausalLM.from_pretrained(saved, mechanism="softmax+rope")
-    with pytest.raises(InputError, match=r"'threshold-relative': .* and \d+ more has another shape\.$"):
+    with pytest.raises(InputError, match=r"'threshold-relative': .* and \d+ more has another shape; "):
         AutoModelForCausalLM.from_pretrained(saved, feed_forward_dim=24)
     with pytest.raises(InputError, match="did you mean 'rope'"):
         AutoModelForCausalLM.from_pretrained(saved, mechanism="softmax+rop")
     model = AutoModelForCausalLM.from_pretrained(saved, feed_forward_dim=24, ignore_mismatched_sizes=True)
     model.save_pretrained(tmp_path)
-    file = tmp_path / "model.safetensors"
-    held = load_file(file)
-    del held["model.backbone.blocks.1.attention.key.weight"]
-    save_file(held, file, {"format": "pt"})
+    rewritten(tmp_path, lambda held: held.pop("model.backbone.blocks.1.attention.key.weight"))
     with pytest.raises(InputError, match=r"blocks.1.attention.key.weight is missing\.$"):
         AutoModelForCausalLM.from_pretrained(tmp_path)
 

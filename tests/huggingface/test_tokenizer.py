@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from lengthwise.experiments.config import RunConfig
@@ -33,12 +34,27 @@ def test_a_text_is_read_and_written(tmp_path: Path) -> None:
     text = "def f(x):\n    return 'ä☺'"
     tokens = tokenizer(text, return_tensors="pt")["input_ids"]
     assert tokens[0].tolist() == list(text.encode())
-    assert tokenizer.eos_token_id == 256
+    assert tokenizer.eos_token_id == model.config.eos_token_id == model.generation_config.eos_token_id == 256
     said = model.generate(tokens, max_new_tokens=5, do_sample=False)
     assert tokenizer.decode(said[0]).startswith(text)
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "| SHA-256 of the data |" in card
     assert "| bits per byte |" in card
+
+
+@pytest.mark.parametrize(("task", "end"), [("text", 256), ("text[tokenizer=bpe-300]", 0), ("flip-flop", None)])
+def test_generation_stops_at_the_end_token(tmp_path: Path, task: str, end: int | None) -> None:
+    """Which is known without the corpus."""
+    folder = exported(tmp_path, task)
+    for where in (folder, tmp_path / "run"):
+        model, tokenizer = AutoModelForCausalLM.from_pretrained(where), AutoTokenizer.from_pretrained(where)
+        assert tokenizer.eos_token_id == model.config.eos_token_id == model.generation_config.eos_token_id == end
+        if end is None:
+            continue
+        model.lm_head.weight.data.zero_()[end] = model.model(torch.tensor([[5]])).last_hidden_state[0, 0].detach()
+        assert model.generate(torch.tensor([[5]]), max_new_tokens=5, do_sample=False).tolist() == [[5, end]]
+    changed = AutoModelForCausalLM.from_pretrained(tmp_path / "run", eos_token_id=7)
+    assert changed.generation_config.eos_token_id == 7
 
 
 @pytest.mark.parametrize("task", ["flip-flop", "reverse"])

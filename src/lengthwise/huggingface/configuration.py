@@ -85,7 +85,7 @@ class LengthwiseConfig(PreTrainedConfig):
     def from_dict(cls, config_dict: dict[str, Any], **options: Any) -> Self:
         """Read a saved configuration, or the configuration of a run."""
         if is_run(config_dict):
-            of_decoder = asdict(decoder_of_run(config_dict))
-            config_dict = {name: value for name, value in of_decoder.items() if name not in _NOT_HERE}
-            config_dict["architectures"] = ["LengthwiseForCausalLM"]
+            decoder, end = decoder_of_run(config_dict)
+            config_dict = {name: value for name, value in asdict(decoder).items() if name not in _NOT_HERE}
+            config_dict |= {"architectures": ["LengthwiseForCausalLM"], "eos_token_id": end}
         return super().from_dict(config_dict, **options)

@@ -15,7 +15,7 @@ from lengthwise.models.building import in_float32_by_default
 from lengthwise.pretrained.loading import misfit
 
 _HEADS = ("lm_head.", "score.")
-"""Where the names of a head's weights begin; a model may take the rest from a model with another head."""
+"""Where the names of a head's weights begin; a model may take the rest from a model of another class."""
 
 
 class LengthwisePreTrainedModel(PreTrainedModel):
@@ -32,9 +32,12 @@ class LengthwisePreTrainedModel(PreTrainedModel):
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *arguments: Any, **options: Any) -> Self:
         """Load a model from a folder, from the hub, or from the folder of a run of this library.
 
+        A head is new if the weights were saved by a model of another class, which has another head or none. With
+        ``ignore_mismatched_sizes=True``, all weights of another shape are new.
+
         Raises:
-            InputError: if the weights are those of another model, such as one of another mechanism, or if the run is
-                not trained.
+            InputError: if the weights are those of another model, such as one of another mechanism or with a head of
+                another shape, if a weight is missing, or if the run is not trained.
         """
         where, reported = pretrained_model_name_or_path, options.pop("output_loading_info", False)
         allowed = options.pop("ignore_mismatched_sizes", False)
@@ -46,12 +49,26 @@ class LengthwisePreTrainedModel(PreTrainedModel):
         model, told = super().from_pretrained(
             where, *arguments, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-        if (problem := misfit(told, apart_from=_HEADS, sizes_may_differ=allowed)) is not None:
+        new = () if told["missing_keys"] and cls.__name__ in cls._saved_by(where, options) else _HEADS
+        if (problem := misfit(told, may_miss=new, may_know=_HEADS, sizes_may_differ=allowed)) is not None:
+            shape = problem.endswith("another shape")
+            remedy = "; pass ignore_mismatched_sizes=True to draw such weights anew" if shape else ""
             raise InputError(
                 f"{pretrained_model_name_or_path} does not hold the weights of this model, whose mechanism is "
-                f"{model.config.mechanism!r}: {problem}."
+                f"{model.config.mechanism!r}: {problem}{remedy}."
             )
         return (model, told) if reported else model  # type: ignore[return-value]
+
+    @classmethod
+    def _saved_by(cls, where: Any, options: dict[str, Any]) -> list[str]:
+        """Return the names of the classes that saved the weights; a configuration that was given need not name them."""
+        if where is None:
+            return []
+        try:
+            saved, _ = cls.config_class.get_config_dict(where, **options)
+        except OSError:  # weights without a configuration, which was given
+            return []
+        return saved.get("architectures") or []
 
     def save_pretrained(self, save_directory: Any, *arguments: Any, **options: Any) -> None:
         """Save as all Hugging Face models do; a run's folder is refused, because its configuration would be lost."""

@@ -26,18 +26,22 @@ def is_run_folder(where: object) -> bool:
     return isinstance(tree, dict) and is_run(tree)
 
 
-def decoder_of_run(tree: Mapping[str, Any]) -> DecoderConfig:
-    """Return the settings of the decoder that a run trains, from the tree of its ``config.json``.
+def decoder_of_run(tree: Mapping[str, Any]) -> tuple[DecoderConfig, int | None]:
+    """Return the settings of the decoder that a run trains, and its end token, from the tree of its ``config.json``.
+
+    The end token is None if the run's task is no text.
 
     Raises:
         InputError: if the run trains no decoder, or if its configuration cannot be used here.
     """
     from lengthwise.experiments.config import RunConfig  # late: reading a Hugging Face model needs no tasks
+    from lengthwise.tasks.text.text import Text
 
-    model = RunConfig.read(tree["config"]).sized_model
+    config = RunConfig.read(tree["config"])
+    model, task = config.sized_model, config.build_task()
     if not isinstance(model, DecoderConfig):
         raise InputError(f"This run trained a {model.kind}, and Hugging Face has our decoders only.")
-    return model
+    return model, task.end if isinstance(task, Text) else None
 
 
 def weights_of_run(folder: Path) -> dict[str, Tensor]:
@@ -49,7 +53,8 @@ def weights_of_run(folder: Path) -> dict[str, Tensor]:
     from lengthwise.experiments.start import trained_weights
 
     checkpoint = trained_weights(folder)
-    decoder = build(decoder_of_run(json.loads((folder / "config.json").read_text(encoding="utf-8"))))
+    settings, _ = decoder_of_run(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    decoder = build(settings)
     assert isinstance(decoder, Decoder)
     checkpoint.load_model(decoder)
     return weights_of(decoder)

@@ -51,24 +51,27 @@ def load_changed(
     return model
 
 
-def misfit(told: Any, *, apart_from: tuple[str, ...] = (), sizes_may_differ: bool = False) -> str | None:
+def misfit(
+    told: Any, *, may_miss: tuple[str, ...] = (), may_know: tuple[str, ...] = (), sizes_may_differ: bool = False
+) -> str | None:
     """Describe what does not fit, from the loading information of transformers; None if all fits.
 
     Args:
         told: the loading information.
-        apart_from: beginnings of the names of weights that need not fit.
+        may_miss: beginnings of the names of weights that the file need not hold.
+        may_know: beginnings of the names of weights that the file may hold, and the model does not have.
         sizes_may_differ: True if a weight may have another shape.
     """
-    found: dict[str, Collection[Any]] = {
-        "is missing": told["missing_keys"],
-        "is not known here": told["unexpected_keys"],
-        "has another shape": () if sizes_may_differ else [key[0] for key in told["mismatched_keys"]],
-    }
-    for problem, keys in found.items():
-        of_body = sorted(str(key) for key in keys if not str(key).startswith(apart_from))
-        if of_body:
-            others = f" and {len(of_body) - 1} more" if len(of_body) > 1 else ""
-            return f"{of_body[0]}{others} {problem}"
+    found: tuple[tuple[str, Collection[Any], tuple[str, ...]], ...] = (
+        ("is missing", told["missing_keys"], may_miss),
+        ("is not known here", told["unexpected_keys"], may_know),
+        ("has another shape", () if sizes_may_differ else [key[0] for key in told["mismatched_keys"]], ()),
+    )
+    for problem, keys, exempt in found:
+        wrong = sorted(str(key) for key in keys if not str(key).startswith(exempt))
+        if wrong:
+            others = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            return f"{wrong[0]}{others} {problem}"
     return None
 
 

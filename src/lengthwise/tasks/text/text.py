@@ -79,6 +79,12 @@ class Text(Task):
         return self._file.tokenizer
 
     @property
+    def end(self) -> int:
+        """The end token, which the name of the tokenizer tells without the corpus."""
+        found = tokenizers.find(self.options.tokenizer)
+        return 0 if found is None else found.end  # special tokens are the first of the byte pairs that are trained here
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The name of every token in its tokenizer."""
         return self.tokenizer.names
