@@ -1,6 +1,7 @@
 """Hugging Face models compute what the decoder computes: losses, padding, packing, weights, hidden states, heads."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -193,6 +194,12 @@ def test_gradient_checkpointing_changes_no_gradient(tokens: Tensor) -> None:
         gradients.append(torch.autograd.grad(loss, list(model.parameters())))
     for one, other in zip(*gradients, strict=True):
         assert torch.equal(one, other)
+    with pytest.raises(InputError, match="keeps no attention weights in training; drop output_attentions"):
+        model(tokens, labels=tokens, output_attentions=True)
+    assert len(model(tokens, labels=tokens, output_hidden_states=True).hidden_states) == 3
+    for way in (torch.no_grad(), nullcontext(model.eval())):
+        with way:
+            assert len(model(tokens, output_attentions=True).attentions) == 2
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -30,8 +30,13 @@ def recording(backbone: Backbone, *, hidden: bool, weights: bool) -> Iterator[Re
     """Take what is asked for during a ``with`` block.
 
     Raises:
-        InputError: if weights are asked for, and the mechanism has none.
+        InputError: if weights are asked for, and the mechanism has none, or the backward pass computes blocks again.
     """
+    if weights and backbone.recomputes:  # the second computation would find other tensors than the first has kept
+        raise InputError(
+            "Gradient checkpointing keeps no attention weights in training; drop output_attentions, or call the model "
+            "in evaluation mode."
+        )
     record = Record()
 
     def before_block(block: nn.Module, inputs: tuple[Any, ...]) -> None:

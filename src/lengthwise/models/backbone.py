@@ -76,7 +76,7 @@ class Backbone(nn.Module):
             if self.position is not None:
                 stream = self.position.embed(stream, counted if positions is None else positions)
         stream = self.dropout(stream)
-        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        recompute = self.recomputes
         for index, block in enumerate(self.blocks):
             held = None if cache is None else cache[index]
             if recompute:
@@ -84,6 +84,11 @@ class Backbone(nn.Module):
             else:
                 stream = block(stream, positions, document_ids, held)
         return self.norm(stream), positions
+
+    @property
+    def recomputes(self) -> bool:
+        """True if a pass now keeps the input of each block alone, and the backward pass computes the rest again."""
+        return self.gradient_checkpointing and self.training and torch.is_grad_enabled()
 
     def _embedded(self, tokens: Tensor | None, embeddings: Tensor | None) -> Float[Tensor, "batch tokens dim"]:
         if (tokens is None) == (embeddings is None):
