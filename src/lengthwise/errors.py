@@ -15,6 +15,14 @@ class RunError(LengthwiseError, RuntimeError):
     """Work that could not be carried on: a damaged checkpoint, a full disk, a folder that belongs to another run."""
 
 
+def first_sentence(error: BaseException) -> str:
+    """Return the first sentence of an error of another package, in one line, without its full stop.
+
+    At most 200 characters are kept.
+    """
+    return " ".join(str(error).split()).partition(". ")[0][:200].rstrip(".:")
+
+
 def check_size(name: str, size: object, smallest: int = 1) -> None:
     """Refuse a size that is no whole number, or is less than the ``smallest`` one.
 

@@ -56,6 +56,19 @@ def test_the_same_bits(saved: Callable[..., tuple[Any, Path]], kind: str, tmp_pa
     assert set(again.state_dict()) == set(model.state_dict())
 
 
+def test_an_undone_swap_is_not_recorded_in_a_copy_of_the_configuration(tmp_path: Path) -> None:
+    model = tiny("llama")
+    first, second = (swap(model, "stick-breaking", layers=[layer]) for layer in (0, 1))
+    shared, model.config = model.config, copy.deepcopy(model.config)
+    first.undo()
+    model.save_pretrained(tmp_path)
+    assert torch.equal(logits(load_swapped(tmp_path)), logits(model))
+    second.undo()
+    assert "lengthwise_swaps" not in shared.to_dict()
+    model.save_pretrained(tmp_path)
+    assert torch.equal(logits(AutoModelForCausalLM.from_pretrained(tmp_path)), logits(model))
+
+
 def test_several_files_and_a_reach(tmp_path: Path) -> None:
     model = tiny("llama")
     swap(model, "scalable-softmax+yarn", reach=256)

@@ -235,7 +235,7 @@ def test_a_mechanism_that_breaks_a_promise_is_not_swapped_in(part: str, sentence
 def test_wiring_that_loses_something_is_found(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny("qwen2")
     if lost == "document_ids":
-        monkeypatch.setattr(layer_module, "document_ids", lambda *arguments: None)
+        monkeypatch.setattr(layer_module, "document_ids", lambda *arguments, **named: None)
     else:
         forward = layer_module.SwappedMechanism.forward
         monkeypatch.setattr(
@@ -262,7 +262,10 @@ def test_calls_that_cannot_be_followed() -> None:
         ({"attention_mask": square}, r"attention_mask must be \(batch, tokens\)"),
         ({"attention_mask": {"full_attention": square}}, r"takes attention_mask as \(batch, tokens\)"),
         ({"attention_mask": holes}, "padding inside a sequence"),
-        ({"position_ids": torch.arange(3, 12, dtype=torch.long, device="cpu")[None]}, "position_ids must count"),
+        (
+            {"position_ids": 3 * torch.arange(9, dtype=torch.long, device="cpu")[None]},
+            "must count on .* give attention_m",
+        ),
         ({"past_key_values": own}, "holds the tokens of another model"),
         ({"past_key_values": StaticCache(model.config, 20)}, "cannot use a StaticCache"),
     ]

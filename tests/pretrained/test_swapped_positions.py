@@ -64,6 +64,28 @@ def test_a_shift_of_all_positions_and_padding_without_positions(name: str, kind:
     torch.testing.assert_close(torch.cat(read, 1)[1, 4:], alone)
 
 
+@pytest.mark.parametrize("name", ["softmax", "stick-breaking", "softmax+alibi"])
+def test_a_sequence_may_begin_at_any_position(name: str) -> None:
+    """Without a mask, too, as before a swap: where it begins matters to the model's own rotation alone."""
+    model, ids, cache = tiny("llama"), tokens(), DynamicCache()
+    places = torch.arange(5, 14, dtype=torch.long, device="cpu")[None]
+    packed = torch.tensor([[5, 6, 7, 8, 0, 1, 2, 3, 4]], dtype=torch.long, device="cpu")
+    own = [model(ids, position_ids=of, use_cache=False).logits for of in (places, packed)]
+    swap(model, name)
+    with torch.no_grad():
+        found = [model(ids, position_ids=of, use_cache=False).logits for of in (places, packed)]
+        read = [
+            model(ids[:, a:b], position_ids=places[:, a:b], past_key_values=cache).logits for a, b in [(0, 6), (6, 9)]
+        ]
+        torch.testing.assert_close(torch.cat(read, 1), found[0])
+        torch.testing.assert_close(
+            found[0], model(ids, attention_mask=torch.ones_like(ids), position_ids=places).logits
+        )
+        torch.testing.assert_close(found[1][:, 4:], model(ids[:, 4:], use_cache=False).logits)
+    if name == "softmax":
+        torch.testing.assert_close(found, own)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", HALVING)
 def test_halves_in_every_family(name: str, kind: str) -> None:

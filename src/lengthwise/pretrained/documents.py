@@ -16,6 +16,8 @@ def document_ids(
     mask: Tensor | None,
     positions: Int[Tensor, "#batch tokens"] | None,
     cache: LayerCache | None,
+    *,
+    may_begin_later: bool = False,
 ) -> Int[Tensor, "batch tokens"] | None:
     """Return the document ids of new tokens; None if each sequence is one document without padding.
 
@@ -25,6 +27,7 @@ def document_ids(
             padding.
         positions: positions of the new tokens. Each document counts its tokens from 0, so a 0 begins a document.
         cache: the cache of a layer, which holds the ids of earlier tokens.
+        may_begin_later: True if the first document of a sequence may begin at any position.
 
     Raises:
         InputError: for a mask of another shape, for padding inside a sequence, for positions that do not count from 0,
@@ -41,7 +44,7 @@ def document_ids(
     shown = torch.ones(shape, dtype=torch.bool, device=device) if real is None else real
     begins = torch.zeros_like(shown)
     if positions is not None:
-        _check(positions, shown, held if last is None else None)
+        _check(positions, shown, None if may_begin_later or last is not None else held, may_begin_later)
         begins = (positions == 0) & shown
     ids = begins.long().cumsum(1) + (0 if last is None else last.clamp(min=0))
     ids = ids.masked_fill(~shown, PADDING)
@@ -79,8 +82,8 @@ def _real(mask: Tensor, shape: tuple[int, int], held: int) -> Bool[Tensor, "batc
     return shown[:, held:]
 
 
-def _check(positions: Tensor, shown: Tensor, held: int | None) -> None:
-    """Refuse positions that do not count; ``held`` is the position of the first token, if known."""
+def _check(positions: Tensor, shown: Tensor, held: int | None, may_begin_later: bool) -> None:
+    """Refuse positions that do not count; ``held`` is the position of the first token, if it has to be this one."""
     if torch.compiler.is_compiling():
         return
     follows = torch.ones_like(shown)
@@ -89,6 +92,9 @@ def _check(positions: Tensor, shown: Tensor, held: int | None) -> None:
         follows[:, 0] = (positions[:, 0] == held).expand(len(follows))
     if not bool((follows | (positions == 0) | ~shown).all()):
         raise InputError(
-            "position_ids must count the tokens of each document from 0; other positions are a matter of the "
+            "Without attention_mask, position_ids must count on from token to token, or begin again at 0 where a "
+            "packed document begins; give attention_mask, too, if the model's own rotation is to have other positions."
+            if may_begin_later
+            else "position_ids must count the tokens of each document from 0; other positions are a matter of the "
             "mechanism, such as 'softmax+rope'."
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, first_sentence
 from lengthwise.pretrained.record import Change, recorded
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _read(where: str | Path, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except (OSError, ValueError, SafetensorError) as error:
-        said = " ".join(str(error).split()).partition(". ")[0]
+        said = first_sentence(error)
         if "Repo id" in said:
             said = "there is no such folder, and this is no name of a model on the hub"
-        raise InputError(f"Cannot load {where}: {said[:200].rstrip('.:')}.") from error
+        raise InputError(f"Cannot load {where}: {said}.") from error

@@ -32,7 +32,9 @@ SWAPS = Change("lengthwise_swaps", "lengthwise.pretrained.load_swapped", "swappe
 class Record:
     """The record of one change in a model's configuration; a model without such a configuration has no record."""
 
+    model: nn.Module
     config: Any
+    """The configuration that was written to; the parts of a model may share it."""
     change: Change
     entry: dict[str, Any]
 
@@ -43,17 +45,19 @@ class Record:
         if hasattr(config, "save_pretrained"):
             setattr(config, change.field, [*recorded(config, change), entry])
             config.attn_implementation = change.loader
-        return cls(config, change, entry)
+        return cls(model, config, change, entry)
 
     def erase(self) -> None:
-        """Remove this record from the configuration."""
-        if not recorded(self.config, self.change):
-            return
-        rest = [entry for entry in recorded(self.config, self.change) if entry is not self.entry]
-        setattr(self.config, self.change.field, rest)
-        if not rest:
-            delattr(self.config, self.change.field)
-            del self.config.attn_implementation
+        """Remove this record from the configuration, and from the one that the model has got in its place."""
+        for config in (self.config, getattr(self.model, "config", None)):
+            entries = recorded(config, self.change)
+            if self.entry not in entries:  # compared by value, because a configuration may be a copy
+                continue
+            rest = [entry for entry in entries if entry != self.entry]
+            setattr(config, self.change.field, rest)
+            if not rest:
+                for name in (self.change.field, "attn_implementation"):
+                    vars(config).pop(name, None)
 
 
 def recorded(config: object, change: Change) -> list[dict[str, Any]]:

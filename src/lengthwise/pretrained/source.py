@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, first_sentence
 from lengthwise.pretrained import outputs
 from lengthwise.pretrained.record import INSERTIONS, SWAPS, recorded
 from lengthwise.pretrained.swapping.loading import load_swapped
@@ -165,13 +165,16 @@ def _explained(name: str, download: bool, load: Callable[[], Any]) -> Any:
     except ModuleNotFoundError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split()).partition(". ")[0]
+        said = str(error)
         if "custom code" in said or "trust_remote_code" in said:
             reason = "it needs its own code to run, and a probe runs no code that comes with a model"
         elif "cached files" in said and download:
             reason = "the Hugging Face hub cannot be reached"
         elif "cached files" in said:
-            reason = "it is no file, no folder, and no model on this machine; --download searches the hub"
+            reason = (
+                "it is no file, no folder, and no model on this machine; lengthwise probe --download fetches it from "
+                "the hub"
+            )
         else:
-            reason = said[:200].rstrip(".:")
+            reason = first_sentence(error)
         raise InputError(f"Cannot load {name}: {reason}.") from None

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from lengthwise.errors import InputError, LengthwiseError, RunError
+from lengthwise.errors import InputError, LengthwiseError, RunError, first_sentence
 from lengthwise.evaluation.spread import Dispersion
 from lengthwise.probes.causality import same
 from lengthwise.probes.perplexity import token_losses
@@ -124,8 +124,9 @@ class LanguageModelProbe:
         except LengthwiseError:
             raise
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-            said = " ".join(str(error).split())[:200].rstrip(".")
-            raise InputError(f"{type(self._model).__name__} does not read text alone: {said}.") from None
+            raise InputError(
+                f"{type(self._model).__name__} does not read text alone: {first_sentence(error)}."
+            ) from None
         self.hidden = [name for name in before if name not in self._weights.taken]
         """Layers whose attention weights are hidden."""
         self.measured = {name: self._tap.measured(name) for name in before}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from lengthwise.errors import InputError, RunError
+from lengthwise.errors import InputError, RunError, first_sentence
 from lengthwise.experiments.executors.attempt import Attempt, Lost, Outcome
 from lengthwise.experiments.executors.executor import Job
 from lengthwise.experiments.executors.remote import Remote
@@ -153,10 +153,9 @@ def _connect(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())[:200].rstrip(".")
         raise InputError(
-            f"There is no Ray cluster at {address!r} ({said}); start one with ray start --head, name another as in "
-            "--address 10.0.0.1:6379, or use --address local for a cluster of this machine alone."
+            f"There is no Ray cluster at {address!r} ({first_sentence(error)}); start one with ray start --head, name "
+            "another as in --address 10.0.0.1:6379, or use --address local for a cluster of this machine alone."
         ) from None
     finally:
         for number, handler in handlers.items():

@@ -163,6 +163,7 @@ class ModelHook:
             mask,
             given.get("position_ids") if mask is None else None,
             None if cache is None else self._held(cache),
+            may_begin_later=True,  # the model rotates by the positions that it is given
         )
         if mask is not None and given.get("position_ids") is None:
             given["position_ids"] = counted(mask, tokens.shape[1]).to(tokens.device)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lengthwise.attention.mechanism import Mechanism, read_name
-from lengthwise.errors import InputError
+from lengthwise.errors import InputError, first_sentence
 from lengthwise.pretrained.penalty import add_penalty
 from lengthwise.pretrained.record import INSERTIONS, SWAPS, Record, refuse
 from lengthwise.pretrained.swapping.families import Place, swappable
@@ -102,10 +102,11 @@ def swap(model: nn.Module, mechanism: str, *, layers: Iterable[int] | None = Non
     shows that a shift of all positions changes nothing, or it warns, and ``Swap.moved_by_shift`` says by how much.
 
     The configuration records the swap: :func:`~lengthwise.pretrained.load_swapped` loads what ``save_pretrained``
-    wrote, and ``from_pretrained`` refuses to load it. ``position_ids`` that begin again at 0, without
-    ``attention_mask``, begin a packed document; other positions matter to the model's own rotation alone. If
-    ``attention_mask`` is given without ``position_ids``, the tokens that it shows are counted from 0, as ``generate``
-    does. Under gradients, the model returns no cache.
+    wrote, and ``from_pretrained`` refuses to load it. Without ``attention_mask``, ``position_ids`` count on from token
+    to token, and a 0 begins a packed document; where a sequence begins matters to the model's own rotation alone. With
+    ``attention_mask``, all of ``position_ids`` matter to this rotation alone. If ``attention_mask`` is given without
+    ``position_ids``, the tokens that it shows are counted from 0, as ``generate`` does. Under gradients, the model
+    returns no cache.
 
     Args:
         model: a causal model of one of the :data:`~lengthwise.pretrained.swapping.families.FAMILIES`, with weights in
@@ -187,5 +188,5 @@ def _explained(name: str, prove: Callable[[], T]) -> T:
     except InputError as error:
         raise InputError(f"{name!r} was not swapped in: {str(error).rstrip('.')}.") from error
     except Exception as error:
-        said = " ".join(str(error).split()).partition(". ")[0][:200]
-        raise InputError(f"{name!r} does not fit between this model's projections: {said.rstrip('.')}.") from error
+        said = first_sentence(error)
+        raise InputError(f"{name!r} does not fit between this model's projections: {said}.") from error
