@@ -112,7 +112,7 @@ def test_the_default_text_and_beyond(lengthwise: Call, saved: Call, tmp_path: Pa
     command = ["probe", saved("llama"), "--lengths", "64,100", "--windows", 2, "--out", tmp_path / "out"]
     refused = lengthwise(*command)
     assert refused.code == 2
-    assert "a length of 100 exceeds them; --beyond allows longer lengths" in refused.error
+    assert "a length of 100 exceeds them; give a shorter length, or use lengthwise probe --beyond" in refused.error
     answer = lengthwise(*command, "--beyond")
     assert answer.code == 0, answer.error
     assert "The model was made for 64 positions." in " ".join(answer.out.split())
@@ -257,7 +257,7 @@ def test_a_perplexity_larger_than_numbers_can_be(saved: Call, file: Path, tmp_pa
     ("arguments", "fragment"),
     [
         (["probe"], "Missing argument"),
-        (["probe", "nobody/has-this"], "no model on this machine; --download searches the hub"),
+        (["probe", "nobody/has-this"], "no model on this machine; lengthwise probe --download fetches it from the hub"),
         (["probe", "missing.gguf"], "There is no file missing.gguf"),
         (["probe", "tiny", "--lengths", "long"], "128,256 or 128:4096"),
         (["probe", "tiny", "--lengths", "64,32"], "lengths must ascend"),

@@ -59,7 +59,10 @@ def test_a_model_comes_with_the_output_parts_it_was_saved_with(
 def test_lengths_beyond_the_positions(saved: Saved) -> None:
     lengths = {"lengths": [32, 128]}
     rotary, learned = find(saved("llama")), find(saved("gpt2"))
-    with pytest.raises(InputError, match="made for 64 positions, and a length of 128 exceeds them; --beyond"):
+    with pytest.raises(
+        InputError,
+        match="made for 64 positions, and a length of 128 exceeds them; give a shorter length",
+    ):
         lengths_of(rotary, _config("tiny", **lengths))
     assert lengths_of(rotary, _config("tiny", **lengths, beyond=True)) == (32, 128)
     for beyond in (False, True):
@@ -157,7 +160,7 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "no.gguf").write_text("no", encoding="utf-8")
     with pytest.raises(InputError, match=r"Cannot load .*no\.gguf: .*not a GGUF file"):
         find(tmp_path / "no.gguf")
-    with pytest.raises(InputError, match="no model on this machine; --download searches the hub"):
+    with pytest.raises(InputError, match="no model on this machine; lengthwise probe --download fetches it"):
         find("nobody/has-this")
     with pytest.raises(InputError, match="Cannot load a name with spaces: "):
         find("a name with spaces")

@@ -1,11 +1,14 @@
 """Inputs shortened by the attention that tokens receive: what is kept, of sequences, sets and text."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from lengthwise.errors import InputError
 from lengthwise.models import DecoderConfig, InvertedTransformerConfig, SetReaderConfig, build
@@ -15,6 +18,7 @@ from lengthwise.probes.shortening.of_text import TOLD, of_text
 from lengthwise.tasks import load
 from lengthwise.tasks.sets.dictionary_lookup import DictionaryLookup
 
+NEEDS_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU.")
 FLIP_FLOP = DecoderConfig(vocab_size=5, layers=2, dim=16, heads=2, mechanism="softmax+rope")
 
 
@@ -134,6 +138,20 @@ def test_text_keeps_its_last_tokens(build: Callable[[str], Any]) -> None:
     assert few.attention != few.random
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_A_GPU)])
+def test_a_model_stays_as_it_was_on_its_device(build: Callable[[str], Any], device: str) -> None:
+    """A model within a model may attend by another implementation than the whole."""
+    model = build("llama").to(device)
+    model.model.config = copy.deepcopy(model.config)
+    model.model.config._attn_implementation = "lengthwise-probe-of-a-test"
+    AttentionInterface.register("lengthwise-probe-of-a-test", sdpa_attention_forward)
+    windows = torch.randint(5, 65, (2, 60), generator=torch.Generator().manual_seed(0))
+    found = of_text(model, windows, [0.25], layer="last")
+    assert found.full == of_text(model, windows.to(device), [0.25], layer="last").full
+    assert model.config._attn_implementation == "sdpa"
+    assert model.model.config._attn_implementation == "lengthwise-probe-of-a-test"
+
+
 def test_shares_that_keep_nothing_or_more_than_all_are_refused() -> None:
     for wrong in ([], [0.0], [1.5], [float("nan")]):
         with pytest.raises(InputError, match=r"A share to keep lies above 0 and is at most 1, as in --keep 0.06; got"):
@@ -163,6 +181,8 @@ def test_the_command_shortens_runs_and_language_models(
     assert "Exact match, %, over 8 inputs" in capsys.readouterr().out
     text = tmp_path / "text.txt"
     text.write_text(" ".join(f"w{number * number % 60}" for number in range(2000)), encoding="utf-8")
+    short = tmp_path / "short.txt"
+    short.write_text("w1 w2 w3", encoding="utf-8")
     shorten(str(saved("llama")), [0.5], length=48, text=text, examples=4)
     assert "Loss of the last 32 tokens, nats, over 4 inputs" in capsys.readouterr().out
     for model, options, fragment in (
@@ -170,6 +190,9 @@ def test_the_command_shortens_runs_and_language_models(
         (run, {"split": "sparce"}, "did you mean 'sparse'?"),
         (run, {"length": 7}, "even and 4 or more, got 7"),
         (saved("llama"), {"split": "dense"}, "is no trained run, and only a run's task has splits; drop --split"),
+        ("nobody/has-this", {}, "on this machine; lengthwise probe --download fetches it from the hub"),
+        (saved("llama"), {"length": 65, "text": text}, "; give a shorter length, or use lengthwise probe --beyond"),
+        (saved("llama"), {"length": 64, "text": short}, "; give a longer text, or a shorter length"),
         (saved("llama"), {"length": 34}, "so --length is 35 or more; got 34"),
         (saved("bert"), {"length": 48, "text": text}, "does not predict the next token; give a causal language model"),
         (saved("encoder"), {"length": 48, "text": text}, "does not predict the next token"),

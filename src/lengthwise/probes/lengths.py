@@ -23,11 +23,11 @@ def lengths(source: Source, config: ProbeConfig) -> tuple[int, ...]:
     if not source.extends:
         raise InputError(
             f"{source.name} has learned positions for {source.positions:,} tokens and none beyond; it can never read "
-            f"{longest:,} tokens."
+            f"{longest:,} tokens, so give a shorter length."
         )
     if not config.beyond:
         raise InputError(
             f"{source.name} was made for {source.positions:,} positions, and a length of {longest:,} exceeds them; "
-            "--beyond allows longer lengths."
+            "give a shorter length, or use lengthwise probe --beyond."
         )
     return config.lengths

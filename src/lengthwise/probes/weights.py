@@ -48,14 +48,14 @@ def tapping_weights(model: PreTrainedModel, tap: Tap) -> Iterator[WeightTap]:
     transformers' interface. None are taken from the latter in a model whose own attention is not torch's fused routine:
     its attention may do what this routine cannot do.
     """
-    weights, before = WeightTap(), model.config._attn_implementation
+    weights = WeightTap()
     with ExitStack() as hooks:
         for name, layer in tap.layers.items():
             for part in layer.module.modules():
                 if isinstance(part, Weights) and part.traits.weighs:
                     hooks.enter_context(part.watched_by(_Measures(name, part, weights)))
-        if before == "sdpa" and model._can_set_attn_implementation():
-            hooks.enter_context(_through_transformers(model, tap, weights, before))
+        if model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation():
+            hooks.enter_context(_through_transformers(model, tap, weights))
         yield weights
 
 
@@ -80,7 +80,20 @@ class _Measures:
 
 
 @contextmanager
-def _through_transformers(model: PreTrainedModel, tap: Tap, weights: WeightTap, before: str) -> Iterator[None]:
+def attending_by(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Let the model, and the models within it, attend by another implementation of transformers in a ``with`` block."""
+    inner = (part for part in model.modules() if isinstance(part, PreTrainedModel))
+    before = [(part.config, part.config._attn_implementation) for part in inner]
+    model.set_attn_implementation(implementation)
+    try:
+        yield
+    finally:
+        for config, own in before:  # the outermost first, because it also sets those within it
+            config._attn_implementation = own
+
+
+@contextmanager
+def _through_transformers(model: PreTrainedModel, tap: Tap, weights: WeightTap) -> Iterator[None]:
     """Let the model attend through this module's function, in place of its own."""
     for name, layer in tap.layers.items():
         # The module that attends may lie inside the layer, as in BERT.
@@ -88,11 +101,10 @@ def _through_transformers(model: PreTrainedModel, tap: Tap, weights: WeightTap, 
     # Without the second registration the model would make no mask, and its tokens would see later tokens.
     AttentionInterface.register(_IMPLEMENTATION, _attend)
     AttentionMaskInterface.register(_IMPLEMENTATION, sdpa_mask)
-    model.set_attn_implementation(_IMPLEMENTATION)
     try:
-        yield
+        with attending_by(model, _IMPLEMENTATION):
+            yield
     finally:
-        model.set_attn_implementation(before)
         for layer in tap.layers.values():
             for part in layer.module.modules():
                 _WATCHED.pop(part, None)

@@ -93,14 +93,14 @@ def _text(config: ProbeConfig, tokenizer: PreTrainedTokenizerBase, body: int) ->
     except Exception as error:  # the package tokenizers has no class of its own
         raise InputError(
             f"The model's tokenizer cannot read {config.text or source.source} ({error}); give a --text that it "
-            "can read, or --tokens random."
+            "can read, or use lengthwise probe --tokens random."
         ) from None
     tokens = torch.tensor(read, dtype=torch.long, device="cpu")
     count = min(config.windows, len(tokens) // body)
     if count < 2:
         raise InputError(
             f"The text {config.text or source.source} has {len(tokens):,} tokens, and two windows, the fewest that can "
-            f"spread, need {2 * body:,}; give a longer text, or shorter --lengths."
+            f"spread, need {2 * body:,}; give a longer text, or a shorter length."
         )
     apart = len(tokens) // count
     bodies = torch.stack([tokens[window * apart :][:body] for window in range(count)])

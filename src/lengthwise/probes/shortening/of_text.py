@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from lengthwise.attention.precision import in_float32
 from lengthwise.probes.shortening.kept import Layer, Shortened, Shortening, choices
+from lengthwise.probes.weights import attending_by
 from lengthwise.statistics.bootstrap import mean
 from lengthwise.statistics.estimate import Estimate
 
@@ -25,9 +26,15 @@ def of_text(
     """Measure the loss on the last tokens of each window after its whole and its shortened beginning, the context.
 
     The choice sees the context alone. Its first and its last token are kept in any case. The model needs the memory of
-    all attention weights of one context.
+    all attention weights of one context. Afterwards, it attends by its own implementation again.
     """
-    model.set_attn_implementation("eager")  # the implementation that shows its weights
+    with attending_by(model, "eager"):  # the implementation that shows its weights
+        return _measured(model, windows.to(model.device), shares, layer)
+
+
+def _measured(
+    model: PreTrainedModel, windows: Int[Tensor, "windows tokens"], shares: Sequence[float], layer: Layer
+) -> Shortening:
     contexts, told = windows[:, :-TOLD], windows[:, -TOLD:]
     received = [_received(model, context, layer) for context in contexts]
     always = [_ends(len(context)) for context in contexts]
@@ -39,7 +46,7 @@ def of_text(
     def tokens(kept: Sequence[Int[Tensor, " kept"]]) -> float:
         return sum(map(len, kept)) / len(kept) + TOLD
 
-    whole = [torch.arange(len(context), dtype=torch.long, device=context.device) for context in contexts]
+    whole = [torch.arange(len(context), dtype=torch.long, device="cpu") for context in contexts]
     rows = []
     for share in shares:
         by_attention, at_random = choices(received, always, share)
@@ -49,9 +56,9 @@ def of_text(
 
 
 def _received(model: PreTrainedModel, context: Int[Tensor, " tokens"], layer: Layer) -> Float[Tensor, " tokens"]:
-    """Return how much attention each token receives in a layer, over heads and queries."""
+    """Return how much attention each token receives in a layer, over heads and queries, on the CPU."""
     weights = model(input_ids=context[None], output_attentions=True, use_cache=False).attentions
-    return in_float32(weights[0 if layer == "first" else -1]).sum((0, 1, 2))
+    return in_float32(weights[0 if layer == "first" else -1]).sum((0, 1, 2)).cpu()
 
 
 def _loss(model: PreTrainedModel, tokens: Int[Tensor, " tokens"]) -> float:
