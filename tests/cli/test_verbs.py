@@ -180,6 +180,17 @@ def test_list_shows_one_task_in_full(lengthwise: Call) -> None:
     assert "[ignore=0.8]" in lengthwise("list", "--tasks", "flip-flop").out
 
 
+def test_list_shows_a_task_of_ones_own(lengthwise: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "from lengthwise.tasks.languages.regular_language import RegularLanguage\n\n\n"
+    text += 'class Pairs(RegularLanguage):\n    """Pairs of different symbols."""\n\n    pattern = "(ab|ba)*"\n'
+    (tmp_path / "my_pairs.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    out = " ".join(lengthwise("list", "--tasks", "my_pairs:Pairs").out.split())
+    for said in ("my_pairs:Pairs: Pairs of different symbols.", "unit of lengths symbols", "in C-RASP"):
+        assert said in out
+
+
 @pytest.mark.parametrize("verb", ["run", "compare", "report", "list"])
 def test_help_reads(lengthwise: Call, verb: str) -> None:
     answer = lengthwise(verb, "--help")

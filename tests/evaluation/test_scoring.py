@@ -1,5 +1,6 @@
 """Models that are not of this package: scored as ours are, from tokens or text, on drawn or fixed examples."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,21 @@ def test_a_predictor_that_cannot_be_called_is_told() -> None:
         score("argmax-retrieval", Model(), lengths=[4], sequences=4)
 
 
+def test_a_task_that_is_given_keeps_its_name_and_its_options() -> None:
+    for given, expected in (("reverse[symbols=10]", "reverse[symbols=10]"), ("n-back", "n-back")):
+        task = load(given)
+        classes_of = task.sizes["vocab_size"]
+        summary = score(task, lambda tokens, n=classes_of: torch.rand(*tokens.shape, n), lengths=[8], sequences=4)
+        assert f'task = "{expected}"' in summary.settings
+
+
+def test_no_model_and_another_way_of_reading_are_refused() -> None:
+    with pytest.raises(InputError, match="no model to score"):
+        score("reverse", {}, lengths=[8])
+    with pytest.raises(InputError, match="reads is one of tokens, text; got 'token'"):
+        score("reverse", classes, lengths=[8], reads="token")  # type: ignore[arg-type]
+
+
 def test_impossible_requests_are_answered() -> None:
     for changes, sentence in (
         ({"lengths": [0]}, "lengths"),
@@ -226,7 +242,9 @@ def test_numbers_and_answers_of_sets_are_read_as_they_were_written(name: str, tm
 def test_test_sets_are_written_as_parquet_too(tmp_path: Path) -> None:
     import pandas
 
-    write_dataset("reverse", EvaluateConfig(lengths=(4,), sequences=8), tmp_path / "data", parquet=True)
+    data = write_dataset("reverse", EvaluateConfig(lengths=(4,), sequences=8), tmp_path / "data", parquet=True)
+    bits = (tmp_path / "data/validation-4.parquet").read_bytes()
+    assert data.sets[0].parquet_sha256 == hashlib.sha256(bits).hexdigest()
     frame = pandas.read_parquet(tmp_path / "data/validation-4.parquet")
     lines = (tmp_path / "data/validation-4.jsonl").read_text(encoding="utf-8").splitlines()
     assert [list(row) for row in frame["inputs"]] == [json.loads(line)["inputs"] for line in lines]
@@ -234,11 +252,24 @@ def test_test_sets_are_written_as_parquet_too(tmp_path: Path) -> None:
 
 def test_damaged_test_sets_are_told(tmp_path: Path) -> None:
     folder, config = tmp_path / "data", EvaluateConfig(lengths=(4,), sequences=8)
-    with pytest.raises(InputError, match=r"holds no data\.json"):
+    with pytest.raises(InputError, match=r"is no folder with a data\.json"):
         score_folder(tmp_path, {"model": classes})
     write_dataset("reverse", config, folder)
     with pytest.raises(InputError, match="is not empty"):
         write_dataset("reverse", config, folder)
+    held = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    for changed, sentence in (
+        ({"examples": 7}, "has 8 examples, and data.json says 7"),
+        ({"length": -1}, "length"),
+    ):
+        tree = held | {"sets": [held["sets"][0] | changed]}
+        (folder / "data.json").write_text(json.dumps(tree), encoding="utf-8")
+        with pytest.raises(InputError, match=sentence):
+            score_folder(folder, {"model": classes})
+    (folder / "data.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="lengthwise data"):
+        score_folder(folder, {"model": classes})
+    (folder / "data.json").write_text(json.dumps(held), encoding="utf-8")
     with (folder / "validation-4.jsonl").open("a", encoding="utf-8") as file:
         file.write("{}\n")
     with pytest.raises(InputError, match="has changed since it was written"):
@@ -246,7 +277,6 @@ def test_damaged_test_sets_are_told(tmp_path: Path) -> None:
     (folder / "validation-4.jsonl").unlink()
     with pytest.raises(InputError, match="cannot be read"):
         score_folder(folder, {"model": classes})
-    held = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     (folder / "data.json").write_text(json.dumps(held | {"format": 99}), encoding="utf-8")
     with pytest.raises(InputError, match="has format 99; this version reads format 1"):
         score_folder(folder, {"model": classes})

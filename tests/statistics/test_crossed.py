@@ -13,6 +13,7 @@ from lengthwise.statistics.crossed import components
         ([[1.0, 3.0], [1.0, 3.0]], (0.0, 2.0, 0.0)),
         ([[1.0, 0.0], [0.0, 1.0]], (0.0, 0.0, 1.0)),
         ([[0.0, 1.0, 2.0], [4.0, 5.0, 6.0]], (8.0, 1.0, 0.0)),
+        ([[0.1 + 0.2, 0.3], [0.7, 0.7], [0.9, 0.9]], (0.28 / 3, 0.0, 0.0)),
     ],
 )
 def test_by_hand(table: list[list[float]], expected: tuple[float, float, float]) -> None:

@@ -12,7 +12,7 @@ from lengthwise.models import DecoderConfig, ModelConfig
 from lengthwise.naming import split
 from lengthwise.tasks.facts import EVIDENCE, FACTS, Published, Setting
 
-NEAR = 2.0
+NEAR = 1.3
 """An evaluated length stands for a published one if their multiples differ by this factor at most."""
 
 
@@ -98,12 +98,20 @@ def _result(of: Published, design: Design) -> Result | None:
 
 
 def _place(lengths: tuple[int, int], trained: int, design: Design) -> Place:
-    """Find the evaluated length nearest to the middle of the published ones."""
+    """Find the evaluated length nearest to the middle of the published ones.
+
+    The training length stands for no length beyond, and no length beyond for it.
+    """
     middle = sum(lengths) / 2 / trained
-    away = {length: abs(math.log(length / design.training_length / middle)) for length in design.lengths}
-    nearest = min(away, key=lambda length: away[length])
+    beyond = lengths[1] > trained
+    away = {
+        length: abs(math.log(length / design.training_length / middle))
+        for length in design.lengths
+        if (length > design.training_length) == beyond
+    }
+    nearest = min(away, key=lambda length: away[length], default=None)
     return Place(
         lengths=lengths,
         times=(lengths[0] / trained, lengths[1] / trained),
-        nearest=nearest if away[nearest] <= math.log(NEAR) else None,
+        nearest=nearest if nearest is not None and away[nearest] <= math.log(NEAR) else None,
     )

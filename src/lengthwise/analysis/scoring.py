@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lengthwise.analysis.arms import Evaluated
 from lengthwise.analysis.design import Design
@@ -22,7 +22,7 @@ from lengthwise.evaluation.foreign import (
 )
 from lengthwise.evaluation.point import Point
 from lengthwise.evaluation.sweep import drawn, measure
-from lengthwise.experiments.dataset import read_batches, read_dataset
+from lengthwise.experiments.dataset import check_set, read_batches, read_dataset
 from lengthwise.experiments.environment import environment
 from lengthwise.naming import read
 from lengthwise.tasks import TASKS, Batch, Metric, Task, load
@@ -72,7 +72,7 @@ def score(
             and for a callable that returns another shape, or numbers that are not finite, or that reads later tokens
             where these hold the answers.
     """
-    name, task = (str(read(TASKS, task)), load(task)) if isinstance(task, str) else (task.title, task)
+    name, task = (str(read(TASKS, task)), load(task)) if isinstance(task, str) else (task.name, task)
     config = EvaluateConfig.read({"lengths": lengths, "splits": splits or (task.splits[1],), **settings})
     config.check(task)
     config.check_metrics(task)
@@ -112,7 +112,10 @@ def score_folder(
     data = read_dataset(folder)
     task, sets = load(data.task), {(of.split, of.length): of for of in data.sets}
     lengths, splits = (tuple(dict.fromkeys(of)) for of in ((s.length for s in data.sets), (s.split for s in data.sets)))
-    config = EvaluateConfig(lengths=lengths, splits=splits)
+    config = EvaluateConfig.read({"lengths": lengths, "splits": splits})
+    config.check(task)
+    for of in data.sets:
+        check_set(folder, of)
 
     def batches(split: str, length: int) -> Iterator[Batch]:
         return read_batches(folder, sets[split, length], task, config.tokens_at_once)
@@ -143,6 +146,10 @@ def score_on(
     settings: Mapping[str, Any],
 ) -> Summary:
     """Do as :func:`score`, on the batches of each split and length; ``settings`` are those that the report shows."""
+    if reads not in get_args(Reads):
+        raise InputError(f"reads is one of {', '.join(get_args(Reads))}; got {reads!r}.")
+    if not predict:
+        raise InputError("There is no model to score; give a callable, or several by name.")
     if trained_at is not None and trained_at not in config.lengths:
         raise InputError(
             f"trained_at is {trained_at}, which is not among the lengths {', '.join(map(str, config.lengths))}; add "

@@ -15,7 +15,7 @@ def log_gates(logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Compute the logarithms of gates, the sigmoids of ``logits``, in float32 or better.
 
     Torch's ``logsigmoid`` wakes all threads for any number of gates. A decoding step has a few gates in each layer, and
-    would wait milliseconds for a thread whenever another program keeps a core busy. A compiler makes its own loop of it.
+    would wait milliseconds for a thread whenever another program keeps a core busy. A compiler makes a loop of its own.
     """
     logits = in_float32(logits)
     return F.logsigmoid(logits) if torch.compiler.is_compiling() else -F.softplus(-logits, threshold=LINEAR)

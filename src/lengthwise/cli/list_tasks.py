@@ -15,7 +15,7 @@ from lengthwise.reports.bare import bare
 from lengthwise.reports.markdown import prose
 from lengthwise.reports.tasks import chance, page, star_free, yes_or_no
 from lengthwise.source import docstring
-from lengthwise.tasks import TASKS
+from lengthwise.tasks import TASKS, load
 from lengthwise.tasks.catalogue import Entry, catalogue
 from lengthwise.tasks.facts import EVIDENCE
 
@@ -47,12 +47,25 @@ def all_tasks(*, markdown: bool) -> None:
 
 
 def one_task(name: str) -> None:
-    """Print the definition of a task of the library, its options, and what the literature says about it.
+    """Print the definition of a task, its options, and what the literature says about it.
+
+    Of a task of one's own, ``module:Class``, print what its class says.
 
     Raises:
-        InputError: if the library has no such task.
+        InputError: if there is no such task.
     """
     plain, _ = split(name)
+    if ":" in plain:
+        task = load(name)
+        console.print(Text(f"{name}: {(type(task).__doc__ or '').strip()}\n", "bold"))
+        facts = {
+            "unit of lengths": task.unit,
+            "splits": ", ".join(task.splits),
+            "main metric": task.main.label,
+            "in C-RASP": yes_or_no(task.in_crasp),
+        }
+        print_table("Facts", ((fact, said) for fact, said in facts.items() if said))
+        return
     if plain not in TASKS:
         raise InputError(unknown("task", plain, TASKS))
     (entry,) = (entry for entry in catalogue() if entry.name == plain)

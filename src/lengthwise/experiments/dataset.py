@@ -24,6 +24,7 @@ from lengthwise.experiments.environment import environment
 from lengthwise.tasks import Batch, LabelledSets, Sets, Task, Tokens, load
 
 FILE = "data.json"
+AGAIN = "Write the test sets again with lengthwise data."
 FORMAT = 1
 """Version of the format; every change of the format raises the version."""
 
@@ -41,6 +42,8 @@ class TestSet:
     """Name of the file in the folder."""
     sha256: str
     """Hash of the file."""
+    parquet_sha256: str | None = None
+    """Hash of the same examples as Parquet, in a file of the same name; None if they were not written as Parquet."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,11 @@ def write_dataset(
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
         path = folder / f"{split}-{length}.jsonl"
         files.write(path, text)
+        also = None
         if parquet:
             _pandas().DataFrame(rows).to_parquet(path.with_suffix(".parquet"), index=False)
-        sets.append(TestSet(split, length, len(rows), path.name, hashlib.sha256(text.encode()).hexdigest()))
+            also = hashlib.sha256(path.with_suffix(".parquet").read_bytes()).hexdigest()
+        sets.append(TestSet(split, length, len(rows), path.name, hashlib.sha256(text.encode()).hexdigest(), also))
     dataset = Dataset(FORMAT, name, tuple(sets), environment())
     files.write_json(folder / FILE, asdict(dataset))
     return dataset
@@ -96,14 +101,27 @@ def read_dataset(folder: Path) -> Dataset:
         InputError: if it holds no test sets, or test sets of another format.
     """
     if not (folder / FILE).exists():
-        raise InputError(f"{folder} holds no {FILE}; give a folder that lengthwise data has written.")
-    held = files.read_json(folder / FILE, dict[str, Any])
+        raise InputError(f"{folder} is no folder with a {FILE}; give a folder that lengthwise data has written.")
+    held = files.read_json(folder / FILE, dict[str, Any], AGAIN)
     if held.get("format") != FORMAT:
         raise InputError(
             f"{folder} has format {held.get('format')!r}; this version reads format {FORMAT}. Write it again with "
             "lengthwise data."
         )
-    return files.read_json(folder / FILE, Dataset)
+    return files.read_json(folder / FILE, Dataset, AGAIN)
+
+
+def check_set(folder: Path, of: TestSet) -> None:
+    """Refuse a test set whose file is missing, has changed, or has another number of examples.
+
+    Raises:
+        InputError: in one sentence.
+    """
+    if (found := len(_lines(folder, of))) != of.examples:
+        raise InputError(
+            f"{folder / of.file} has {found:,} examples, and {FILE} says {of.examples:,}; write the test sets again "
+            "with lengthwise data."
+        )
 
 
 def read_batches(folder: Path, of: TestSet, task: Task, tokens_at_once: int) -> Iterator[Batch]:
@@ -112,6 +130,13 @@ def read_batches(folder: Path, of: TestSet, task: Task, tokens_at_once: int) -> 
     Raises:
         InputError: if the file is missing, or is not the one whose hash was written.
     """
+    rows = [json.loads(line) for line in _lines(folder, of)]
+    at_once = max(1, tokens_at_once // task.drawn_by(of.split)[0].tokens(of.length))
+    for start in range(0, len(rows), at_once):
+        yield _batch(rows[start : start + at_once])
+
+
+def _lines(folder: Path, of: TestSet) -> list[str]:
     try:
         held = (folder / of.file).read_bytes()
     except OSError:
@@ -120,10 +145,7 @@ def read_batches(folder: Path, of: TestSet, task: Task, tokens_at_once: int) -> 
         ) from None
     if hashlib.sha256(held).hexdigest() != of.sha256:
         raise InputError(f"{folder / of.file} has changed since it was written: its hash differs from that in {FILE}.")
-    rows = [json.loads(line) for line in held.decode().splitlines()]
-    at_once = max(1, tokens_at_once // task.drawn_by(of.split)[0].tokens(of.length))
-    for start in range(0, len(rows), at_once):
-        yield _batch(rows[start : start + at_once])
+    return held.decode().splitlines()
 
 
 def _rows(batch: Batch) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ROUNDING = 1e-28
+"""Share of the sum of all squares below which a rest is rounding of float64, and none."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -32,6 +35,8 @@ def components(table: np.ndarray) -> Components:
     rows, columns = table.shape
     of_rows, of_columns = table.mean(1, keepdims=True), table.mean(0, keepdims=True)
     rest = np.square(table - of_rows - of_columns + table.mean()).sum() / ((rows - 1) * (columns - 1))
+    if rest <= ROUNDING * np.square(table).sum():
+        rest = 0.0
     between_rows = columns * of_rows.var(ddof=1)
     between_columns = rows * of_columns.var(ddof=1)
     return Components(

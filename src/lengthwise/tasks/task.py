@@ -13,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lengthwise.errors import InputError
+from lengthwise.naming import Named
 from lengthwise.naming import split as split_name
 from lengthwise.options import BaseOptions, Value, check, declared
 from lengthwise.registry import unknown
@@ -53,7 +54,14 @@ class Task(ABC):
     @property
     def title(self) -> str:
         """The name of the task in sentences: its class, as in flip-flop."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])", "-", type(self).__name__).lower()
+        words = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])|(?<=[A-Z])(?=[A-Z][a-z])"
+        return re.sub(words, "-", type(self).__name__).lower()
+
+    @property
+    def name(self) -> str:
+        """The title with the options that differ from their defaults, as in reverse[symbols=10]."""
+        own = ((each, getattr(self.options, each.name)) for each in declared(type(self.options)))
+        return str(Named(self.title, tuple((each.name, value) for each, value in own if value != each.default)))
 
     @property
     def main(self) -> Metric:
