@@ -14,6 +14,7 @@ from lengthwise.analysis import Summary, score
 from lengthwise.analysis.scoring import score_folder
 from lengthwise.errors import InputError
 from lengthwise.evaluation import EvaluateConfig, evaluate_point
+from lengthwise.evaluation.foreign import classes_of
 from lengthwise.evaluation.sweep import drawn
 from lengthwise.experiments.dataset import read_batches, read_dataset, write_dataset
 from lengthwise.models import build
@@ -111,6 +112,26 @@ def test_more_classes_than_the_task_has() -> None:
         )
     )
     assert few == many
+
+
+def test_a_constant_answer_has_no_effective_length() -> None:
+    """It is right on half of the examples at every length; where all examples are alike, it is right on all of them."""
+
+    def constant(tokens: Tensor) -> Tensor:
+        logits = torch.zeros(*tokens.shape, 5)
+        logits[:, -2, 0] = logits[:, -1, 4] = 9.0
+        return logits
+
+    (found,) = score("parity", constant, lengths=[8, 32], sequences=256).effective
+    assert (found.base > 0.4, found.length, found.low, found.high) == (True, None, None, None)
+    same = load("tomita-1")
+    answers = same.sample(torch.Generator(), 1, 8, "validation").targets[0]
+
+    def alike(tokens: Tensor) -> Tensor:
+        return 9.0 * F.one_hot(answers[torch.zeros_like(tokens)], classes_of(same)).float()
+
+    (found,) = score(same, alike, lengths=[8, 32], sequences=16).effective
+    assert (found.base, found.length) == (1.0, 32)
 
 
 def test_effective_lengths_need_the_training_length() -> None:

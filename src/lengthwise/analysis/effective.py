@@ -32,7 +32,8 @@ class Effective:
     base: float
     """Main metric at the training length, mean over seeds (unit of the metric)."""
     length: int | None
-    """Effective length; None if the metric is 0 at the training length: nothing has been learnt that could last."""
+    """Effective length; None if nothing has been learnt that could last: at the training length the metric is 0, or a
+    model that always gives the commonest answer is right as often, within the interval."""
     low: int | None
     high: int | None
     """``low`` and ``high`` are the ends of the 95 % interval over seeds and examples, both evaluated lengths; None if
@@ -62,11 +63,15 @@ def _effective(models: Sequence[Evaluated], mechanism: str, split: str, design: 
     if not lengths or not table or (design.crossed and len(table) < design.seeds):
         return None
     at = list(zip([design.training_length, *lengths], zip(*table, strict=True), strict=True))
-    found = effective_length(
-        [(length, _at(design.main, points)) for length, points in at],
-        level=design.level,
-        higher_is_better=design.main.better == "higher",
-        crossed=design.crossed,
+    found = (
+        None
+        if _at_chance(design.main, at[0][1])
+        else effective_length(
+            [(length, _at(design.main, points)) for length, points in at],
+            level=design.level,
+            higher_is_better=design.main.better == "higher",
+            crossed=design.crossed,
+        )
     )
     return Effective(
         mechanism=mechanism,
@@ -98,6 +103,14 @@ def _at(metric: MetricFacts, points: Sequence[Point]) -> Share | Number:
     if metric.counts_right:
         return Share(np.array([of.numerator for of in found]), np.array([of.weight for of in found]))
     return Number(np.array([of.value for of in found]), np.array([_error(of) for of in found]))
+
+
+def _at_chance(metric: MetricFacts, points: Sequence[Point]) -> bool:
+    """Return True if one answer for all examples is right as often; False where all examples are alike."""
+    constant = [point.commonest for point in points if point.commonest is not None]
+    if not metric.counts_right or not constant or max(constant) == 1:
+        return False
+    return bool(np.mean([point.values[metric.name].low for point in points]) <= np.mean(constant))
 
 
 def _error(of: Measured) -> float:

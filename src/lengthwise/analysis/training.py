@@ -33,10 +33,11 @@ class Escape:
 
     seed: int
     step: int | None
-    """First step from which on every validation is better than the untrained model was, with intervals apart; None if
-    there is no such step."""
+    """First step from which on every validation is better than chance, beyond its interval; None if there is no such
+    step."""
     chance: float
-    """Main metric of the untrained model (unit of the metric)."""
+    """Main metric of the untrained model, or of the commonest answer if this is right more often (unit of the
+    metric)."""
     last: float
     """Main metric at the last validation (unit of the metric)."""
 
@@ -142,16 +143,18 @@ def _edge(tried: list[float], chosen: float | None) -> Literal["lowest", "highes
 
 
 def _escape(run: Run, design: Design) -> Escape:
-    chance, *later = run.validations
+    untrained, *later = run.validations
+    constant = None if run.trained is None else run.trained.validation.commonest
+    constant = 0.0 if constant in (None, 1.0) else constant  # of examples that are all alike, nothing is chance
 
-    def better(than_chance: Validation) -> bool:
+    def better(of: Validation) -> bool:
         if design.main.better == "higher":
-            return than_chance.low > chance.high
-        return than_chance.high < chance.low
+            return of.low > max(untrained.high, constant)
+        return of.high < untrained.low
 
     stays = next((place for place in range(len(later), 0, -1) if not better(later[place - 1])), 0)
     step = later[stays].step if stays < len(later) else None
-    return Escape(run.config.seed, step, chance.value, later[-1].value)
+    return Escape(run.config.seed, step, max(untrained.value, constant), later[-1].value)
 
 
 def _trial(design: Design, rate: float, run: Run | None) -> Trial:

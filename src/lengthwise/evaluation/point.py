@@ -57,6 +57,9 @@ class Point:
     right: str | None = None
     """Which examples are right by the main metric, encoded by :func:`packed`; None if the main metric is not a share
     of examples."""
+    commonest: float | None = None
+    """Share of the examples that have the commonest answers: a model that gives these to every example is right so
+    often. None where answers are no symbols, or the main metric is not a share of right examples."""
 
     def __post_init__(self) -> None:
         digits = 2 * -(-self.sequences // 8)

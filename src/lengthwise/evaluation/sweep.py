@@ -1,6 +1,7 @@
 """Evaluate a model at one length: metrics and attention statistics, in memory bounded by the settings."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -104,18 +105,23 @@ def measure(
     measures = task.measures if measures is None else measures
     found: dict[str, list[Tensor]] = {name: [] for name in measures}
     documents: list[Tensor] = []
+    alike = Counter[bytes]()
     with Watch(model) as watch:
         for batch in batches:
             answered = Answered(batch, reply(batch), watch.heaviest())
             watch.take()
             examples += batch.scored.shape[0]
             documents += [] if batch.document is None else [batch.document.cpu()]
+            if isinstance(task.main, ShareOfExamples):
+                alike.update(_answers(batch))
             for name, metric in measures.items():
                 found[name].append(_both(metric, answered))
     sums = {name: torch.cat(parts, dim=1).numpy() for name, parts in found.items()}
-    right = None
+    right = commonest = None
     if isinstance(task.main, ShareOfExamples) and not documents:  # examples of one document are not independent
         right = packed(_right(task.main, sums[task.main.name][0]))
+        if task.main.better == "higher" and alike:
+            commonest = max(alike.values()) / examples
     if documents:
         sums = {name: _by_document(both, torch.cat(documents).numpy()) for name, both in sums.items()}
     return Point(
@@ -127,7 +133,15 @@ def measure(
         layers=watch.result(),
         decode=decode,
         right=right,
+        commonest=commonest,
     )
+
+
+def _answers(batch: Batch) -> Iterator[bytes]:
+    """Yield the right answers of every example; nothing if answers are no symbols."""
+    if not batch.answers.is_floating_point():
+        each = batch.scored.sum(1).cumsum(0).cpu().numpy()
+        yield from (of.tobytes() for of in np.split(batch.answers.cpu().numpy(), each[:-1]))
 
 
 def _by_document(both: np.ndarray, documents: np.ndarray) -> np.ndarray:
