@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -112,10 +113,14 @@ def _refuse_true_as_1(tree: Mapping[str, Any], model: type[BaseModel]) -> None:
     """Refuse true and false where pydantic would read them as the numbers 1 and 0."""
     for place, value in _leaves(tree):
         values = value if isinstance(value, list | tuple) else [value]
-        if any(isinstance(each, bool) for each in values):
-            schema = keys(model).get(place)
-            if schema is not None and "boolean" not in str(schema):
-                raise InputError(f"The setting {place} cannot be {value!r}: it is not true or false.")
+        if any(isinstance(each, bool) for each in values) and place in _never_true(model):
+            raise InputError(f"The setting {place} cannot be {value!r}: it is not true or false.")
+
+
+@cache
+def _never_true(model: type[BaseModel]) -> frozenset[str]:
+    """Return the dotted keys whose values are never true or false; pydantic takes milliseconds to make the schema."""
+    return frozenset(place for place, schema in keys(model).items() if "boolean" not in str(schema))
 
 
 def _leaves(tree: Mapping[str, Any], *path: str) -> Iterator[tuple[str, Any]]:

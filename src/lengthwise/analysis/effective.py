@@ -106,11 +106,11 @@ def _at(metric: MetricFacts, points: Sequence[Point]) -> Share | Number:
 
 
 def _at_chance(metric: MetricFacts, points: Sequence[Point]) -> bool:
-    """Return True if one answer for all examples is right as often; False where all examples are alike."""
-    constant = [point.commonest for point in points if point.commonest is not None]
-    if not metric.counts_right or not constant or max(constant) == 1:
+    """Return True if one answer for every example would be right as often, within the interval."""
+    chances = [point.chance for point in points if point.chance is not None]
+    if not metric.counts_right or not chances:
         return False
-    return bool(np.mean([point.values[metric.name].low for point in points]) <= np.mean(constant))
+    return bool(np.mean([point.values[metric.name].low for point in points]) <= np.mean(chances))
 
 
 def _error(of: Measured) -> float:

@@ -144,8 +144,7 @@ def _edge(tried: list[float], chosen: float | None) -> Literal["lowest", "highes
 
 def _escape(run: Run, design: Design) -> Escape:
     untrained, *later = run.validations
-    constant = None if run.trained is None else run.trained.validation.commonest
-    constant = 0.0 if constant in (None, 1.0) else constant  # of examples that are all alike, nothing is chance
+    constant = 0.0 if run.trained is None else run.trained.validation.chance or 0.0
 
     def better(of: Validation) -> bool:
         if design.main.better == "higher":

@@ -66,6 +66,14 @@ class Point:
         if self.right is not None and not re.fullmatch(f"[0-9a-f]{{{digits}}}", self.right):
             raise ValueError(f"right is {self.right[:40]!r} and no {digits} hexadecimal digits")
 
+    @property
+    def chance(self) -> float | None:
+        """The share that one answer for every example gets right; None if it is not known, or all examples are alike.
+
+        Of examples that are all alike, nothing is right by chance.
+        """
+        return None if self.commonest == 1 else self.commonest
+
     def value(self, metric: Metric) -> float:
         """Return the value of a metric (unit of the metric).
 
